@@ -1,0 +1,178 @@
+"""Dataset: the interactions to learn from and the held-out test, validated once, never changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ncf_keras.errors import InputError
+
+INDEX_LIMIT = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Implicit feedback of users on items, split leave-one-out as in section 4.1 of the paper.
+
+    Build it with `Dataset.from_pairs`, `read_dataset` or `sample_dataset`; all arrays are read-only.
+
+    Attributes:
+        name: what output files are named after.
+        num_users: users are the indices 0 … num_users - 1.
+        num_items: items are the indices 0 … num_items - 1.
+        train_offsets: int64, shape (num_users + 1,). The train items of user u are
+            `train_items[train_offsets[u]:train_offsets[u + 1]]`.
+        train_items: int32, shape (interactions,), ascending within a user, no item twice for a user.
+        test_users: int32, shape (tests,).
+        test_items: int32, shape (tests,): the held-out item of each test user.
+        test_negatives: int32, shape (tests, negatives): items to rank the held-out item against.
+        user_ids: raw id of each user index, or None where the source has only indices.
+        item_ids: raw id of each item index, or None.
+        item_titles: title of each item index, or None.
+    """
+
+    name: str
+    num_users: int
+    num_items: int
+    train_offsets: np.ndarray = field(repr=False)
+    train_items: np.ndarray = field(repr=False)
+    test_users: np.ndarray = field(repr=False)
+    test_items: np.ndarray = field(repr=False)
+    test_negatives: np.ndarray = field(repr=False)
+    user_ids: Sequence[str] | None = field(default=None, repr=False)
+    item_ids: Sequence[str] | None = field(default=None, repr=False)
+    item_titles: Sequence[str] | None = field(default=None, repr=False)
+
+    def __post_init__(self):
+        _require_positive(self.num_users, "num_users")
+        _require_positive(self.num_items, "num_items")
+        if len(self.train_offsets) != self.num_users + 1:
+            raise InputError(
+                f"`train_offsets` must have num_users + 1 = {self.num_users + 1} entries. "
+                f"Received: {len(self.train_offsets)}"
+            )
+        if len(self.train_items) == 0:
+            raise InputError("The train interactions must hold at least one positive. Received: none")
+        if not len(self.test_users) == len(self.test_items) == len(self.test_negatives):
+            raise InputError(
+                "`test_users`, `test_items` and `test_negatives` must be of one length. Received: "
+                f"{len(self.test_users)}, {len(self.test_items)} and {len(self.test_negatives)}"
+            )
+        _require_range(self.test_users, self.num_users, "test_users")
+        for argument in ("train_items", "test_items", "test_negatives"):
+            _require_range(getattr(self, argument), self.num_items, argument)
+        for ids, count, argument in (
+            (self.user_ids, self.num_users, "user_ids"),
+            (self.item_ids, self.num_items, "item_ids"),
+            (self.item_titles, self.num_items, "item_titles"),
+        ):
+            if ids is not None and len(ids) != count:
+                raise InputError(f"`{argument}` must have {count} entries. Received: {len(ids)}")
+        arrays = (self.train_offsets, self.train_items, self.test_users, self.test_items, self.test_negatives)
+        for array in arrays:
+            array.setflags(write=False)
+
+    @classmethod
+    def from_pairs(
+        cls,
+        train_users: np.ndarray,
+        train_items: np.ndarray,
+        test_users: np.ndarray,
+        test_items: np.ndarray,
+        test_negatives: np.ndarray,
+        *,
+        name: str = "dataset",
+        num_users: int | None = None,
+        num_items: int | None = None,
+        user_ids: Sequence[str] | None = None,
+        item_ids: Sequence[str] | None = None,
+        item_titles: Sequence[str] | None = None,
+    ) -> "Dataset":
+        """Make a dataset of index pairs in any order; repeated train pairs collapse to one.
+
+        Args:
+            train_users: integers, shape (interactions,).
+            train_items: integers, shape (interactions,).
+            test_users: integers, shape (tests,).
+            test_items: integers, shape (tests,).
+            test_negatives: integers, shape (tests, negatives).
+            name: what output files are named after.
+            num_users: highest user index + 1 if not given, as the authors' `Dataset.py` counts.
+            num_items: highest item index + 1 if not given.
+            user_ids: raw id of each user index.
+            item_ids: raw id of each item index.
+            item_titles: title of each item index.
+
+        Raises:
+            InputError: an index is negative or too large, shapes disagree, or there is no interaction.
+        """
+        train_users, train_items, test_users, test_items, test_negatives = map(
+            np.asarray, (train_users, train_items, test_users, test_items, test_negatives)
+        )
+        if len(train_users) != len(train_items):
+            raise InputError(
+                "`train_users` and `train_items` must be of one length. "
+                f"Received: {len(train_users)} and {len(train_items)}"
+            )
+        if test_negatives.ndim != 2:
+            raise InputError(
+                f"`test_negatives` must have shape (tests, negatives). Received: shape {test_negatives.shape}"
+            )
+        num_users = _count(num_users, (train_users, test_users))
+        num_items = _count(num_items, (train_items, test_items, test_negatives))
+        _require_range(train_users, num_users, "train_users")
+        _require_range(train_items, num_items, "train_items")
+        keys = np.unique(train_users.astype(np.int64) * num_items + train_items)
+        users, items = np.divmod(keys, max(num_items, 1))
+        return cls(
+            name=name,
+            num_users=num_users,
+            num_items=num_items,
+            train_offsets=np.searchsorted(users, np.arange(num_users + 1)),
+            train_items=items.astype(np.int32),
+            test_users=test_users.astype(np.int32),
+            test_items=test_items.astype(np.int32),
+            test_negatives=test_negatives.astype(np.int32),
+            user_ids=user_ids,
+            item_ids=item_ids,
+            item_titles=item_titles,
+        )
+
+    @property
+    def num_train(self) -> int:
+        """Number of train interactions, each (user, item) pair once."""
+        return len(self.train_items)
+
+    @property
+    def num_test(self) -> int:
+        """Number of test pairs."""
+        return len(self.test_users)
+
+    @property
+    def train_users(self) -> np.ndarray:
+        """The user of each entry of `train_items`: int32, shape (interactions,), made anew at each call."""
+        return np.repeat(np.arange(self.num_users, dtype=np.int32), np.diff(self.train_offsets))
+
+    def __repr__(self) -> str:
+        density = self.num_train / (self.num_users * self.num_items)
+        return (
+            f"<Dataset {self.name}: {self.num_users:,} users x {self.num_items:,} items, "
+            f"{self.num_train:,} train interactions ({density:.2%} of pairs), {self.num_test:,} test pairs "
+            f"against {self.test_negatives.shape[1]} negatives each>"
+        )
+
+
+def _count(given: int | None, indices: Sequence[np.ndarray]) -> int:
+    highest = max((int(array.max()) for array in indices if array.size), default=-1)
+    return highest + 1 if given is None else given
+
+
+def _require_positive(count: int, argument: str) -> None:
+    if not 0 < count <= INDEX_LIMIT:
+        raise InputError(f"`{argument}` must be between 1 and {INDEX_LIMIT}. Received: {count}")
+
+
+def _require_range(indices: np.ndarray, count: int, argument: str) -> None:
+    if indices.size and (indices.min() < 0 or indices.max() >= count):
+        wrong = indices.min() if indices.min() < 0 else indices.max()
+        raise InputError(f"`{argument}` must be between 0 and {count - 1}. Received: {wrong}")

@@ -1,0 +1,9 @@
+"""The one exception for a user's mistake."""
+
+
+class InputError(ValueError):
+    """Something the user gave (a file, a flag, an argument) breaks a rule.
+
+    The message is one sentence that names the argument, or the file and line, the rule, and what came. The
+    commands print it and end with exit status 2; they never show a traceback for it.
+    """

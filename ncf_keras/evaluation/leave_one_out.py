@@ -1,0 +1,93 @@
+"""The paper's protocol: each held-out item ranked among its user's sampled negatives (section 4.1).
+
+Two traps, both in the authors' data and code (`evaluate.py`), which keeps the scores in a dict that it fills
+with the negatives in their order and then with the held-out item:
+
+- An item that is listed twice is held once. In 156 lines of ML-1M the held-out item is among its own
+  negatives; it must not count against itself.
+- Of items with equal scores the one that entered the dict first ranks first. So the held-out item loses every
+  tie, except against negatives that stand behind itself where it is among its own negatives.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ncf_keras.evaluation.metrics import hit_ratio, ndcg
+
+Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class RankingResult:
+    """HR@K and NDCG@K of each test pair.
+
+    Attributes:
+        hits: float64, shape (tests,), 1 or 0.
+        ndcgs: float64, shape (tests,).
+    """
+
+    hits: np.ndarray
+    ndcgs: np.ndarray
+
+    @property
+    def hr(self) -> float:
+        """Mean hit ratio."""
+        return float(self.hits.mean())
+
+    @property
+    def ndcg(self) -> float:
+        """Mean NDCG."""
+        return float(self.ndcgs.mean())
+
+
+class LeaveOneOut:
+    """Ranks each test item among its negatives, for any scoring function.
+
+    Args:
+        test_users: int32, shape (tests,).
+        test_items: int32, shape (tests,).
+        test_negatives: int32, shape (tests, negatives).
+    """
+
+    def __init__(self, test_users: np.ndarray, test_items: np.ndarray, test_negatives: np.ndarray):
+        self._shape = (len(test_users), test_negatives.shape[1] + 1)
+        candidates = np.concatenate([test_negatives, test_items[:, None]], axis=1).astype(np.int32)
+        self._users = np.repeat(test_users.astype(np.int32), self._shape[1])
+        self._items = candidates.ravel()
+        is_test_item = test_negatives == test_items[:, None]
+        # Where the held-out item entered the order: at its first place among the negatives, or last.
+        entered = np.where(is_test_item.any(axis=1), is_test_item.argmax(axis=1), test_negatives.shape[1])
+        counts = _first_occurrence(test_negatives) & ~is_test_item
+        stands_before = np.arange(test_negatives.shape[1]) < entered[:, None]
+        self._wins_ties = counts & stands_before
+        self._loses_ties = counts & ~stands_before
+
+    def positions(self, score: Score) -> np.ndarray:
+        """Return the 0-based rank of each test item: int64, shape (tests,).
+
+        Args:
+            score: takes users and items, int32 of shape (pairs,), and returns float32 of shape (pairs,). A
+                score that is not a number ranks its test item last.
+        """
+        scores = np.asarray(score(self._users, self._items)).reshape(self._shape)
+        negatives, test = scores[:, :-1], scores[:, -1:]
+        ahead = (self._wins_ties & ~(negatives < test)) | (self._loses_ties & ~(negatives <= test))
+        return ahead.sum(axis=1)
+
+    def evaluate(self, score: Score, top_k: int = 10) -> RankingResult:
+        """Return HR@`top_k` and NDCG@`top_k` of every test pair; `score` as in `positions`."""
+        positions = self.positions(score)
+        return RankingResult(hit_ratio(positions, top_k), ndcg(positions, top_k))
+
+
+def _first_occurrence(rows: np.ndarray) -> np.ndarray:
+    """Return bool of the shape of `rows`: whether an entry stands in its row for the first time."""
+    order = np.argsort(rows, axis=1, kind="stable")
+    ordered = np.take_along_axis(rows, order, axis=1)
+    first = np.ones(rows.shape, dtype=bool)
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    result = np.empty_like(first)
+    np.put_along_axis(result, order, first, axis=1)
+    return result

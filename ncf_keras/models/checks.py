@@ -1,0 +1,41 @@
+"""Rules that the builders' arguments obey."""
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+
+from ncf_keras.errors import InputError
+
+
+def require_count(value: int, argument: str) -> None:
+    """Raise InputError unless `value` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise InputError(f"`{argument}` must be a whole number of at least 1. Received: {value!r}")
+
+
+def require_penalties(values: Sequence[float], length: int, argument: str, of: str) -> None:
+    """Raise InputError unless `values` are `length` finite numbers of at least 0, one for each of `of`."""
+    if len(values) != length:
+        raise InputError(
+            f"`{argument}` must have {length} entries, one for each of {of}. Received: {list(values)}"
+        )
+    for value in values:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, Real)
+            or not (math.isfinite(value) and value >= 0)
+        ):
+            raise InputError(f"`{argument}` must hold finite numbers of at least 0. Received: {value!r}")
+
+
+def require_layers(layers: Sequence[int], argument: str = "layers") -> None:
+    """Raise InputError unless `layers` are widths, the first of them even: half for users, half for items."""
+    if len(layers) == 0:
+        raise InputError(f"`{argument}` must have at least one entry. Received: {list(layers)}")
+    for width in layers:
+        require_count(width, argument)
+    if layers[0] % 2:
+        raise InputError(
+            f"`{argument}` must begin with an even width, half of it for each of the two embeddings. "
+            f"Received: {list(layers)}"
+        )

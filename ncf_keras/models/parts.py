@@ -1,0 +1,77 @@
+"""The parts that the models are put together from."""
+
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+
+
+def id_inputs() -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return the inputs `user_input` and `item_input`, int32, shape (batch, 1)."""
+    return (
+        keras.Input(shape=(1,), dtype="int32", name="user_input"),
+        keras.Input(shape=(1,), dtype="int32", name="item_input"),
+    )
+
+
+def seeds(seed: int | None) -> Iterator[int]:
+    """Yield one seed for each initializer of a model, all from `seed`; fresh ones each time if it is None.
+
+    Every table needs its own: two tables of one width that share a seed start with equal rows.
+    """
+    generator = np.random.default_rng(seed)
+    while True:
+        yield int(generator.integers(2**31))
+
+
+def latent_vector(
+    indices: keras.KerasTensor, rows: int, width: int, regularization: float, name: str, seed: int
+) -> keras.KerasTensor:
+    """Look `indices` up in a new embedding table and flatten the result to shape (batch, width).
+
+    Initialised N(0, 0.01), not truncated, with the penalty `regularization * sum(table ** 2)`, as in the
+    authors' `init_normal` and `W_regularizer=l2(...)`.
+    """
+    embedding = keras.layers.Embedding(
+        rows,
+        width,
+        embeddings_initializer=keras.initializers.RandomNormal(mean=0.0, stddev=0.01, seed=seed),
+        embeddings_regularizer=l2(regularization),
+        name=name,
+    )
+    return keras.layers.Flatten()(embedding(indices))
+
+
+def l2(regularization: float) -> keras.regularizers.Regularizer | None:
+    """Return `regularization * sum(w ** 2)`, without 1/2, as Keras 1 had it; None for zero."""
+    return keras.regularizers.L2(regularization) if regularization else None
+
+
+def tower(
+    user_latent: keras.KerasTensor,
+    item_latent: keras.KerasTensor,
+    layers: Sequence[int],
+    reg_layers: Sequence[float],
+    draw: Iterator[int],
+) -> keras.KerasTensor:
+    """Concatenate the two vectors, users first, and stack `layer1`, `layer2`, … on them."""
+    vector = keras.layers.Concatenate()([user_latent, item_latent])
+    for number, (width, penalty) in enumerate(zip(layers[1:], reg_layers[1:], strict=True), 1):
+        vector = keras.layers.Dense(
+            width,
+            activation="relu",
+            kernel_initializer=keras.initializers.GlorotUniform(seed=next(draw)),
+            kernel_regularizer=l2(penalty),
+            name=f"layer{number}",
+        )(vector)
+    return vector
+
+
+def prediction(vector: keras.KerasTensor, seed: int) -> keras.KerasTensor:
+    """Put the output layer `prediction` on `vector`: sigmoid with a bias, kernel lecun uniform."""
+    return keras.layers.Dense(
+        1,
+        activation="sigmoid",
+        kernel_initializer=keras.initializers.LecunUniform(seed=seed),
+        name="prediction",
+    )(vector)
