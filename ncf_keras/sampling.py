@@ -166,19 +166,22 @@ def stacks_of_batches(
             yield tuple(array[None, whole:] for array in chunk)
 
 
-def stack_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterable[int]) -> tf.data.Dataset:
+def stack_dataset(
+    sampler: NegativeSampler, batch_size: int, epochs: Iterable[int], batches_a_stack: int = 2048
+) -> tf.data.Dataset:
     """Return `stacks_of_batches` of one epoch after another, drawn ahead while the last one is used.
 
     Args:
         sampler: where the examples come from.
         batch_size: examples in a batch.
         epochs: the numbers of the epochs, such as `itertools.count()`.
+        batches_a_stack: batches in a stack, at the most.
 
     Returns:
         A dataset of (users, items, labels): int32, int32, float32 of shape (batches, examples in a batch).
     """
     return _stacks(lambda: itertools.chain.from_iterable(
-        stacks_of_batches(sampler, epoch, batch_size) for epoch in epochs
+        stacks_of_batches(sampler, epoch, batch_size, batches_a_stack) for epoch in epochs
     ))  # fmt: skip
 
 
@@ -198,9 +201,7 @@ def batch_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterator[in
         inputs = {"user_input": users[:, :, None], "item_input": items[:, :, None]}
         return tf.data.Dataset.from_tensor_slices((inputs, labels[:, :, None]))
 
-    batches = _stacks(lambda: stacks_of_batches(sampler, next(epochs), batch_size)).flat_map(
-        as_fit_takes_them
-    )
+    batches = _stacks(lambda: stacks_of_batches(sampler, next(epochs), batch_size)).flat_map(as_fit_takes_them)
     return batches.apply(tf.data.experimental.assert_cardinality(-(-sampler.num_examples // batch_size)))
 
 

@@ -136,9 +136,7 @@ def _first_bad_line(file: Path, problem: Callable[[list[str], int], str | None])
             wrong = problem(fields, width)
             if wrong:
                 return InputError(f"{file}, line {number} must {wrong}")
-    return InputError(
-        f"{file} must be a table of tab-separated columns. Received: something pandas can't read"
-    )
+    return InputError(f"{file} must be a table of tab-separated columns. Received: something pandas can't read")
 
 
 def _rating_line_problem(fields: list[str], width: int) -> str | None:

@@ -20,11 +20,7 @@ def require_penalties(values: Sequence[float], length: int, argument: str, of: s
             f"`{argument}` must have {length} entries, one for each of {of}. Received: {list(values)}"
         )
     for value in values:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, Real)
-            or not (math.isfinite(value) and value >= 0)
-        ):
+        if isinstance(value, bool) or not isinstance(value, Real) or not (math.isfinite(value) and value >= 0):
             raise InputError(f"`{argument}` must hold finite numbers of at least 0. Received: {value!r}")
 
 

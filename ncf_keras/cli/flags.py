@@ -1,0 +1,143 @@
+"""The flags of the training commands: the authors' names and defaults, and ours besides. Each defined once."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+
+from ncf_keras.errors import InputError
+
+MODELS = ("GMF", "MLP", "NeuMF")
+ENGINES = ("compiled", "keras")
+
+
+def training_parser(model: str) -> argparse.ArgumentParser:
+    """Return the parser of `run/<model>.py`; `model` is GMF, MLP or NeuMF."""
+    parser = argparse.ArgumentParser(
+        description=f"Train {model} on implicit feedback, evaluate it by leave-one-out, save the best.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_data(parser)
+    _add_model(parser, model)
+    _add_training(parser)
+    _add_output(parser)
+    return parser
+
+
+def add_data_flags(parser: argparse.ArgumentParser) -> None:
+    """Add `--path` and `--dataset`."""
+    _add_data(parser)
+
+
+def whole_number(minimum: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers of at least `minimum`, for argparse."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = minimum - 1
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {minimum}. Received: {text!r}")
+        return value
+
+    return parse
+
+
+def number_above(minimum: float, inclusive: bool) -> Callable[[str], float]:
+    """Return a parser of finite numbers above (or from) `minimum`, for argparse."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not (minimum <= value if inclusive else minimum < value) or value == float("inf"):
+            bound = "of at least" if inclusive else "above"
+            raise argparse.ArgumentTypeError(f"must be a number {bound} {minimum:g}. Received: {text!r}")
+        return value
+
+    return parse
+
+
+def parse_numbers(text: str, flag: str, whole: bool) -> list:
+    """Return the numbers in a list as the authors' flags have it, such as `[64,32,16,8]`, without `eval`.
+
+    Raises:
+        InputError: it is not a list of (whole) numbers.
+    """
+    rule = "whole numbers, such as [64,32,16,8]" if whole else "numbers, such as [0,0.01]"
+    try:
+        values = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        values = None
+    kinds = (int,) if whole else (int, float)
+    if not isinstance(values, list) or not all(type(value) in kinds for value in values):
+        raise InputError(f"`{flag}` must be a list of {rule}. Received: {text!r}")
+    return values
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--path", default="Data/", help="what stands before the dataset's name")
+    parser.add_argument("--dataset", default="ml-1m", help="name of the three files, or `sample` for built-in data")
+
+
+def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
+    if model in ("GMF", "NeuMF"):
+        parser.add_argument("--num_factors", type=whole_number(1), default=8, help="width of the GMF embeddings")
+    if model == "GMF":
+        parser.add_argument("--regs", default="[0,0]", help="L2 penalties of the user and item embeddings")
+    if model in ("MLP", "NeuMF"):
+        parser.add_argument(
+            "--layers",
+            default="[64,32,16,8]",
+            help="widths of the MLP tower; the first is that of both embeddings together",
+        )
+        parser.add_argument(
+            "--reg_layers", default="[0,0,0,0]", help="L2 penalties of the layers; the first of the embeddings"
+        )
+    if model == "NeuMF":
+        parser.add_argument(
+            "--reg_mf", type=number_above(0, True), default=0, help="L2 penalty of the GMF embeddings"
+        )
+        parser.add_argument("--mf_pretrain", default="", help="weight file of a trained GMF to start from")
+        parser.add_argument("--mlp_pretrain", default="", help="weight file of a trained MLP to start from")
+        parser.add_argument(
+            "--alpha", type=float, default=0.5, help="share of the pre-trained GMF in the output layer, 0 to 1"
+        )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--epochs", type=whole_number(0), default=100, help="passes over the data")
+    parser.add_argument("--batch_size", type=whole_number(1), default=256, help="examples a step")
+    parser.add_argument("--num_neg", type=whole_number(0), default=4, help="negatives for each positive")
+    parser.add_argument("--lr", type=number_above(0, False), default=0.001, help="learning rate")
+    parser.add_argument("--learner", default="adam", help="adagrad, adam, rmsprop or sgd")
+    parser.add_argument("--seed", type=whole_number(0), default=None, help="of all randomness; a fresh one if left out")
+    parser.add_argument("--engine", choices=ENGINES, default="compiled", help="keras is plain model.fit")
+    parser.add_argument(
+        "--patience",
+        type=whole_number(1),
+        default=None,
+        help="stop after so many evaluations without a better hit ratio; never if left out",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--verbose", type=whole_number(1), default=1, help="evaluate every so many epochs")
+    parser.add_argument("--topk", type=whole_number(1), default=10, help="length of the ranked list")
+    parser.add_argument("--out", type=whole_number(0), default=1, help="save the best model if above 0")
+    parser.add_argument("--save_dir", default="pretrain/", help="directory of the saved model")
+    parser.add_argument("--log_csv", default=None, metavar="FILE", help="write a row an iteration")
+    parser.add_argument(
+        "--tensorboard", default=None, metavar="DIR", help="write curves for TensorBoard (needs the extra of that name)"
+    )
+
+
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line; a mistake ends the program with status 2 and a sentence that names the flag."""
+    return parser.parse_args(arguments)

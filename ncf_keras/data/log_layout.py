@@ -1,0 +1,223 @@
+"""Where a raw log keeps its columns: its delimiter, its header, and which column is the user, the item, …"""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ncf_keras.errors import InputError
+
+ROLES = ("user", "item", "rating", "timestamp")
+DELIMITERS = ("::", "\t", ",", ";", "|", " ")
+SUFFIX_DELIMITERS = {".csv": ",", ".tsv": "\t", ".dat": "::", ".data": "\t", ".inter": "\t", ".item": "|"}
+# Header names that need no flag, as letters and digits only: `User_ID` and `userId` are both `userid`.
+KNOWN_NAMES = {
+    "user": {"user", "userid", "uid", "customer", "customerid", "visitor", "visitorid", "member", "memberid",
+             "reviewerid"},
+    "item": {"item", "itemid", "iid", "movie", "movieid", "product", "productid", "book", "bookid", "isbn",
+             "track", "trackid", "song", "songid", "article", "articleid", "asin", "parentasin"},
+    "rating": {"rating", "ratings", "score", "stars", "overall"},
+    "timestamp": {"timestamp", "time", "ts", "date", "datetime", "unixreviewtime"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LogColumns:
+    """What the user says about a log; everything left out is found out.
+
+    Attributes:
+        user: the name of the column, or its number counted from 1.
+        item: the same.
+        rating: the same, or `none` where the log has no ratings, such as a log of clicks.
+        timestamp: the same, or `none`.
+        delimiter: any string, such as `::`; `\\t` and `tab` mean a tab. Text logs only.
+        header: whether the first line names the columns. Text logs only.
+    """
+
+    user: str | None = None
+    item: str | None = None
+    rating: str | None = None
+    timestamp: str | None = None
+    delimiter: str | None = None
+    header: bool | None = None
+
+    def __post_init__(self):
+        if self.delimiter in ("\\t", "tab"):
+            object.__setattr__(self, "delimiter", "\t")
+        if self.delimiter is not None and not re.fullmatch(r'[^"\r\n]+', self.delimiter):
+            raise InputError(
+                "`--delimiter` must be one or more characters, none of them a quotation mark or a line end. "
+                f"Received: {self.delimiter!r}"
+            )
+        for role in ("user", "item"):
+            if getattr(self, role) == "none":
+                raise InputError(f"`--{role}` must name a column. Received: none")
+
+    def named(self, role: str) -> str | None:
+        """Return what was said about `role`, one of `ROLES`."""
+        return getattr(self, role)
+
+
+@dataclass(frozen=True)
+class LogLayout:
+    """What was found out about a log.
+
+    Attributes:
+        delimiter: what separates the columns; None in Parquet.
+        header_lines: lines before the data: those of the header and blank ones; 0 in Parquet.
+        names: the column names; None if there is no header.
+        width: number of columns.
+        positions: the column of each role that the log has, counted from 0.
+    """
+
+    delimiter: str | None
+    header_lines: int
+    names: tuple[str, ...] | None
+    width: int
+    positions: Mapping[str, int]
+
+    def describe(self) -> dict[str, object]:
+        """Return the layout for people and for JSON; columns are counted from 1."""
+        columns = {
+            role: f"column {position + 1}" + (f" ({self.names[position]})" if self.names else "")
+            for role, position in self.positions.items()
+        }
+        return {"delimiter": self.delimiter, "header": self.names is not None, "columns": columns}
+
+
+def split_line(line: str, delimiter: str) -> list[str]:
+    """Split one line into fields: quoted as in CSV if the delimiter is a single character, else literally."""
+    line = line.rstrip("\r\n")
+    if len(delimiter) > 1:
+        return line.split(delimiter)
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return line.split(delimiter)
+
+
+def guess_delimiter(line: str, file: Path) -> str:
+    """Return the delimiter that the file name suggests if it splits `line`, else the one that splits it most.
+
+    A space counts only where nothing else splits the line: titles and dates hold spaces.
+    """
+    suffixes = [suffix for suffix in file.suffixes if suffix != ".gz"]
+    likely = SUFFIX_DELIMITERS.get(suffixes[-1] if suffixes else "")
+    if likely and len(split_line(line, likely)) > 1:
+        return likely
+    counts = {delimiter: len(split_line(line, delimiter)) for delimiter in DELIMITERS[:-1]}
+    best = max(counts, key=counts.get)
+    return best if counts[best] > 1 else DELIMITERS[-1]
+
+
+def has_header(first: Sequence[str], second: Sequence[str], columns: LogColumns) -> bool:
+    """Tell whether the fields `first` of the first line are names, given those of the line after it.
+
+    They are if one is what a flag names, if two are names known for their role, or if there is a word and no
+    number where the second line has its rating and timestamp.
+    """
+    wanted = {columns.named(role) for role in ROLES} - {None, "none"}
+    plain = {_without_type(field) for field in first} | set(first)
+    if any(name in plain and not name.isdigit() for name in wanted):
+        return True
+    known = [role for role in ROLES if any(_letters(field) in KNOWN_NAMES[role] for field in first)]
+    if len(known) >= 2:
+        return True
+    flagged = [columns.named(role) for role in ("rating", "timestamp")]
+    numeric = [int(flag) - 1 if flag and flag.isdigit() else default for default, flag in enumerate(flagged, 2)]
+    pairs = [(first[at], second[at]) for at in numeric if 0 <= at < min(len(first), len(second))]
+    words = any(name.strip() and not _is_number(name) and _is_number(value) for name, value in pairs)
+    return words and not any(_is_number(name) for name, _ in pairs)
+
+
+def find_columns(file: str, names: Sequence[str] | None, width: int, columns: LogColumns) -> dict[str, int]:
+    """Return the column of each role, counted from 0; rating and timestamp may be absent.
+
+    What a flag names comes first. Else, with a header, the column whose name is known for the role; without
+    one, the order of MovieLens and of the authors' files: user, item, rating, timestamp.
+
+    Raises:
+        InputError: a flag names no column, or one column has two roles, or user or item can't be found.
+    """
+    found: dict[str, int] = {}
+    for role in ROLES:
+        wanted = columns.named(role)
+        if wanted is not None and wanted != "none":
+            found[role] = _flagged_column(file, role, wanted, names, width)
+    taken = set(found.values())
+    for default, role in enumerate(ROLES):
+        if columns.named(role) is not None:
+            continue
+        position = default if names is None else _known_column(file, role, names, taken)
+        if position is not None and position < width and position not in taken:
+            found[role] = position
+    _require_user_and_item(file, found, names, width)
+    if len(set(found.values())) < len(found):
+        pairs = ", ".join(f"--{role} {position + 1}" for role, position in found.items())
+        raise InputError(f"The columns of {file} must each have one role. Received: {pairs}")
+    return {role: found[role] for role in ROLES if role in found}
+
+
+def _flagged_column(file: str, role: str, wanted: str, names: Sequence[str] | None, width: int) -> int:
+    if names is not None:
+        for candidates in (list(names), [_without_type(name) for name in names]):
+            if (count := candidates.count(wanted)) > 1:
+                raise InputError(
+                    f"`--{role}` must name one column of {file}. Received: {wanted}, the name of {count} "
+                    "columns; give its number"
+                )
+            if wanted in candidates:
+                return candidates.index(wanted)
+    if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:10]) <= width:
+        return int(wanted) - 1
+    choice = f"one of {_listed(names)} or " if names is not None else ""
+    raise InputError(
+        f"`--{role}` must be {choice}a column number of {file} from 1 to {width}. Received: {wanted}"
+    )
+
+
+def _known_column(file: str, role: str, names: Sequence[str], taken: set[int]) -> int | None:
+    matches = [
+        position
+        for position, name in enumerate(names)
+        if _letters(name) in KNOWN_NAMES[role] and position not in taken
+    ]
+    if len(matches) > 1:
+        called = _listed([names[position] for position in matches])
+        raise InputError(f"`--{role}` must say which column of {file} it is. Received: no flag, and {called}")
+    return matches[0] if matches else None
+
+
+def _require_user_and_item(
+    file: str, found: Mapping[str, int], names: Sequence[str] | None, width: int
+) -> None:
+    for role in ("user", "item"):
+        if role not in found:
+            has = f"the columns {_listed(names)}" if names is not None else f"{width} column(s) and no header"
+            raise InputError(
+                f"`--{role}` must name the column of {file} with the {role} ids (or `--delimiter` what "
+                f"separates its columns). Received: a file with {has}"
+            )
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(name[:40] for name in names[:most])
+    return shown + (", …" if len(names) > most else "")
+
+
+def _without_type(name: str) -> str:
+    """Drop the type that some formats append to a column name, as in `user_id:token`."""
+    return name.split(":")[0].strip()
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", _without_type(name).lower())
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,119 @@
+"""GMF, MLP and NeuMF with their first hidden layer split into a user half and an item half.
+
+That layer is linear in [p_u, q_i] before its activation: W [p_u, q_i] + b = (W_u p_u + b) + W_i q_i. So each
+half is computed once for each user and item rather than once for each pair; of NeuMF with 64 factors that
+saves 131,072 of 172,160 multiplications a pair. GMF's output weights go into its user half likewise.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+
+class Halves(NamedTuple):
+    """What scoring needs of each user and each item; None for a tower that the model does not have.
+
+    Attributes:
+        mf_user: h * p_u of the GMF tower, shape (users, factors).
+        mf_item: q_i of the GMF tower, shape (items, factors).
+        mlp_user: W_u p_u + b of the first layer over the MLP tower's vectors, shape (users, width).
+        mlp_item: W_i q_i of the same layer, shape (items, width).
+    """
+
+    mf_user: tf.Tensor | None
+    mf_item: tf.Tensor | None
+    mlp_user: tf.Tensor | None
+    mlp_item: tf.Tensor | None
+
+
+class FactoredModel:
+    """Scores pairs, or all items, as the model does, to float32 rounding.
+
+    Args:
+        model: one for which `can_factor` is true.
+    """
+
+    def __init__(self, model: keras.Model):
+        layers = {layer.name: layer for layer in model.layers}
+        self._hidden = _hidden_layers(layers)
+        self._output = layers["prediction"]
+        kind = _kind(model)
+        self._mf = self._mlp = None
+        if kind == "NeuMF":
+            self._mf = (layers["mf_embedding_user"], layers["mf_embedding_item"])
+            self._mlp = (layers["mlp_embedding_user"], layers["mlp_embedding_item"])
+        elif kind == "MLP":
+            self._mlp = (layers["user_embedding"], layers["item_embedding"])
+        else:
+            self._mf = (layers["user_embedding"], layers["item_embedding"])
+        self._mf_width = self._mf[0].output_dim if self._mf else 0
+
+    def halves(self) -> Halves:
+        """Return the halves of all users and items from the model's current weights."""
+        mf_user = mf_item = mlp_user = mlp_item = None
+        kernel = tf.convert_to_tensor(self._output.kernel)
+        if self._mf:
+            mf_user = self._mf[0].embeddings * kernel[: self._mf_width, 0]
+            mf_item = self._mf[1].embeddings
+        if self._mlp:
+            first = self._hidden[0].kernel if self._hidden else kernel[self._mf_width :]
+            bias = self._hidden[0].bias if self._hidden else 0.0
+            half = self._mlp[0].output_dim
+            mlp_user = self._mlp[0].embeddings @ first[:half] + bias
+            mlp_item = self._mlp[1].embeddings @ first[half:]
+        return Halves(mf_user, mf_item, mlp_user, mlp_item)
+
+    def score_pairs(self, halves: Halves, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+        """Return the predictions of pairs: float32, shape (pairs,), for int32 indices of that shape."""
+        logits = tf.convert_to_tensor(self._output.bias)
+        if self._mf:
+            logits += tf.reduce_sum(tf.gather(halves.mf_user, users) * tf.gather(halves.mf_item, items), -1)
+        if self._mlp:
+            logits += self._rest_of_tower(tf.gather(halves.mlp_user, users) + tf.gather(halves.mlp_item, items))
+        return tf.sigmoid(logits)
+
+    def score_all(self, halves: Halves, users: tf.Tensor) -> tf.Tensor:
+        """Return the predictions of every item for some users: float32, shape (users, items)."""
+        logits = tf.convert_to_tensor(self._output.bias)
+        if self._mf:
+            logits += tf.matmul(tf.gather(halves.mf_user, users), halves.mf_item, transpose_b=True)
+        if self._mlp:
+            logits += self._rest_of_tower(tf.gather(halves.mlp_user, users)[:, None, :] + halves.mlp_item)
+        return tf.sigmoid(logits)
+
+    def _rest_of_tower(self, first: tf.Tensor) -> tf.Tensor:
+        """Return what the MLP tower adds to the logits, from the sum of the two halves, shape (…, width)."""
+        if not self._hidden:
+            return first[..., 0]
+        vector = self._hidden[0].activation(first)
+        for layer in self._hidden[1:]:
+            vector = layer.activation(vector @ layer.kernel + layer.bias)
+        return tf.linalg.matvec(vector, self._output.kernel[self._mf_width :, 0])
+
+
+def can_factor(model: keras.Model) -> bool:
+    """Tell whether the model is built of the layers of `build_gmf`, `build_mlp` or `build_neumf`."""
+    return _kind(model) is not None
+
+
+def _kind(model: keras.Model) -> str | None:
+    weighted = {layer.name for layer in model.layers if layer.weights}
+    others = weighted - {layer.name for layer in _hidden_layers({layer.name: layer for layer in model.layers})}
+    plain = {"user_embedding", "item_embedding", "prediction"}
+    fused = {f"{tower}_embedding_{side}" for tower in ("mf", "mlp") for side in ("user", "item")}
+    kinds = {keras.layers.InputLayer, keras.layers.Embedding, keras.layers.Flatten, keras.layers.Dense}
+    joins = {type(layer) for layer in model.layers} - kinds
+    if others == fused | {"prediction"} and joins == {keras.layers.Multiply, keras.layers.Concatenate}:
+        return "NeuMF"
+    if others == plain and joins == {keras.layers.Concatenate}:
+        return "MLP"
+    if others == plain and joins == {keras.layers.Multiply} and weighted == plain:
+        return "GMF"
+    return None
+
+
+def _hidden_layers(layers: dict[str, keras.layers.Layer]) -> list[keras.layers.Dense]:
+    names = itertools.takewhile(layers.__contains__, (f"layer{number}" for number in itertools.count(1)))
+    return [layers[name] for name in names]

@@ -1,0 +1,123 @@
+"""Training in compiled programs of thousands of steps each: no step pays for Python or for the tables' size."""
+
+import itertools
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ncf_keras.sampling import NegativeSampler, stack_dataset
+from ncf_keras.training.rules import make_rule
+from ncf_keras.training.steps import make_step
+
+BATCHES_A_STACK = 2048
+
+
+class CompiledEngine:
+    """Trains a functional model of `user_input` and `item_input`, an epoch at a call.
+
+    Numerically the same as `KerasEngine`, from the same batches. The model's own weights are up to date
+    between epochs; while the engine lives it does not look at changes that others make to them.
+
+    Args:
+        model: built, not compiled; its inputs are in the order users, items.
+        sampler: where the examples come from; the next ones are drawn while the last ones are trained on.
+        learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
+        learning_rate: a positive number.
+        batch_size: examples a step.
+
+    Raises:
+        InputError: an unknown learner.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        sampler: NegativeSampler,
+        learner: str,
+        learning_rate: float,
+        batch_size: int,
+    ):
+        self._rule = make_rule(learner, learning_rate)
+        self._step = make_step(model, self._rule)
+        self._sampler = sampler
+        self._batch_size = batch_size
+        self._steps_an_epoch = -(-sampler.num_examples // batch_size)
+        self._stack_size = min(BATCHES_A_STACK, self._steps_an_epoch)
+        self._stacks = iter(stack_dataset(sampler, batch_size, itertools.count(), self._stack_size))
+        self._epochs = 0
+
+    def train_epoch(self, on_progress: Callable[[int], None] | None = None) -> float:
+        """Train on every example of the next epoch once.
+
+        Args:
+            on_progress: called with the number of examples done so far, after each program.
+
+        Returns:
+            The mean over the examples of the loss of their batch, penalties included.
+        """
+        first_step = self._epochs * self._steps_an_epoch
+        schedule = tf.constant(self._rule.schedule(first_step, self._steps_an_epoch), self._step.dtype)
+        total, examples, steps = 0.0, 0, 0
+        while steps < self._steps_an_epoch:
+            stack = next(self._stacks)
+            losses, sizes = self.train_stack(*stack, steps, schedule)
+            total += float(losses @ sizes)
+            examples += int(sizes.sum())
+            steps += len(sizes)
+            if on_progress:
+                on_progress(examples)
+        self._step.finish_epoch(steps, schedule)
+        self._epochs += 1
+        return total / examples
+
+    def train_stack(
+        self, users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor, first_step: int, schedule: tf.Tensor
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train on a stack of batches.
+
+        Args:
+            users: int32, shape (batches, examples in a batch).
+            items: as `users`.
+            labels: float32, as `users`.
+            first_step: steps of this epoch taken before.
+            schedule: the rule's schedule of the epoch.
+
+        Returns:
+            The loss of each batch and its number of examples, float64, shape (batches,).
+        """
+        batches, size = users.shape
+        padding = [[0, self._stack_size - batches], [0, self._batch_size - size]]
+        padded = (tf.pad(tensor, padding) for tensor in (users, items, labels))
+        losses = self._run(*padded, tf.constant(batches), tf.constant(size), tf.constant(first_step), schedule)
+        return losses.numpy()[:batches].astype(np.float64), np.full(batches, size, np.float64)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _run(
+        self,
+        users: tf.Tensor,
+        items: tf.Tensor,
+        labels: tf.Tensor,
+        batches: tf.Tensor,
+        size: tf.Tensor,
+        first_step: tf.Tensor,
+        schedule: tf.Tensor,
+    ) -> tf.Tensor:
+        variables = self._step.variables
+        mask = tf.cast(tf.range(self._batch_size) < size, self._step.dtype)
+
+        def train_one(number: tf.Tensor, losses: tf.Tensor, *state: tf.Tensor) -> tuple:
+            target = tf.cast(labels[number], self._step.dtype)
+            loss, after = self._step(
+                list(state), [users[number], items[number]], target, mask, first_step + number, schedule
+            )
+            losses = tf.tensor_scatter_nd_update(losses, [[number]], [loss])
+            return (number + 1, losses, *after)
+
+        losses = tf.zeros([self._stack_size], self._step.dtype)
+        start = (tf.constant(0), losses, *[variable.value() for variable in variables])
+        _, losses, *after = tf.while_loop(lambda number, *_: number < batches, train_one, start)
+        for variable, value in zip(variables, after, strict=True):
+            variable.assign(value)
+        return losses

@@ -1,0 +1,243 @@
+"""One training step on tensors, in two ways that give the same numbers.
+
+`DenseStep` carries every variable and moves all of it at every step, as the authors' backend did.
+`DeferredStep` reads and writes only the embedding rows of the batch; `rules.py` says why that is the same.
+Penalties on embeddings need the dense step, because they give every row a gradient at every step.
+
+Both keep their state in tf.Variables and hand it to the compiled loop as plain tensors.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ncf_keras.training.losses import clipped_log_loss
+from ncf_keras.training.rules import Rule
+
+State = list[tf.Tensor]
+
+
+def make_step(model: keras.Model, rule: Rule) -> "DenseStep | DeferredStep":
+    """Return the deferred step where it is exact, else the dense one."""
+    return DeferredStep(model, rule) if can_defer_rows(model) else DenseStep(model, rule)
+
+
+def can_defer_rows(model: keras.Model) -> bool:
+    """Tell whether all embeddings are free of penalties and are looked up by an input itself.
+
+    The tables of each input must also have the same total width and dtype, for they share one array.
+    """
+    embeddings = [_embeddings_of(model, source) for source in model.inputs]
+    widths = {sum(layer.output_dim for layer in layers) for layers in embeddings}
+    found = [layer for layers in embeddings for layer in layers]
+    penalised = any(layer.embeddings_regularizer is not None for layer in found)
+    everything = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+    return len(widths) == 1 and widths != {0} and len(found) == len(everything) and not penalised
+
+
+def _embeddings_of(model: keras.Model, source: keras.KerasTensor) -> list[keras.layers.Embedding]:
+    return [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Embedding)
+        and len(layer._inbound_nodes) == 1
+        and layer.input is source
+    ]
+
+
+class _Parameters:
+    """Variables of Keras with their slots, each as one tensor of shape (1 + slots, …)."""
+
+    def __init__(self, variables: list[keras.Variable], rule: Rule):
+        self._rule = rule
+        self._variables = variables
+        self.state = [
+            tf.Variable(tf.stack([variable.value] + [tf.zeros_like(variable.value)] * rule.num_slots))
+            for variable in variables
+        ]
+
+    def update(self, state: State, gradients: list[tf.Tensor], now: tf.Tensor) -> State:
+        """Return the state after one step."""
+        result = []
+        for stacked, gradient in zip(state, gradients, strict=True):
+            weights, *slots = tf.unstack(stacked)
+            weights, slots = self._rule.update(weights, slots, tf.convert_to_tensor(gradient), now)
+            result.append(tf.stack([weights, *slots]))
+        return result
+
+    def write_back(self) -> None:
+        """Assign the weights to the variables of Keras."""
+        for variable, stacked in zip(self._variables, self.state, strict=True):
+            variable.assign(stacked[0])
+
+
+class DenseStep:
+    """Every weight of the model moves at every step."""
+
+    def __init__(self, model: keras.Model, rule: Rule):
+        self._model = model
+        self._parameters = _Parameters(model.trainable_variables, rule)
+        self._others = [tf.Variable(variable.value) for variable in model.non_trainable_variables]
+        self.dtype = tf.as_dtype(model.compute_dtype)
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The state as variables: what `__call__` takes and returns, in this order."""
+        return [*self._parameters.state, *self._others]
+
+    def __call__(
+        self,
+        state: State,
+        ids: State,
+        labels: tf.Tensor,
+        mask: tf.Tensor,
+        step: tf.Tensor,
+        schedule: tf.Tensor,
+    ) -> tuple[tf.Tensor, State]:
+        """Return the batch's loss and the state after one step.
+
+        Args:
+            state: tensors like `variables`.
+            ids: int32, shape (batch,), for each input of the model.
+            labels: shape (batch,).
+            mask: 1 for an example, 0 for padding, shape (batch,).
+            step: int32 scalar, steps taken before this one in the epoch.
+            schedule: the rule's schedule of the epoch.
+        """
+        count = len(self._parameters.state)
+        stacked, others = state[:count], state[count:]
+        weights = [tensor[0] for tensor in stacked]
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            inputs = [index[:, None] for index in ids]
+            predictions, others, penalties = self._model.stateless_call(
+                weights, others, inputs, training=True, return_losses=True
+            )
+            loss = _batch_loss(labels, predictions, mask, penalties)
+        gradients = tape.gradient(loss, weights)
+        return loss, [*self._parameters.update(stacked, gradients, schedule[step + 1]), *others]
+
+    def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
+        """Bring the weights of the Keras model up to date."""
+        self._parameters.write_back()
+        for variable, value in zip(self._model.non_trainable_variables, self._others, strict=True):
+            variable.assign(value)
+
+
+class DeferredStep:
+    """Only the rows of the batch are read and written.
+
+    All tables lie in one array, so that a batch is one gather and one scatter: a row for each user and, behind
+    them, for each item; its columns are the embeddings of all towers, their slots, and the number of steps of
+    the epoch after which the row was last written.
+    """
+
+    def __init__(self, model: keras.Model, rule: Rule):
+        self._rule = rule
+        self._tables = [_embeddings_of(model, source) for source in model.inputs]
+        self._widths = [[layer.output_dim for layer in layers] for layers in self._tables]
+        self._width = sum(self._widths[0])
+        counts = [layers[0].input_dim for layers in self._tables]
+        self._offsets = np.cumsum([0, *counts])
+        flat = [layer for layers in self._tables for layer in layers]
+        self._head = keras.Model([layer.output for layer in flat], model.outputs[0])
+        self._others = [tf.Variable(variable.value) for variable in self._head.non_trainable_variables]
+        self._parameters = _Parameters(self._head.trainable_variables, rule)
+        weights = tf.concat(
+            [tf.concat([layer.embeddings.value for layer in layers], 1) for layers in self._tables], 0
+        )
+        self.dtype = weights.dtype
+        slots = tf.zeros([self._offsets[-1], rule.num_slots * self._width + 1], self.dtype)
+        self._rows = tf.Variable(tf.concat([weights, slots], 1))
+        # Which example of the batch stands for each row; only entries written in the same step are read.
+        self._chosen = tf.Variable(tf.zeros([self._offsets[-1]], tf.int32))
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The state as variables: what `__call__` takes and returns, in this order."""
+        return [self._rows, self._chosen, *self._parameters.state, *self._others]
+
+    def __call__(
+        self,
+        state: State,
+        ids: State,
+        labels: tf.Tensor,
+        mask: tf.Tensor,
+        step: tf.Tensor,
+        schedule: tf.Tensor,
+    ) -> tuple[tf.Tensor, State]:
+        """Return the batch's loss and the state after one step; arguments as in `DenseStep`."""
+        rows, chosen, *rest = state
+        stacked, others = rest[: len(self._parameters.state)], rest[len(self._parameters.state) :]
+        places = tf.concat([index + offset for index, offset in zip(ids, self._offsets, strict=False)], 0)
+        weights, slots = self._read(tf.gather(rows, places), step, schedule)
+        latent = [
+            part
+            for side, widths in zip(tf.split(weights, len(ids)), self._widths, strict=True)
+            for part in tf.split(side, widths, 1)
+        ]
+        head = [tensor[0] for tensor in stacked]
+        with tf.GradientTape() as tape:
+            tape.watch([latent, head])
+            inputs = [part[:, None, :] for part in latent]
+            predictions, others, penalties = self._head.stateless_call(
+                head, others, inputs, training=True, return_losses=True
+            )
+            loss = _batch_loss(labels, predictions, mask, penalties)
+        latent_gradients, head_gradients = tape.gradient(loss, [latent, head])
+        now = schedule[step + 1]
+        gradient, chosen = self._sum_over_repeats(self._joined(latent_gradients), places, chosen)
+        weights, slots = self._rule.update(weights, slots, gradient, now)
+        written = tf.fill([places.shape[0], 1], tf.cast(step + 1, self.dtype))
+        rows = tf.tensor_scatter_nd_update(rows, places[:, None], tf.concat([weights, *slots, written], 1))
+        return loss, [rows, chosen, *self._parameters.update(stacked, head_gradients, now), *others]
+
+    def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
+        """Catch all rows up, count their steps from 0 again, and write the weights to the Keras model."""
+        self._catch_up_all(tf.constant(num_steps), schedule)
+        for layers, start, stop in zip(self._tables, self._offsets, self._offsets[1:], strict=False):
+            column = 0
+            for layer in layers:
+                layer.embeddings.assign(self._rows[start:stop, column : column + layer.output_dim])
+                column += layer.output_dim
+        self._parameters.write_back()
+        for variable, value in zip(self._head.non_trainable_variables, self._others, strict=True):
+            variable.assign(value)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _catch_up_all(self, num_steps: tf.Tensor, schedule: tf.Tensor) -> None:
+        weights, slots = self._read(self._rows, num_steps, schedule)
+        written = tf.zeros([self._rows.shape[0], 1], self.dtype)
+        self._rows.assign(tf.concat([weights, *slots, written], 1))
+
+    def _read(self, rows: tf.Tensor, step: tf.Tensor, schedule: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Return the weights and slots of `rows` as they are after `step` steps of the epoch."""
+        sizes = [self._width] * (1 + self._rule.num_slots) + [1]
+        weights, *slots, written = tf.split(rows, sizes, 1)
+        then = tf.gather(schedule, tf.cast(written[:, 0], tf.int32))
+        skipped = tf.cast(step, self.dtype) - written
+        return self._rule.catch_up(weights, slots, then, schedule[step], skipped)
+
+    def _joined(self, gradients: list[tf.Tensor]) -> tf.Tensor:
+        """Return the gradients in the layout of the rows: shape (examples of all inputs, width)."""
+        sides = []
+        for widths in self._widths:
+            sides.append(tf.concat(gradients[: len(widths)], 1))
+            gradients = gradients[len(widths) :]
+        return tf.concat(sides, 0)
+
+    def _sum_over_repeats(
+        self, gradient: tf.Tensor, places: tf.Tensor, chosen: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Give every example of a row the sum of that row's gradients; then all of them write the same row."""
+        count = places.shape[0]
+        chosen = tf.tensor_scatter_nd_update(chosen, places[:, None], tf.range(count))
+        stands_for = tf.gather(chosen, places)
+        sums = tf.math.unsorted_segment_sum(gradient, stands_for, count)
+        return tf.gather(sums, stands_for), chosen
+
+
+def _batch_loss(labels: tf.Tensor, predictions: tf.Tensor, mask: tf.Tensor, penalties: list) -> tf.Tensor:
+    """Return the mean log loss of the examples plus the penalties, as Keras reports it."""
+    losses = clipped_log_loss(labels[:, None], predictions)
+    return tf.reduce_sum(losses * mask) / tf.reduce_sum(mask) + sum(penalties)
