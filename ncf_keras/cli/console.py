@@ -28,8 +28,8 @@ def run_command(command: Callable[[], None]) -> int:
 def import_tensorflow_quietly() -> None:
     """Import TensorFlow without the lines about CPUs and CUDA that it writes from C++ as it starts.
 
-    They come before any log level applies, so what goes to file descriptor 2 meanwhile is put aside; it is shown
-    if the import fails.
+    They come before any log level applies, so what goes to file descriptor 2 meanwhile is put aside; it is
+    shown if the import fails.
     """
     if "tensorflow" in sys.modules:
         return

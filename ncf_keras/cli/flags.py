@@ -2,11 +2,13 @@
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ncf_keras.errors import InputError
 
 MODELS = ("GMF", "MLP", "NeuMF")
+LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")
+FORMATS = ("h5", "keras", "weights")
 ENGINES = ("compiled", "keras")
 
 
@@ -17,7 +19,7 @@ def training_parser(model: str) -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    _add_data(parser)
+    add_data_flags(parser)
     _add_model(parser, model)
     _add_training(parser)
     _add_output(parser)
@@ -25,8 +27,11 @@ def training_parser(model: str) -> argparse.ArgumentParser:
 
 
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
-    """Add `--path` and `--dataset`."""
-    _add_data(parser)
+    """Add `--path` and `--dataset`, which name the three files of a dataset."""
+    parser.add_argument("--path", default="Data/", help="what stands before the dataset's name")
+    parser.add_argument(
+        "--dataset", default="ml-1m", help="name of the three files, or `sample` for built-in data"
+    )
 
 
 def whole_number(minimum: int) -> Callable[[str], int]:
@@ -38,7 +43,9 @@ def whole_number(minimum: int) -> Callable[[str], int]:
         except ValueError:
             value = minimum - 1
         if value < minimum:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {minimum}. Received: {text!r}")
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number of at least {minimum}. Received: {text!r}"
+            )
         return value
 
     return parse
@@ -81,14 +88,11 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--path", default="Data/", help="what stands before the dataset's name")
-    parser.add_argument("--dataset", default="ml-1m", help="name of the three files, or `sample` for built-in data")
-
-
 def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
     if model in ("GMF", "NeuMF"):
-        parser.add_argument("--num_factors", type=whole_number(1), default=8, help="width of the GMF embeddings")
+        parser.add_argument(
+            "--num_factors", type=whole_number(1), default=8, help="width of the GMF embeddings"
+        )
     if model == "GMF":
         parser.add_argument("--regs", default="[0,0]", help="L2 penalties of the user and item embeddings")
     if model in ("MLP", "NeuMF"):
@@ -116,8 +120,10 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch_size", type=whole_number(1), default=256, help="examples a step")
     parser.add_argument("--num_neg", type=whole_number(0), default=4, help="negatives for each positive")
     parser.add_argument("--lr", type=number_above(0, False), default=0.001, help="learning rate")
-    parser.add_argument("--learner", default="adam", help="adagrad, adam, rmsprop or sgd")
-    parser.add_argument("--seed", type=whole_number(0), default=None, help="of all randomness; a fresh one if left out")
+    parser.add_argument("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=None, help="of all randomness; a fresh one if left out"
+    )
     parser.add_argument("--engine", choices=ENGINES, default="compiled", help="keras is plain model.fit")
     parser.add_argument(
         "--patience",
@@ -132,12 +138,16 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--topk", type=whole_number(1), default=10, help="length of the ranked list")
     parser.add_argument("--out", type=whole_number(0), default=1, help="save the best model if above 0")
     parser.add_argument("--save_dir", default="pretrain/", help="directory of the saved model")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="h5",
+        help="of the saved model: Keras 1 weights as the authors', a .keras archive, or .weights.h5 of Keras 3",
+    )
     parser.add_argument("--log_csv", default=None, metavar="FILE", help="write a row an iteration")
     parser.add_argument(
-        "--tensorboard", default=None, metavar="DIR", help="write curves for TensorBoard (needs the extra of that name)"
+        "--tensorboard",
+        default=None,
+        metavar="DIR",
+        help="write curves for TensorBoard (needs the extra of that name)",
     )
-
-
-def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse a command line; a mistake ends the program with status 2 and a sentence that names the flag."""
-    return parser.parse_args(arguments)

@@ -3,8 +3,8 @@
 from ncf_keras.training.compiled_engine import CompiledEngine
 from ncf_keras.training.keras_engine import KerasEngine
 from ncf_keras.training.learners import LEARNERS, make_optimizer
-from ncf_keras.training.losses import clipped_log_loss
 from ncf_keras.training.loop import Best, Iteration, train_loop
+from ncf_keras.training.losses import clipped_log_loss
 
 __all__ = [
     "LEARNERS",

@@ -1,0 +1,10 @@
+"""Train Neural Matrix Factorization, the fusion of GMF and MLP; `--help` lists the flags."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from ncf_keras.cli.train import main
+
+if __name__ == "__main__":
+    sys.exit(main("NeuMF"))

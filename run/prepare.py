@@ -1,0 +1,11 @@
+"""Turn a raw log into a dataset: python run/prepare.py LOG --out Data/mydata."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ncf_keras.cli.prepare import main
+
+if __name__ == "__main__":
+    sys.exit(main())
