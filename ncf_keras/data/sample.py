@@ -28,7 +28,7 @@ def sample_dataset(seed: int = 2017) -> Dataset:
     item_tastes = generator.dirichlet(np.full(NUM_TASTES, 0.05), size=NUM_ITEMS)
     user_tastes = generator.dirichlet(np.full(NUM_TASTES, 0.08), size=NUM_USERS)
     popularity = 1.0 / (10 + generator.permutation(NUM_ITEMS)) ** 0.6
-    logits = 5.0 * user_tastes @ item_tastes.T + np.log(popularity)
+    logits = 7.0 * user_tastes @ item_tastes.T + np.log(popularity)
     # The Gumbel top-k trick: sorting by logits + Gumbel noise draws without replacement from the softmax.
     order = np.argsort(-(logits + generator.gumbel(size=logits.shape)), axis=1)
     counts = generator.integers(20, 61, size=NUM_USERS)
