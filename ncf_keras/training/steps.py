@@ -115,7 +115,7 @@ class DenseStep:
             )
             loss = _batch_loss(labels, predictions, mask, penalties)
         gradients = tape.gradient(loss, weights)
-        return loss, [*self._parameters.update(stacked, gradients, schedule[step + 1]), *others]
+        return loss, [*self._parameters.update(stacked, gradients, tf.gather(schedule, step + 1)), *others]
 
     def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
         """Bring the weights of the Keras model up to date."""
@@ -185,7 +185,8 @@ class DeferredStep:
             )
             loss = _batch_loss(labels, predictions, mask, penalties)
         latent_gradients, head_gradients = tape.gradient(loss, [latent, head])
-        now = schedule[step + 1]
+        # Not schedule[step + 1]: XLA would take the index for a constant and compile anew for each value.
+        now = tf.gather(schedule, step + 1)
         gradient, chosen = self._sum_over_repeats(self._joined(latent_gradients), places, chosen)
         weights, slots = self._rule.update(weights, slots, gradient, now)
         written = tf.fill([places.shape[0], 1], tf.cast(step + 1, self.dtype))
@@ -216,7 +217,7 @@ class DeferredStep:
         weights, *slots, written = tf.split(rows, sizes, 1)
         then = tf.gather(schedule, tf.cast(written[:, 0], tf.int32))
         skipped = tf.cast(step, self.dtype) - written
-        return self._rule.catch_up(weights, slots, then, schedule[step], skipped)
+        return self._rule.catch_up(weights, slots, then, tf.gather(schedule, step), skipped)
 
     def _joined(self, gradients: list[tf.Tensor]) -> tf.Tensor:
         """Return the gradients in the layout of the rows: shape (examples of all inputs, width)."""
