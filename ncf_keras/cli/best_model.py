@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-SUFFIXES = {"h5": ".h5", "keras": ".keras", "weights": ".weights.h5"}
-
 
 class BestModel:
     """Saves a model as `<dataset>_<model>_<sizes>_<unix time>.h5`, the authors' name, over its own last save.
@@ -20,6 +18,9 @@ class BestModel:
         directory: where; it exists.
         stem: the name up to the time.
         layout: `h5`, `keras` or `weights`.
+
+    Attributes:
+        path: the file, or None as long as nothing was saved.
     """
 
     def __init__(self, model: "keras.Model", directory: Path, stem: str, layout: str):
@@ -27,28 +28,36 @@ class BestModel:
         self._directory = directory
         self._stem = stem
         self._layout = layout
-        self._moment = int(time.time())
         self.path: Path | None = None
 
     def save(self) -> None:
         """Save the model as it is now."""
         from ncf_keras.weights import save_weights
 
-        if self.path is None:
-            self.path = self._claim_name()
-        save_weights(self._model, self.path, self._layout)
+        if self.path:
+            save_weights(self._model, self.path, self._layout)
+            return
+        path, claim = self._claim_name()
+        try:
+            save_weights(self._model, path, self._layout)
+        finally:
+            claim.unlink()
+        self.path = path
 
-    def _claim_name(self) -> Path:
-        """Return a name that no other run has, however close they start."""
+    def _claim_name(self) -> tuple[Path, Path]:
+        """Return a free name, and the file that keeps other runs off it until it is written."""
+        from ncf_keras.weights import SUFFIXES
+
+        moment = int(time.time())
         while True:
-            path = self._directory / f"{self._stem}_{self._moment}{SUFFIXES[self._layout]}"
+            path = self._directory / f"{self._stem}_{moment}{SUFFIXES[self._layout]}"
             claim = path.with_name(f".{path.name}.claim")
             try:
                 claim.touch(exist_ok=False)
             except FileExistsError:
-                self._moment += 1
+                moment += 1
                 continue
             if not path.exists():
-                return path
+                return path, claim
             claim.unlink()
-            self._moment += 1
+            moment += 1

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from collections.abc import Callable
 
 from ncf_keras.errors import InputError
@@ -68,7 +69,7 @@ def number_above(minimum: float, inclusive: bool) -> Callable[[str], float]:
 
 
 def parse_numbers(text: str, flag: str, whole: bool) -> list:
-    """Return the numbers in a list as the authors' flags have it, such as `[64,32,16,8]`, without `eval`.
+    """Return the finite numbers in a list as the authors' flags have it: `[64,32,16,8]`; without `eval`.
 
     Raises:
         InputError: it is not a list of (whole) numbers.
@@ -79,9 +80,16 @@ def parse_numbers(text: str, flag: str, whole: bool) -> list:
     except (ValueError, RecursionError):
         values = None
     kinds = (int,) if whole else (int, float)
-    if not isinstance(values, list) or not all(type(value) in kinds for value in values):
+    if not isinstance(values, list) or not all(type(value) in kinds and _fits(value) for value in values):
         raise InputError(f"`{flag}` must be a list of {rule}. Received: {text!r}")
     return values
+
+
+def _fits(value: float) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def _refuse(constant: str) -> None:

@@ -88,8 +88,8 @@ def _parse_lists(flags: argparse.Namespace) -> None:
 
 
 def _require_penalties(values: list[float], flag: str, text: str) -> None:
-    if min(values) < 0 or max(values) == float("inf"):
-        raise InputError(f"`{flag}` must have finite numbers of at least 0. Received: {text!r}")
+    if min(values) < 0:
+        raise InputError(f"`{flag}` must have numbers of at least 0. Received: {text!r}")
 
 
 def _check_pretraining(flags: argparse.Namespace) -> None:
@@ -124,7 +124,7 @@ def _pretrain(model: "keras.Model", flags: argparse.Namespace) -> None:
     from ncf_keras.weights import fuse_pretrained, load_model
 
     gmf, mlp = load_model(flags.mf_pretrain), load_model(flags.mlp_pretrain)
-    fuse_pretrained(model, gmf, mlp, flags.alpha)
+    fuse_pretrained(model, gmf, mlp, flags.alpha, gmf_name=flags.mf_pretrain, mlp_name=flags.mlp_pretrain)
     print(f"Load pretrained GMF ({flags.mf_pretrain}) and MLP ({flags.mlp_pretrain}) models done. ")
 
 

@@ -1,0 +1,10 @@
+"""Turn a weight file of any Keras into another format; `--help` lists the flags."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from ncf_keras.cli.convert import main
+
+if __name__ == "__main__":
+    sys.exit(main())

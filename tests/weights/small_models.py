@@ -1,0 +1,108 @@
+"""Small models with random weights, and their files as each Keras writes them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from ncf_keras.models import build_gmf, build_mlp, build_neumf
+from ncf_keras.weights import save_weights
+
+Layers = dict[str, tuple[np.ndarray, ...]]
+
+KINDS = ("GMF", "MLP", "NeuMF")
+
+
+def small_model(kind: str, num_users: int = 7, num_items: int = 5, seed: int = 0) -> keras.Model:
+    """Return a model whose weights, biases too, are drawn from N(0, 1)."""
+    model = {
+        "GMF": lambda: build_gmf(num_users, num_items, 3),
+        "MLP": lambda: build_mlp(num_users, num_items, [8, 6, 4], [0, 0, 0]),
+        "NeuMF": lambda: build_neumf(num_users, num_items, 3, [8, 6, 4], [0, 0, 0]),
+    }[kind]()
+    generator = np.random.default_rng(seed)
+    model.set_weights([generator.normal(size=w.shape).astype(np.float32) for w in model.weights])
+    return model
+
+
+def arrays(model: keras.Model) -> Layers:
+    """Return the weights of each layer, read through Keras's own attributes."""
+    found = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Embedding):
+            found[layer.name] = (layer.embeddings.numpy(),)
+        elif isinstance(layer, keras.layers.Dense):
+            found[layer.name] = (layer.kernel.numpy(), layer.bias.numpy())
+    return found
+
+
+def assert_equal_bits(found: Layers, expected: Layers) -> None:
+    assert found.keys() == expected.keys()
+    for name, wanted in expected.items():
+        assert len(found[name]) == len(wanted)
+        for got, want in zip(found[name], wanted, strict=True):
+            assert got.dtype == want.dtype == np.float32
+            assert got.shape == want.shape
+            assert got.tobytes() == want.tobytes(), name
+
+
+def write_keras2(path: Path, layers: Layers, *, whole: bool = False, text: str = "fixed") -> None:
+    """Write what `save_weights` (or `save`, if whole) of Keras 2 writes, seen on files of Keras 2.21.
+
+    `text` is `fixed` for names as h5py 2 stored them, `variable` as h5py 3 does.
+    """
+    with h5py.File(path, "w") as file:
+        if whole:
+            file.attrs["model_config"] = '{"class_name": "Model", "config": {"name": "not read"}}'
+            file.attrs["training_config"] = '{"loss": "binary_crossentropy"}'
+            file.create_group("optimizer_weights").create_dataset("iteration:0", data=np.int64(3))
+        weights = file.create_group("model_weights") if whole else file
+        weights.attrs["backend"] = b"tensorflow"
+        weights.attrs["keras_version"] = b"2.2.4"
+        names = ["user_input", "item_input", *layers, "flatten_1", "flatten_2", "concatenate_1"]
+        weights.attrs["layer_names"] = _names(names, text)
+        for name in names:
+            group = weights.create_group(name)
+            found = layers.get(name, ())
+            roles = ("embeddings",) if len(found) == 1 else ("kernel", "bias")
+            paths = [f"{name}/{role}:0" for role, _ in zip(roles, found, strict=False)]
+            group.attrs["weight_names"] = _names(paths, text) if paths else np.zeros(0)
+            for place, array in zip(paths, found, strict=True):
+                group.create_dataset(place, data=array)
+        # TensorFlow's Keras adds this group since 2.7; `layer_names` does not list it.
+        if text == "variable":
+            weights.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros(0)
+
+
+def _names(names: list[str], text: str) -> np.ndarray | list[str]:
+    return np.array(names, dtype="S") if text == "fixed" else names
+
+
+# How to write a model in each layout; Keras 3 writes its own.
+WRITERS: dict[str, Callable[[keras.Model, Path], None]] = {
+    "keras1.h5": lambda model, path: save_weights(model, path, "h5"),
+    "keras2.h5": lambda model, path: write_keras2(path, arrays(model)),
+    "keras2_text.h5": lambda model, path: write_keras2(path, arrays(model), text="variable"),
+    "keras2_whole.h5": lambda model, path: write_keras2(path, arrays(model), whole=True, text="variable"),
+    "keras3.weights.h5": lambda model, path: model.save_weights(path),
+    "keras3.keras": lambda model, path: model.save(path),
+    "keras3_whole.h5": lambda model, path: model.save(path),
+}
+LAYOUTS = {
+    "keras1.h5": "keras1",
+    "keras2.h5": "keras2",
+    "keras2_text.h5": "keras2",
+    "keras2_whole.h5": "keras2",
+    "keras3.weights.h5": "keras3",
+    "keras3.keras": "archive",
+    "keras3_whole.h5": "keras2",
+}
+
+
+def written(model: keras.Model, layout: str, directory: Path) -> Path:
+    """Write the model in one of the layouts of `WRITERS` and return the file."""
+    path = directory / f"ml-1m_[64,32]_1.5_{layout}"
+    WRITERS[layout](model, path)
+    return path

@@ -1,0 +1,250 @@
+"""Reading weight files of every Keras, whole and damaged."""
+
+import os
+import random
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from ncf_keras.errors import InputError
+from ncf_keras.weights import load_weights, read_weight_file
+from tests.shared_files import shared
+from tests.weights.small_models import (
+    KINDS,
+    LAYOUTS,
+    WRITERS,
+    arrays,
+    assert_equal_bits,
+    small_model,
+    write_keras2,
+    written,
+)
+
+FLIPS = 200
+HEAVY_DAMAGES = 80
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_reads_every_layout(kind, layout, tmp_path):
+    model = small_model(kind)
+    file = read_weight_file(written(model, layout, tmp_path))
+    assert file.layout == LAYOUTS[layout]
+    assert_equal_bits(file.layers, arrays(model))
+
+
+def test_content_tells_the_layout_and_not_the_suffix(tmp_path):
+    model = small_model("MLP")
+    for layout in WRITERS:
+        odd = tmp_path / f"{layout}.txt"
+        written(model, layout, tmp_path).rename(odd)
+        assert read_weight_file(odd).layout == LAYOUTS[layout]
+        assert_equal_bits(read_weight_file(str(odd)).layers, arrays(model))
+
+
+@pytest.mark.parametrize("name", ["GMF", "MLP", "NeuMF"])
+def test_reads_what_the_authors_code_wrote(name):
+    """The arrays of a file of Keras 1.0.7 equal those that the same run stored with NumPy."""
+    file = read_weight_file(shared(f"golden/{name}_adam_plain.keras1.h5"))
+    with np.load(shared(f"golden/{name}_adam_plain.npz")) as run:
+        final = {key: run[key] for key in run.files if key.startswith("final/")}
+    assert file.layout == "keras1"
+    assert sum(map(len, file.layers.values())) == len(final)
+    for layer, found in file.layers.items():
+        for role, array in zip("Wb", found, strict=False):
+            np.testing.assert_array_equal(array, final[f"final/{layer}/{layer}_{role}"])
+
+
+@pytest.mark.parametrize("backend_suffix", ["", ":0"])
+def test_reads_weight_names_of_every_backend(backend_suffix, tmp_path):
+    """TensorFlow appends `:0` to names, Theano nothing; a second model in a process has other scopes."""
+    table, kernel, bias = np.ones((4, 2), "f4"), np.ones((2, 1), "f4"), np.ones(1, "f4")
+    with h5py.File(tmp_path / "scopes.h5", "w") as file:
+        file.attrs["layer_names"] = np.array([b"prediction", b"user_embedding"])
+        group = file.create_group("prediction")
+        names = [f"prediction_1/{role}{backend_suffix}" for role in ("bias", "kernel")]
+        group.attrs["weight_names"] = np.array(names, dtype="S")
+        group[names[0]], group[names[1]] = bias, kernel
+        group = file.create_group("user_embedding")
+        group.attrs["weight_names"] = np.array([f"user_embedding_W{backend_suffix}"], dtype="S")
+        group[f"user_embedding_W{backend_suffix}"] = table
+    layers = read_weight_file(tmp_path / "scopes.h5").layers
+    assert_equal_bits(layers, {"prediction": (kernel, bias), "user_embedding": (table,)})
+
+
+@pytest.mark.parametrize("text", ["fixed", "variable"])
+def test_reads_a_very_deep_model(text, tmp_path):
+    """The limit of reads is against loops, not against honest depth."""
+    layers = {f"layer{number}": (np.full((2, 2), number, "f4"), np.ones(2, "f4")) for number in range(1, 81)}
+    write_keras2(tmp_path / "deep.h5", layers, text=text)
+    assert_equal_bits(read_weight_file(tmp_path / "deep.h5").layers, layers)
+
+
+def test_reads_other_float_sizes_as_float32(tmp_path):
+    layers = {"user_embedding": (np.arange(6, dtype=">f8").reshape(3, 2),), "x": (np.ones((1, 1), "f2"),)}
+    write_keras2(tmp_path / "f.h5", layers)
+    found = read_weight_file(tmp_path / "f.h5").layers
+    assert_equal_bits(found, {name: (array.astype(np.float32),) for name, (array,) in layers.items()})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_refuses_numbers_that_are_not_finite(value, tmp_path):
+    write_keras2(tmp_path / "f.h5", {"user_embedding": (np.array([[0.0, value]]),)})
+    with pytest.raises(InputError, match=r"finite numbers.*'user_embedding'"):
+        read_weight_file(tmp_path / "f.h5")
+
+
+def test_refuses_layers_under_foreign_names(tmp_path):
+    """A group for items that lists the table of users: never taken for that of items."""
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.attrs["layer_names"] = np.array([b"item_embedding"])
+        group = file.create_group("item_embedding")
+        group.attrs["weight_names"] = np.array([b"user_embedding_W"])
+        group["user_embedding_W"] = np.ones((2, 2), "f4")
+    with pytest.raises(InputError, match="'user_embedding_W' in layer 'item_embedding'"):
+        read_weight_file(tmp_path / "f.h5")
+
+
+def test_reads_groups_that_the_list_of_layers_leaves_out(tmp_path):
+    """They are surplus to the model then, not overlooked."""
+    write_keras2(tmp_path / "f.h5", {"a": (np.ones((2, 2), "f4"),), "b": (np.ones((2, 2), "f4"),)})
+    with h5py.File(tmp_path / "f.h5", "a") as file:
+        file.attrs["layer_names"] = np.array([b"a"])
+    assert set(read_weight_file(tmp_path / "f.h5").layers) == {"a", "b"}
+
+
+def test_refuses_keras3_weights_without_names(tmp_path):
+    path = written(small_model("GMF"), "keras3.weights.h5", tmp_path)
+    with h5py.File(path, "a") as file:
+        for group in file["layers"].values():
+            del group["vars"].attrs["name"]
+    with pytest.raises(InputError, match=r"does not name its layers.*Keras before 3\.6"):
+        read_weight_file(path)
+
+
+def test_refuses_layers_within_layers(tmp_path):
+    path = written(small_model("GMF"), "keras3.weights.h5", tmp_path)
+    with h5py.File(path, "a") as file:
+        file["layers/embedding/layers/dense/vars/0"] = np.ones(3, "f4")
+    with pytest.raises(InputError, match="a layer with layers in it"):
+        read_weight_file(path)
+
+
+NO_WEIGHT_FILES = {
+    "empty": b"",
+    "text": b"not an HDF5 file\n" * 200,
+    "image": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0\x90wS\xde" + bytes(300),
+    "HDF5 signature alone": b"\x89HDF\r\n\x1a\n",
+    "zip signature alone": b"PK\x03\x04",
+    "zeros": bytes(5000),
+    "pickle": b"\x80\x04\x95\x10\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93.",
+}
+
+
+@pytest.mark.parametrize("content", NO_WEIGHT_FILES)
+def test_refuses_other_files(content, tmp_path):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(NO_WEIGHT_FILES[content])
+    with pytest.raises(InputError, match="must be a weight file of Keras") as caught:
+        read_weight_file(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_refuses_hdf5_of_other_programs(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["temperature"] = np.ones(3)
+    with pytest.raises(InputError, match="without the weights of a Keras model"):
+        read_weight_file(tmp_path / "other.h5")
+    write_keras2(tmp_path / "empty.h5", {})
+    with pytest.raises(InputError, match="without any weights"):
+        read_weight_file(tmp_path / "empty.h5")
+
+
+def test_refuses_what_is_no_file(tmp_path):
+    with pytest.raises(InputError, match="directory"):
+        read_weight_file(tmp_path)
+    with pytest.raises(InputError, match="No such file"):
+        read_weight_file(tmp_path / "absent.h5")
+    with pytest.raises(InputError, match="can be read"):
+        read_weight_file(tmp_path / ("n" * 5000))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_does_not_wait_for_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe.h5")
+    with pytest.raises(InputError, match="device"):
+        read_weight_file(tmp_path / "pipe.h5")
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_a_cut_file_is_refused(layout, tmp_path):
+    model = small_model("NeuMF")
+    whole = written(model, layout, tmp_path).read_bytes()
+    cut = tmp_path / "cut.h5"
+    for size in range(0, len(whole), len(whole) // 60):
+        cut.write_bytes(whole[:size])
+        with pytest.raises(InputError):
+            read_weight_file(cut)
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_a_damaged_file_loads_whole_or_not_at_all(layout, tmp_path):
+    """One flipped bit, many times over; the bit of a number can't be noticed, that of a structure mostly is."""
+    whole = written(small_model("GMF", seed=1), layout, tmp_path).read_bytes()
+    model = small_model("GMF", seed=2)
+    before = arrays(model)
+    outcomes = {"refused": 0, "loaded": 0}
+    chance = random.Random(7)
+    damaged = tmp_path / "damaged.h5"
+    for _ in range(FLIPS):
+        place = chance.randrange(8 * len(whole))
+        damaged.write_bytes(flipped(whole, place))
+        try:
+            found = load_weights(model, damaged).layers
+        except InputError:
+            outcomes["refused"] += 1
+            assert_equal_bits(arrays(model), before)
+        else:
+            outcomes["loaded"] += 1
+            assert_equal_bits(arrays(model), found)
+            assert all(np.isfinite(array).all() for layer in found.values() for array in layer)
+            before = found
+    assert outcomes["refused"] > 0
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    changed = bytearray(data)
+    changed[place // 8] ^= 1 << place % 8
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_heavy_damage_ends_in_a_sentence(layout, tmp_path):
+    """Many bytes at once, which makes the HDF5 library itself crash or hang now and then."""
+    whole = written(small_model("MLP"), layout, tmp_path).read_bytes()
+    chance = random.Random(11)
+    damaged = tmp_path / "damaged.h5"
+    for _ in range(HEAVY_DAMAGES):
+        changed = bytearray(whole)
+        for _ in range(chance.randint(2, 40)):
+            changed[chance.randrange(len(whole))] = chance.choice([0, 127, 128, 255, chance.randrange(256)])
+        damaged.write_bytes(changed)
+        try:
+            layers = read_weight_file(damaged).layers
+        except InputError as error:
+            assert "\n" not in str(error).replace(str(damaged), "")
+        else:
+            assert all(array.dtype == np.float32 for layer in layers.values() for array in layer)
+
+
+def test_reading_needs_no_tensorflow():
+    """The reader may be used where nothing else of Keras is wanted."""
+    folder = Path(read_weight_file.__code__.co_filename).parent
+    for module in ("weight_file", "keras_layouts", "archive", "hdf5_file", "hdf5_bytes"):
+        source = (folder / f"{module}.py").read_text()
+        assert "import keras\n" not in source
+        assert "import tensorflow" not in source
+        assert "import h5py" not in source
