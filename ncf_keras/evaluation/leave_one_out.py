@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ncf_keras.errors import InputError
 from ncf_keras.evaluation.metrics import hit_ratio, ndcg
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -49,9 +50,17 @@ class LeaveOneOut:
         test_users: int32, shape (tests,).
         test_items: int32, shape (tests,).
         test_negatives: int32, shape (tests, negatives).
+
+    Raises:
+        InputError: there is no test or no negative to rank it against.
     """
 
     def __init__(self, test_users: np.ndarray, test_items: np.ndarray, test_negatives: np.ndarray):
+        if test_negatives.size == 0:
+            raise InputError(
+                "`test_negatives` must have at least one test and one negative for each. "
+                f"Received: shape {test_negatives.shape}"
+            )
         self._shape = (len(test_users), test_negatives.shape[1] + 1)
         candidates = np.concatenate([test_negatives, test_items[:, None]], axis=1).astype(np.int32)
         self._users = np.repeat(test_users.astype(np.int32), self._shape[1])

@@ -11,6 +11,12 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+JOINS = (keras.layers.Multiply, keras.layers.Concatenate)
+LAYERS = (*JOINS, keras.layers.InputLayer, keras.layers.Embedding, keras.layers.Flatten, keras.layers.Dense)
+
+# A layer's name (of a join, its class) and what feeds it; a Flatten is passed over.
+Wiring = tuple
+
 
 class Halves(NamedTuple):
     """What scoring needs of each user and each item; None for a tower that the model does not have.
@@ -94,24 +100,57 @@ class FactoredModel:
 
 
 def can_factor(model: keras.Model) -> bool:
-    """Tell whether the model is built of the layers of `build_gmf`, `build_mlp` or `build_neumf`."""
+    """Tell whether the model is wired as one of `build_gmf`, `build_mlp` or `build_neumf`, names included.
+
+    Activations of the hidden layers are free; a model that differs in anything else is none of them.
+    """
     return _kind(model) is not None
 
 
 def _kind(model: keras.Model) -> str | None:
-    weighted = {layer.name for layer in model.layers if layer.weights}
-    others = weighted - {layer.name for layer in _hidden_layers({layer.name: layer for layer in model.layers})}
-    plain = {"user_embedding", "item_embedding", "prediction"}
-    fused = {f"{tower}_embedding_{side}" for tower in ("mf", "mlp") for side in ("user", "item")}
-    kinds = {keras.layers.InputLayer, keras.layers.Embedding, keras.layers.Flatten, keras.layers.Dense}
-    joins = {type(layer) for layer in model.layers} - kinds
-    if others == fused | {"prediction"} and joins == {keras.layers.Multiply, keras.layers.Concatenate}:
-        return "NeuMF"
-    if others == plain and joins == {keras.layers.Concatenate}:
-        return "MLP"
-    if others == plain and joins == {keras.layers.Multiply} and weighted == plain:
-        return "GMF"
+    if not getattr(model, "inputs", None) or any(type(layer) not in LAYERS for layer in model.layers):
+        return None
+    layers = {layer.name: layer for layer in model.layers}
+    output = layers.get("prediction")
+    if not isinstance(output, keras.layers.Dense) or output.units != 1:
+        return None
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    if output.activation is not keras.activations.sigmoid or not all(layer.use_bias for layer in dense):
+        return None
+    hidden = [layer.name for layer in _hidden_layers(layers)]
+    for kind, wiring in _wirings(hidden).items():
+        if _is_wired(model.outputs[0], ("prediction", wiring)):
+            return kind
     return None
+
+
+def _wirings(hidden: list[str]) -> dict[str, Wiring]:
+    """Return what feeds the output layer of each kind of model."""
+    user, item = ("user_input",), ("item_input",)
+    plain = ("user_embedding", user), ("item_embedding", item)
+    mf = ("mf_embedding_user", user), ("mf_embedding_item", item)
+    mlp = ("mlp_embedding_user", user), ("mlp_embedding_item", item)
+    plain_tower, fused_tower = ("Concatenate", *plain), ("Concatenate", *mlp)
+    for name in hidden:
+        plain_tower, fused_tower = (name, plain_tower), (name, fused_tower)
+    return {
+        "GMF": ("Multiply", *plain),
+        "MLP": plain_tower,
+        "NeuMF": ("Concatenate", ("Multiply", *mf), fused_tower),
+    }
+
+
+def _is_wired(tensor: keras.KerasTensor, wiring: Wiring) -> bool:
+    layer, node, _ = tensor._keras_history
+    sources = layer._inbound_nodes[node].input_tensors
+    if isinstance(layer, keras.layers.Flatten):
+        return _is_wired(sources[0], wiring)
+    name = type(layer).__name__ if type(layer) in JOINS else layer.name
+    return (
+        name == wiring[0]
+        and len(sources) == len(wiring) - 1
+        and all(_is_wired(source, part) for source, part in zip(sources, wiring[1:], strict=True))
+    )
 
 
 def _hidden_layers(layers: dict[str, keras.layers.Layer]) -> list[keras.layers.Dense]:

@@ -33,8 +33,8 @@ def latent_vector(
     authors' `init_normal` and `W_regularizer=l2(...)`.
     """
     embedding = keras.layers.Embedding(
-        rows,
-        width,
+        int(rows),
+        int(width),
         embeddings_initializer=keras.initializers.RandomNormal(mean=0.0, stddev=0.01, seed=seed),
         embeddings_regularizer=l2(regularization),
         name=name,
@@ -58,7 +58,7 @@ def tower(
     vector = keras.layers.Concatenate()([user_latent, item_latent])
     for number, (width, penalty) in enumerate(zip(layers[1:], reg_layers[1:], strict=True), 1):
         vector = keras.layers.Dense(
-            width,
+            int(width),
             activation="relu",
             kernel_initializer=keras.initializers.GlorotUniform(seed=next(draw)),
             kernel_regularizer=l2(penalty),

@@ -1,6 +1,7 @@
 """Training in compiled programs of thousands of steps each: no step pays for Python or for the tables' size."""
 
 import itertools
+import weakref
 from collections.abc import Callable
 
 import keras
@@ -45,7 +46,9 @@ class CompiledEngine:
         self._batch_size = batch_size
         self._steps_an_epoch = -(-sampler.num_examples // batch_size)
         self._stack_size = min(BATCHES_A_STACK, self._steps_an_epoch)
-        self._stacks = iter(stack_dataset(sampler, batch_size, itertools.count(), self._stack_size))
+        self._stacks = [iter(stack_dataset(sampler, batch_size, itertools.count(), self._stack_size))]
+        # An iterator that still draws ahead when the interpreter shuts down would wait for it for ever.
+        weakref.finalize(self, self._stacks.clear)
         self._epochs = 0
 
     def train_epoch(self, on_progress: Callable[[int], None] | None = None) -> float:
@@ -61,7 +64,7 @@ class CompiledEngine:
         schedule = tf.constant(self._rule.schedule(first_step, self._steps_an_epoch), self._step.dtype)
         total, examples, steps = 0.0, 0, 0
         while steps < self._steps_an_epoch:
-            stack = next(self._stacks)
+            stack = next(self._stacks[0])
             losses, sizes = self.train_stack(*stack, steps, schedule)
             total += float(losses @ sizes)
             examples += int(sizes.sum())

@@ -37,7 +37,7 @@ class KerasEngine:
         callbacks = []
         if on_progress:
             callbacks.append(keras.callbacks.LambdaCallback(on_train_batch_end=self._reporter(on_progress)))
-        history = self._model.fit(batches, epochs=1, verbose=0, callbacks=callbacks)
+        history = self._model.fit(batches, epochs=1, verbose=0, callbacks=callbacks, shuffle=False)
         return float(history.history["loss"][0])
 
     def _reporter(self, on_progress: Callable[[int], None]) -> Callable[[int, dict], None]:

@@ -1,0 +1,185 @@
+"""The compiled engine against plain Keras, from the same weights and the same batches."""
+
+import itertools
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+
+from ncf_keras.data import Dataset
+from ncf_keras.models import build_gmf, build_mlp, build_neumf
+from ncf_keras.sampling import NegativeSampler, stacks_of_batches
+from ncf_keras.training import CompiledEngine, KerasEngine, clipped_log_loss, make_optimizer
+from ncf_keras.training import compiled_engine as compiled_engine_module
+from ncf_keras.training.steps import DeferredStep, DenseStep, can_defer_rows
+
+BATCH_SIZE = 32
+RATE = 0.005
+BUILDERS = {
+    "GMF": partial(build_gmf, num_factors=4),
+    "MLP": partial(build_mlp, layers=(16, 8), reg_layers=(0, 0)),
+    "NeuMF": partial(build_neumf, mf_dim=4, layers=(16, 8), reg_layers=(0, 0)),
+}
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    """300 users, 80 items, some of them rare; 3,210 positives make 502 steps, the last one partial."""
+    generator = np.random.default_rng(3)
+    popularity = 1 / np.arange(1, 24_001) ** 0.7
+    pairs = generator.choice(24_000, 3_210, replace=False, p=popularity / popularity.sum())
+    users, items = np.divmod(generator.permutation(24_000)[pairs], 80)
+    test = np.arange(5)
+    return Dataset.from_pairs(users, items, test, test, test[:, None], num_users=300, num_items=80)
+
+
+def recorded_losses(engine: CompiledEngine) -> tuple[np.ndarray, float]:
+    """Train an epoch; return the loss of each step and the reported mean."""
+    results = []
+    train_stack = engine.train_stack
+    engine.train_stack = lambda *stack: results.append(train_stack(*stack)) or results[-1]
+    mean = engine.train_epoch()
+    return np.concatenate([losses for losses, _ in results]), mean
+
+
+def all_predictions(model: keras.Model) -> np.ndarray:
+    users, items = np.indices((300, 80), dtype=np.int32).reshape(2, -1, 1)
+    return model([users, items]).numpy().ravel()
+
+
+def spread_weights(model: keras.Model) -> None:
+    """Make the embeddings large enough that every path carries signal from the first step."""
+    generator = np.random.default_rng(11)
+    model.set_weights([generator.normal(0, 0.3, array.shape) for array in model.get_weights()])
+
+
+@pytest.mark.parametrize("learner", ["adam", "adagrad", "rmsprop", "sgd"])
+@pytest.mark.parametrize("kind", ["GMF", "MLP", "NeuMF"])
+def test_dense_and_deferred_steps_equal_keras(dataset, monkeypatch, kind, learner):
+    models = [BUILDERS[kind](300, 80) for _ in range(3)]
+    spread_weights(models[0])
+    for model in models[1:]:
+        model.set_weights(models[0].get_weights())
+    sampler = NegativeSampler(dataset, 4, seed=5)
+
+    reference = models[0]
+    reference.compile(make_optimizer(learner, RATE), clipped_log_loss)
+    expected = []
+    for users, items, labels in stacks_of_batches(sampler, 0, BATCH_SIZE):
+        for batch in zip(users, items, labels, strict=True):
+            user, item, label = (array[:, None] for array in batch)
+            expected.append(reference.train_on_batch([user, item], label))
+            reference.reset_metrics()
+
+    for model, step in zip(models[1:], (DeferredStep, DenseStep), strict=True):
+        monkeypatch.setattr(compiled_engine_module, "make_step", step)
+        losses, _ = recorded_losses(CompiledEngine(model, sampler, learner, RATE, BATCH_SIZE))
+        assert len(losses) == 502
+        np.testing.assert_allclose(losses, expected, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(all_predictions(model), all_predictions(reference), atol=5e-4, rtol=0)
+
+
+def test_deferred_rows_equal_dense_adam_in_float64(dataset, monkeypatch):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        models = [BUILDERS["NeuMF"](300, 80) for _ in range(2)]
+        spread_weights(models[0])
+        models[1].set_weights(models[0].get_weights())
+        sampler = NegativeSampler(dataset, 4, seed=5)
+        results = []
+        for model, step in zip(models, (DeferredStep, DenseStep), strict=True):
+            monkeypatch.setattr(compiled_engine_module, "make_step", step)
+            engine = CompiledEngine(model, sampler, "adam", RATE, BATCH_SIZE)
+            results.append(recorded_losses(engine)[0])
+            assert results[-1].dtype == np.float64
+        np.testing.assert_allclose(results[0], results[1], atol=1e-7, rtol=0)
+        for deferred, dense in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+            assert deferred.dtype == np.float64
+            np.testing.assert_allclose(deferred, dense, atol=1e-7, rtol=0)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def test_both_engines_report_the_same_mean_loss_for_two_epochs(dataset):
+    models = [BUILDERS["NeuMF"](300, 80, seed=2) for _ in range(2)]
+    sampler = NegativeSampler(dataset, 4, seed=5)
+    compiled = CompiledEngine(models[0], sampler, "adam", RATE, BATCH_SIZE)
+    plain = KerasEngine(models[1], sampler, "adam", RATE, BATCH_SIZE)
+    for _ in range(2):
+        assert compiled.train_epoch() == pytest.approx(plain.train_epoch(), abs=1e-5)
+    np.testing.assert_allclose(all_predictions(models[0]), all_predictions(models[1]), atol=5e-4, rtol=0)
+
+
+def test_every_example_is_used_once_and_the_loss_is_their_mean(dataset, monkeypatch):
+    monkeypatch.setattr(compiled_engine_module, "BATCHES_A_STACK", 200)
+    sampler = NegativeSampler(dataset, 4, seed=5)
+    engine = CompiledEngine(BUILDERS["GMF"](300, 80), sampler, "sgd", RATE, BATCH_SIZE)
+    seen, results, progress = [], [], []
+    train_stack = engine.train_stack
+
+    def recording(users, items, labels, first_step, schedule):
+        seen.append(np.stack([array.numpy().ravel() for array in (users, items, labels)]))
+        results.append(train_stack(users, items, labels, first_step, schedule))
+        return results[-1]
+
+    engine.train_stack = recording
+    mean = engine.train_epoch(progress.append)
+    used = np.concatenate(seen, axis=1)
+    drawn = np.concatenate([np.stack(chunk) for chunk in sampler.chunks(0, BATCH_SIZE * 200)], axis=1)
+    np.testing.assert_array_equal(used, drawn)
+    assert used.shape[1] == dataset.num_train * 5 == progress[-1]
+    assert len(seen) == 4  # 200 + 200 + 101 whole batches and the partial one
+    losses, sizes = (np.concatenate(column) for column in zip(*results, strict=True))
+    assert sizes[-1] == dataset.num_train * 5 % BATCH_SIZE
+    assert mean == pytest.approx(np.average(losses, weights=sizes), rel=1e-12)
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(dataset):
+    weights = []
+    for _ in range(2):
+        model = BUILDERS["NeuMF"](300, 80, seed=2)
+        engine = CompiledEngine(model, NegativeSampler(dataset, 4, seed=5), "adam", RATE, BATCH_SIZE)
+        for _ in range(2):
+            engine.train_epoch()
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", ["GMF", "MLP", "NeuMF"])
+def test_rows_are_deferred_unless_embeddings_have_penalties(kind):
+    assert can_defer_rows(BUILDERS[kind](30, 20))
+    penalised = {
+        "GMF": build_gmf(30, 20, 4, regs=(0, 0.1)),
+        "MLP": build_mlp(30, 20, (8, 4), (0.1, 0)),
+        "NeuMF": build_neumf(30, 20, 4, (8, 4), (0, 0), reg_mf=0.1),
+    }[kind]
+    assert not can_defer_rows(penalised)
+    only_kernels = build_mlp(30, 20, (8, 4), (0, 0.1))
+    assert can_defer_rows(only_kernels)
+
+
+def test_a_model_of_another_make_takes_the_dense_step_and_keeps_its_state(dataset):
+    users = keras.Input((1,), dtype="int32", name="user_input")
+    items = keras.Input((1,), dtype="int32", name="item_input")
+    shifted = keras.ops.mod(items + 1, 80)
+    latent = [keras.layers.Embedding(300, 4)(users), keras.layers.Embedding(80, 6)(shifted)]
+    vector = keras.layers.Dropout(0.5, seed=1)(keras.layers.Flatten()(keras.layers.Concatenate()(latent)))
+    model = keras.Model([users, items], keras.layers.Dense(1, activation="sigmoid")(vector))
+    assert not can_defer_rows(model)
+    engine = CompiledEngine(model, NegativeSampler(dataset, 4, seed=5), "adam", RATE, BATCH_SIZE)
+    before = [variable.numpy().copy() for variable in model.non_trainable_variables]
+    losses = [engine.train_epoch() for _ in itertools.repeat(None, 2)]
+    assert losses[1] < losses[0] < 0.7
+    after = [variable.numpy() for variable in model.non_trainable_variables]
+    assert any((one != other).any() for one, other in zip(before, after, strict=True))
+
+
+def test_the_engine_continues_from_the_weights_that_the_model_has(dataset):
+    model = BUILDERS["MLP"](300, 80)
+    spread_weights(model)
+    before = all_predictions(model)
+    CompiledEngine(model, NegativeSampler(dataset, 4, seed=5), "sgd", 1e-12, BATCH_SIZE).train_epoch()
+    np.testing.assert_allclose(all_predictions(model), before, atol=1e-6)
