@@ -18,8 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Turn a raw log of interactions (MovieLens ratings.dat and u.data, CSV, TSV, any delimiter, "
-        "Parquet, with or without gzip) into the files that training reads. What the flags do not say is found out.",
+        description="Turn a raw log of interactions (MovieLens ratings.dat and u.data, CSV, TSV, any "
+        "delimiter, Parquet, with or without gzip) into the files that training reads. What the flags do not "
+        "say is found out.",
         allow_abbrev=False,
     )
     parser.add_argument("log", metavar="LOG", help="the file: a row an interaction")

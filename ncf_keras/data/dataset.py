@@ -1,9 +1,11 @@
 """Dataset: the interactions to learn from and the held-out test, validated once, never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
+import scipy.sparse
 
 from ncf_keras.errors import InputError
 
@@ -14,7 +16,8 @@ INDEX_LIMIT = np.iinfo(np.int32).max
 class Dataset:
     """Implicit feedback of users on items, split leave-one-out as in section 4.1 of the paper.
 
-    Build it with `Dataset.from_pairs`, `read_dataset` or `sample_dataset`; all arrays are read-only.
+    Build it with `Dataset.from_dataframe`, `Dataset.from_pairs`, `read_dataset` or `sample_dataset`; all
+    arrays are read-only.
 
     Attributes:
         name: what output files are named after.
@@ -122,7 +125,9 @@ class Dataset:
         num_items = _count(num_items, (train_items, test_items, test_negatives))
         _require_range(train_users, num_users, "train_users")
         _require_range(train_items, num_items, "train_items")
-        keys = np.unique(train_users.astype(np.int64) * num_items + train_items)
+        keys = np.sort(train_users.astype(np.int64) * num_items + train_items)
+        # Sorting takes a tenth of the time of np.unique, which hashes.
+        keys = keys[np.diff(keys, prepend=-1) != 0]
         users, items = np.divmod(keys, max(num_items, 1))
         return cls(
             name=name,
@@ -138,6 +143,46 @@ class Dataset:
             item_titles=item_titles,
         )
 
+    @classmethod
+    def from_dataframe(
+        cls,
+        df: pd.DataFrame,
+        user: str = "user",
+        item: str = "item",
+        rating: str | None = None,
+        timestamp: str | None = None,
+        *,
+        titles: Mapping[object, str] | None = None,
+        name: str = "dataset",
+        **options: object,
+    ) -> "Dataset":
+        """Split a log of interactions leave-one-out, as `run/prepare.py` does with a file.
+
+        Args:
+            df: a row an interaction, with ids of any kind; rows that lack a value are dropped.
+            user: the column of user ids.
+            item: the column of item ids.
+            rating: the column of ratings; a rating of 0 or below is no positive. None: every row is one.
+            timestamp: the column of timestamps, numbers or dates; the latest interaction of each user is held
+                out. None: a random one is.
+            titles: title of each item id.
+            name: what output files are named after.
+            **options: as in `ncf_keras.data.prepare.PrepareOptions`: `min_rating`, `min_user_interactions`,
+                `min_item_interactions`, `keep`, `negatives`, `seed`.
+
+        Returns:
+            A Dataset whose `user_ids` and `item_ids` are the raw ids, as texts, in order of first appearance.
+
+        Raises:
+            InputError: a column is not there or can't be understood, or too little is left.
+
+        Example:
+            >>> Dataset.from_dataframe(df, user="u", item="i", timestamp="t", negatives=20)
+        """
+        from ncf_keras.data.from_dataframe import dataset_from_dataframe
+
+        return dataset_from_dataframe(df, user, item, rating, timestamp, titles=titles, name=name, **options)
+
     @property
     def num_train(self) -> int:
         """Number of train interactions, each (user, item) pair once."""
@@ -152,6 +197,13 @@ class Dataset:
     def train_users(self) -> np.ndarray:
         """The user of each entry of `train_items`: int32, shape (interactions,), made anew at each call."""
         return np.repeat(np.arange(self.num_users, dtype=np.int32), np.diff(self.train_offsets))
+
+    @property
+    def train_matrix(self) -> scipy.sparse.csr_matrix:
+        """The train interactions as a sparse matrix of ones: float32, shape (users, items), made anew."""
+        ones = np.ones(self.num_train, np.float32)
+        shape = (self.num_users, self.num_items)
+        return scipy.sparse.csr_matrix((ones, self.train_items, self.train_offsets), shape)
 
     def __repr__(self) -> str:
         density = self.num_train / (self.num_users * self.num_items)

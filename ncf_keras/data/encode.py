@@ -25,7 +25,7 @@ def encode(values: pd.Series, argument: str) -> tuple[np.ndarray, np.ndarray]:
         indices, int32, shape (rows,), -1 where the id is missing; and the ids, str, shape (ids,).
 
     Raises:
-        InputError: an id can't be used as one, or is longer than 10,000 characters.
+        InputError: an id can't be used as one: it is a list, holds a NUL, or has over 10,000 characters.
     """
     try:
         codes, uniques = pd.factorize(values)
@@ -60,6 +60,8 @@ def _id_text(value: object, argument: str) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="backslashreplace")
     text = str(value).strip()
+    if "\0" in text:
+        raise InputError(f"`{argument}` must hold ids without NUL characters. Received: {text[:40]!r}")
     if len(text) > LONGEST_ID:
         raise InputError(
             f"`{argument}` must hold ids of at most {LONGEST_ID:,} characters (a quotation mark that is never "

@@ -10,7 +10,7 @@ from ncf_keras.errors import InputError
 
 ROLES = ("user", "item", "rating", "timestamp")
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
-SUFFIX_DELIMITERS = {".csv": ",", ".tsv": "\t", ".dat": "::", ".data": "\t", ".inter": "\t", ".item": "|"}
+SUFFIX_DELIMITERS = {".tsv": "\t", ".dat": "::", ".data": "\t", ".inter": "\t", ".item": "|"}
 # Header names that need no flag, as letters and digits only: `User_ID` and `userId` are both `userid`.
 KNOWN_NAMES = {
     "user": {"user", "userid", "uid", "customer", "customerid", "visitor", "visitorid", "member", "memberid",
@@ -125,7 +125,9 @@ def has_header(first: Sequence[str], second: Sequence[str], columns: LogColumns)
     if len(known) >= 2:
         return True
     flagged = [columns.named(role) for role in ("rating", "timestamp")]
-    numeric = [int(flag) - 1 if flag and flag.isdigit() else default for default, flag in enumerate(flagged, 2)]
+    numeric = [
+        int(flag) - 1 if flag and flag.isdecimal() else default for default, flag in enumerate(flagged, 2)
+    ]
     pairs = [(first[at], second[at]) for at in numeric if 0 <= at < min(len(first), len(second))]
     words = any(name.strip() and not _is_number(name) and _is_number(value) for name, value in pairs)
     return words and not any(_is_number(name) for name, _ in pairs)

@@ -5,6 +5,7 @@
 `<path><dataset>.test.negative`  (user,item) TAB negative TAB negative …, a line for each line of test.rating
 
 There is no header. Source: the authors' `Dataset.py` and the section "Dataset" of their README.
+Beside them may lie `<dataset>.users.csv` and `<dataset>.items.csv`, the raw ids and titles (`id_files.py`).
 """
 
 import os
@@ -16,6 +17,8 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
+from ncf_keras.data.id_files import read_ids
+from ncf_keras.data.known_datasets import download_hint
 from ncf_keras.errors import InputError
 
 
@@ -24,7 +27,8 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
 
     As in the authors' code, `path` and `name` are joined as they are, so a directory ends in a slash; a
     directory without one is understood too. A train rating above 0 is a positive, others are dropped;
-    repeated pairs collapse. Users and items are counted as highest index + 1 over all three files.
+    repeated pairs collapse. Users and items are counted as highest index + 1 over all three files. Raw ids and
+    titles come from `<path><name>.users.csv` and `.items.csv` where these exist.
 
     Args:
         path: what stands before the name, such as `Data/`.
@@ -41,7 +45,7 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
         if not file.is_file():
             raise InputError(
                 f"--path and --dataset must name {prefix}.train.rating, .test.rating and .test.negative. "
-                f"Received: no file {file}"
+                f"Received: no file {file}{download_hint(name)}"
             )
     train_users, train_items, ratings = _read_ratings(train_file)
     test_users, test_items, _ = _read_ratings(test_file)
@@ -61,6 +65,12 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
     positive = ratings > 0
     if not positive.any():
         raise InputError(f"{train_file} must hold at least one rating above 0. Received: none")
+    # Dropped rows count for the sizes, as they do in the authors' code.
+    num_users = 1 + int(max(train_users.max(), test_users.max()))
+    num_items = 1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0)))
+    users_file, items_file = Path(prefix + ".users.csv"), Path(prefix + ".items.csv")
+    user_ids, _ = read_ids(users_file, "user_id", num_users) if users_file.is_file() else (None, None)
+    item_ids, titles = read_ids(items_file, "item_id", num_items) if items_file.is_file() else (None, None)
     return Dataset.from_pairs(
         train_users[positive],
         train_items[positive],
@@ -68,9 +78,11 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
         test_items,
         negatives,
         name=name,
-        # Dropped rows count for the sizes, as they do in the authors' code.
-        num_users=1 + int(max(train_users.max(), test_users.max())),
-        num_items=1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0))),
+        num_users=num_users,
+        num_items=num_items,
+        user_ids=user_ids,
+        item_ids=item_ids,
+        item_titles=titles,
     )
 
 
@@ -83,8 +95,9 @@ def _prefix(path: str | os.PathLike, name: str) -> str:
 
 def _read_ratings(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return users int64, items int64 and ratings float64, a row a line of `file`."""
-    frame = _parse(file, usecols=[0, 1, 2], dtype={0: np.int64, 1: np.int64, 2: np.float64})
-    if frame is None or not _all_indices(frame[[0, 1]].to_numpy()) or frame[2].isna().any():
+    # A dtype for the indices would take 1.0 and 1e3 for whole numbers.
+    frame = _parse(file, usecols=[0, 1, 2], dtype={2: np.float64})
+    if frame is None or not _all_indices(frame[[0, 1]]) or frame[2].isna().any():
         raise _first_bad_line(file, _rating_line_problem)
     return frame[0].to_numpy(), frame[1].to_numpy(), frame[2].to_numpy()
 
@@ -96,8 +109,7 @@ def _read_negatives(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise _first_bad_line(file, _negative_line_problem)
     pairs = frame[0].str.extract(r"^\((\d{1,10}),(\d{1,10})\)$")
     negatives = frame.iloc[:, 1:]
-    integers = all(kind == np.int64 for kind in negatives.dtypes)
-    if pairs.isna().any(axis=None) or not integers or not _all_indices(negatives.to_numpy()):
+    if pairs.isna().any(axis=None) or negatives.shape[1] == 0 or not _all_indices(negatives):
         raise _first_bad_line(file, _negative_line_problem)
     named = pairs.to_numpy().astype(np.int64)
     return named[:, 0], named[:, 1], negatives.to_numpy()
@@ -111,20 +123,24 @@ def _parse(file: Path, **options: object) -> pd.DataFrame | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
+            warnings.simplefilter("error", pd.errors.DtypeWarning)
             return pd.read_csv(
                 file, sep="\t", header=None, engine="c", quoting=3, skip_blank_lines=False, na_values=[""],
                 keep_default_na=False, index_col=False, **options,
             )  # fmt: skip
     except pd.errors.EmptyDataError:
         raise InputError(f"{file} must hold at least one line. Received: an empty file") from None
-    except (ValueError, OverflowError, pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError):
+    except (ValueError, OverflowError, pd.errors.ParserWarning, pd.errors.DtypeWarning):
         return None
     except OSError as error:
         raise InputError(f"{file} must be a file that can be read. Received: {error.strerror}") from None
 
 
-def _all_indices(values: np.ndarray) -> bool:
-    return values.size == 0 or bool(values.min() >= 0 and values.max() < INDEX_LIMIT)
+def _all_indices(table: pd.DataFrame) -> bool:
+    if not all(kind == np.int64 for kind in table.dtypes):
+        return False
+    values = table.to_numpy()
+    return bool(values.min() >= 0 and values.max() < INDEX_LIMIT)
 
 
 def _first_bad_line(file: Path, problem: Callable[[list[str], int], str | None]) -> InputError:
@@ -139,16 +155,14 @@ def _first_bad_line(file: Path, problem: Callable[[list[str], int], str | None])
     return InputError(f"{file} must be a table of tab-separated columns. Received: something pandas can't read")
 
 
-def _rating_line_problem(fields: list[str], width: int) -> str | None:
+def _rating_line_problem(fields: list[str], _width: int) -> str | None:
     if len(fields) < 3:
         return f"be `user TAB item TAB rating [TAB timestamp]`. Received: {len(fields)} columns"
-    for column, text in zip(("user", "item"), fields, strict=False):
+    for column, text in zip(("a user", "an item"), fields, strict=False):
         if not _is_index(text):
-            return f"have a {column} between 0 and {INDEX_LIMIT - 1}. Received: {text[:40]!r}"
+            return f"have {column} between 0 and {INDEX_LIMIT - 1}. Received: {text[:40]!r}"
     if not _is_number(fields[2]):
         return f"have a number for the rating. Received: {fields[2][:40]!r}"
-    if len(fields) > width:
-        return f"have as many columns as the first line, {width}. Received: {len(fields)}"
     return None
 
 
@@ -157,6 +171,8 @@ def _negative_line_problem(fields: list[str], width: int) -> str | None:
     inner = pair[1:-1].split(",")
     if not (pair.startswith("(") and pair.endswith(")") and len(inner) == 2 and all(map(_is_index, inner))):
         return f"begin with `(user,item)`. Received: {pair[:40]!r}"
+    if len(fields) < 2:
+        return "have at least one negative. Received: none"
     for text in fields[1:]:
         if not _is_index(text):
             return f"have negatives between 0 and {INDEX_LIMIT - 1}. Received: {text[:40]!r}"
@@ -170,7 +186,8 @@ def _is_index(text: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
+    # Python's numbers include 1_000 and other scripts' digits; the parser's don't.
     try:
-        return not np.isnan(float(text))
+        return text.isascii() and "_" not in text and not np.isnan(float(text))
     except ValueError:
         return False

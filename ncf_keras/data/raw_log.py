@@ -67,6 +67,16 @@ def sha256_of(file: str | os.PathLike) -> str:
     return digest.hexdigest()
 
 
+def describe_source(
+    file: str | os.PathLike, layout: LogLayout, titles: str | os.PathLike | None = None
+) -> dict[str, object]:
+    """Return the name, SHA-256 and layout of a log, and the name and SHA-256 of its title file, for JSON."""
+    source: dict[str, object] = {"name": Path(file).name, "sha256": sha256_of(file), **layout.describe()}
+    if titles is not None:
+        source["titles"] = {"name": Path(titles).name, "sha256": sha256_of(titles)}
+    return source
+
+
 def _first_bytes(file: Path) -> bytes:
     if not file.is_file():
         raise InputError(f"The log must be a file. Received: {file}, which is not there or no file")

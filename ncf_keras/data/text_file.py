@@ -1,9 +1,10 @@
 """Text files opened for parsers: with or without gzip, in UTF-8, with a delimiter of any length."""
 
+import contextlib
 import gzip
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ncf_keras.errors import InputError
@@ -12,6 +13,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 # A delimiter of several characters is read as this one, which no sane file holds.
 UNIT_SEPARATOR = "\x1f"
 LONGEST_LINE = 1 << 20
+BLOCK = 1 << 18
 READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeError)
 
 
@@ -27,6 +29,32 @@ class CountedFile(io.FileIO):
         count = super().readinto(buffer)
         self._on_read(self.tell())
         return count
+
+
+class ForbiddenCharacter(UnicodeError):
+    """A character that can't be part of a log; `character` is that."""
+
+    def __init__(self, character: str):
+        super().__init__(f"the control character U+{ord(character):04X}")
+        self.character = character
+
+
+class CheckedText(io.TextIOBase):
+    """Text without NUL, which parsers written in C take for the end of a field."""
+
+    def __init__(self, text: io.TextIOBase):
+        self._text = text
+
+    def readable(self) -> bool:
+        """Return True, as a parser may ask."""
+        return True
+
+    def read(self, size: int = -1) -> str:
+        """Return at most `size` characters."""
+        chunk = self._text.read(size)
+        if "\0" in chunk:
+            raise ForbiddenCharacter("\0")
+        return chunk
 
 
 class SeparatedText(io.TextIOBase):
@@ -53,37 +81,43 @@ class SeparatedText(io.TextIOBase):
         end = whole.rfind("\n") + 1 if chunk else len(whole)
         lines, self._rest = whole[:end], whole[end:]
         if UNIT_SEPARATOR in lines:
-            raise UnicodeError("the control character U+001F")
+            raise ForbiddenCharacter(UNIT_SEPARATOR)
         return lines.replace(self._delimiter, UNIT_SEPARATOR)
 
 
-def open_text(file: Path, on_read: Callable[[int], None] = lambda position: None) -> io.TextIOWrapper:
+@contextlib.contextmanager
+def open_text(file: Path, on_read: Callable[[int], None] = lambda position: None) -> Iterator[io.TextIOWrapper]:
     """Open a UTF-8 text file, unpacked if it is gzip by its first bytes; a byte order mark is dropped.
 
     Args:
         file: the file.
         on_read: told how many bytes of the file (packed, if it is) have been read.
+
+    Yields:
+        The text, its line ends as they are.
     """
-    raw = io.BufferedReader(CountedFile(file, on_read), 1 << 18)
-    packed = raw.peek(2)[:2] == GZIP_MAGIC
-    stream = gzip.GzipFile(fileobj=raw) if packed else raw
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    with io.BufferedReader(CountedFile(file, on_read), BLOCK) as raw:
+        packed = raw.peek(2)[:2] == GZIP_MAGIC
+        # A GzipFile leaves the file it reads open.
+        with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
+            yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
 def unreadable(file: Path, error: Exception) -> InputError:
     """Return the sentence for a file that can't be read to its end, naming the line that is not text."""
     if isinstance(error, UnicodeError):
-        return InputError(f"{file}{_line_not_text(file)} must be text in UTF-8. Received: {error}")
+        return InputError(f"{file}{_line_not_text(file, error)} must be text in UTF-8. Received: {error}")
     reason = getattr(error, "strerror", None) or str(error)
     return InputError(f"{file} must be a file that can be read to its end. Received: {reason}")
 
 
-def _line_not_text(file: Path) -> str:
+def _line_not_text(file: Path, error: UnicodeError) -> str:
+    wanted = getattr(error, "character", None)
     try:
         with open_text(file) as text:
             text.reconfigure(errors="surrogateescape")
             for number, line in enumerate(text, 1):
-                if UNIT_SEPARATOR in line or any("\ud800" <= character <= "\udfff" for character in line):
+                if wanted in line if wanted else any("\ud800" <= letter <= "\udfff" for letter in line):
                     return f", line {number}"
     except READ_ERRORS:
         pass

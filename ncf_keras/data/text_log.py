@@ -25,6 +25,7 @@ from ncf_keras.data.text_file import (
     LONGEST_LINE,
     READ_ERRORS,
     UNIT_SEPARATOR,
+    CheckedText,
     SeparatedText,
     open_text,
     unreadable,
@@ -83,7 +84,9 @@ def read_text_log(file: Path, layout: LogLayout, on_read: Callable[[int], None])
         frame = _parse(file, layout, kinds, guessed, on_read)
     except InputError:
         raise
-    except ValueError:
+    except ValueError as error:
+        if "rating" not in at:
+            raise unreadable(file, error) from None
         # A rating is no number: read as texts, so that its line can be named.
         kinds[at["rating"]] = "str"
         frame = _parse(file, layout, kinds, guessed, on_read)
@@ -118,8 +121,9 @@ def _parse(
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         try:
             with open_text(file, on_read) as text:
+                checked = CheckedText(text)
                 return pd.read_csv(
-                    SeparatedText(text, layout.delimiter) if wide else text,
+                    SeparatedText(checked, layout.delimiter) if wide else checked,
                     sep=UNIT_SEPARATOR if wide else layout.delimiter,
                     quoting=csv.QUOTE_NONE if wide else csv.QUOTE_MINIMAL,
                     header=None, names=range(layout.width), skiprows=layout.header_lines, index_col=False,

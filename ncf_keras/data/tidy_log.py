@@ -74,7 +74,9 @@ def tidy_log(
 
 def _ratings(values: pd.Series, where: Callable[[int], str]) -> np.ndarray:
     """Return float64, NaN where missing."""
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    numbers = _numbers(values).to_numpy(dtype=np.float64, na_value=np.nan)
     lacking = np.isnan(numbers)
     wrong = np.isinf(numbers)
     if lacking.any() and not pd.api.types.is_numeric_dtype(values.dtype):
@@ -93,14 +95,14 @@ def _timestamps(values: pd.Series, where: Callable[[int], str]) -> tuple[np.ndar
     if values.dtype.kind not in "iuf":
         lacking = _is_missing(values)
     present = values[~lacking]
-    numbers = pd.to_numeric(present, errors="coerce")
-    if values.dtype.kind not in "iuf" and numbers.isna().any():
-        dates = pd.to_datetime(present, errors="coerce", utc=True, format="ISO8601")
-        parsed = _in_utc(dates)
+    numbers = _numbers(present)
+    # The first timestamp decides whether they are numbers or dates.
+    if len(present) and pd.isna(numbers.iloc[0]):
+        parsed = _in_utc(pd.to_datetime(present.astype(str), errors="coerce", utc=True, format="ISO8601"))
         wrong = np.isnat(parsed)
     else:
         parsed = numbers.to_numpy(dtype=_number_dtype(numbers))
-        wrong = np.isinf(parsed)
+        wrong = ~np.isfinite(parsed)
     bad = np.zeros(len(values), dtype=bool)
     bad[~lacking] = wrong
     _require(bad, values, "a number or an ISO 8601 date for the timestamp", where)
@@ -115,6 +117,14 @@ def _in_utc(dates: pd.Series) -> np.ndarray:
     if isinstance(dates.dtype, pd.DatetimeTZDtype):
         dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
     return dates.to_numpy()
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Return numbers, NaN for what is none."""
+    try:
+        return pd.to_numeric(values, errors="coerce")
+    except TypeError:
+        return pd.Series(np.nan, index=values.index)
 
 
 def _number_dtype(numbers: pd.Series) -> np.dtype:

@@ -1,0 +1,71 @@
+"""`run/download.py ml-1m`: a public dataset from its publishers into `Data/`, verified, ready to train on."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from ncf_keras.cli.console import run_command
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, 2 after a sentence about what went wrong, or 130."""
+    options = _parser().parse_args(arguments)
+    try:
+        return run_command(lambda: _download(options))
+    except KeyboardInterrupt:
+        print("Interrupted: run the same command again to go on from here.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    from ncf_keras.data.known_datasets import KNOWN_DATASETS
+
+    parser = argparse.ArgumentParser(
+        description="Download a public dataset from its publishers (GroupLens; the NCF authors' repository for "
+        "their split files), verify it and make it ready to train on. An interrupted download is resumed.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("dataset", choices=KNOWN_DATASETS, help="what to download")
+    parser.add_argument("--path", default="Data/", help="directory to put it in (default: %(default)s)")
+    return parser
+
+
+def _download(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from ncf_keras.data.download import download_dataset
+    from ncf_keras.data.known_datasets import KNOWN_DATASETS
+
+    known = KNOWN_DATASETS[options.dataset]
+    print(f"Licence: {known.licence}", file=sys.stderr)
+    with _download_bar() as show:
+        dataset = download_dataset(known, Path(options.path), show, lambda step: print(step, file=sys.stderr))
+    print(
+        f"{known.name}: {dataset.num_users:,} users, {dataset.num_items:,} items, {dataset.num_train:,} train "
+        f"and {dataset.num_test:,} test interactions"
+    )
+    print(f"Train on it: python run/NeuMF.py --path {options.path} --dataset {known.name}")
+
+
+@contextlib.contextmanager
+def _download_bar() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Yield what draws a bar for each file on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda name, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    tasks: dict[str, int] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+
+        def show(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name)
+            bar.update(tasks[name], completed=done, total=total)
+
+        yield show

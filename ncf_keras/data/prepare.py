@@ -1,0 +1,194 @@
+"""A raw log, cleaned and split leave-one-out: for `run/prepare.py` and `Dataset.from_dataframe`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from ncf_keras.data.core_filter import core_filter
+from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.encode import renumber
+from ncf_keras.data.leave_one_out_split import draw_negatives, latest_interactions, random_interactions
+from ncf_keras.data.tidy_log import TidyLog
+from ncf_keras.errors import InputError
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How a log is cleaned and split.
+
+    Attributes:
+        min_rating: a lower rating is no positive and is dropped. Without it, ratings of 0 and below are, as
+            the authors' `Dataset.py` drops them.
+        min_user_interactions: users with fewer interactions are taken out, repeatedly (k-core).
+        min_item_interactions: items with fewer interactions are taken out, repeatedly (k-core).
+        keep: which interaction stands for several of one user with one item, `first` or `last` in time.
+        negatives: items to rank each held-out item against.
+        seed: of the negatives, and of the held-out items where there are no timestamps.
+    """
+
+    min_rating: float | None = None
+    min_user_interactions: int = 1
+    min_item_interactions: int = 1
+    keep: str = "first"
+    negatives: int = 99
+    seed: int = 2017
+
+    def __post_init__(self):
+        if self.min_rating is not None and not 0 < self.min_rating < np.inf:
+            raise InputError(
+                "`min_rating` must be above 0, because a rating of 0 or below is never a positive. "
+                f"Received: {self.min_rating}"
+            )
+        if self.keep not in ("first", "last"):
+            raise InputError(f"`keep` must be first or last. Received: {self.keep!r}")
+        for argument, least in (
+            ("min_user_interactions", 1), ("min_item_interactions", 1), ("negatives", 1), ("seed", 0)
+        ):  # fmt: skip
+            value = getattr(self, argument)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+                raise InputError(f"`{argument}` must be an integer of at least {least}. Received: {value!r}")
+
+
+@dataclass(frozen=True)
+class PreparedLog:
+    """A cleaned log, split.
+
+    Attributes:
+        train: columns `user` and `item`, int32 indices, and `rating` and `timestamp` where the log has them;
+            in the order of the log.
+        test: the same columns, one row a test user, by user.
+        negatives: int32, shape (tests, negatives).
+        user_ids: raw ids, str, shape (users,).
+        item_ids: raw ids, str, shape (items,).
+        options: how it was made.
+        dropped: number of rows of the log that were dropped, by reason, in the order of the steps.
+        rows: number of rows of the log.
+    """
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    negatives: np.ndarray
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    options: PrepareOptions
+    dropped: Mapping[str, int]
+    rows: int
+
+    def dataset(self, name: str, titles: list[str] | None = None) -> Dataset:
+        """Return the same as a Dataset, what `read_dataset` returns once it is written and read."""
+        return Dataset.from_pairs(
+            self.train["user"].to_numpy(),
+            self.train["item"].to_numpy(),
+            self.test["user"].to_numpy(),
+            self.test["item"].to_numpy(),
+            self.negatives,
+            name=name,
+            num_users=len(self.user_ids),
+            num_items=len(self.item_ids),
+            user_ids=list(self.user_ids),
+            item_ids=list(self.item_ids),
+            item_titles=titles,
+        )
+
+    def report(self) -> dict[str, object]:
+        """Return the options, what was dropped, the counts and the sparsity, for people and for JSON."""
+        users, items = len(self.user_ids), len(self.item_ids)
+        interactions = len(self.train) + len(self.test)
+        by_time = "timestamp" in self.train
+        return {
+            "options": asdict(self.options),
+            "split": "leave-one-out: of each user with two or more interactions "
+            + ("the latest, of equal timestamps the later row" if by_time else "a random one (no timestamps)"),
+            "dropped": {reason: count for reason, count in self.dropped.items() if count},
+            "counts": {
+                "rows": self.rows,
+                "users": users,
+                "items": items,
+                "interactions": interactions,
+                "train": len(self.train),
+                "test": len(self.test),
+                "users_without_test": users - len(self.test),
+                "negatives_per_test": int(self.negatives.shape[1]),
+            },
+            "sparsity": round(1 - interactions / (users * items), 6),
+        }
+
+
+def prepare(log: TidyLog, options: PrepareOptions) -> PreparedLog:
+    """Drop low ratings, repeats and rare users and items, in this order; renumber; hold out; draw negatives.
+
+    Args:
+        log: the complete rows. Without a `timestamp` column the held-out item of a user is a random one.
+        options: how.
+
+    Raises:
+        InputError: nothing is left, no user has two interactions, or there are too few items for the
+            negatives.
+    """
+    frame = log.frame
+    dropped = {f"no {role}": count for role, count in log.missing.items()}
+    if "rating" in frame:
+        least = options.min_rating
+        positive = frame["rating"] > 0 if least is None else frame["rating"] >= least
+        dropped["rating not above 0" if least is None else f"rating below {least:g}"] = int((~positive).sum())
+        frame = _left(frame, positive.to_numpy(), dropped)
+    elif options.min_rating is not None:
+        raise InputError(
+            f"`min_rating` must be left out where a log has no ratings. Received: {options.min_rating:g}"
+        )
+    single = _one_of_each_pair(frame, len(log.item_ids), options.keep)
+    dropped[f"repeated (user, item), {options.keep} kept"] = int((~single).sum())
+    frame = _left(frame, single, dropped)
+    users, items = options.min_user_interactions, options.min_item_interactions
+    if max(users, items) > 1:
+        stays = core_filter(frame["user"].to_numpy(), frame["item"].to_numpy(), users, items)
+        dropped[f"user with fewer than {users} or item with fewer than {items}"] = int((~stays).sum())
+        frame = _left(frame, stays, dropped)
+    return _split(frame, log, options, dropped)
+
+
+def _split(
+    frame: pd.DataFrame, log: TidyLog, options: PrepareOptions, dropped: Mapping[str, int]
+) -> PreparedLog:
+    users, user_ids = renumber(frame["user"].to_numpy(), log.user_ids)
+    items, item_ids = renumber(frame["item"].to_numpy(), log.item_ids)
+    frame = frame.assign(user=users, item=items)
+    generator = np.random.default_rng(options.seed)
+    if "timestamp" in frame:
+        held_out = latest_interactions(users, frame["timestamp"].to_numpy())
+    else:
+        held_out = random_interactions(users, generator)
+    if not len(held_out):
+        raise InputError(
+            "The log must have a user with two interactions, one to learn from and one to hold out. "
+            f"Received: {len(user_ids):,} user(s) with one each"
+        )
+    test = frame.iloc[held_out]
+    in_train = np.ones(len(frame), dtype=bool)
+    in_train[held_out] = False
+    negatives = draw_negatives(
+        users, items, test["user"].to_numpy(), len(item_ids), options.negatives, generator
+    )
+    return PreparedLog(frame[in_train], test, negatives, user_ids, item_ids, options, dropped, log.rows)
+
+
+def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: str) -> np.ndarray:
+    """Return which rows are the first or last in time of their (user, item) pair, by row where times tie."""
+    pairs = pd.Series(frame["user"].to_numpy(np.int64) * num_items + frame["item"].to_numpy())
+    if "timestamp" not in frame:
+        return ~pairs.duplicated(keep=keep).to_numpy()
+    order = np.argsort(frame["timestamp"].to_numpy(), kind="stable")
+    single = np.empty(len(frame), dtype=bool)
+    single[order] = ~pairs.iloc[order].duplicated(keep=keep).to_numpy()
+    return single
+
+
+def _left(frame: pd.DataFrame, stays: np.ndarray, dropped: Mapping[str, int]) -> pd.DataFrame:
+    if stays.all():
+        return frame
+    if not stays.any():
+        reasons = ", ".join(f"{count:,} with {reason}" for reason, count in dropped.items() if count)
+        raise InputError(f"The filters must leave at least one interaction. Received: {reasons}, and none left")
+    return frame[stays]

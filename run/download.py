@@ -1,0 +1,11 @@
+"""Download a public dataset, ready to train on: python run/download.py ml-1m."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ncf_keras.cli.download import main
+
+if __name__ == "__main__":
+    sys.exit(main())

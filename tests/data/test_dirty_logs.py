@@ -1,0 +1,235 @@
+"""Generated dirty logs end in the right dataset or in one clear sentence.
+
+The fast suite tries a few hundred; `pytest -m slow tests/data/test_dirty_logs.py` tries 10,000 of each kind.
+"""
+
+import csv
+import gzip
+import io
+import json
+import shutil
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ncf_keras.cli.prepare import main
+from ncf_keras.data import read_dataset
+from ncf_keras.data.id_files import read_ids
+from tests.data.slow_prepare import Refused, slow_prepare
+
+IDS = st.one_of(
+    st.sampled_from(["1", "2", "3", "007", "7", "a", "b", "c", "d"]),
+    st.sampled_from(["", " ", "NA", "NaN", "null", "user", "\ufeffx", " 1", "1 ", "1.0", "-1", "é", "😀", "a,b",
+                     'a"b', '"', "a;b", "a\tb", "a|b", "a\nb", "a\r\nb", "a\rb", "'", "\\", "#", str(10**30),
+                     "x" * 300, "1e5", "\0", "True", "2020-01-01", "::"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+)  # fmt: skip
+RATINGS = st.one_of(
+    st.sampled_from(["1", "2", "3", "4", "5"]),
+    st.sampled_from(["", "NaN", "nan", "null", "NA", "0", "-1", "3.5", "5.0", " 4 ", "1e2"]),
+)
+WRONG_RATINGS = st.sampled_from(["inf", "five", "1,5", "4 stars", "-"])
+NUMBERS = st.one_of(
+    st.integers(0, 9).map(str),
+    st.sampled_from(["", "NaN", "null", "1700000000000000001", "1700000000000000000", "0.5", "-3"]),
+)
+DATES = st.sampled_from(["2020-01-01", "2020-01-02", "2021-05-05", "1969-12-31", "", "NaN"])
+WRONG_TIMES = st.sampled_from(["soon", "inf", "01/02/2020", "12:30"])
+OPTIONS = st.fixed_dictionaries(
+    {
+        "min_rating": st.sampled_from([None, None, 3]),
+        "min_user": st.sampled_from([1, 1, 1, 2]),
+        "min_item": st.sampled_from([1, 1, 1, 2]),
+        "keep": st.sampled_from(["first", "last"]),
+        "negatives": st.sampled_from([1, 1, 2]),
+    }
+)
+FORMATS = st.fixed_dictionaries(
+    {
+        "delimiter": st.sampled_from([",", "\t", ";", "|"]),
+        "quoting": st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+        "line_end": st.sampled_from(["\n", "\r\n"]),
+        "header": st.booleans(),
+        "mark": st.booleans(),
+        "packed": st.booleans(),
+        "last_line_end": st.booleans(),
+        "blank_lines": st.integers(0, 2),
+        "rating": st.booleans(),
+        "order": st.permutations(range(4)),
+    }
+)
+
+
+@st.composite
+def logs(draw):
+    """A table of texts, mostly sane; how it is written; and how it is to be prepared."""
+    times = draw(st.sampled_from([NUMBERS, DATES, st.integers(0, 9).map(str)]))
+    sane = st.tuples(st.sampled_from("abcd"), st.sampled_from("opqrstuvwxyz"), st.sampled_from("12345"), times)
+    kinds = [sane, sane, st.tuples(IDS, IDS, RATINGS, times)]
+    if draw(st.integers(0, 9)) == 0:
+        kinds.append(st.tuples(IDS, IDS, st.one_of(RATINGS, WRONG_RATINGS), st.one_of(times, WRONG_TIMES)))
+    least, most = draw(st.sampled_from([(0, 2), (4, 12), (15, 40), (15, 40), (15, 40)]))
+    rows = draw(st.lists(st.one_of(kinds), min_size=least, max_size=most))
+    if least:
+        # Enough for a split, whatever else there is: most logs should have a right answer.
+        core = [
+            (user, item, "5", draw(st.integers(0, 9).map(str) if times is not DATES else DATES.filter(bool)))
+            for user, item in ("ao", "ap", "ar", "bo", "bp", "cr", "cp", "cs")
+        ]
+        rows = draw(st.permutations(rows + core))
+    one = draw(st.integers(0, 39))
+    if one < 2:
+        rows = [(*row[:one], "only", *row[one + 1 :]) for row in rows]
+    return rows, draw(FORMATS), draw(OPTIONS)
+
+
+def written(rows, form):
+    """Return the log as bytes."""
+    columns = [column for column in form["order"] if form["rating"] or column != 2]
+    # The csv module quotes a carriage return only where it ends lines.
+    odd = any("\r" in text or "\n" in text for row in rows for text in row)
+    text = io.StringIO()
+    writer = csv.writer(
+        text,
+        delimiter=form["delimiter"],
+        lineterminator=form["line_end"],
+        quoting=csv.QUOTE_ALL if odd else form["quoting"],
+    )
+    if form["header"]:
+        writer.writerow([["userId", "itemId", "rating", "timestamp"][column] for column in columns])
+    for row in rows:
+        writer.writerow([row[column] for column in columns])
+        text.write(form["line_end"] * form["blank_lines"])
+    whole = text.getvalue()
+    if not form["last_line_end"]:
+        whole = whole.removesuffix(form["line_end"])
+    data = (b"\xef\xbb\xbf" if form["mark"] else b"") + whole.encode()
+    return gzip.compress(data) if form["packed"] else data
+
+
+def command(folder, form, options):
+    """Return the arguments of the command, with every column given by its number."""
+    columns = [column for column in form["order"] if form["rating"] or column != 2]
+    names = ("user", "item", "rating", "timestamp")
+    numbers = {names[column]: position for position, column in enumerate(columns, 1)}
+    arguments = [str(folder / "log"), "--out", str(folder / "out/d"), "--delimiter", form["delimiter"]]
+    arguments += ["--header", "yes" if form["header"] else "no", "--keep", options["keep"]]
+    for name in names:
+        arguments += [f"--{name}", str(numbers.get(name, "none"))]
+    for flag, value in (
+        ("negatives", options["negatives"]),
+        ("min_rating", options["min_rating"] if form["rating"] else None),
+        ("min_user_interactions", options["min_user"]),
+        ("min_item_interactions", options["min_item"]),
+    ):
+        arguments += [] if value is None else [f"--{flag}", str(value)]
+    return arguments
+
+
+def require_one_sentence(folder, capsys):
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.endswith("\n"), error
+    assert error.count("\n") == 1, error
+    assert "Received: " in error, error
+    assert not list((folder / "out").glob("*")), "something half-written stayed"
+
+
+def require_expected(folder, expected, negatives):
+    """Compare the files with what was expected, through the raw ids."""
+    dataset = read_dataset(folder / "out", "d")
+    users, items = dataset.user_ids, dataset.item_ids
+    assert dataset.user_ids == expected.users
+    assert dataset.item_ids == expected.items
+    train, test = {user: {} for user in expected.users}, {}
+    for name, into in (("train", train), ("test", test)):
+        for line in (folder / f"out/d.{name}.rating").read_text().splitlines():
+            user, item, rating = line.split("\t")[:3]
+            if name == "train":
+                into[users[int(user)]][items[int(item)]] = float(rating)
+            else:
+                into[users[int(user)]] = items[int(item)]
+    assert (train, test) == (expected.train, expected.test)
+    for user, row in zip(dataset.test_users, dataset.test_negatives.tolist(), strict=True):
+        seen = set(expected.train[users[user]]) | {expected.test[users[user]]}
+        assert len(set(row)) == len(row) == negatives
+        assert not seen & {items[index] for index in row}
+    report = json.loads((folder / "out/d.json").read_text())
+    assert report["counts"]["rows"] == expected.rows
+    assert sum(report["dropped"].values()) == expected.dropped
+
+
+def check(folder, capsys, rows, form, options):
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    capsys.readouterr()
+    (folder / "log").write_bytes(written(rows, form))
+    options = {**options, "min_rating": options["min_rating"] if form["rating"] else None}
+    try:
+        expected = slow_prepare(rows, options, form["rating"], True)
+    except Refused:
+        expected = None
+    status = main(command(folder, form, options))
+    if expected is None:
+        assert status == 2
+        require_one_sentence(folder, capsys)
+    else:
+        assert status == 0, capsys.readouterr().err
+        require_expected(folder, expected, options["negatives"])
+
+
+PROFILE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+@settings(PROFILE, max_examples=250)
+@given(logs())
+def test_dirty_logs(tmp_path, capsys, log):
+    check(tmp_path, capsys, *log)
+
+
+@pytest.mark.slow
+@settings(PROFILE, max_examples=10_000)
+@given(logs())
+def test_ten_thousand_dirty_logs(tmp_path, capsys, log):
+    check(tmp_path, capsys, *log)
+
+
+def check_broken(folder, capsys, data, arguments):
+    """A log that is no clean table: no right answer is known, but what comes out must be whole."""
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    capsys.readouterr()
+    (folder / "log.csv").write_bytes(data)
+    status = main([str(folder / "log.csv"), "--out", str(folder / "out/d"), "--negatives", "1", *arguments])
+    if status == 2:
+        require_one_sentence(folder, capsys)
+    else:
+        assert status == 0
+        dataset = read_dataset(folder / "out", "d")
+        assert dataset.user_ids == read_ids(folder / "out/d.users.csv", "user_id", dataset.num_users)[0]
+        assert dataset.num_test >= 1
+
+
+PIECES = st.sampled_from(
+    [b"a", b"b", b"x", b"y", b"1", b"2", b"5", b",", b",", b",", b";", b"::", b"\t", b"|", b" ", b"\n", b"\n",
+     b"\n", b"\r\n", b"\r", b'"', b"\\", b"\xef\xbb\xbf", b"\xff", b"\x00", b"\x1f", b"nan", b"user", b"item",
+     b"\x1f\x8b", b"PAR1", b"a,x,5,1\n", b"a,y,5,2\n", b"b,x,4,1\n", b"b,z,3,3\n", b"2020-01-01",
+     b"user,item,rating,timestamp\n"]
+)  # fmt: skip
+BROKEN = st.lists(PIECES, max_size=25).map(b"".join)
+FLAGS = st.sampled_from(
+    [[], ["--no_timestamps"], ["--header", "no"], ["--delimiter", "::"], ["--user", "1", "--item", "2"]]
+)
+
+
+@settings(PROFILE, max_examples=250)
+@given(BROKEN, FLAGS)
+@example(b"", [])
+@example(b"a,x,5,1\na,y,5,2\nb,z,4,1", [])
+def test_broken_logs(tmp_path, capsys, data, arguments):
+    check_broken(tmp_path, capsys, data, arguments)
+
+
+@pytest.mark.slow
+@settings(PROFILE, max_examples=10_000)
+@given(BROKEN, FLAGS)
+def test_ten_thousand_broken_logs(tmp_path, capsys, data, arguments):
+    check_broken(tmp_path, capsys, data, arguments)

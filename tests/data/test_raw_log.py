@@ -1,0 +1,231 @@
+import gzip
+import hashlib
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ncf_keras.data import text_file
+from ncf_keras.data.log_layout import LogColumns
+from ncf_keras.data.raw_log import describe_source, read_log, sha256_of
+from ncf_keras.errors import InputError
+
+ROWS = [("007", "x y", 5.0, 100), ("alice", "2", 3.5, 99), ("007", "2", 1.0, 101)]
+
+
+def rows_of(log):
+    frame = log.frame
+    users, items = log.user_ids[frame["user"]], log.item_ids[frame["item"]]
+    return list(zip(users, items, *(frame[name].tolist() for name in frame.columns[2:]), strict=True))
+
+
+def write(tmp_path, text, name="log.csv"):
+    file = tmp_path / name
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns"),
+    [
+        ("ratings.dat", "007::x y::5::100\nalice::2::3.5::99\n007::2::1::101\n", {}),
+        ("u.data", "007\tx y\t5\t100\nalice\t2\t3.5\t99\n007\t2\t1\t101", {}),
+        ("a.csv", "userId,movieId,rating,timestamp\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n", {}),
+        ("a.txt", "t;who;what;r\n100;007;x y;5\n99;alice;2;3.5\n101;007;2;1\n",
+         {"user": "who", "item": "what", "rating": "r", "timestamp": "t"}),
+        ("a.txt", "100|a|007|x y|5\n99|b|alice|2|3.5\n101|c|007|2|1\n",
+         {"user": "3", "item": "4", "rating": "5", "timestamp": "1"}),
+        ("a.txt", "007#!#x y#!#5#!#100\nalice#!#2#!#3.5#!#99\n007#!#2#!#1#!#101\n", {"delimiter": "#!#"}),
+        ("a.txt", "﻿user,item,rating,time\r\n\r\n007,x y,5,100\r\nalice,2,3.5,99\r\n\r\n007,2,1,101\r\n", {}),
+        ("a.csv", '"user","item","rating","ts","text"\n"007","x y","5","100","a\nb,"\n"alice",2,3.5,99,""""\n'
+         '007,2,1,101,5" wide\n', {}),
+        ("a.csv", "\n\nu1,i1,r,t\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n",
+         {"header": True, "user": "1", "item": "2", "rating": "3", "timestamp": "4"}),
+        ("a.inter", "user_id:token\titem_id:token\trating:float\ttimestamp:float\n007\tx y\t5\t100\n"
+         "alice\t2\t3.5\t99\n007\t2\t1\t101\n", {}),
+        ("a.csv", " 007 ,x y , 5,100\nalice, 2,3.5 ,99\n007,2,1, 101\n", {}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_same_log_in_many_formats(tmp_path, name, text, columns, packed):
+    data = gzip.compress(text.encode()) if packed else text
+    file = write(tmp_path, data, name + (".gz" if packed else ""))
+    log, layout = read_log(file, LogColumns(**columns))
+    assert rows_of(log) == ROWS
+    assert log.rows == 3
+    assert sum(log.missing.values()) == 0
+    assert list(layout.positions) == ["user", "item", "rating", "timestamp"]
+
+
+def test_two_columns_are_a_log_of_clicks(tmp_path):
+    file = write(tmp_path, "alice,NA\nbob,null\n")
+    log, _ = read_log(file, timestamps=False)
+    assert rows_of(log) == [("alice", "NA"), ("bob", "null")]
+
+
+def test_a_log_without_a_timestamp_column_is_told_the_two_ways_on(tmp_path):
+    file = write(tmp_path, "alice,book,5\nbob,book,4\n")
+    with pytest.raises(InputError, match=r"`--timestamp` must name .* or `--no_timestamps`.*3 columns"):
+        read_log(file)
+    assert "timestamp" not in read_log(file, timestamps=False)[0].frame
+    assert read_log(file, LogColumns(timestamp="3"))[0].frame["timestamp"].tolist() == [5, 4]
+
+
+def test_rows_that_lack_a_value_are_counted_under_the_first(tmp_path):
+    text = "a,x,5,1\n,,,\n,y,5,2\nb,,5,3\nc,z,,4\nd,z,NaN,4\ne,z,null,\nf,z,5,\ng,z,5,none\nh\n"
+    log, _ = read_log(write(tmp_path, text))
+    assert rows_of(log) == [("a", "x", 5.0, 1)]
+    assert log.missing == {"user": 2, "item": 2, "rating": 3, "timestamp": 2}
+    assert log.rows == 10
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1700000000000000001", "", "1700000000000000002"], [1700000000000000001, 1700000000000000002]),
+        (["18446744073709551615", "7"], [18446744073709551615, 7]),
+        (["1.5", "2"], [1.5, 2.0]),
+        (["9007199254740993.0", "1"], [9007199254740992.0, 1.0]),
+        (["-5", "0"], [-5, 0]),
+    ],
+)
+def test_timestamps_are_exact(tmp_path, texts, expected):
+    log, _ = read_log(write(tmp_path, "".join(f"u{n},i,1,{text}\n" for n, text in enumerate(texts))))
+    assert log.frame["timestamp"].tolist() == expected
+
+
+def test_dates_are_compared_in_utc_to_the_last_digit(tmp_path):
+    dates = ["2021-03-01T12:00:00.000000001Z", "2021-03-01 13:00:00+01:00", "2021-03-01", "NaT-less", ""]
+    lines = [f"u{n},i,1,{date}\n" for n, date in enumerate(dates)]
+    log, _ = read_log(write(tmp_path, "".join(lines[:3] + lines[4:])))
+    assert log.missing["timestamp"] == 1
+    expected = np.array(["2021-03-01T12:00:00.000000001", "2021-03-01T12", "2021-03-01"], "M8[ns]")
+    assert (log.frame["timestamp"].to_numpy() == expected).all()
+    with pytest.raises(InputError, match=r"line 4 must have a number or an ISO 8601 date.*'NaT-less'"):
+        read_log(write(tmp_path, "".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "at least one interaction. Received: an empty file"),
+        ("\n\n\r\n", "an empty file"),
+        ("user,item,timestamp\n", "a header alone"),
+        ("a,x,5,1\nb,y,five,2\n", "line 2 must have a finite number for the rating. Received: 'five'"),
+        ("a,x,5,1\n\n\nb,y,inf,2\n", "line 4 must have a finite number for the rating. Received: 'inf'"),
+        ('a,"x\nz",5,1\nb,y,"1,5",2\n', "line 3 must have a finite number for the rating. Received: '1,5'"),
+        ("a,x,5,1\nb,y,4,soon\n", "line 2 must have a number or an ISO 8601 date for the timestamp"),
+        ("a,x,5,soon\nb,y,4,2\n", "line 1 must have a number or an ISO 8601 date for the timestamp"),
+        ("a,x,5,2020-01-01\nb,y,4,2\n", "line 2 must have a number or an ISO 8601 date for the timestamp"),
+        ("a,x,5,1\nb,y,4,inf\n", "line 2 must have a number or an ISO 8601 date"),
+        ("a,x,5,1\nb,y,4,2,oops\n", "line 2 must have as many columns as the first, 4. Received: 5"),
+        ("user,item,rating,time\na,x,5,1,9\n", "line 2 must have as many columns as the header, 4. Receiv"),
+        ('a,x,5,1\nb,"y,4,2\nc,z,3,3\n', "every quotation closed"),
+        (b"a,x,5,1\nb,caf\xe9,4,2\n", "line 2 must be text in UTF-8"),
+        (b"\xff\xfea\x00,\x00", "line 1 must be text in UTF-8"),
+        ("a,x,5,1\nb,y\0,4,2\n", r"line 2 must be text in UTF-8. Received: the control character U\+0000"),
+        ("a::x::5::1\nb::y\0::4::2\n", r"line 2 must be text in UTF-8. Received: the control .* U\+0000"),
+        ("a,,5,1\n,x,4,2\n", "at least one complete interaction. Received: 1 without user, 1 without item"),
+        ("alone\nalone\n", "`--item` must name the column"),
+        (b"PK\x03\x04rest", "a zip archive; unpack it first"),
+        (gzip.compress(b"a,x,5,1\nb,y,4,2\n" * 999)[:60], "can be read to its end"),
+        (b"\x1f\x8bjunk", "can be read to its end"),
+        (b"PAR1junk", "can be read to its end|needs pyarrow"),
+        ("a," + "x" * 20_000 + ",5,1\n", "at most 10,000 characters"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_one_sentence(tmp_path, text, message):
+    file = write(tmp_path, text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_log(file)
+    assert "\n" not in str(caught.value)
+    assert str(file) in str(caught.value) or "`" in str(caught.value)
+
+
+def test_a_control_character_in_a_log_with_a_long_delimiter(tmp_path):
+    file = write(tmp_path, "a::x::5::1\nb::y\x1f::5::1\n", "log.dat")
+    with pytest.raises(InputError, match=r"line 2 must be text in UTF-8. Received: .*U\+001F"):
+        read_log(file)
+
+
+def test_a_missing_log_and_a_directory(tmp_path):
+    for path in (tmp_path / "no.csv", tmp_path):
+        with pytest.raises(InputError, match="The log must be a file"):
+            read_log(path)
+
+
+def test_long_delimiters_are_never_cut_between_blocks(tmp_path):
+    text = "".join(f"u{':' * (n % 2)}{n}::i{n}::5::{n}\n" for n in range(500))
+    file = write(tmp_path, text, "log.dat")
+    expected = [tuple(line.split("::")[:2]) for line in text.splitlines()]
+    with text_file.open_text(file) as source:
+        for size in (1, 2, 7, 10_000):
+            source.seek(0)
+            reader = text_file.SeparatedText(source, "::")
+            joined = "".join(iter(lambda: reader.read(size), ""))  # noqa: B023
+            assert [tuple(line.split("\x1f")[:2]) for line in joined.splitlines()] == expected
+    assert [row[:2] for row in rows_of(read_log(file)[0])] == expected
+
+
+def test_progress_ends_at_the_size_of_the_file(tmp_path):
+    for data in (b"a,x,5,1\n" * 200_000, gzip.compress(b"a,x,5,1\n" * 200_000)):
+        file = write(tmp_path, data)
+        seen = []
+        read_log(file, on_read=seen.append)
+        assert seen == sorted(seen)
+        assert seen[-1] == len(data)
+    assert len(seen) < 20 < 200_000
+
+
+def test_describe_source(tmp_path):
+    file = write(tmp_path, "user,item,ts\na,x,1\n")
+    _, layout = read_log(file)
+    described = describe_source(file, layout, file)
+    digest = hashlib.sha256(b"user,item,ts\na,x,1\n").hexdigest()
+    assert sha256_of(file) == digest
+    assert described == {
+        "name": "log.csv",
+        "sha256": digest,
+        "delimiter": ",",
+        "header": True,
+        "columns": {"user": "column 1 (user)", "item": "column 2 (item)", "timestamp": "column 3 (ts)"},
+        "titles": {"name": "log.csv", "sha256": digest},
+    }
+
+
+def test_parquet(tmp_path):
+    pytest.importorskip("pyarrow", exc_type=ImportError)
+    frame = pd.DataFrame(
+        {
+            "when": pd.to_datetime(["2021-01-02", None, "2021-01-01"]),
+            "userId": pd.array([2**60 + 1, None, 7], dtype="Int64"),
+            "item": ["x", "007", "x"],
+            "rating": [5, 4, 3],
+            "text": ["long"] * 3,
+        }
+    )
+    file = tmp_path / "log.parquet"
+    frame.to_parquet(file)
+    log, layout = read_log(file, LogColumns(timestamp="when"))
+    assert list(log.user_ids) == [str(2**60 + 1), "7"]
+    assert list(log.item_ids) == ["x", "007"]
+    assert log.missing == {"user": 1, "item": 0, "rating": 0, "timestamp": 0}
+    assert log.frame["timestamp"].to_numpy().astype("M8[D]").astype(str).tolist() == [
+        "2021-01-02",
+        "2021-01-01",
+    ]
+    assert layout.describe()["columns"]["item"] == "column 3 (item)"
+    with pytest.raises(InputError, match="`--delimiter` and `--header` must be left out"):
+        read_log(file, LogColumns(delimiter=","))
+    bad = tmp_path / "bad.parquet"
+    frame.assign(rating=["5", "x", "3"]).to_parquet(bad)
+    with pytest.raises(InputError, match="row 2 must have a finite number"):
+        read_log(bad, LogColumns(timestamp="when"))
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(InputError, match=r"pip install 'ncf-keras\[parquet\]'"):
+        read_log(write(tmp_path, b"PAR1...."))
