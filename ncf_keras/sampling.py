@@ -72,7 +72,8 @@ class PositivePairs:
 class NegativeSampler:
     """Draws the examples of an epoch: every positive once and `num_neg` negatives for each, shuffled.
 
-    The examples of epoch e depend on the seed and e alone, so any epoch can be drawn again.
+    The examples of epoch e depend on the seed, e and the size of the chunks they are drawn in (which changes
+    negatives only), so any epoch can be drawn again.
 
     Args:
         dataset: whose train interactions are the positives.
@@ -225,7 +226,7 @@ def training_dataset(
     Example:
         >>> model = build_neumf(dataset.num_users, dataset.num_items)
         >>> model.compile(make_optimizer("adam", 0.001), "binary_crossentropy")
-        >>> model.fit(training_dataset(dataset), epochs=20)
+        >>> model.fit(training_dataset(dataset), epochs=20, shuffle=False)
     """
     if batch_size < 1:
         raise InputError(f"`batch_size` must be at least 1. Received: {batch_size}")

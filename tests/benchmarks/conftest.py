@@ -1,0 +1,12 @@
+"""Puts the benchmarks where their scripts find each other."""
+
+import pytest
+
+from tests.shared_files import PROJECT
+
+SCRIPTS = PROJECT / "run" / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def scripts_on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))

@@ -1,0 +1,158 @@
+"""Flags that change how a run goes, on files so small that an epoch takes no time."""
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from ncf_keras.data import read_dataset
+from ncf_keras.evaluation import LeaveOneOut
+from ncf_keras.models import build_neumf, model_scores
+from ncf_keras.weights import load_weights
+from tests.cli.running import run
+from tests.small_data import write_files
+
+NUM_USERS, NUM_ITEMS = 20, 30
+# Nothing is learned: no iteration is better than the model before training.
+NOTHING_LEARNED = ("--learner", "sgd", "--lr", 1e-12, "--engine", "keras")
+SMALL_TOWER = ("--num_factors", 3, "--layers", "[4,2]", "--reg_layers", "[0,0]")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Write a small random dataset; return the flags that name it."""
+    generator = np.random.default_rng(5)
+    train, test, negatives = [], [], []
+    for user in range(NUM_USERS):
+        items = generator.permutation(NUM_ITEMS)
+        train += [f"{user}\t{item}\t1\n" for item in items[:6]]
+        test.append(f"{user}\t{items[6]}\t1\n")
+        negatives.append(f"({user},{items[6]})\t" + "\t".join(map(str, items[7:27])) + "\n")
+    directory = tmp_path_factory.mktemp("small")
+    write_files(directory, "small", "".join(train), "".join(test), "".join(negatives))
+    return ("--path", f"{directory}/", "--dataset", "small", "--seed", 3, "--batch_size", 64)
+
+
+def weights_in(path):
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {})
+        )
+    return found
+
+
+@pytest.mark.parametrize("engine", ["keras", "compiled"])
+def test_the_same_seed_gives_the_same_lines_and_the_same_weights(data, tmp_path, engine):
+    flags = (*data, "--engine", engine, *SMALL_TOWER, "--epochs", 3, "--save_dir", tmp_path)
+    first, again = (run("NeuMF", *flags) for _ in range(2))
+    assert first.status == again.status == 0
+    assert first.without_clock() == again.without_clock()
+    one, other = weights_in(first.saved()), weights_in(again.saved())
+    assert first.saved() != again.saved() and one.keys() == other.keys() and len(one) == 8
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name])
+
+
+def test_evaluates_and_prints_when_the_epoch_is_a_multiple_of_verbose(data, tmp_path):
+    result = run(
+        "GMF", *data, "--engine", "keras", "--epochs", 6, "--verbose", 2, "--out", 0, "--save_dir", tmp_path
+    )
+    assert [number for number, *_ in result.iterations()] == [0, 2, 4]
+    assert len(result.lines) == 6 and result.lines[-1].startswith("End. Best Iteration ")
+
+
+def test_nothing_is_saved_without_out(data, tmp_path):
+    directory = tmp_path / "saved"
+    result = run("NeuMF", *data, *SMALL_TOWER, "--epochs", 0, "--out", 0, "--save_dir", directory)
+    assert result.status == 0 and not directory.exists()
+    assert not any("saved" in line for line in result.lines) and result.errors == ""
+
+
+@pytest.mark.parametrize("model", ["GMF", "NeuMF"])
+def test_patience_ends_a_run_that_does_not_get_better(data, tmp_path, model):
+    result = run(
+        model,
+        *data,
+        *NOTHING_LEARNED,
+        "--epochs",
+        30,
+        "--patience",
+        3,
+        "--save_dir",
+        tmp_path,
+        "--log_csv",
+        tmp_path / "l",
+    )
+    assert [number for number, *_ in result.iterations()] == [0, 1, 2]
+    assert result.end()[0] == -1
+    saved = [path.name for path in tmp_path.iterdir() if path.name != "l"]
+    if model == "NeuMF":
+        # Only NeuMF is saved before training, as in the authors' code.
+        assert [result.saved().name] == saved
+    else:
+        assert saved == [] and result.lines[-1].startswith("End. ")
+        assert result.errors == "No iteration was better than the model before training, so none is saved.\n"
+
+
+@pytest.mark.parametrize(("layout", "suffix"), [("keras", ".keras"), ("weights", ".weights.h5"), ("h5", ".h5")])
+def test_every_format_holds_the_model_that_was_evaluated(data, tmp_path, layout, suffix):
+    flags = ("--epochs", 0, "--topk", 3, "--save_dir", tmp_path, "--format", layout)
+    result = run("NeuMF", *data, *SMALL_TOWER, *flags)
+    path = result.saved()
+    assert path.name.startswith("small_NeuMF_3_[4,2]_") and path.name.endswith(suffix)
+    assert list(tmp_path.iterdir()) == [path]
+    model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
+    if layout == "keras":
+        model = keras.saving.load_model(path)
+    elif layout == "weights":
+        model.load_weights(path)
+    else:
+        load_weights(model, path)
+    dataset = read_dataset(data[1], "small")
+    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
+    scores = protocol.evaluate(model_scores(model), top_k=3)
+    assert result.end() == (-1, round(scores.hr, 4), round(scores.ndcg, 4))
+
+
+def test_a_seed_that_was_drawn_is_told(data, tmp_path):
+    without_seed = [flag for flag in data if flag not in ("--seed", 3)]
+    flags = ("--epochs", 0, "--out", 0, "--save_dir", tmp_path)
+    first, second = (run("GMF", *without_seed, *flags) for _ in range(2))
+    words = first.errors.split()
+    assert words[0] == "--seed" and first.errors.endswith("(drawn, because none was given)\n")
+    assert first.errors != second.errors
+    again = run("GMF", *without_seed, *flags, "--seed", words[1])
+    assert again.errors == "" and again.without_clock() == first.without_clock()
+
+
+def test_layers_stand_in_the_name_as_they_were_typed(data, tmp_path):
+    flags = ("--layers", "[4, 2]", "--reg_layers", "[0,0]", "--num_factors", 3, "--epochs", 0)
+    result = run("NeuMF", *data, *flags, "--save_dir", tmp_path)
+    assert result.saved().name.startswith("small_NeuMF_3_[4, 2]_")
+    assert result.saved().is_file()
+
+
+def test_starts_from_pretrained_models(data, tmp_path):
+    gmf = run(
+        "GMF",
+        *data,
+        "--engine",
+        "keras",
+        "--lr",
+        0.05,
+        "--num_factors",
+        3,
+        "--epochs",
+        3,
+        "--save_dir",
+        tmp_path,
+    )
+    tower = ("--layers", "[4,2]", "--reg_layers", "[0,0]")
+    mlp = run("MLP", *data, "--engine", "keras", "--lr", 0.05, *tower, "--epochs", 3, "--save_dir", tmp_path)
+    files = ("--mf_pretrain", gmf.saved(), "--mlp_pretrain", mlp.saved())
+    result = run("NeuMF", *data, *SMALL_TOWER, *files, "--epochs", 0, "--save_dir", tmp_path / "fused")
+    assert result.lines[1] == f"Load pretrained GMF ({gmf.saved()}) and MLP ({mlp.saved()}) models done. "
+    fused, tower = weights_in(result.saved()), weights_in(mlp.saved())
+    table = fused["mlp_embedding_user/mlp_embedding_user_W"]
+    np.testing.assert_array_equal(table, tower["user_embedding/user_embedding_W"])

@@ -1,0 +1,174 @@
+import heapq
+import math
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ncf_keras.data import read_dataset
+from ncf_keras.errors import InputError
+from ncf_keras.evaluation import LeaveOneOut
+from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
+from tests.shared_files import shared
+
+
+def authors_evaluation(score, user, test_item, negatives, top_k):
+    """`eval_one_rating`, `getHitRatio` and `getNDCG` of the authors' evaluate.py; a dict keeps its order."""
+    items = [*negatives, test_item]
+    map_item_score = {}
+    for item in items:
+        map_item_score[item] = score(user, item)
+    ranklist = heapq.nlargest(top_k, map_item_score, key=map_item_score.get)
+    hit = 1 if test_item in ranklist else 0
+    gain = math.log(2) / math.log(ranklist.index(test_item) + 2) if hit else 0
+    return hit, gain
+
+
+def evaluate(table, tests, top_k):
+    """Return what `LeaveOneOut` makes of tests (user, item, negatives) scored by a table."""
+    users, items, negatives = (np.array(column, np.int32) for column in zip(*tests, strict=True))
+    return LeaveOneOut(users, items, negatives).evaluate(lambda users, items: table[users, items], top_k)
+
+
+@st.composite
+def rankings(draw):
+    """Tests over 3 users and 8 items: few scores, so many ties; items twice, the test item among them."""
+    width = draw(st.integers(1, 12))
+    scores = st.sampled_from([0.0, 0.25, 0.5, 1.0])
+    table = draw(st.lists(st.lists(scores, min_size=8, max_size=8), min_size=3, max_size=3))
+    items = st.integers(0, 7)
+    test = st.tuples(st.integers(0, 2), items, st.lists(items, min_size=width, max_size=width))
+    return np.array(table, np.float32), draw(st.lists(test, min_size=1, max_size=12)), draw(st.integers(1, 12))
+
+
+@given(rankings())
+def test_equals_the_authors_evaluation(ranking):
+    table, tests, top_k = ranking
+    result = evaluate(table, tests, top_k)
+    expected = [authors_evaluation(lambda u, i: table[u, i], *test, top_k) for test in tests]
+    assert result.hits.tolist() == [hit for hit, _ in expected]
+    assert result.ndcgs.tolist() == [gain for _, gain in expected]
+    assert result.hr == pytest.approx(np.mean([hit for hit, _ in expected]))
+    assert result.ndcg == pytest.approx(np.mean([gain for _, gain in expected]))
+
+
+# Scores of the items 0 to 5 and the test item 5 itself; who wins at top 1 or 2?
+@pytest.mark.parametrize(
+    ("scores", "negatives", "position"),
+    [
+        ([0, 1, 2, 3, 4, 9], [0, 1, 2, 3], 0),  # first
+        ([0, 1, 2, 3, 4, 3.5], [0, 1, 4, 3], 1),
+        ([0, 1, 2, 3, 4, -1], [0, 1, 2, 3], 4),  # last
+        ([0, 1, 2, 3, 4, 3], [0, 1, 3], 1),  # the test item entered last and loses its tie
+        ([0, 1, 2, 3, 4, 0], [0, 0, 0], 1),  # an item twice counts once
+        ([0, 1, 2, 3, 4, 3], [5, 3, 4], 1),  # entered before item 3 as its own negative: it wins that tie
+        ([0, 1, 2, 3, 4, 3], [3, 5, 4], 2),  # entered after item 3: it loses the tie
+        ([0, 1, 2, 3, 4, 3], [5, 5, 5], 0),  # nothing but itself
+        ([1, 1, 1, 1, 1, 1], [0, 1, 5, 2, 3], 2),
+    ],
+)
+def test_positions_by_hand(scores, negatives, position):
+    protocol = LeaveOneOut(np.array([0]), np.array([5]), np.array([negatives]))
+    table = np.array([scores], np.float32)
+    positions = protocol.positions(lambda users, items: table[users, items])
+    assert positions.tolist() == [position]
+    assert positions.dtype == np.int64
+
+
+def test_scores_all_candidates_of_all_users_in_one_call():
+    calls = []
+
+    def score(users, items):
+        calls.append(sorted(zip(users.tolist(), items.tolist(), strict=True)))
+        assert users.dtype == items.dtype == np.int32
+        return np.zeros(len(users), np.float32)
+
+    LeaveOneOut(np.array([4, 2]), np.array([7, 8]), np.array([[1, 2], [3, 7]])).evaluate(score)
+    assert calls == [[(2, 3), (2, 7), (2, 8), (4, 1), (4, 2), (4, 7)]]
+
+
+def test_the_list_is_ten_long_unless_said():
+    protocol = LeaveOneOut(np.zeros(3, int), np.array([100, 101, 102]), np.tile(np.arange(20), (3, 1)))
+    score = dict.fromkeys(range(9), 1.0) | dict.fromkeys([9], 0.7)
+    rank_of = {100: 0.8, 101: 0.6, 102: 2.0}  # places 10, 11 and 1
+
+    def scores(users, items):
+        return np.array([rank_of.get(item, score.get(item, 0.0)) for item in items.tolist()])
+
+    assert protocol.evaluate(scores).hits.tolist() == [1, 0, 1]
+    assert protocol.evaluate(scores, top_k=1).hits.tolist() == [0, 0, 1]
+    assert protocol.evaluate(scores, top_k=11).hits.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("broken", ["the test item", "the negatives", "everything"])
+def test_scores_that_are_no_numbers_are_misses(broken):
+    negatives = np.tile(np.arange(99), (5, 1))
+    protocol = LeaveOneOut(np.arange(5), np.full(5, 200), negatives)
+
+    def score(users, items):
+        is_test = items == 200
+        scores = np.where(is_test, 9.0, 1.0).astype(np.float32)
+        scores[{"the test item": is_test, "the negatives": ~is_test, "everything": items >= 0}[broken]] = np.nan
+        return scores
+
+    result = protocol.evaluate(score)
+    assert result.hr == 0 and result.ndcg == 0
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (0, 9)])
+def test_nothing_to_rank_against_is_refused(shape):
+    with pytest.raises(InputError, match=r"`test_negatives` must have at least one .*Received: shape"):
+        LeaveOneOut(np.zeros(shape[0], int), np.zeros(shape[0], int), np.zeros(shape, int))
+
+
+@pytest.fixture(scope="module")
+def movielens():
+    return read_dataset(f"{shared('data/ml-1m.train.rating').parent}/", "ml-1m")
+
+
+@pytest.fixture(scope="module")
+def authors_weights():
+    """The authors' published weights, read with h5py alone: the arrays of each layer by name."""
+    weights = {}
+    names = {"GMF": "ml-1m_GMF_8_1501651698.h5", "MLP": "ml-1m_MLP_[64,32,16,8]_1501652038.h5"}
+    for model, name in names.items():
+        with h5py.File(shared("authors/ml-1m_GMF_8_1501651698.h5").parent / name) as file:
+            weights[model] = {
+                group: [file[group][array][()] for array in file[group].attrs["weight_names"]]
+                for group in map(bytes.decode, file.attrs["layer_names"])
+                if len(file[group].attrs["weight_names"])
+            }
+    gmf, mlp = weights["GMF"], weights["MLP"]
+    halves = [[0.5 * gmf["prediction"][n], 0.5 * mlp["prediction"][n]] for n in range(2)]
+    weights["NeuMF"] = {
+        "mf_embedding_user": gmf["user_embedding"],
+        "mf_embedding_item": gmf["item_embedding"],
+        "mlp_embedding_user": mlp["user_embedding"],
+        "mlp_embedding_item": mlp["item_embedding"],
+        **{name: arrays for name, arrays in mlp.items() if name.startswith("layer")},
+        "prediction": [np.concatenate(halves[0]), sum(halves[1])],
+    }
+    return weights
+
+
+BUILDERS = {
+    "GMF": lambda *sizes: build_gmf(*sizes, 8),
+    "MLP": lambda *sizes: build_mlp(*sizes, (64, 32, 16, 8), (0, 0, 0, 0)),
+    "NeuMF": lambda *sizes: build_neumf(*sizes, 8, (64, 32, 16, 8), (0, 0, 0, 0)),
+}
+MEANS = {"GMF": (0.6368, 0.3691), "MLP": (0.6710, 0.3963), "NeuMF": (0.6710, 0.3969)}
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_user_of_movielens_is_as_in_the_authors_evaluation(name, movielens, authors_weights):
+    model = BUILDERS[name](movielens.num_users, movielens.num_items)
+    for layer, arrays in authors_weights[name].items():
+        model.get_layer(layer).set_weights(arrays)
+    protocol = LeaveOneOut(movielens.test_users, movielens.test_items, movielens.test_negatives)
+    result = protocol.evaluate(model_scores(model))
+    golden = np.load(shared("golden/ml-1m_evaluation.npz"))
+    np.testing.assert_array_equal(result.hits, golden[f"{name}_hit"])
+    np.testing.assert_allclose(result.ndcgs, golden[f"{name}_ndcg"], rtol=1e-12)
+    assert (round(result.hr, 4), round(result.ndcg, 4)) == MEANS[name]

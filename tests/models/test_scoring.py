@@ -1,0 +1,138 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores, scoring
+from ncf_keras.models.factored import FactoredModel, can_factor
+from tests.models import by_hand
+
+USERS, ITEMS = 9, 7
+PAIR_USERS, PAIR_ITEMS = np.divmod(np.arange(USERS * ITEMS, dtype=np.int32), ITEMS)
+
+
+def custom(activation="sigmoid", bias=True, items_first=False, hidden="relu", skip=False, dropout=False):
+    """An MLP with the names of `build_mlp`, but put together by somebody else."""
+    users = keras.Input((1,), dtype="int32", name="user_input")
+    items = keras.Input((1,), dtype="int32", name="item_input")
+    user = keras.layers.Flatten()(keras.layers.Embedding(USERS, 4, name="user_embedding")(users))
+    item = keras.layers.Flatten()(keras.layers.Embedding(ITEMS, 4, name="item_embedding")(items))
+    joined = keras.layers.Concatenate()([item, user] if items_first else [user, item])
+    vector = keras.layers.Dense(8, activation=hidden, name="layer1")(joined)
+    if skip:
+        vector = keras.layers.Concatenate()([vector, joined])
+    if dropout:
+        vector = keras.layers.Dropout(0.5)(vector)
+    output = keras.layers.Dense(1, activation=activation, use_bias=bias, name="prediction")(vector)
+    return keras.Model([users, items], output)
+
+
+FACTORED = {
+    "GMF": lambda: build_gmf(USERS, ITEMS, 5),
+    "MLP": lambda: build_mlp(USERS, ITEMS, (8, 6, 4), (0, 0, 0)),
+    "MLP-0": lambda: build_mlp(USERS, ITEMS, (8,), (0,)),
+    "MLP-1": lambda: build_mlp(USERS, ITEMS, (8, 6), (0, 0)),
+    "NeuMF": lambda: build_neumf(USERS, ITEMS, 5, (8, 6, 4), (0, 0, 0)),
+    "NeuMF without hidden layers": lambda: build_neumf(USERS, ITEMS, 5, (8,), (0,)),
+    "with tanh": lambda: custom(hidden="tanh"),
+    "with softmax": lambda: custom(hidden="softmax"),
+}
+PLAIN = {
+    "logits": lambda: custom(activation="linear"),
+    "without a bias": lambda: custom(bias=False),
+    "items first": lambda: custom(items_first=True),
+    "a skip connection": lambda: custom(skip=True),
+    "dropout": lambda: custom(dropout=True),
+}
+
+
+def predict(model, users=PAIR_USERS, items=PAIR_ITEMS):
+    return model.predict([users[:, None], items[:, None]], verbose=0)[:, 0]
+
+
+@pytest.mark.parametrize("name", FACTORED | PLAIN)
+def test_scores_are_the_predictions_of_the_model(name):
+    model = (FACTORED | PLAIN)[name]()
+    by_hand.randomise(model)
+    assert can_factor(model) == (name in FACTORED)
+    scores = model_scores(model)(PAIR_USERS, PAIR_ITEMS)
+    assert scores.dtype == np.float32 and scores.shape == PAIR_USERS.shape
+    np.testing.assert_allclose(scores, predict(model), atol=1e-6)
+    assert scores.std() > 0.01
+
+
+@pytest.mark.parametrize("name", FACTORED)
+def test_scores_of_all_items_are_those_of_the_pairs(name):
+    model = FACTORED[name]()
+    by_hand.randomise(model)
+    factored = FactoredModel(model)
+    users = tf.constant([3, 0, 3, 8])
+    everything = factored.score_all(factored.halves(), users).numpy()
+    assert everything.shape == (4, ITEMS)
+    pairs = np.repeat(users.numpy(), ITEMS), np.tile(np.arange(ITEMS, dtype=np.int32), 4)
+    by_pair = factored.score_pairs(factored.halves(), *map(tf.constant, pairs)).numpy()
+    np.testing.assert_allclose(everything.ravel(), by_pair, atol=1e-6)
+    np.testing.assert_allclose(by_pair, predict(model, *pairs), atol=1e-6)
+
+
+def test_a_tanh_tower_scores_as_by_hand():
+    model = custom(hidden="tanh")
+    weights = by_hand.randomise(model)
+    expected = by_hand.mlp(weights, PAIR_USERS, PAIR_ITEMS, np.tanh)
+    np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [FACTORED["NeuMF"], PLAIN["logits"]])
+def test_scores_follow_the_weights(make):
+    model = make()
+    score = model_scores(model)
+    for seed in (1, 2):
+        by_hand.randomise(model, seed)
+        np.testing.assert_allclose(score(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [FACTORED["MLP"], PLAIN["dropout"]])
+def test_any_number_of_pairs_of_any_integer_type(make, monkeypatch):
+    monkeypatch.setattr(scoring, "PAIRS_A_CALL", 10)
+    model = make()
+    by_hand.randomise(model)
+    score, expected = model_scores(model), predict(model)
+    for count in (0, 1, 9, 10, 11, 20, 63):
+        scores = score(PAIR_USERS[:count].astype(np.int64), PAIR_ITEMS[:count].tolist())
+        assert scores.shape == (count,) and scores.dtype == np.float32
+        np.testing.assert_allclose(scores, expected[:count], atol=1e-6)
+
+
+def test_a_loaded_model_is_known_again(tmp_path):
+    model = FACTORED["NeuMF"]()
+    by_hand.randomise(model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert can_factor(loaded)
+    np.testing.assert_allclose(model_scores(loaded)(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
+
+
+def test_a_model_used_inside_another_is_still_known():
+    model = FACTORED["GMF"]()
+    by_hand.randomise(model)
+    inputs = [keras.Input((1,), dtype="int32"), keras.Input((1,), dtype="int32")]
+    keras.Model(inputs, model(inputs))
+    assert can_factor(model)
+    np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
+
+
+def test_a_model_that_is_no_graph_of_layers_is_scored_as_it_is():
+    class Dot(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.users = keras.layers.Embedding(USERS, 3)
+            self.items = keras.layers.Embedding(ITEMS, 3)
+
+        def call(self, inputs):
+            return keras.ops.sum(self.users(inputs[0]) * self.items(inputs[1]), axis=-1)
+
+    model = Dot()
+    pairs = [PAIR_USERS[:, None], PAIR_ITEMS[:, None]]
+    expected = model(pairs).numpy()[:, 0]
+    assert not can_factor(model)
+    np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), expected, atol=1e-6)

@@ -1,0 +1,235 @@
+"""The rules of docs/architecture.md that imports and syntax show, read off the source."""
+
+import ast
+import textwrap
+
+import pytest
+
+from tests.shared_files import PROJECT
+
+PACKAGE = PROJECT / "ncf_keras"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS = sorted((PROJECT / "run").glob("*.py"))
+
+# What each room may import, besides itself and, if it is not part of it, the foundation.
+FOUNDATION = {"errors", "files", "_version"}
+ARROWS = {
+    "errors": set(),
+    "_version": set(),
+    "files": {"errors"},
+    "models": set(),
+    "evaluation": set(),
+    "data": set(),
+    "sampling": {"data"},
+    "weights": {"models"},
+    "baselines": {"data"},
+    "training": {"sampling", "evaluation"},
+    "serving": {"models", "weights"},
+    "paper": {"training", "baselines", "weights", "evaluation", "data"},
+    "cli": {
+        "paper", "serving", "weights", "training", "baselines", "data", "sampling", "models", "evaluation",
+        "root",
+    },
+    "root": {"data", "models", "evaluation", "sampling", "training", "weights"},
+}  # fmt: skip
+SLOW_TO_IMPORT = {"tensorflow", "keras", "pandas", "scipy", "h5py"}
+UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "jsonpickle"}
+UNSAFE_CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "read_pickle",
+    "to_pickle",
+    "enable_unsafe_deserialization",
+}
+
+
+def is_type_checking(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def imports(node, inside_functions):
+    """Yield the full name of each module that the code under `node` imports."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "imports are absolute"
+            yield from (f"{child.module}.{alias.name}" for alias in child.names)
+        elif not inside_functions and (
+            is_type_checking(child) or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        ):
+            continue
+        else:
+            yield from imports(child, inside_functions)
+
+
+def room_of(module):
+    """Return the room of `ncf_keras.<room>.<…>`, or `root` for the names of `ncf_keras` itself."""
+    name = module.split(".")[1] if "." in module else "__init__"
+    is_room = (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
+    return name if is_room and name != "__init__" else "root"
+
+
+def module_of(path):
+    return ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+
+
+def wrong_arrows(tree, room):
+    wanted = {name for name in imports(tree, True) if name.split(".")[0] == "ncf_keras"}
+    allowed = ARROWS[room] | {room} | (set() if room in FOUNDATION else FOUNDATION)
+    return sorted(name for name in wanted if room_of(name) not in allowed)
+
+
+def imported_at_once(module, seen):
+    """Yield what importing `module` imports at module level, through the package's own modules too."""
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        base = PROJECT.joinpath(*parts[:end])
+        file = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+        if file in seen or not file.is_file():
+            continue
+        seen.add(file)
+        for name in imports(ast.parse(file.read_text()), False):
+            yield name.split(".")[0]
+            if name.startswith("ncf_keras"):
+                yield from imported_at_once(name, seen)
+
+
+def unsafe(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func).split(".")
+            # re.compile and model.compile are another thing than the built-in.
+            if called[-1] in UNSAFE_CALLS and not (called[-1] in {"eval", "compile"} and len(called) > 1):
+                yield ast.unparse(node)
+            for keyword in node.keywords:
+                if (keyword.arg, ast.unparse(keyword.value)) in {
+                    ("allow_pickle", "True"),
+                    ("safe_mode", "False"),
+                }:
+                    yield ast.unparse(node)
+    yield from (name for name in imports(tree, True) if name.split(".")[0] in UNSAFE_MODULES)
+
+
+def without_docstring(tree):
+    if not ast.get_docstring(tree):
+        yield "the module"
+    scopes = [("", tree)]
+    while scopes:
+        prefix, scope = scopes.pop()
+        for node in scope.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                if not node.name.startswith("_") and not ast.get_docstring(node):
+                    yield prefix + node.name
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    scopes.append((f"{prefix}{node.name}.", node))
+
+
+def problems(paths, find):
+    """Return what `find(tree)` yields for each file in which it finds something."""
+    found = {str(path.relative_to(PROJECT)): list(find(ast.parse(path.read_text()))) for path in paths}
+    return {path: wrong for path, wrong in found.items() if wrong}
+
+
+def test_every_room_has_its_arrows():
+    rooms = {
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert rooms - {"__init__"} <= set(ARROWS)
+    assert {"data", "sampling", "models", "training", "evaluation", "weights", "cli"} <= rooms
+    assert not any("cli" in allowed for allowed in ARROWS.values())
+
+
+@pytest.mark.parametrize("room", ARROWS)
+def test_imports_go_one_way(room):
+    paths = [path for path in SOURCES if room_of(module_of(path)) == room]
+    assert problems(paths, lambda tree: wrong_arrows(tree, room)) == {}
+
+
+def test_nothing_a_user_hands_over_is_run():
+    assert problems([*SOURCES, *SCRIPTS], unsafe) == {}
+
+
+def test_everything_public_says_what_it_is():
+    assert problems([*SOURCES, *SCRIPTS], without_docstring) == {}
+
+
+def test_a_file_holds_one_idea():
+    assert {str(path) for path in [*SOURCES, *SCRIPTS] if len(path.read_text().splitlines()) >= 300} == set()
+
+
+def test_a_command_answers_help_before_anything_slow_is_imported():
+    for path in (PACKAGE / "cli").glob("*.py"):
+        assert SLOW_TO_IMPORT.isdisjoint(imported_at_once(module_of(path), set())), path
+
+
+def test_a_script_only_calls_its_command():
+    for path in SCRIPTS:
+        used = [name for name in imports(ast.parse(path.read_text()), True) if name.startswith("ncf_keras")]
+        assert len(used) == 1 and used[0].startswith("ncf_keras.cli."), path
+        assert len(path.read_text().splitlines()) <= 12, path
+
+
+def parsed(text):
+    return ast.parse(textwrap.dedent(text))
+
+
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [
+        ("models", "import ncf_keras.data"),
+        ("models", "def f():\n    from ncf_keras.data import Dataset"),
+        ("evaluation", "from ncf_keras.models import model_scores"),
+        ("data", "from ncf_keras.sampling import NegativeSampler"),
+        ("weights", "from ncf_keras.cli.flags import FORMATS"),
+        ("training", "if True:\n    from ncf_keras import cli"),
+        ("files", "from ncf_keras.data import Dataset"),
+        ("errors", "import ncf_keras.files"),
+    ],
+)
+def test_a_wrong_arrow_is_seen(room, text):
+    assert len(wrong_arrows(parsed(text), room)) == 1
+
+
+def test_right_arrows_are_seen_as_right():
+    text = "from ncf_keras.errors import InputError\nimport ncf_keras.models.gmf\nimport keras"
+    assert wrong_arrows(parsed(text), "weights") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "eval('1')",
+        "import pickle",
+        "def f():\n    from pickle import loads",
+        "np.load(file, allow_pickle=True)",
+        "keras.saving.load_model(file, safe_mode=False)",
+        "pd.read_pickle(file)",
+    ],
+)
+def test_unsafe_code_is_seen(text):
+    assert len(list(unsafe(parsed(text)))) == 1
+
+
+def test_a_missing_docstring_is_seen():
+    text = '''
+        """What it is."""
+        class Public:
+            """What it is."""
+            def method(self): ...
+            def _private(self): ...
+        class Other: ...
+        def function(): ...
+        def _private(): ...
+    '''
+    assert set(without_docstring(parsed(text))) == {"Public.method", "Other", "function"}
+    assert list(without_docstring(parsed("x = 1"))) == ["the module"]
+
+
+def test_a_slow_import_is_seen_through_another_module():
+    assert "keras" in set(imported_at_once("ncf_keras.models.gmf", set()))
+    assert "keras" not in set(imports(parsed("if TYPE_CHECKING:\n    import keras"), False))
+    assert "keras" in set(imports(parsed("def f():\n    import keras"), True))
+    assert "keras" not in set(imports(parsed("def f():\n    import keras"), False))
