@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Evaluate a saved GMF, MLP or NeuMF by the paper's protocol: each held-out item ranked among "
-        "its user's sampled negatives. Sizes are read from the file.",
+        description="Evaluate a saved GMF, MLP or NeuMF by the paper's protocol: each held-out item ranked "
+        "among its user's sampled negatives. Sizes are read from the file.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
@@ -53,8 +53,8 @@ def _evaluate(flags: argparse.Namespace) -> None:
         )
     if (sizes.num_users, sizes.num_items) != (dataset.num_users, dataset.num_items):
         raise InputError(
-            f"`--weights` must be of a model for the {dataset.num_users} users and {dataset.num_items} items of "
-            f"{dataset.name}. Received: {flags.weights}, which holds {sizes}"
+            f"`--weights` must be of a model for the {dataset.num_users} users and {dataset.num_items} items "
+            f"of {dataset.name}. Received: {flags.weights}, which holds {sizes}"
         )
     score = model_scores(build_model_for(file))
     started = time.perf_counter()

@@ -2,8 +2,8 @@
 
 Command:  python run/benchmarks/full_ranking.py --json full_ranking.json (about 3 minutes)
 
-Tables of ML-1M's size (6,040 x 3,706). `model.predict` scores all pairs of a few users and is scaled up, but not
-what one user costs it anyway; so are we with 64 factors.
+Tables of ML-1M's size (6,040 x 3,706). `model.predict` scores all pairs of a few users and is scaled up, but
+not what one user costs it anyway; so are we with 64 factors.
 """
 
 import argparse
@@ -60,7 +60,9 @@ def _benchmark(flags: argparse.Namespace) -> None:
         our_users = flags.users if factors < WIDE else max(2, flags.users // WIDE_SHARE)
         rival_users = min(flags.rival_users, flags.users)
         contenders = {
-            _name("by halves", our_users, flags.users): functools.partial(_scaled, ours, our_users, flags.users),
+            _name("by halves", our_users, flags.users): functools.partial(
+                _scaled, ours, our_users, flags.users
+            ),
             _name("model.predict", rival_users, flags.users): functools.partial(
                 _scaled, rival, rival_users, flags.users
             ),
@@ -78,7 +80,7 @@ def _name(contender: str, measured: int, users: int) -> str:
 
 
 def _scaled(scores: Callable, measured: int, users: int) -> float:
-    """Return the seconds of all users' scores, from those of some; what one user's cost anyway is not scaled."""
+    """Return the seconds of all users' scores, from those of some; what one costs anyway is not scaled."""
     seconds = _seconds(scores, measured)
     if measured == users:
         return seconds

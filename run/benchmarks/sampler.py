@@ -57,9 +57,7 @@ def _benchmark(flags: argparse.Namespace) -> None:
     }
     name = f"authors' double loop ({loop_positives:,} of {dataset.num_train:,} positives, scaled)"
     matrix = as_matrix(dataset)
-    contenders[name] = lambda: scale * _seconds(
-        lambda: double_loop(matrix, NUM_NEG, generator, loop_positives)
-    )
+    contenders[name] = lambda: scale * _seconds(lambda: double_loop(matrix, NUM_NEG, generator, loop_positives))
     seconds = alternate(contenders, flags.repeats)
     notes = {
         "peak memory of our sampler, MB": round(_peak_memory_mb(ours)),
@@ -74,7 +72,6 @@ def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
-
 
 
 def _peak_memory_mb(work: Callable[[], object]) -> float:
