@@ -1,6 +1,7 @@
 """`run/GMF.py`, `run/MLP.py` and `run/NeuMF.py`: they print and save what the authors' scripts do."""
 
 import argparse
+import os
 import secrets
 import sys
 import time
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from ncf_keras.data import Dataset
     from ncf_keras.training import Best, Iteration
+
+# Above this, two threads train faster than one.
+SMALL_BATCH = 1024
 
 
 def main(model_name: str, arguments: Sequence[str] | None = None) -> int:
@@ -44,11 +48,21 @@ def _train(model_name: str, flags: argparse.Namespace) -> None:
     if flags.seed is None:
         flags.seed = secrets.randbits(31)
         print(f"--seed {flags.seed} (drawn, because none was given)", file=sys.stderr)
+    _choose_threads(flags)
     import_tensorflow_quietly()
     model = _build(model_name, flags, dataset)
     _pretrain(model, flags)
     with RunLog(flags.log_csv, flags.tensorboard) as log:
         _run(model_name, model, flags, dataset, directory, log)
+
+
+def _choose_threads(flags: argparse.Namespace) -> None:
+    """Keep TensorFlow's operations on one thread where batches are too small to be worth sharing.
+
+    `docs/performance.md` has the measurement. A number that the user set stays; sampling runs beside it anyway.
+    """
+    if flags.engine == "compiled" and flags.batch_size <= SMALL_BATCH and "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 def load_dataset(flags: argparse.Namespace) -> "Dataset":
