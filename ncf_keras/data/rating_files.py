@@ -126,7 +126,7 @@ def _parse(file: Path, **options: object) -> pd.DataFrame | None:
             warnings.simplefilter("error", pd.errors.DtypeWarning)
             return pd.read_csv(
                 file, sep="\t", header=None, engine="c", quoting=3, skip_blank_lines=False, na_values=[""],
-                keep_default_na=False, index_col=False, **options,
+                keep_default_na=False, index_col=False, encoding_errors="replace", **options,
             )  # fmt: skip
     except pd.errors.EmptyDataError:
         raise InputError(f"{file} must hold at least one line. Received: an empty file") from None
