@@ -83,8 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--validation_factors",
-        default="8",
-        help="of which factors GMF, MLP-3 and NeuMF are trained once more, picked on validation pairs",
+        default=",".join(map(str, FACTORS)),
+        help="of which factors GMF and the cells of tables 2 to 4 are trained once more, picked on validation "
+        "pairs",
     )
     parser.add_argument("--only", default=None, metavar="NAME", help="train only the run of this name")
     parser.add_argument(

@@ -1,5 +1,6 @@
 """Which runs each table and figure of the paper is made of."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ class Grid:
         negatives_factors: predictive factors of figure 7.
         curves_factors: predictive factors of figure 6, and of the comparison of activations.
         activations: compared with ReLU (sections 3.3 and 4.4); `linear` is the paper's identity.
-        validation_factors: predictive factors of the runs whose iteration is picked on validation pairs.
+        validation_factors: predictive factors of which the cells of tables 2 to 4 and GMF are trained once
+            more, with the iteration picked on validation pairs.
         epochs: of every run, at the most.
         patience: iterations without a better HR@10 after which a run stops, those of figure 6 excepted.
         settings: of the baselines, by model: what to try.
@@ -48,7 +50,7 @@ class Grid:
     negatives_factors: int = 16
     curves_factors: int = 8
     activations: tuple[str, ...] = ("tanh", "sigmoid", "linear")
-    validation_factors: tuple[int, ...] = (8,)
+    validation_factors: tuple[int, ...] = (8, 16, 32, 64)
     epochs: int = 50
     patience: int | None = 5
     settings: tuple[tuple[str, tuple[tuple[tuple[str, float], ...], ...]], ...] = tuple(
@@ -75,8 +77,8 @@ class Grid:
         return [self.network(model, self.curves_factors, patience=None) for model in ("GMF", "MLP", "NeuMF")]
 
     def validated(self, run: NetworkRun) -> NetworkRun:
-        """Return `run` with its iteration picked on validation pairs."""
-        return self.network(run.model, run.factors, select="validation")
+        """Return `run`, and what it starts from, with the iteration picked on validation pairs."""
+        return dataclasses.replace(run, select="validation")
 
     def activation_runs(self) -> list[NetworkRun]:
         """Return MLP-3 with each activation, ReLU first."""
@@ -97,16 +99,21 @@ class Grid:
     def _table1(self) -> Iterator[Run]:
         return iter(())
 
+    def cells(self, factors: int) -> list[NetworkRun]:
+        """Return the runs of tables 2 to 4 with so many factors."""
+        fused = [self.pretrained(factors, learner) for learner in ("adam", "sgd")]
+        return [*self._towers(factors), self.network("NeuMF", factors), *fused]
+
+    def _towers(self, factors: int) -> list[NetworkRun]:
+        return [self.network("MLP", factors, depth=depth) for depth in self.depths]
+
     def _table2(self) -> Iterator[Run]:
         for factors in self.factors:
-            yield self.network("NeuMF", factors)
-            yield self.pretrained(factors, "adam")
-            yield self.pretrained(factors, "sgd")
+            yield from (run for run in self.cells(factors) if run.model == "NeuMF")
 
     def _table3(self) -> Iterator[Run]:
         for factors in self.factors:
-            for depth in self.depths:
-                yield self.network("MLP", factors, depth=depth)
+            yield from self._towers(factors)
         if self.curves_factors in self.factors:
             yield from self.activation_runs()
 
@@ -143,7 +150,7 @@ class Grid:
     def _validation(self) -> Iterator[Run]:
         for factors in self.validation_factors:
             if factors in self.factors:
-                yield from (self.network(m, factors, select="validation") for m in ("GMF", "MLP", "NeuMF"))
+                yield from map(self.validated, [self.network("GMF", factors), *self.cells(factors)])
 
 
 def quick_grid(dataset: str) -> Grid:

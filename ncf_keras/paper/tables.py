@@ -146,7 +146,7 @@ def _cells(
         result = book.find(run)
         figures = [*_compared(book, run, 0), *_compared(book, run, 1)]
         below = any(difference is not None and difference < -MISS for difference in figures[2::3])
-        validated = _validated(book, run)
+        validated = book.find(book.grid.validated(run))
         table.rows.append(
             [
                 run.factors,
@@ -166,12 +166,6 @@ def _compared(book: Book, run: Run, metric: int) -> list[float | None]:
     """Return our HR@10 (0) or NDCG@10 (1), the paper's, and the difference."""
     ours, paper = _figure(book.find(run), metric), (paper_figures(run) or (None, None))[metric]
     return [ours, paper, _difference(ours, paper)]
-
-
-def _validated(book: Book, run: NetworkRun) -> object:
-    if run != book.grid.network(run.model, run.factors):
-        return None
-    return book.find(book.grid.validated(run))
 
 
 def _figure(result: object, metric: int) -> float | None:

@@ -40,6 +40,15 @@ def test_tables_3_and_4_have_five_depths_and_the_activations():
     assert {run.activation for run in chosen("table3")} == {"relu", "tanh", "sigmoid", "linear"}
 
 
+def test_every_cell_of_tables_2_to_4_has_a_run_picked_on_validation_pairs():
+    validated = chosen("validation", select="validation")
+    for cell in [run for run in chosen("table2") + chosen("table3") if run.activation == "relu"]:
+        assert GRID.validated(cell) in validated
+        assert GRID.validated(cell).name == cell.name.replace("-seed1", "-validation-seed1")
+    for run in validated:
+        assert all(parent.select == "validation" for parent in run.parents())
+
+
 def test_figure_7_has_1_to_10_negatives_with_16_factors():
     runs = chosen("figure7")
     assert {(run.model, run.num_neg) for run in runs} == {
@@ -91,8 +100,9 @@ def test_the_command_of_a_run_has_its_options():
         if run.model != "GMF":
             assert flags.layers == str(list(run.layers)).replace(" ", "")
         if run.pretrained:
-            assert flags.mf_pretrain == f"runs/ml-1m/GMF-f{run.factors}-seed1.h5"
-            assert flags.mlp_pretrain == f"runs/ml-1m/MLP3-f{run.factors}-seed1.h5"
+            picked = "-validation" if run.select == "validation" else ""
+            assert flags.mf_pretrain == f"runs/ml-1m/GMF-f{run.factors}{picked}-seed1.h5"
+            assert flags.mlp_pretrain == f"runs/ml-1m/MLP3-f{run.factors}{picked}-seed1.h5"
 
 
 def test_a_run_survives_the_way_to_its_process(tmp_path):
