@@ -33,10 +33,11 @@ ARROWS = {
     },
     "cli": {
         "paper", "serving", "weights", "training", "baselines", "data", "sampling", "models", "evaluation",
-        "checkpoints", "root", "recommending", "training_run",
+        "checkpoints", "root", "recommending", "training_run", "tuned",
     },
     "training_run": {"data", "models", "evaluation", "sampling", "training"},
     "train_model": {"training_run", "data", "models", "evaluation", "training"},
+    "tuned": {"data", "models", "sampling", "training", "weights"},
     "recommending": {"data", "models"},
     "root": {"data", "recommending", "train_model"},
 }  # fmt: skip

@@ -3,9 +3,10 @@
 import argparse
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ncf_keras.errors import InputError
+from ncf_keras.tuned import TUNED
 
 MODELS = ("GMF", "MLP", "NeuMF")
 LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")
@@ -14,6 +15,30 @@ ENGINES = ("compiled", "keras")
 SELECTIONS = ("test", "validation")
 ON_NAN = ("stop", "reload")
 STRATEGIES = ("none", "mirrored", "multiworker")
+# What a preset sets where the command line does not.
+PRESETS = {
+    "tuned": {
+        "num_factors": TUNED.num_factors,
+        "layers": json.dumps(TUNED.layers, separators=(",", ":")),
+        "reg_layers": json.dumps([0] * len(TUNED.layers), separators=(",", ":")),
+        "alpha": TUNED.alpha,
+        "epochs": 0,
+    }
+}
+
+
+def parse_training_flags(model: str, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags of `run/<model>.py`, with the defaults of the preset that they name.
+
+    Args:
+        model: GMF, MLP or NeuMF.
+        arguments: the command line without the program's name; that of the process if None.
+    """
+    parser = training_parser(model)
+    preset = getattr(parser.parse_args(arguments), "preset", None)
+    if preset:
+        parser.set_defaults(**PRESETS[preset])
+    return parser.parse_args(arguments)
 
 
 def training_parser(model: str) -> argparse.ArgumentParser:
@@ -124,6 +149,13 @@ def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
         parser.add_argument("--mlp_pretrain", default="", help="weight file of a trained MLP to start from")
         parser.add_argument(
             "--alpha", type=float, default=0.5, help="share of the pre-trained GMF in the output layer, 0 to 1"
+        )
+        parser.add_argument(
+            "--preset",
+            choices=tuple(PRESETS),
+            default=None,
+            help="tuned: pre-train GMF by least squares and an MLP, fuse them, and stop there; "
+            "it sets --num_factors, --layers, --reg_layers, --alpha and --epochs where they are left out",
         )
 
 

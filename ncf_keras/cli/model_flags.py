@@ -1,11 +1,16 @@
 """From the flags of the training commands to a model: lists parsed, sizes checked, pre-training done."""
 
 import argparse
+import dataclasses
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncf_keras.cli.console import progress_bar
 from ncf_keras.cli.flags import parse_numbers
 from ncf_keras.errors import InputError
+from ncf_keras.tuned import TUNED, pretrain_tuned
 
 if TYPE_CHECKING:
     import keras
@@ -56,6 +61,11 @@ def check_pretraining(flags: argparse.Namespace) -> None:
             "`--mf_pretrain` and `--mlp_pretrain` must be given together, one file each. "
             f"Received: {flags.mf_pretrain!r} and {flags.mlp_pretrain!r}"
         )
+    if flags.preset and flags.mf_pretrain:
+        raise InputError(
+            "`--preset` must come without `--mf_pretrain` and `--mlp_pretrain`, because it trains its own. "
+            f"Received: {flags.preset} and {flags.mf_pretrain}"
+        )
     if not 0 <= flags.alpha <= 1:
         raise InputError(f"`--alpha` must be between 0 and 1. Received: {flags.alpha}")
     for flag, file in (("--mf_pretrain", flags.mf_pretrain), ("--mlp_pretrain", flags.mlp_pretrain)):
@@ -84,3 +94,25 @@ def pretrain(model: "keras.Model", flags: argparse.Namespace) -> None:
     gmf, mlp = load_model(flags.mf_pretrain), load_model(flags.mlp_pretrain)
     fuse_pretrained(model, gmf, mlp, flags.alpha, gmf_name=flags.mf_pretrain, mlp_name=flags.mlp_pretrain)
     print(f"Load pretrained GMF ({flags.mf_pretrain}) and MLP ({flags.mlp_pretrain}) models done. ")
+
+
+def pretrain_by_preset(model: "keras.Model", flags: argparse.Namespace, dataset: "Dataset") -> None:
+    """Give a NeuMF the weights of the preset, if one is named, learnt without the pairs that select."""
+    if not getattr(flags, "preset", None):
+        return
+    from ncf_keras.data import split_validation
+
+    recipe = dataclasses.replace(
+        TUNED, num_factors=flags.num_factors, layers=tuple(flags.widths), alpha=flags.alpha
+    )
+    examples = split_validation(dataset) if flags.select == "validation" else dataset
+    started = time.perf_counter()
+    with progress_bar(100, "%") as show:
+        pretrain_tuned(
+            model,
+            examples,
+            recipe,
+            flags.seed,
+            lambda part, share: show(f"pre-training {part}", round(100 * share)),
+        )
+    print(f"Pre-trained by --preset {flags.preset} [{time.perf_counter() - started:.1f} s].", file=sys.stderr)

@@ -13,7 +13,7 @@ from ncf_keras.cli.best_model import BestModel
 from ncf_keras.cli.cluster import Cluster, read_cluster
 from ncf_keras.cli.console import import_tensorflow_quietly, run_command
 from ncf_keras.cli.dataset import load_dataset
-from ncf_keras.cli.flags import training_parser
+from ncf_keras.cli.flags import parse_training_flags
 from ncf_keras.cli.interrupts import Interrupted, Interrupts
 from ncf_keras.cli.model_flags import (
     build_model,
@@ -21,6 +21,7 @@ from ncf_keras.cli.model_flags import (
     parse_model_flags,
     penalises_embeddings,
     pretrain,
+    pretrain_by_preset,
 )
 from ncf_keras.cli.run_keeper import RunKeeper, run_options
 from ncf_keras.cli.run_log import RunLog
@@ -46,6 +47,7 @@ CHIEF_ALONE = (
     "--patience",
     "--mf_pretrain",
     "--mlp_pretrain",
+    "--preset",
 )
 # Above this, two threads train faster than one; steps that move all rows always gain from both.
 SMALL_BATCH = 512
@@ -62,7 +64,7 @@ def main(model_name: str, arguments: Sequence[str] | None = None) -> int:
         The exit status: 0; 2 after a sentence on standard error about a mistake in the arguments or files; 130
         after Ctrl-C, 143 after SIGTERM.
     """
-    flags = training_parser(model_name).parse_args(arguments)
+    flags = parse_training_flags(model_name, arguments)
     return run_command(lambda: _train(model_name, flags))
 
 
@@ -130,6 +132,8 @@ def _train_on(
         workers.require_same(_shared_options(model_name, flags, dataset))
     model = build_model(model_name, flags, dataset)
     pretrain(model, flags)
+    if not keeper.earlier:
+        pretrain_by_preset(model, flags, dataset)
     run = _make_run(model, dataset, flags, workers)
     saver = BestModel(model, directory, _file_name(model_name, flags), flags.format) if directory else None
     earlier = keeper.earlier.iterations() if keeper.earlier else ()

@@ -17,6 +17,7 @@ def build_mlp(
     reg_layers: Sequence[float] = (0, 0),
     *,
     activation: str = "relu",
+    reg_rows: float = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Build the MLP of equation 10: a tower of layers over [p_u, q_i], then a sigmoid.
@@ -28,6 +29,8 @@ def build_mlp(
             layer; the others are the widths of `layer1`, `layer2`, …. One entry makes MLP-0.
         reg_layers: L2 penalties; the first of both embeddings, the others of the kernels.
         activation: of the hidden layers: `relu`, `linear`, `tanh` or `sigmoid`.
+        reg_rows: L2 penalty of the embedding rows of each example, `reg_rows * (|p_u|^2 + |q_i|^2)`, the mean
+            over a batch; not in the authors' code, whose penalties are of whole tables.
         seed: of the initial weights; None draws fresh ones.
 
     Returns:
@@ -44,11 +47,16 @@ def build_mlp(
     require_layers(layers)
     require_penalties(reg_layers, len(layers), "reg_layers", "`layers`")
     require_activation(activation)
+    require_penalties([reg_rows], 1, "reg_rows", "the embedding rows")
     draw = seeds(seed)
     user_input, item_input = id_inputs()
     half = layers[0] // 2
     user_latent = latent_vector(user_input, num_users, half, reg_layers[0], "user_embedding", next(draw))
     item_latent = latent_vector(item_input, num_items, half, reg_layers[0], "item_embedding", next(draw))
+    if reg_rows:
+        user_latent, item_latent = (
+            keras.layers.ActivityRegularization(l2=reg_rows)(latent) for latent in (user_latent, item_latent)
+        )
     top = tower(user_latent, item_latent, layers, reg_layers, draw, activation)
     return keras.Model([user_input, item_input], prediction(top, next(draw)), name="MLP")
 

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ncf_keras.cli.flags import number_above, parse_numbers, training_parser, whole_number
+from ncf_keras.cli.flags import (
+    number_above,
+    parse_numbers,
+    parse_training_flags,
+    training_parser,
+    whole_number,
+)
 from ncf_keras.errors import InputError
 
 AUTHORS = {
@@ -30,6 +36,7 @@ OF_THE_MODEL = {
         "mf_pretrain": "",
         "mlp_pretrain": "",
         "alpha": 0.5,
+        "preset": None,
     },
 }
 OURS = {
@@ -54,6 +61,13 @@ OURS = {
 @pytest.mark.parametrize("model", OF_THE_MODEL)
 def test_the_flags_and_defaults_are_the_authors_and_ours(model):
     assert vars(training_parser(model).parse_args([])) == AUTHORS | OF_THE_MODEL[model] | OURS
+
+
+def test_a_preset_gives_way_to_what_is_typed():
+    given = parse_training_flags("NeuMF", ["--num_factors", "16", "--preset", "tuned"])
+    assert (given.num_factors, given.epochs, given.layers) == (16, 0, "[256,128,64,32]")
+    assert given.reg_layers == "[0,0,0,0]"
+    assert parse_training_flags("NeuMF", []) == training_parser("NeuMF").parse_args([])
 
 
 @pytest.mark.parametrize("model", OF_THE_MODEL)

@@ -283,3 +283,17 @@ def test_no_penalty_means_none(case):
 def test_an_argument_that_breaks_its_rule_is_named(build, message):
     with pytest.raises(InputError, match=message):
         build()
+
+
+def test_the_penalty_of_the_rows_of_each_example_by_hand():
+    model = build_mlp(USERS, ITEMS, (4, 2), (0, 0), reg_rows=0.25, seed=3)
+    users, items = np.array([[1], [1], [4]], np.int32), np.array([[0], [2], [2]], np.int32)
+    model([users, items], training=True)
+    user_table, item_table = (
+        model.get_layer(f"{side}_embedding").get_weights()[0] for side in ("user", "item")
+    )
+    squares = (user_table[users[:, 0]] ** 2).sum() + (item_table[items[:, 0]] ** 2).sum()
+    assert sum(float(loss) for loss in model.losses) == pytest.approx(0.25 * squares / 3, rel=1e-5)
+    assert not build_mlp(USERS, ITEMS, (4, 2), (0, 0), seed=3).losses
+    with pytest.raises(InputError, match="`reg_rows` must hold finite numbers of at least 0"):
+        build_mlp(USERS, ITEMS, (4, 2), (0, 0), reg_rows=-1)
