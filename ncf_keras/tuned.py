@@ -39,7 +39,7 @@ class Recipe:
 
     num_factors: int = 192
     layers: tuple[int, ...] = (256, 128, 64, 32)
-    alpha: float = 0.92
+    alpha: float = 0.9
     unobserved_weight: float = 0.25
     regularization: float = 0.007
     popularity_exponent: float = 0.1
