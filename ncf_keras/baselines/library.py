@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from types import ModuleType
 
+from threadpoolctl import threadpool_limits
+
 from ncf_keras.errors import InputError
 
 
@@ -17,7 +19,6 @@ def library() -> Iterator[ModuleType]:
     try:
         import implicit.als
         import implicit.nearest_neighbours
-        from threadpoolctl import threadpool_limits
     except ImportError:
         raise InputError(
             "This baseline must have the library `implicit` installed: pip install -e '.[paper]'. "

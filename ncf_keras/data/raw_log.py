@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ncf_keras.data.log_layout import LogColumns, LogLayout, find_columns
+from ncf_keras.data.parquet_file import reading_parquet
 from ncf_keras.data.text_file import unreadable
 from ncf_keras.data.text_log import read_text_log, text_layout
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
@@ -98,35 +99,19 @@ def _no_timestamp(file: Path, layout: LogLayout) -> str:
 def _parquet_layout(file: Path, columns: LogColumns) -> LogLayout:
     if columns.delimiter is not None or columns.header is not None:
         raise InputError(f"`--delimiter` and `--header` must be left out for Parquet. Received: {file}")
-    parquet = _pyarrow_parquet(file)
-    try:
+    with reading_parquet(file) as parquet:
         names = tuple(parquet.read_schema(file).names)
-    except (OSError, ValueError) as error:
-        raise unreadable(file, error) from None
     return LogLayout(None, 0, names, len(names), find_columns(str(file), names, len(names), columns))
 
 
 def _read_parquet(file: Path, layout: LogLayout) -> TidyLog:
-    parquet = _pyarrow_parquet(file)
-    from pyarrow import ArrowException
-
     wanted = {role: layout.names[position] for role, position in layout.positions.items()}
-    try:
+    with reading_parquet(file) as parquet:
         table = parquet.read_table(file, columns=list(wanted.values()))
         # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
         frame = table.to_pandas(strings_to_categorical=True, integer_object_nulls=True, ignore_metadata=True)
-    except (OSError, ValueError, NotImplementedError, ArrowException) as error:
-        raise unreadable(file, error) from None
     series: dict[str, pd.Series | None] = {
         role: frame[wanted[role]] if role in wanted else None
         for role in ("user", "item", "rating", "timestamp")
     }
     return tidy_log(*series.values(), where=lambda row: f"{file}, row {row + 1}")
-
-
-def _pyarrow_parquet(file: Path) -> object:
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        raise InputError(f"Parquet needs pyarrow: pip install 'ncf-keras[parquet]'. Received: {file}") from None
-    return pyarrow.parquet

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ncf_keras.data.dataset import INDEX_LIMIT
-from ncf_keras.data.text_file import unreadable
+from ncf_keras.data.parquet_file import reading_parquet
 from ncf_keras.errors import InputError
 
 COLUMNS = ("user", "item")
@@ -23,18 +23,8 @@ def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
         InputError: the file can't be read, has no such columns, or an index is missing, no whole number,
             negative or too large; it names the row.
     """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise InputError(f"Parquet needs pyarrow: pip install 'ncf-keras[parquet]'. Received: {file}") from None
-    try:
-        with pyarrow.parquet.ParquetFile(file) as table:
-            return _read(file, table)
-    except InputError:
-        raise
-    except (OSError, ValueError, pyarrow.ArrowException) as error:
-        raise unreadable(file, error) from None
+    with reading_parquet(file) as parquet, parquet.ParquetFile(file) as table:
+        return _read(file, table)
 
 
 def _read(file: Path, table: object) -> tuple[np.ndarray, np.ndarray]:

@@ -237,6 +237,26 @@ def test_parquet_with_text_that_is_not_utf8_is_refused(tmp_path):
         read_log(file)
 
 
+def test_parquet_with_integers_of_no_known_size_is_refused(tmp_path):
+    """Found by tests/fuzz: pyarrow can't even read such a schema, and says so by a NotImplementedError."""
+    parquet = pytest.importorskip("pyarrow.parquet", exc_type=ImportError)
+    file = tmp_path / "log.parquet"
+    pd.DataFrame({"user": ["alice"], "item": [1], "timestamp": [5]}).to_parquet(file, compression=None)
+    content = file.read_bytes()
+    unknown = 0
+    for place in range(content.index(b"ARROW:schema") + len("ARROW:schema"), len(content) - 8):
+        file.write_bytes(content[:place] + b"A" + content[place + 1 :])
+        try:
+            parquet.read_schema(file)
+        except NotImplementedError:
+            unknown += 1
+            with pytest.raises(InputError, match=r"log\.parquet must be a file that can be read to its end"):
+                read_log(file)
+        except (OSError, ValueError):
+            pass
+    assert unknown
+
+
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
