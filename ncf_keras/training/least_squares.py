@@ -122,8 +122,8 @@ def factorise(
     items = generator.normal(0, INITIAL_NORM / np.sqrt(factors), (dataset.num_items, factors)).astype(
         np.float32
     )
-    # Systems of a few hundred unknowns are solved faster by threads side by side than by several threads
-    # together, which lose more by waiting for each other.
+    # Systems of a few hundred unknowns are solved faster side by side, a thread each, than by all threads
+    # together, which then wait for each other most of the time.
     with threadpool_limits(1, user_api="blas"):
         for sweep in range(settings.sweeps):
             users = solve_rows(by_user, items, everybody, weights, settings.regularization)
