@@ -111,5 +111,11 @@ def test_files_and_a_preset_exclude_each_other(tmp_path):
     assert "`--preset` must come without `--mf_pretrain`" in done.errors
 
 
+def test_several_workers_have_no_preset():
+    done = run("NeuMF", *FLAGS, "--strategy", "mirrored")
+    assert done.status == 2 and not done.lines
+    assert "`--preset` must come without `--strategy`" in done.errors
+
+
 def test_other_models_have_no_preset():
     assert run("GMF", "--preset", "tuned").status == 2

@@ -66,6 +66,11 @@ def check_pretraining(flags: argparse.Namespace) -> None:
             "`--preset` must come without `--mf_pretrain` and `--mlp_pretrain`, because it trains its own. "
             f"Received: {flags.preset} and {flags.mf_pretrain}"
         )
+    if flags.preset and flags.strategy != "none":
+        raise InputError(
+            "`--preset` must come without `--strategy`, because one process does it alone. "
+            f"Received: {flags.strategy}"
+        )
     if not 0 <= flags.alpha <= 1:
         raise InputError(f"`--alpha` must be between 0 and 1. Received: {flags.alpha}")
     for flag, file in (("--mf_pretrain", flags.mf_pretrain), ("--mlp_pretrain", flags.mlp_pretrain)):

@@ -47,7 +47,6 @@ CHIEF_ALONE = (
     "--patience",
     "--mf_pretrain",
     "--mlp_pretrain",
-    "--preset",
 )
 # Above this, two threads train faster than one; steps that move all rows always gain from both.
 SMALL_BATCH = 512

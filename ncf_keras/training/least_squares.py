@@ -8,8 +8,8 @@ With the prediction s(u, i) = p_u . q_i, the loss is that of equation 5 over all
 
 where a is `unobserved_weight`, n counts train interactions, and c_i = n_i^popularity_exponent, scaled to a mean
 of 1. A penalty that grows with what is known of a user or an item is what Rendle et al., "Revisiting the
-performance of iALS on item recommendation benchmarks" (RecSys 2022), found to make weighted ALS strong; the
-libraries that do ALS have one penalty for all, so this is our own.
+performance of iALS on item recommendation benchmarks" (RecSys 2022), found to make weighted ALS strong;
+`implicit`, which `baselines` uses, has one penalty for all, so this is our own.
 """
 
 import os
@@ -32,7 +32,7 @@ from ncf_keras.sampling import NegativeSampler
 INITIAL_NORM = 0.1
 ROWS_A_BLOCK = 256
 CALIBRATION_EXAMPLES = 2**20
-TRACE = 1e-6
+CALIBRATION_PENALTY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -190,9 +190,11 @@ def _calibration(users: np.ndarray, items: np.ndarray, dataset: Dataset, seed: i
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         logits = weights[0] * products + weights[1]
         errors = scipy.special.expit(logits) - labels
-        # A trace of a penalty keeps examples that are told apart perfectly from driving the scale to infinity.
-        value = np.mean(np.logaddexp(0, logits) - labels * logits) + TRACE * weights @ weights
-        return value, np.array([np.mean(errors * products), np.mean(errors)]) + 2 * TRACE * weights
+        # The penalty keeps examples that are told apart perfectly from driving the scale to infinity.
+        value = np.mean(np.logaddexp(0, logits) - labels * logits) + CALIBRATION_PENALTY * weights @ weights
+        return value, np.array(
+            [np.mean(errors * products), np.mean(errors)]
+        ) + 2 * CALIBRATION_PENALTY * weights
 
     found = scipy.optimize.minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B")
     return float(found.x[0]), float(found.x[1])
