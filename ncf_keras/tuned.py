@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ncf_keras.least_squares_loss import LeastSquares
+
 if TYPE_CHECKING:
     import keras
 
@@ -26,10 +28,7 @@ class Recipe:
         num_factors: width of the GMF embeddings.
         layers: widths of the MLP tower, the first that of both embeddings together.
         alpha: share of GMF in the output layer, from 0 to 1.
-        unobserved_weight: of the least squares, see `training.least_squares.LeastSquares`.
-        regularization: of the least squares.
-        popularity_exponent: of the least squares.
-        sweeps: of the least squares.
+        least_squares: the loss by which GMF is solved for.
         mlp_epochs: passes over the examples that the MLP learns from, with Adam.
         mlp_reg_rows: L2 penalty of the MLP's embedding rows of each example.
         mlp_learning_rate: of Adam.
@@ -37,21 +36,30 @@ class Recipe:
         mlp_num_neg: negatives for each positive.
     """
 
-    num_factors: int = 192
-    layers: tuple[int, ...] = (256, 128, 64, 32)
-    alpha: float = 0.9
-    unobserved_weight: float = 0.25
-    regularization: float = 0.007
-    popularity_exponent: float = 0.1
-    sweeps: int = 12
-    mlp_epochs: int = 8
-    mlp_reg_rows: float = 0.0003
-    mlp_learning_rate: float = 0.001
-    mlp_batch_size: int = 256
-    mlp_num_neg: int = 4
+    num_factors: int
+    layers: tuple[int, ...]
+    alpha: float
+    least_squares: LeastSquares
+    mlp_epochs: int
+    mlp_reg_rows: float
+    mlp_learning_rate: float
+    mlp_batch_size: int
+    mlp_num_neg: int
 
 
-TUNED = Recipe()
+TUNED = Recipe(
+    num_factors=192,
+    layers=(256, 128, 64, 32),
+    alpha=0.9,
+    least_squares=LeastSquares(
+        unobserved_weight=0.25, regularization=0.007, popularity_exponent=0.1, sweeps=12
+    ),
+    mlp_epochs=8,
+    mlp_reg_rows=0.0003,
+    mlp_learning_rate=0.001,
+    mlp_batch_size=256,
+    mlp_num_neg=4,
+)
 
 
 def pretrain_tuned(
@@ -72,7 +80,7 @@ def pretrain_tuned(
         on_progress: called with `GMF` or `MLP` and the share of it that is done, from 0 to 1.
 
     Raises:
-        InputError: the recipe has a setting out of its range, or the NeuMF does not fit.
+        InputError: the NeuMF does not fit.
     """
     from ncf_keras.weights import fuse_pretrained
 
@@ -86,17 +94,14 @@ def train_gmf(
 ) -> "keras.Model":
     """Return the GMF that the recipe fuses; arguments as in `pretrain_tuned`."""
     from ncf_keras.models import build_gmf
-    from ncf_keras.training.least_squares import LeastSquares, fit_gmf
+    from ncf_keras.training.least_squares import fit_gmf
 
     def tell(sweeps: int) -> None:
         if on_progress:
-            on_progress("GMF", sweeps / recipe.sweeps)
+            on_progress("GMF", sweeps / recipe.least_squares.sweeps)
 
-    settings = LeastSquares(
-        recipe.unobserved_weight, recipe.regularization, recipe.popularity_exponent, recipe.sweeps
-    )
     gmf = build_gmf(dataset.num_users, dataset.num_items, recipe.num_factors, seed=seed)
-    fit_gmf(gmf, dataset, settings, seed, tell)
+    fit_gmf(gmf, dataset, recipe.least_squares, seed, tell)
     return gmf
 
 

@@ -22,11 +22,12 @@ ARROWS = {
     "evaluation": set(),
     "data": set(),
     "shuffling": set(),
+    "least_squares_loss": set(),
     "sampling": {"data", "shuffling"},
     "pair_sampling": {"data", "sampling"},
     "weights": {"models"},
     "baselines": {"data", "pair_sampling", "evaluation"},
-    "training": {"data", "sampling", "pair_sampling", "evaluation"},
+    "training": {"data", "sampling", "pair_sampling", "evaluation", "least_squares_loss"},
     "serving": {"models"},
     "paper": {
         "training", "baselines", "weights", "evaluation", "data", "models", "sampling", "checkpoints",
@@ -37,7 +38,7 @@ ARROWS = {
     },
     "training_run": {"data", "models", "evaluation", "sampling", "training"},
     "train_model": {"training_run", "data", "models", "evaluation", "training"},
-    "tuned": {"data", "models", "sampling", "training", "weights"},
+    "tuned": {"data", "least_squares_loss", "models", "sampling", "training", "weights"},
     "recommending": {"data", "models"},
     "root": {"data", "recommending", "train_model"},
 }  # fmt: skip

@@ -9,11 +9,17 @@ from ncf_keras.baselines import ItemPop
 from ncf_keras.data import sample_dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_neumf, model_scores
-from ncf_keras.training.least_squares import LeastSquares, factorise
+from ncf_keras.training.least_squares import factorise
 from ncf_keras.tuned import TUNED, build_tuned_neumf, pretrain_tuned
 from tests.cli.running import run
 
-SMALL = dataclasses.replace(TUNED, num_factors=16, layers=(16, 8), sweeps=3, mlp_epochs=1)
+SMALL = dataclasses.replace(
+    TUNED,
+    num_factors=16,
+    layers=(16, 8),
+    least_squares=dataclasses.replace(TUNED.least_squares, sweeps=3),
+    mlp_epochs=1,
+)
 FLAGS = ("--dataset", "sample", "--preset", "tuned", "--num_factors", 8, "--layers", "[8,4]", "--reg_layers",
          "[0,0]", "--seed", 1)  # fmt: skip
 
@@ -33,10 +39,7 @@ def hit_ratio(dataset, score):
 
 
 def test_the_vectors_are_those_of_least_squares_and_the_output_leans_on_them(dataset, model):
-    settings = LeastSquares(
-        SMALL.unobserved_weight, SMALL.regularization, SMALL.popularity_exponent, SMALL.sweeps
-    )
-    users, items = factorise(dataset, 16, settings, seed=1)
+    users, items = factorise(dataset, 16, SMALL.least_squares, seed=1)
     np.testing.assert_array_equal(model.get_layer("mf_embedding_user").get_weights()[0], users)
     np.testing.assert_array_equal(model.get_layer("mf_embedding_item").get_weights()[0], items)
     kernel, _ = model.get_layer("prediction").get_weights()

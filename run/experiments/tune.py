@@ -23,9 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from ncf_keras.cli.console import import_tensorflow_quietly, run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, number_above, parse_numbers, whole_number
+from ncf_keras.least_squares_loss import LeastSquares
 from ncf_keras.tuned import TUNED, Recipe, train_gmf, train_mlp
 
-SEARCHED = ("num_factors", "unobserved_weight", "regularization", "popularity_exponent", "sweeps")
+SEARCHED = ("num_factors", *(field.name for field in dataclasses.fields(TUNED.least_squares)))
 NEGATIVES, TOP_K = 99, 10
 
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_flags(parser)
     for name in SEARCHED:
-        default = getattr(TUNED, name)
+        default = getattr(TUNED if name == "num_factors" else TUNED.least_squares, name)
         kind = whole_number(1) if isinstance(default, int) else number_above(0, name == "popularity_exponent")
         parser.add_argument(f"--{name}", type=kind, nargs="+", default=[default])
     parser.add_argument("--alpha", type=number_above(0, True), nargs="+", default=[])
@@ -56,10 +57,12 @@ def _search(flags: argparse.Namespace) -> None:
     print(f"|{'---|' * (len(SEARCHED) + 4)}")
     trained = None
     for values in itertools.product(*(getattr(flags, name) for name in SEARCHED)):
+        num_factors, *least_squares = values
         recipe = dataclasses.replace(
             TUNED,
-            **dict(zip(SEARCHED, values, strict=True)),
+            num_factors=num_factors,
             layers=layers,
+            least_squares=LeastSquares(*least_squares),
             mlp_epochs=flags.mlp_epochs,
             mlp_reg_rows=flags.mlp_reg_rows,
         )

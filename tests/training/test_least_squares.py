@@ -1,14 +1,17 @@
 """Least squares against the loss written out pair by pair, and against conditions that only a minimum meets."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import optimize, stats
 
 from ncf_keras.data import Dataset, sample_dataset
 from ncf_keras.errors import InputError
+from ncf_keras.least_squares_loss import LeastSquares
 from ncf_keras.models import build_gmf, model_scores
 from ncf_keras.sampling import NegativeSampler
-from ncf_keras.training.least_squares import LeastSquares, factorise, fit_gmf
+from ncf_keras.training.least_squares import factorise, fit_gmf
 
 USERS, ITEMS, FACTORS = 9, 12, 3
 SETTINGS = LeastSquares(unobserved_weight=0.3, regularization=0.02, popularity_exponent=0.4, sweeps=3)
@@ -89,7 +92,7 @@ def test_the_same_seed_gives_the_same_vectors_and_sweeps_are_told(dataset):
 def test_the_gmf_ranks_as_the_products_and_its_probabilities_are_calibrated():
     dataset = sample_dataset()
     model = build_gmf(dataset.num_users, dataset.num_items, 16, seed=0)
-    settings = LeastSquares(sweeps=4)
+    settings = LeastSquares(0.25, 0.01, 0.1, sweeps=4)
     fit_gmf(model, dataset, settings, seed=3)
     users, items = factorise(dataset, 16, settings, seed=3)
     sizes = (dataset.num_users, dataset.num_items)
@@ -119,4 +122,4 @@ def test_the_gmf_ranks_as_the_products_and_its_probabilities_are_calibrated():
 )
 def test_a_setting_out_of_range_is_named(argument, value):
     with pytest.raises(InputError, match=f"`{argument}` must be .*Received: "):
-        LeastSquares(**{argument: value})
+        dataclasses.replace(SETTINGS, **{argument: value})
