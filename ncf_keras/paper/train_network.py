@@ -1,6 +1,7 @@
 """One training of GMF, MLP or NeuMF, which goes on after a kill where its last whole epoch was."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from ncf_keras.checkpoints import Checkpoint, DamagedCheckpoint, read_checkpoint, write_checkpoint
 from ncf_keras.data import Dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut, RankingResult, hit_ratio, ndcg
+from ncf_keras.files import written_beside
 from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
 from ncf_keras.paper.runs import NetworkRun
 from ncf_keras.sampling import NegativeSampler
@@ -26,7 +28,10 @@ def train_network(
     work: Path,
     on_iteration: Callable[[Iteration], None] | None = None,
 ) -> tuple[np.ndarray, dict]:
-    """Train a run to its end and save its best weights as `<work>/<name>.h5`.
+    """Train a run to its end and save its best weights as `<work>/<name>.h5`, its options beside them.
+
+    The state after the last epoch stays as `<work>/<name>.checkpoint`, for the caller to remove once what is
+    returned is stored: called again before that, this trains nothing and returns the same.
 
     Args:
         run: which; the weights of its parents are in `work`.
@@ -39,17 +44,14 @@ def train_network(
         The rank of each test item at the best iteration, int64, shape (tests,), and for the JSON `initial` (HR
         and NDCG before training), `iterations` (the fields of `Iteration`, in order) and `best`, by the pairs
         that picked it.
+
+    Raises:
+        InputError: the weights of a parent are not there or of another size, or a file can't be written.
     """
     training = _Training(run, dataset, work)
     file = work / f"{run.name}.checkpoint"
     about = {"run": run.options(), "digest": digest}
     start = training.restore(file, about)
-
-    def on_epoch(state: LoopState) -> None:
-        # The last one would be of no use.
-        if state.epochs_done < run.epochs:
-            training.save(file, about, state)
-
     best = train_loop(
         training.engine,
         training.evaluate,
@@ -62,17 +64,24 @@ def train_network(
             on_iteration and on_iteration(iteration),
         ),
         on_best=lambda best: training.keep_best(),
-        on_epoch=on_epoch,
+        on_epoch=lambda state: training.save(file, about, state),
     )
     training.model.set_weights(training.best_weights)
-    save_weights(training.model, work / f"{run.name}.h5")
-    positions = training.test_positions()
-    file.unlink(missing_ok=True)
-    return positions, {
+    _save_weights(training.model, run, work)
+    return training.test_positions(), {
         "initial": training.initial,
         "iterations": [dataclasses.astuple(iteration) for iteration in training.iterations],
         "best": {"iteration": best.number, "hr": best.hr, "ndcg": best.ndcg},
     }
+
+
+def _save_weights(model: keras.Model, run: NetworkRun, work: Path) -> None:
+    # A kill in between leaves weights of unknown options, which count as none.
+    options = work / f"{run.name}.options"
+    options.unlink(missing_ok=True)
+    save_weights(model, work / f"{run.name}.h5")
+    with written_beside(options) as temporary:
+        temporary.write_text(json.dumps(run.options()), encoding="utf-8")
 
 
 class _Training:

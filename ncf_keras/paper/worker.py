@@ -1,6 +1,8 @@
 """One run from beginning to end: what a process of `run/paper.py` does.
 
-python -m ncf_keras.paper.worker '{"run": {...}, "path": ..., "results": ..., "work": ...}'
+python -m ncf_keras.paper.worker '{"run": {...}, "path": ..., "results": ..., "work": ...}' [--weights]
+
+With `--weights`, a run that has its result but not its weights is trained again for them.
 """
 
 import json
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncf_keras.errors import InputError
-from ncf_keras.files import written_beside
+from ncf_keras.files import remove_leftovers
 from ncf_keras.paper.locks import try_lock
 from ncf_keras.paper.runs import BaselineRun, NetworkRun, Run
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 FAILED = 2
 TAKEN = 3
+WEIGHTS = "--weights"
 
 
 @dataclass(frozen=True)
@@ -54,22 +57,45 @@ def is_done(run: Run, places: Places, needed: bool = False) -> bool:
     return has_result and (not needed or has_weights(run, places.work))
 
 
-def do_run(run: Run, dataset: "Dataset", places: Places, tell: Callable[[object], None] = print) -> bool:
-    """Train or fit a run and write its result; a result that is there stays as it is.
+def do_run(
+    run: Run,
+    dataset: "Dataset",
+    places: Places,
+    tell: Callable[[object], None] = print,
+    weights_needed: bool = False,
+) -> bool:
+    """Train or fit a run and write its result, unless that is there.
+
+    A result that is there stays as it is, and the run is trained again only if its weights are needed and gone;
+    then they alone are written. What a killed process had begun to write is removed.
 
     Args:
         run: which.
         dataset: its data.
         places: where the files go; the directories exist.
         tell: called with each iteration.
+        weights_needed: whether another run starts from this one's weights.
 
     Returns:
-        False if another process is at it.
+        False, with nothing done, if another process is at it.
+
+    Raises:
+        InputError: the run can't be done, or a file can't be written.
     """
     with try_lock(places.work / f"{run.name}.lock") as ours:
         if ours:
-            _do_run(run, dataset, places, tell)
+            _remove_leftovers(run, places)
+            # Another command may have done it since the caller looked.
+            if not is_done(run, places, weights_needed):
+                _do_run(run, dataset, places, tell)
         return ours
+
+
+def _remove_leftovers(run: Run, places: Places) -> None:
+    # Other runs' files in the same directories are of other names, which this leaves alone.
+    remove_leftovers(places.results / f"{run.name}.json")
+    for suffix in (".h5", ".options", ".checkpoint"):
+        remove_leftovers(places.work / f"{run.name}{suffix}")
 
 
 def _do_run(run: Run, dataset: "Dataset", places: Places, tell: Callable[[object], None]) -> None:
@@ -85,16 +111,14 @@ def _do_run(run: Run, dataset: "Dataset", places: Places, tell: Callable[[object
         from ncf_keras.paper.train_network import train_network
 
         digest = describe_dataset(dataset)["digest"]
-        options = places.work / f"{run.name}.options"
-        options.unlink(missing_ok=True)
         positions, outcome = train_network(run, dataset, digest, places.work, tell)
-        with written_beside(options) as temporary:
-            temporary.write_text(json.dumps(run.options()), encoding="utf-8")
         # Also those of before a kill.
         seconds = sum(iteration[4] + iteration[5] for iteration in outcome["iterations"])
     file = places.results / f"{run.name}.json"
     if not file.exists():
-        write_result(file, document_of(run, dataset, positions, outcome, seconds, places.work.as_posix()))
+        write_result(file, document_of(run, dataset, positions, outcome, seconds))
+    # Not earlier: whoever is killed before the result is there goes on from it.
+    (places.work / f"{run.name}.checkpoint").unlink(missing_ok=True)
 
 
 def to_json(run: Run, places: Places) -> str:
@@ -123,10 +147,16 @@ def read_data(path: str, name: str) -> "Dataset":
 
 
 def main(arguments: list[str]) -> int:
-    """Do the run that the only argument describes; return 0, 2 after a message, 3 if another process has it."""
+    """Do the run that the arguments describe; return 0, 2 after a message, 3 if another process has it."""
     run, places = from_json(arguments[0])
     try:
-        done = do_run(run, read_data(places.path, run.dataset), places, lambda news: print(news, flush=True))
+        done = do_run(
+            run,
+            read_data(places.path, run.dataset),
+            places,
+            lambda news: print(news, flush=True),
+            weights_needed=WEIGHTS in arguments[1:],
+        )
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED

@@ -1,12 +1,14 @@
 """The runner: what is left, in which order, in processes that fail, that others hold, that run out of time."""
 
 import json
+import subprocess
 import threading
 import time
 
 import pytest
 
 from ncf_keras.errors import InputError
+from ncf_keras.paper import worker
 from ncf_keras.paper.grid import Grid
 from ncf_keras.paper.locks import try_lock
 from ncf_keras.paper.runner import Plan, TimeIsUp, run_here, run_in_processes
@@ -15,6 +17,7 @@ from tests.paper.small_results import put
 
 GRID = Grid("hand")
 GMF, MLP, FUSED = GRID.network("GMF", 8), GRID.network("MLP", 8), GRID.pretrained(8, "adam")
+FUSED_BY_SGD = GRID.pretrained(8, "sgd")
 # Needs no TensorFlow, so its process is quick.
 QUICK = Grid("sample").baseline("ItemPop")
 
@@ -86,6 +89,36 @@ def test_what_starts_from_a_failed_run_is_dropped(places):
     assert plan.left == [MLP]
 
 
+def test_weights_that_vanish_after_planning_are_made_again(places):
+    for run in (GMF, MLP):
+        put(places.results, run, [0, 1])
+        put_weights(places, run)
+    plan = Plan([GMF, MLP, FUSED], places)
+    (places.work / f"{MLP.name}.options").unlink()
+    assert not plan.is_ready(FUSED)
+    # A fusion in progress has read them.
+    plan.take_back(started=[FUSED])
+    assert plan.left == [FUSED]
+    plan.take_back()
+    assert plan.left == [MLP, FUSED] and plan.needs_weights(MLP) and not plan.is_done(MLP)
+
+
+def test_what_has_started_from_a_run_outlives_its_failure(places):
+    plan = Plan([GMF, MLP, FUSED, FUSED_BY_SGD], places)
+    assert plan.give_up(GMF, started=[FUSED]) == [FUSED_BY_SGD]
+    assert plan.left == [MLP, FUSED]
+
+
+def test_a_run_is_done_when_it_has_all_that_is_needed_of_it(places):
+    plan = Plan([GMF, MLP, FUSED], places)
+    for run in (GMF, FUSED):
+        assert not plan.is_done(run)
+        put(places.results, run, [0, 1])
+    assert plan.is_done(FUSED) and not plan.is_done(GMF)
+    put_weights(places, GMF)
+    assert plan.is_done(GMF)
+
+
 def run_all(plan, places, jobs=2, deadline=None):
     finished = []
     problems = run_in_processes(
@@ -144,3 +177,123 @@ def test_no_process_outlives_the_deadline(places):
         run_all(Plan([long], places), places, deadline=time.monotonic() + 1)
     with try_lock(places.work / f"{long.name}.lock") as free:
         assert free
+
+
+def finish(run, places):
+    """Write what a run leaves; a result that is there stays."""
+    if not (places.results / f"{run.name}.json").exists():
+        put(places.results, run, [0, 1])
+    if run.model != "ItemPop":
+        put_weights(places, run)
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """Let processes be calls of `worker.main` that train nothing; return the runs done, with their flags."""
+    calls = []
+
+    def do_run(run, dataset, places, tell, weights_needed):
+        calls.append((run, weights_needed))
+        finish(run, places)
+        return True
+
+    class Process:
+        def __init__(self, command, **options):
+            assert command[1:3] == ["-m", "ncf_keras.paper.worker"]
+            self._status = worker.main(command[3:])
+
+        def poll(self):
+            return self._status
+
+    monkeypatch.setattr(worker, "do_run", do_run)
+    monkeypatch.setattr(worker, "read_data", lambda path, name: None)
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    monkeypatch.setattr("ncf_keras.paper.runner.POLL_SECONDS", 0.0)
+    return calls
+
+
+def soon():
+    return time.monotonic() + 10
+
+
+def test_a_process_is_told_whether_the_weights_are_needed(places, done):
+    finished, problems = run_all(Plan([GMF, MLP, FUSED], places), places, deadline=soon())
+    assert done == [(GMF, True), (MLP, True), (FUSED, False)]
+    assert [name for name, _ in finished] == [GMF.name, MLP.name, FUSED.name] and problems == []
+
+
+def test_what_another_command_finished_after_planning_is_not_started(places, done):
+    plan = Plan([GMF, MLP, QUICK, FUSED], places)
+    for run in (GMF, QUICK):
+        finish(run, places)
+    # Finished as well, but what starts from it needs more.
+    put(places.results, MLP, [0, 1])
+    finished, problems = run_all(plan, places, deadline=soon())
+    assert done == [(MLP, True), (FUSED, False)]
+    assert {name for name, _ in finished} == {run.name for run in (GMF, MLP, QUICK, FUSED)} and problems == []
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_parent_that_lost_its_weights_after_planning_is_not_waited_for_in_vain(places, done, listed):
+    for run in (GMF, MLP):
+        finish(run, places)
+    plan = Plan([GMF, MLP, FUSED] if listed else [FUSED], places)
+    assert plan.left == [FUSED]
+    (places.work / f"{GMF.name}.h5").unlink()
+    finished, problems = run_all(plan, places, deadline=soon())
+    assert done == [(GMF, True), (FUSED, False)]
+    assert [name for name, _ in finished] == [GMF.name, FUSED.name] and problems == []
+
+
+@pytest.mark.parametrize("content", ["of other options", "damaged"])
+def test_a_wrong_result_of_another_command_is_one_problem_of_many_runs(places, done, content):
+    plan = Plan([GMF, MLP, FUSED], places)
+    put(places.results, Grid("hand", epochs=2).network("GMF", 8), [0, 1])
+    put_weights(places, GMF)
+    file = places.results / f"{GMF.name}.json"
+    if content == "damaged":
+        file.write_text("{}")
+    # That one is given up with what it starts from.
+    finish(FUSED, places)
+    finished, problems = run_all(plan, places, deadline=soon())
+    assert [name for name, _ in finished] == [MLP.name]
+    assert problems[0].startswith(f"{GMF.name} ended without a result of its own: {file} must be ")
+    assert problems[1:] == [f"{FUSED.name} was left out, because it starts from {GMF.name}"]
+
+
+def test_in_this_process_too_a_failure_is_reported_and_the_others_are_done(places, monkeypatch):
+    def do_run(run, dataset, places, tell, weights_needed):
+        if run == GMF:
+            raise InputError("`path` must be there. Received: nothing")
+        finish(run, places)
+        return run != QUICK
+
+    monkeypatch.setattr("ncf_keras.paper.runner.do_run", do_run)
+    finished = []
+    problems = run_here(
+        Plan([GMF, MLP, QUICK, FUSED], places), None, places, lambda run, result: finished.append(run)
+    )
+    assert finished == [MLP]
+    assert problems == [
+        f"{GMF.name} ended with an error: `path` must be there. Received: nothing",
+        f"{FUSED.name} was left out, because it starts from {GMF.name}",
+        f"{QUICK.name} ended with an error: `--work` must be a directory that no other command is using. "
+        f"Received: {places.work}",
+    ]
+
+
+def test_in_this_process_too_lost_weights_are_made_again_and_nothing_else(places, monkeypatch):
+    done = []
+
+    def do_run(run, dataset, places, tell, weights_needed):
+        done.append((run, weights_needed))
+        finish(run, places)
+        return True
+
+    monkeypatch.setattr("ncf_keras.paper.runner.do_run", do_run)
+    for run in (GMF, MLP):
+        finish(run, places)
+    plan = Plan([GMF, MLP, FUSED], places)
+    (places.work / f"{MLP.name}.h5").unlink()
+    assert run_here(plan, None, places, lambda run, result: None) == []
+    assert done == [(MLP, True), (FUSED, False)]
