@@ -25,9 +25,11 @@ def written_beside(path: str | os.PathLike, keep_suffix: bool = False) -> Iterat
         The temporary path, not yet existing, in the same directory, so that the rename is atomic.
 
     Raises:
-        InputError: the directory does not exist or can't be written to.
+        InputError: the directory does not exist or can't be written to, or `path` is a directory.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} must be a file or nothing yet. Received: a directory")
     suffix = "".join(path.suffixes) if keep_suffix else ".part"
     handle, name = _open_beside(path, suffix)
     os.close(handle)

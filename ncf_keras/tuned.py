@@ -1,6 +1,6 @@
 """The tuned NeuMF: one recipe, chosen on validation pairs of MovieLens-1M; `docs/tuning.md` has the search.
 
-GMF is not trained by steps but solved for by alternating least squares (`training/least_squares.py`), an MLP is
+GMF is not trained by steps but solved for by alternating least squares (`least_squares.py`), an MLP is
 trained with the log loss and a penalty on the rows of each example, and the two are fused as in section 3.4.1
 of the paper, with most of the weight on GMF.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ncf_keras.least_squares_loss import LeastSquares
+from ncf_keras.least_squares_loss import TUNED_LOSS, LeastSquares
 
 if TYPE_CHECKING:
     import keras
@@ -51,9 +51,7 @@ TUNED = Recipe(
     num_factors=192,
     layers=(256, 128, 64, 32),
     alpha=0.9,
-    least_squares=LeastSquares(
-        unobserved_weight=0.25, regularization=0.007, popularity_exponent=0.1, sweeps=12
-    ),
+    least_squares=TUNED_LOSS,
     mlp_epochs=8,
     mlp_reg_rows=0.0003,
     mlp_learning_rate=0.001,

@@ -8,8 +8,8 @@ import pytest
 from ncf_keras.baselines import ItemPop
 from ncf_keras.data import sample_dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut
+from ncf_keras.least_squares import factorise
 from ncf_keras.models import build_neumf, model_scores
-from ncf_keras.training.least_squares import factorise
 from ncf_keras.tuned import TUNED, build_tuned_neumf, pretrain_tuned
 from tests.cli.running import run
 

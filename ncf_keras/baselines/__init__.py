@@ -2,6 +2,7 @@
 
 from ncf_keras.baselines.baseline import Baseline
 from ncf_keras.baselines.bpr import BPR
+from ncf_keras.baselines.dot_product import DotProduct
 from ncf_keras.baselines.eals import EALS
 from ncf_keras.baselines.ease import EASE
 from ncf_keras.baselines.ials import IALS
@@ -9,4 +10,4 @@ from ncf_keras.baselines.item_knn import ItemKNN
 from ncf_keras.baselines.item_pop import ItemPop
 from ncf_keras.baselines.selection import Trial, choose
 
-__all__ = ["BPR", "EALS", "EASE", "IALS", "Baseline", "ItemKNN", "ItemPop", "Trial", "choose"]
+__all__ = ["BPR", "EALS", "EASE", "IALS", "Baseline", "DotProduct", "ItemKNN", "ItemPop", "Trial", "choose"]

@@ -27,18 +27,18 @@ class Baseline(abc.ABC):
         """Return how well items suit users, the higher the better; only the order within a user counts.
 
         Args:
-            users: integers, shape (pairs,).
-            items: integers, shape (pairs,).
+            users: of an integer dtype, shape (pairs,).
+            items: of an integer dtype, shape (pairs,).
 
         Returns:
             float32, shape (pairs,), finite.
 
         Raises:
-            InputError: nothing was learnt yet, the lengths differ, or an index is out of range.
+            InputError: nothing was learnt yet, the lengths differ, or an index is no integer or out of range.
         """
         if self._sizes is None:
             raise InputError(f"`fit` must come before `score`. Received: {self!r}, which has learnt nothing")
-        users, items = np.asarray(users, np.int64), np.asarray(items, np.int64)
+        users, items = _indices(users, "users"), _indices(items, "items")
         if users.ndim != 1 or users.shape != items.shape:
             raise InputError(
                 "`users` and `items` must be of one shape, (pairs,). "
@@ -48,7 +48,8 @@ class Baseline(abc.ABC):
             if indices.size and not 0 <= indices.min() <= indices.max() < count:
                 wrong = indices.min() if indices.min() < 0 else indices.max()
                 raise InputError(f"`{argument}` must be between 0 and {count - 1}. Received: {wrong}")
-        return self._score(users, items).astype(np.float32, copy=False)
+        scores = self._score(users.astype(np.int64, copy=False), items.astype(np.int64, copy=False))
+        return scores.astype(np.float32, copy=False)
 
     @abc.abstractmethod
     def _learn(self, dataset: Dataset) -> None:
@@ -57,3 +58,16 @@ class Baseline(abc.ABC):
     @abc.abstractmethod
     def _score(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Return the scores of valid pairs: floats, shape (pairs,), for int64 indices of that shape."""
+
+
+def _indices(values: np.ndarray, argument: str) -> np.ndarray:
+    """Return an array of an integer dtype; one without any element may come with another."""
+    try:
+        indices = np.asarray(values)
+    except ValueError:
+        raise InputError(
+            f"`{argument}` must be of one shape, (pairs,). Received: rows of different lengths"
+        ) from None
+    if indices.size and indices.dtype.kind not in "iu":
+        raise InputError(f"`{argument}` must be of an integer dtype. Received: {indices.dtype}")
+    return indices if indices.size else indices.astype(np.int64)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.baselines.checks import require_above_zero, require_at_least
-from ncf_keras.baselines.factor_model import FactorModel
+from ncf_keras.baselines.checks import require_above_zero, require_at_least, require_count
+from ncf_keras.baselines.factor_model import FactorModel, products_are_finite
 from ncf_keras.data import Dataset
+from ncf_keras.errors import InputError
 
 PAIRS_A_CHUNK = 2**16
 # Pairs whose gradients are taken at the same weights and then summed: few share a user or an item.
@@ -32,7 +33,8 @@ class BPR(FactorModel):
         seed: of the initial factors, N(0, 0.01), and of all draws.
 
     Raises:
-        InputError: an argument breaks its rule.
+        InputError: an argument breaks its rule; in `fit`, the learning rate or the regularization is so large
+            that the vectors leave the finite numbers.
     """
 
     factors: int = 64
@@ -42,10 +44,11 @@ class BPR(FactorModel):
     seed: int = 0
 
     def __post_init__(self):
-        require_at_least(self.factors, 1, "factors")
+        require_count(self.factors, 1, "factors")
         require_above_zero(self.learning_rate, "learning_rate")
         require_at_least(self.regularization, 0, "regularization")
-        require_at_least(self.epochs, 1, "epochs")
+        require_count(self.epochs, 1, "epochs")
+        require_count(self.seed, 0, "seed")
 
     def _factorise(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         # It imports TensorFlow, which takes seconds that the other baselines do not need.
@@ -60,6 +63,11 @@ class BPR(FactorModel):
                 for start in range(0, len(chunk[0]), PAIRS_A_STEP):
                     step = [part[start : start + PAIRS_A_STEP] for part in chunk]
                     descend(users, items, *step, self.learning_rate, self.regularization)
+            if not products_are_finite(users, items):
+                raise InputError(
+                    "`learning_rate` and `regularization` must be small enough for the scores to stay finite. "
+                    f"Received: {self.learning_rate!r} and {self.regularization!r}"
+                )
         return users, items
 
 

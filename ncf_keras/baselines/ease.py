@@ -7,6 +7,7 @@ import scipy.sparse
 
 from ncf_keras.baselines.checks import require_above_zero
 from ncf_keras.baselines.item_item import ItemItemModel
+from ncf_keras.errors import InputError
 
 
 @dataclass
@@ -21,7 +22,8 @@ class EASE(ItemItemModel):
         regularization: above 0; the default is what Ferrari Dacrema et al. (TOIS 2021) found on ML-1M.
 
     Raises:
-        InputError: an argument breaks its rule.
+        InputError: an argument breaks its rule; in `fit`, the regularization is too small for the equations to
+            have a solution in floating point.
     """
 
     regularization: float = 1320.0
@@ -32,7 +34,16 @@ class EASE(ItemItemModel):
     def _item_weights(self, interactions: scipy.sparse.csr_matrix) -> np.ndarray:
         gram = (interactions.T @ interactions).toarray().astype(np.float64)
         gram[np.diag_indices_from(gram)] += self.regularization
-        inverse = np.linalg.inv(gram)
-        weights = inverse / -np.diag(inverse)
+        try:
+            with np.errstate(all="ignore"):
+                inverse = np.linalg.inv(gram)
+                weights = (inverse / -np.diag(inverse)).astype(np.float32)
+        except np.linalg.LinAlgError:
+            weights = np.full(gram.shape, np.nan, np.float32)
+        if not np.isfinite(weights).all():
+            raise InputError(
+                "`regularization` must be large enough for the equations to have a solution. "
+                f"Received: {self.regularization!r}"
+            )
         weights[np.diag_indices_from(weights)] = 0.0
-        return weights.astype(np.float32)
+        return weights

@@ -6,6 +6,7 @@ import numpy as np
 
 from ncf_keras.baselines.baseline import Baseline
 from ncf_keras.data import Dataset
+from ncf_keras.errors import InputError
 
 PAIRS_A_BLOCK = 2**15
 
@@ -26,7 +27,12 @@ class FactorModel(Baseline):
         """Return the latent vectors of users and items."""
 
     def _learn(self, dataset: Dataset) -> None:
-        self.user_factors, self.item_factors = self._factorise(dataset)
+        # What overflows is said in words below.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            users, items = self._factorise(dataset)
+        if not products_are_finite(users, items):
+            raise InputError(f"The hyperparameters must give finite scores. Received: {self!r}, which do not")
+        self.user_factors, self.item_factors = users, items
 
     def _score(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         scores = np.empty(len(users), np.float32)
@@ -35,3 +41,17 @@ class FactorModel(Baseline):
             rows = self.user_factors[users[block]], self.item_factors[items[block]]
             scores[block] = np.einsum("pk,pk->p", *rows)
         return scores
+
+
+def products_are_finite(users: np.ndarray, items: np.ndarray) -> bool:
+    """Tell whether the inner product of every two vectors fits a float32.
+
+    By the Cauchy-Schwarz inequality, so that it takes no more than the longest vector of each side.
+
+    Args:
+        users: floats, shape (users, columns).
+        items: floats, shape (items, columns).
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        longest = [np.linalg.norm(side.astype(np.float64), axis=1).max(initial=0) for side in (users, items)]
+        return bool(longest[0] * longest[1] <= np.finfo(np.float32).max)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.baselines.checks import require_above_zero, require_at_least
+from ncf_keras.baselines.checks import require_above_zero, require_at_least, require_count
 from ncf_keras.baselines.factor_model import FactorModel
 from ncf_keras.baselines.library import library
 from ncf_keras.data import Dataset
+from ncf_keras.errors import InputError
 
 
 @dataclass
@@ -24,7 +25,7 @@ class IALS(FactorModel):
         seed: of the initial factors.
 
     Raises:
-        InputError: an argument breaks its rule.
+        InputError: an argument breaks its rule; in `fit`, a factor comes out as no finite number.
     """
 
     factors: int = 192
@@ -34,10 +35,11 @@ class IALS(FactorModel):
     seed: int = 0
 
     def __post_init__(self):
-        require_at_least(self.factors, 1, "factors")
+        require_count(self.factors, 1, "factors")
         require_above_zero(self.unobserved_weight, "unobserved_weight")
         require_at_least(self.regularization, 0, "regularization")
-        require_at_least(self.sweeps, 1, "sweeps")
+        require_count(self.sweeps, 1, "sweeps")
+        require_count(self.seed, 0, "seed")
 
     def _factorise(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         with library() as implicit:
@@ -52,6 +54,12 @@ class IALS(FactorModel):
                 num_threads=1,
                 random_state=self.seed,
             )
-            # A copy, because the library wants arrays that can be written to.
-            model.fit(dataset.train_matrix.copy(), show_progress=False)
+            try:
+                # A copy, because the library wants arrays that can be written to.
+                model.fit(dataset.train_matrix.copy(), show_progress=False)
+            except implicit.recommender_base.ModelFitError:
+                raise InputError(
+                    "`unobserved_weight` and `regularization` must be of a size that gives finite factors. "
+                    f"Received: {self.unobserved_weight!r} and {self.regularization!r}"
+                ) from None
         return model.user_factors, model.item_factors

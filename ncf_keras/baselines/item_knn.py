@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import scipy.sparse
 
-from ncf_keras.baselines.checks import require_at_least
+from ncf_keras.baselines.checks import require_count
 from ncf_keras.baselines.item_item import ItemItemModel
 from ncf_keras.baselines.library import library
 
@@ -27,7 +27,7 @@ class ItemKNN(ItemItemModel):
     neighbours: int = 30
 
     def __post_init__(self):
-        require_at_least(self.neighbours, 1, "neighbours")
+        require_count(self.neighbours, 1, "neighbours")
 
     def _item_weights(self, interactions: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
         with library() as implicit:
@@ -35,8 +35,7 @@ class ItemKNN(ItemItemModel):
             # Columns of unit length, so that their products are cosines.
             columns = neighbours.normalize(interactions.T).T.tocsr()
             # One more, because an item is its own nearest neighbour.
-            nearest = neighbours.all_pairs_knn(
-                columns, self.neighbours + 1, show_progress=False, num_threads=1
-            ).tolil()
+            most = min(self.neighbours, interactions.shape[1]) + 1
+            nearest = neighbours.all_pairs_knn(columns, most, show_progress=False, num_threads=1).tolil()
         nearest.setdiag(0)
         return nearest.T.tocsr()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.baselines.checks import require_above_zero, require_at_least
+from ncf_keras.baselines.checks import require_above_zero, require_count
 from ncf_keras.data.ratings import Ratings
 
 
@@ -47,9 +47,10 @@ class BiasedMF:
     seed: int = 0
 
     def __post_init__(self):
-        require_at_least(self.factors, 1, "factors")
+        require_count(self.factors, 1, "factors")
         require_above_zero(self.regularization, "regularization")
-        require_at_least(self.sweeps, 1, "sweeps")
+        require_count(self.sweeps, 1, "sweeps")
+        require_count(self.seed, 0, "seed")
 
     def fit(self, ratings: Ratings) -> "BiasedMF":
         """Learn from ratings; return self."""

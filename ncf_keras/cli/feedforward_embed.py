@@ -3,7 +3,7 @@
 import argparse
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from ncf_keras.data.ratings import Ratings
     from ncf_keras.training.rating_training import RatingEpoch
+
+# A layer of 65,536 units on another such already takes 16 GiB.
+LARGEST_WIDTH = 2**16
+# What TensorFlow takes for the length of a batch.
+LARGEST_BATCH = 2**31 - 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,21 +41,38 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{role}", metavar="COLUMN", help=f"the {role} column, by name or number from 1")
     parser.add_argument("--delimiter", metavar="TEXT", help="what separates the columns; found out if left out")
     parser.add_argument("--test_share", type=float, default=0.1, help="share of the ratings that is held out")
-    parser.add_argument("--num_factors", type=whole_number(1), default=32, help="width of both embeddings")
+    parser.add_argument(
+        "--num_factors", type=_count(LARGEST_WIDTH), default=32, help="width of both embeddings"
+    )
     parser.add_argument("--layers", default="[64,32,16]", help="widths of the ReLU layers")
     parser.add_argument("--epochs", type=whole_number(1), default=50, help="passes over the data, at the most")
     parser.add_argument("--patience", type=whole_number(1), default=3, help="epochs without a lower RMSE")
-    parser.add_argument("--batch_size", type=whole_number(1), default=256, help="ratings a step")
+    parser.add_argument("--batch_size", type=_count(LARGEST_BATCH), default=256, help="ratings a step")
     parser.add_argument("--lr", type=number_above(0, False), default=0.001, help="learning rate")
     parser.add_argument("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
     parser.add_argument("--seed", type=whole_number(0), default=None, help="a fresh one if left out")
     return parser
 
 
+def _count(maximum: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from 1 to `maximum`, for argparse."""
+    parse = whole_number(1)
+
+    def parse_bounded(text: str) -> int:
+        value = parse(text)
+        if value > maximum:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from 1 to {maximum}. Received: {text[:40]!r}"
+            )
+        return value
+
+    return parse_bounded
+
+
 def _run(flags: argparse.Namespace) -> None:
     layers = parse_numbers(flags.layers, "--layers", whole=True)
-    if any(width < 1 for width in layers):
-        raise InputError(f"`--layers` must have widths of at least 1. Received: {flags.layers!r}")
+    if not all(1 <= width <= LARGEST_WIDTH for width in layers):
+        raise InputError(f"`--layers` must have widths from 1 to {LARGEST_WIDTH}. Received: {flags.layers!r}")
     if not 0 < flags.test_share < 1:
         raise InputError(f"`--test_share` must be above 0 and below 1. Received: {flags.test_share}")
     if flags.seed is None:
@@ -59,11 +81,13 @@ def _run(flags: argparse.Namespace) -> None:
     ratings = _read(flags)
     lowest, highest = float(ratings.values.min()), float(ratings.values.max())
     if lowest == highest:
-        raise InputError(f"The ratings must have at least two values. Received: {lowest:g} for all of them")
+        raise InputError(
+            f"The ratings of {flags.log} must have at least two values. Received: {lowest:g} for all of them"
+        )
+    train, test = _split_test(ratings, flags)
 
     from ncf_keras.data.ratings import split_ratings
 
-    train, test = split_ratings(ratings, flags.test_share, flags.seed)
     # The epoch is chosen on ratings of its own, so that the test ratings are looked at once.
     learning, validation = split_ratings(train, 0.05, flags.seed + 1)
     print(
@@ -84,6 +108,24 @@ def _read(flags: argparse.Namespace) -> "Ratings":
     size = file.stat().st_size if file.is_file() else 0
     with progress_bar(size, "bytes") as show:
         return read_ratings(file, columns, lambda done: show(f"Reading {file.name}", done))
+
+
+def _split_test(ratings: "Ratings", flags: argparse.Namespace) -> tuple["Ratings", "Ratings"]:
+    """Return the ratings to learn from, two or more, and those of the test."""
+    from ncf_keras.data.ratings import split_ratings
+
+    if len(ratings) < 3:
+        raise InputError(
+            f"{flags.log} must have at least 3 ratings: to learn from, to choose the epoch on and to test on. "
+            f"Received: {len(ratings)}"
+        )
+    train, test = split_ratings(ratings, flags.test_share, flags.seed)
+    if len(train) < 2:
+        raise InputError(
+            f"`--test_share` must leave at least 2 of the {len(ratings):,} ratings of {flags.log}, to learn "
+            f"from and to choose the epoch on. Received: {flags.test_share}"
+        )
+    return train, test
 
 
 def _baselines(train: "Ratings", test: "Ratings") -> dict[str, "np.ndarray"]:

@@ -1,6 +1,8 @@
 """`run/paper.py`: trains what the paper's tables and figures still lack, and writes `docs/paper/`."""
 
 import argparse
+import dataclasses
+import functools
 import os
 import shlex
 import signal
@@ -12,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncf_keras.cli.console import import_tensorflow_quietly, run_command
-from ncf_keras.cli.flags import add_data_flags, number_above, whole_number
 from ncf_keras.cli.interrupts import Interrupted
+from ncf_keras.cli.paper_flags import EVERYTHING, SAMPLE, check_paper_flags, paper_parser, parse_factors
 from ncf_keras.errors import InputError
 from ncf_keras.files import writable_directory
 
@@ -24,12 +26,8 @@ if TYPE_CHECKING:
     from ncf_keras.paper.runs import Run
     from ncf_keras.paper.worker import Places
 
-TARGETS = (
-    "table1", "table2", "table3", "table4", "figure4", "figure5", "figure6", "figure7", "baselines",
-    "validation", "all",
-)  # fmt: skip
-FACTORS = (8, 16, 32, 64)
 SOME_FAILED = 1
+NEED_IMPLICIT = ("ItemKNN", "iALS")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0; 1 if a run failed; 2 after a sentence about a mistake; 130 or 143 if interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    flags = _parser().parse_args(given)
+    flags = paper_parser().parse_args(given)
     outcome = [0]
 
     def stop(number: int, *_: object) -> None:
@@ -54,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A termination is to end the processes of the runs too.
         before = signal.signal(signal.SIGTERM, stop)
         try:
+            check_paper_flags(flags)
             outcome[0] = _Paper(flags, given).run()
         except KeyboardInterrupt:
             stop(signal.SIGINT)
@@ -63,44 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(command) or outcome[0]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Reproduce the paper's tables and figures: train what is missing, write everything anew.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "targets", nargs="*", choices=TARGETS, default="all", metavar="TARGET", help=", ".join(TARGETS)
-    )
-    add_data_flags(parser)
-    parser.add_argument("--out", default=None, help="directory of the pages; docs/paper/ if left out")
-    parser.add_argument("--work", default="runs/", help="directory of weights, checkpoints and logs")
-    parser.add_argument(
-        "--factors", default=",".join(map(str, FACTORS)), help="train only runs of these factors"
-    )
-    parser.add_argument(
-        "--seed", type=whole_number(0), default=1, help="of every run; the pages are of one seed"
-    )
-    parser.add_argument(
-        "--validation_factors",
-        default=",".join(map(str, FACTORS)),
-        help="of which factors GMF and the cells of tables 2 to 4 are trained once more, picked on validation "
-        "pairs",
-    )
-    parser.add_argument("--only", default=None, metavar="NAME", help="train only the run of this name")
-    parser.add_argument(
-        "--jobs", type=whole_number(1), default=min(2, os.cpu_count() or 1), help="runs at once"
-    )
-    parser.add_argument(
-        "--time_limit", type=number_above(0, False), default=None, metavar="MINUTES", help="stop after so long"
-    )
-    parser.add_argument(
-        "--no_training", action="store_true", help="only write everything anew from finished runs"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="a tiny version of everything on the sample, into a new directory"
-    )
-    return parser
+def wanted_runs(arguments: Sequence[str]) -> list["Run"]:
+    """Return the runs that a command line names, after those that they start from, done or not.
+
+    Raises:
+        InputError: flags break their rules.
+    """
+    flags = paper_parser().parse_args(arguments)
+    check_paper_flags(flags)
+    return _Paper(flags, arguments).wanted()
 
 
 class _Paper:
@@ -109,37 +79,65 @@ class _Paper:
     def __init__(self, flags: argparse.Namespace, given: Sequence[str]):
         self._flags = flags
         self._command = shlex.join(["python", "run/paper.py", *given])
-        self._factors = _parse_factors(flags.factors, "--factors")
-        self._validation_factors = _parse_factors(flags.validation_factors, "--validation_factors")
-        if Path(flags.dataset).name != flags.dataset:
-            raise InputError(
-                "`--dataset` must be a name without directories, which are for `--path`. "
-                f"Received: {flags.dataset!r}"
-            )
-        if flags.quick:
-            flags.dataset = "sample"
-            flags.out = flags.out or tempfile.mkdtemp(prefix="paper-")
-            flags.work = str(Path(flags.out) / "work")
-        self._out = writable_directory(flags.out or "docs/paper/", "--out")
-        self._name = flags.dataset
+        self._factors = parse_factors(flags.factors, "--factors")
+        self._validation_factors = parse_factors(flags.validation_factors, "--validation_factors")
+        self._name = SAMPLE if flags.quick else flags.dataset
 
     def run(self) -> int:
         """Train, report, and return the exit status."""
         from ncf_keras.paper.panels import require_matplotlib
 
+        runs = [] if self._flags.no_training else self.wanted()
         require_matplotlib("run/paper.py")
-        status = 0 if self._flags.no_training else self._train()
+        self._refuse_results_of_another_kind()
+        status = 0 if self._flags.no_training else self._train(runs)
         self._report()
         return status
 
-    def _train(self) -> int:
+    @functools.cached_property
+    def _out(self) -> Path:
+        if self._flags.quick and not self._flags.out:
+            return Path(tempfile.mkdtemp(prefix="paper-"))
+        return Path(self._flags.out or "docs/paper/")
+
+    @functools.cached_property
+    def _results(self) -> Path:
+        from ncf_keras.paper.report import RUNS
+
+        return self._out / RUNS
+
+    def _refuse_results_of_another_kind(self) -> None:
+        """Raise InputError if `--out` has results that this command can't report beside its own."""
+        names, quick = self._datasets(), self._flags.quick
+        real = [name for name in names if name != SAMPLE]
+        if quick and real:
+            raise InputError(
+                "`--out` must be a directory without results on other data than the sample, when `--quick` is "
+                f"given. Received: {self._out}, which has some on {', '.join(real)}"
+            )
+        if SAMPLE in names:
+            ours, others = self._grid(SAMPLE, quick), self._grid(SAMPLE, not quick)
+            strange = _result_of(others, ours, self._results / SAMPLE)
+            if strange:
+                made, now = ("without", "with") if quick else ("with", "without")
+                raise InputError(
+                    f"`--out` must be a directory without results that were made {made} `--quick`, when it is "
+                    f"run {now}. Received: {self._out}, which has {strange}"
+                )
+
+    def _train(self, runs: list["Run"]) -> int:
         from ncf_keras.paper.results import describe_dataset
         from ncf_keras.paper.runner import Plan
         from ncf_keras.paper.worker import read_data
 
-        runs, places = self._wanted(), self._places()
-        dataset = read_data(self._flags.path, self._flags.dataset)
+        # Directories are made last, so that a mistake leaves none behind.
+        places = self._places()
+        dataset = read_data(self._flags.path, self._name)
         plan = Plan(runs, places, describe_dataset(dataset))
+        if plan.left:
+            _require_implicit(plan.left)
+            for directory, flag in ((self._out, "--out"), (places.results, "--out"), (places.work, "--work")):
+                writable_directory(directory, flag)
         print(f"{self._name}: {plan.done} of {len(plan.runs)} runs are there.", file=sys.stderr)
         if not plan.left:
             return 0
@@ -147,46 +145,45 @@ class _Paper:
             return self._train_here(plan, dataset, places)
         return self._train_in_processes(plan, places)
 
-    def _wanted(self) -> list["Run"]:
+    def wanted(self) -> list["Run"]:
         """Return the runs that the targets and flags name."""
-        grid = self._grid(self._name)
-        targets = [target for target in TARGETS if target != "all"]
-        if self._flags.only:
-            runs = grid.runs(targets)
-            found = [run for run in runs if run.name == self._flags.only]
-            if not found:
-                raise InputError(
-                    f"`--only` must be the name of a run: {', '.join(run.name for run in runs)}. "
-                    f"Received: {self._flags.only!r}"
-                )
-            return [*found[0].parents(), *found]
-        wanted = targets if "all" in self._flags.targets else self._flags.targets
-        return [run for run in grid.runs(wanted) if run.factors in (0, *self._factors)]
+        targets = EVERYTHING if "all" in self._flags.targets else self._flags.targets
+        named = self._grid(self._name, self._flags.quick).runs(targets)
+        runs = [run for run in named if run.factors in (0, *self._factors)]
+        if self._flags.only is None:
+            return runs
+        found = [run for run in runs if run.name == self._flags.only]
+        if not found:
+            raise InputError(
+                "`--only` must be the name of a run: the targets and `--factors` name "
+                f"{', '.join(run.name for run in runs) or 'none'}. Received: {self._flags.only!r}"
+            )
+        return [*found[0].parents(), *found]
 
-    def _grid(self, dataset: str) -> "Grid":
+    def _grid(self, dataset: str, quick: bool) -> "Grid":
         from ncf_keras.paper.grid import Grid, quick_grid
 
-        if self._flags.quick:
-            return quick_grid(dataset)
+        if quick:
+            return dataclasses.replace(quick_grid(dataset), seed=self._flags.seed)
         return Grid(dataset, validation_factors=self._validation_factors, seed=self._flags.seed)
 
     def _places(self) -> "Places":
-        from ncf_keras.paper.report import RUNS
         from ncf_keras.paper.worker import Places
 
-        return Places(
-            self._flags.path,
-            writable_directory(self._out / RUNS / self._name, "--out"),
-            writable_directory(Path(self._flags.work) / self._name, "--work"),
-        )
+        work = self._out / "work" if self._flags.quick else Path(self._flags.work)
+        return Places(self._flags.path, self._results / self._name, work / self._name)
+
+    def _datasets(self) -> list[str]:
+        """Return the names of the datasets that have results."""
+        return sorted({path.parent.name for path in self._results.glob("*/*.json")})
 
     def _train_here(self, plan: "Plan", dataset: object, places: "Places") -> int:
         from ncf_keras.paper.runner import run_here
 
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
         import_tensorflow_quietly()
-        run_here(plan, dataset, places, lambda run, result: self._tell(plan, run, result, 1))
-        return 0
+        problems = run_here(plan, dataset, places, lambda run, result: self._tell(plan, run, result, 1))
+        return _status_after(problems)
 
     def _train_in_processes(self, plan: "Plan", places: "Places") -> int:
         from ncf_keras.paper.runner import TimeIsUp, run_in_processes
@@ -208,9 +205,7 @@ class _Paper:
             return 0
         finally:
             status_line.clear()
-        for problem in problems:
-            print(f"error: {problem}", file=sys.stderr)
-        return SOME_FAILED if problems else 0
+        return _status_after(problems)
 
     def _tell(self, plan: "Plan", run: "Run", result: "Result", jobs: int) -> None:
         left = f"; {len(plan.left)} left, about {_duration(plan.seconds_left(jobs))}" if plan.left else ""
@@ -221,10 +216,13 @@ class _Paper:
 
     def _report(self) -> None:
         from ncf_keras.paper.book import Book
-        from ncf_keras.paper.report import RUNS, write_report
+        from ncf_keras.paper.report import write_report
 
-        names = sorted(path.name for path in (self._out / RUNS).glob("*") if path.is_dir())
-        books = [Book(self._grid(name), self._out / RUNS / name) for name in names or [self._name]]
+        writable_directory(self._out, "--out")
+        books = [
+            Book(self._grid(name, self._flags.quick), self._results / name)
+            for name in self._datasets() or [self._name]
+        ]
         write_report(books, self._out)
         print(f"Everything is in {self._out / 'README.md'}")
 
@@ -248,6 +246,13 @@ class _StatusLine:
             self._shown = ""
 
 
+def _status_after(problems: Sequence[str]) -> int:
+    """Say which runs failed, and return the exit status."""
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return SOME_FAILED if problems else 0
+
+
 def _in_progress(running: Sequence["Run"], seconds: float) -> str:
     return f"{', '.join(run.name for run in running) or 'waiting'}; about {_duration(seconds)} left"
 
@@ -258,11 +263,30 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _parse_factors(text: str, flag: str) -> tuple[int, ...]:
+def _require_implicit(runs: Sequence["Run"]) -> None:
+    """Raise InputError if one of the runs needs the library `implicit` and it is not installed."""
+    needing = [run.name for run in runs if run.model in NEED_IMPLICIT]
+    if not needing:
+        return
+    from ncf_keras.baselines.library import library
+
     try:
-        factors = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        factors = ()
-    if not factors or not set(factors) <= set(FACTORS):
-        raise InputError(f"`{flag}` must be some of {', '.join(map(str, FACTORS))}. Received: {text!r}")
-    return factors
+        with library():
+            pass
+    except InputError:
+        raise InputError(
+            f"run/paper.py must have the library `implicit` installed for {', '.join(needing)}: "
+            "pip install -e '.[paper]'. Received: no such library"
+        ) from None
+
+
+def _result_of(grid: "Grid", other: "Grid", directory: Path) -> Path | None:
+    """Return a result that is of a run of `grid` and of none of `other`, or None."""
+    from ncf_keras.paper.results import read_result
+
+    known = set(other.runs(EVERYTHING))
+    for run in grid.runs(EVERYTHING):
+        path = directory / f"{run.name}.json"
+        if run not in known and path.exists() and read_result(path).document["run"] == run.options():
+            return path
+    return None

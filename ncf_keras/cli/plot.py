@@ -38,5 +38,12 @@ def _plot(flags: argparse.Namespace) -> None:
     panels = learning_curves([Path(log) for log in flags.logs])
     require_matplotlib("run/plot.py")
     writable_directory(out.parent, "--out")
-    draw(panels, len(panels), out)
+    try:
+        if out.is_dir():
+            raise InputError(f"`--out` must be a file. Received: {flags.out}, which is a directory")
+        draw(panels, len(panels), out)
+    except OSError as error:
+        raise InputError(
+            f"`--out` must be a file that can be written. Received: {flags.out} ({error.strerror})"
+        ) from None
     print(f"The curves are in {out}")

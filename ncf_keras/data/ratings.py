@@ -1,14 +1,21 @@
 """Explicit ratings: the same logs, with the rating kept as a number to predict."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from ncf_keras.data.log_layout import LogColumns
+from ncf_keras.data.log_layout import LogColumns, LogLayout
+from ncf_keras.data.parquet_file import reading_parquet
 from ncf_keras.data.raw_log import read_log
+from ncf_keras.data.text_log import _records
 from ncf_keras.errors import InputError
+
+# A gradient of the squared loss grows with the square of the ratings, and Adam squares it again: with larger
+# ratings that leaves the numbers that a float32 can hold.
+LARGEST_RATING = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +80,20 @@ def read_ratings(
     """Read a raw log of ratings; formats and arguments as in `read_log`.
 
     Raises:
-        InputError: the file can't be understood, or it has no ratings.
+        InputError: the file can't be understood, it has no ratings, or one of them is not between
+            -`LARGEST_RATING` and `LARGEST_RATING`.
     """
     log, layout = read_log(file, columns, timestamps=False, on_read=on_read)
     if "rating" not in log.frame:
         raise InputError(
             f"`--rating` must name the column of {file} that has the ratings. "
             f"Received: a file with {layout.width} columns, none of them known as ratings"
+        )
+    if (log.frame["rating"].abs() > LARGEST_RATING).any():
+        where, received = _first_too_large(Path(file), layout)
+        raise InputError(
+            f"{file}{where} must have a rating from {-LARGEST_RATING:.0f} to {LARGEST_RATING:.0f}. "
+            f"Received: {received[:40]!r}"
         )
     return Ratings(
         len(log.user_ids),
@@ -90,6 +104,29 @@ def read_ratings(
         log.user_ids,
         log.item_ids,
     )
+
+
+def _first_too_large(file: Path, layout: LogLayout) -> tuple[str, str]:
+    """Return the place of the first rating that is too large, as in `, line 7`, and its text."""
+    for where, text in _rating_texts(file, layout):
+        try:
+            if abs(float(text)) > LARGEST_RATING:
+                return where, text
+        except ValueError:
+            continue
+    return "", "a larger one"
+
+
+def _rating_texts(file: Path, layout: LogLayout) -> Iterator[tuple[str, str]]:
+    place = layout.positions["rating"]
+    if layout.delimiter is None:
+        with reading_parquet(file) as parquet:
+            column = parquet.read_table(file, columns=[layout.names[place]]).column(0)
+        yield from ((f", row {row}", str(value)) for row, value in enumerate(column.to_pylist(), 1))
+        return
+    for record in _records(file, layout.delimiter):
+        if record.position >= layout.header_lines and place < len(record.fields):
+            yield f", line {record.line}", record.fields[place]
 
 
 def split_ratings(ratings: Ratings, share: float, seed: int) -> tuple[Ratings, Ratings]:

@@ -4,7 +4,7 @@ from ncf_keras.evaluation.full_ranking import FullRanking
 from ncf_keras.evaluation.intervals import MeanInterval, bootstrap_intervals
 from ncf_keras.evaluation.leave_one_out import LeaveOneOut, RankingResult
 from ncf_keras.evaluation.metrics import hit_ratio, ndcg
-from ncf_keras.evaluation.paired import PairedComparison, compare_paired
+from ncf_keras.evaluation.paired import PairedComparison, compare_paired, paired_t_test
 from ncf_keras.evaluation.ranking_metrics import METRICS, ranking_metrics
 from ncf_keras.evaluation.rankings import Rankings
 
@@ -20,5 +20,6 @@ __all__ = [
     "compare_paired",
     "hit_ratio",
     "ndcg",
+    "paired_t_test",
     "ranking_metrics",
 ]

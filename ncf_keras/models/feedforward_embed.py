@@ -27,13 +27,13 @@ def build_feedforward_embed(
         num_items: rows of `item_embedding`.
         num_factors: width of both embeddings.
         hidden: widths of the ReLU layers `layer1`, `layer2`, … over both embeddings together.
-        min_rating: the lowest rating there is; predictions stay above it.
-        max_rating: the highest.
+        min_rating: the lowest rating there is; no prediction is below it.
+        max_rating: the highest; no prediction is above it.
         seed: of the initial weights; None draws fresh ones.
 
     Returns:
         A functional model from `user_input` and `item_input`, int32 of shape (batch, 1), to `rating`, float32
-        of shape (batch, 1), in [min_rating, max_rating].
+        of shape (batch, 1), in [min_rating, max_rating]: the sigmoid rounds to 0 and 1 at its ends.
 
     Raises:
         InputError: an argument breaks its rule.

@@ -6,6 +6,7 @@ from ncf_keras.paper.book import Book
 from ncf_keras.paper.panels import Line, Panel
 from ncf_keras.paper.results import TOP_KS, Result
 from ncf_keras.paper.runs import Run
+from ncf_keras.paper.top_k import best_runs
 
 METRICS = (("HR@10", "hr"), ("NDCG@10", "ndcg"))
 
@@ -19,7 +20,7 @@ def figure4(book: Book) -> list[Panel]:
         "eALS": lambda factors: grid.baseline("eALS", factors),
         "GMF": lambda factors: grid.network("GMF", factors),
         "MLP": lambda factors: grid.network("MLP", factors),
-        "NeuMF": book.better_pretrained,
+        "NeuMF": lambda factors: grid.pretrained(factors, "sgd"),
     }
     return [
         Panel(
@@ -35,21 +36,11 @@ def figure4(book: Book) -> list[Panel]:
 
 def figure5(book: Book) -> list[Panel]:
     """Return HR@K and NDCG@K by K, of each model with the factors that gave it the highest HR@10."""
-    grid = book.grid
-    candidates: dict[str, list[Run]] = {
-        "ItemPop": [grid.baseline("ItemPop")],
-        "ItemKNN": [grid.baseline("ItemKNN")],
-        "BPR": [grid.baseline("BPR", factors) for factors in grid.factors],
-        "eALS": [grid.baseline("eALS", factors) for factors in grid.factors],
-        "NeuMF": [book.better_pretrained(factors) for factors in grid.factors],
-    }
     panels = [Panel(book.title, "K", "HR@K"), Panel(book.title, "K", "NDCG@K")]
-    for name, runs in candidates.items():
-        found = [result for result in map(book.find, runs) if result]
-        if found:
-            best = max(found, key=lambda result: result.hr)
-            for panel, field in zip(panels, ("hr", "ndcg"), strict=True):
-                panel.lines.append(Line(name, TOP_KS, best.document["test"][field]))
+    for name, run in best_runs(book).items():
+        result = book.find(run)
+        for panel, field in zip(panels, ("hr", "ndcg"), strict=True):
+            panel.lines.append(Line(name, TOP_KS, result.document["test"][field]))
     return panels
 
 

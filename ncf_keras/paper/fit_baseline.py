@@ -4,14 +4,22 @@ import time
 
 import numpy as np
 
-from ncf_keras.baselines import BPR, EALS, EASE, IALS, Baseline, ItemKNN, ItemPop
+from ncf_keras.baselines import BPR, EALS, EASE, IALS, Baseline, DotProduct, ItemKNN, ItemPop
 from ncf_keras.baselines.selection import choose
 from ncf_keras.data import Dataset
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.paper.runs import BaselineRun
 
-CLASSES = {"ItemPop": ItemPop, "ItemKNN": ItemKNN, "BPR": BPR, "eALS": EALS, "iALS": IALS, "EASE": EASE}
-SEEDED = ("BPR", "eALS", "iALS")
+CLASSES = {
+    "ItemPop": ItemPop,
+    "ItemKNN": ItemKNN,
+    "BPR": BPR,
+    "eALS": EALS,
+    "iALS": IALS,
+    "EASE": EASE,
+    "DotProduct": DotProduct,
+}
+SEEDED = ("BPR", "eALS", "iALS", "DotProduct")
 
 
 def fit_baseline(run: BaselineRun, dataset: Dataset) -> tuple[np.ndarray, dict]:

@@ -20,6 +20,7 @@ SETTINGS = {
     "eALS": [{}, {"missing_weight": 128.0, "regularization": 2.0}],
     "iALS": [{}],
     "EASE": [{"regularization": strength} for strength in (500.0, 1000.0, 1500.0, 2500.0, 4000.0)],
+    "DotProduct": [{}],
 }
 
 
@@ -161,6 +162,7 @@ def quick_grid(dataset: str) -> Grid:
         "eALS": [{"sweeps": 3}],
     }
     tiny |= {"iALS": [{"factors": 8, "sweeps": 3}], "EASE": [{"regularization": 100.0}], "ItemPop": [{}]}
+    tiny |= {"DotProduct": [{"factors": 8, "sweeps": 3}]}
     return Grid(
         dataset,
         factors=(8,),

@@ -3,12 +3,18 @@
 import csv
 import io
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ncf_keras.errors import InputError
 from ncf_keras.files import written_beside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 DOTS_AN_INCH = 120
 STYLES = ("-", "--", "-.", ":")
@@ -76,7 +82,9 @@ def draw(panels: Sequence[Panel], columns: int, path: Path) -> None:
         _draw_panel(axis, panel, labels)
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
-    with written_beside(path, keep_suffix=True) as temporary:
+    with written_beside(path, keep_suffix=True) as temporary, warnings.catch_warnings():
+        # A label in letters that the font lacks shows boxes: the picture says so itself.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         # Without the version of matplotlib, so that the same figures give the same file.
         figure.savefig(temporary, dpi=DOTS_AN_INCH, metadata={"Software": None})
 
@@ -95,16 +103,14 @@ def to_csv(panels: Sequence[Panel]) -> str:
     return text.getvalue()
 
 
-def _draw_panel(axis: object, panel: Panel, labels: Sequence[str]) -> None:
+def _draw_panel(axis: "Axes", panel: Panel, labels: Sequence[str]) -> None:
     places = {value: place for place, value in enumerate(panel.ticks)} if panel.ticks else None
-    for line in panel.lines:
-        if not len(line.xs):
-            continue
+    lines = [line for line in panel.lines if len(line.xs)]
+    for line in lines:
         number = labels.index(line.label)
         axis.plot(
             [places[x] for x in line.xs] if places else line.xs,
             line.ys,
-            label=line.label,
             color=f"C{number % 10}",
             linestyle=STYLES[number // 10 % len(STYLES)],
             marker=MARKERS[number % len(MARKERS)],
@@ -115,9 +121,24 @@ def _draw_panel(axis: object, panel: Panel, labels: Sequence[str]) -> None:
         axis.set_xticks(list(places.values()), [f"{value:g}" for value in places])
     else:
         axis.locator_params(axis="x", integer=True)
-    axis.set_title(panel.title, fontsize="medium")
-    axis.set_xlabel(panel.x_label)
-    axis.set_ylabel(panel.y_label)
+    _write(axis.set_title("", fontsize="medium"), panel.title)
+    _write(axis.set_xlabel(""), panel.x_label)
+    _write(axis.set_ylabel(""), panel.y_label)
     axis.grid(visible=True, alpha=0.3)
-    if axis.lines:
-        axis.legend(fontsize="small")
+    if lines:
+        _draw_legend(axis, [line.label for line in lines])
+
+
+def _draw_legend(axis: "Axes", labels: Sequence[str]) -> None:
+    # Written afterwards: some versions of matplotlib leave out what begins with an underscore.
+    legend = axis.legend(axis.lines, ["line"] * len(labels), fontsize="small")
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        _write(text, label)
+    # However long its labels are, the plot keeps its place.
+    legend.set_in_layout(False)
+
+
+def _write(text: "Text", words: str) -> None:
+    """Give a text of a figure its words as they are: a dollar is no formula, a byte of no character is `?`."""
+    text.set_parse_math(False)
+    text.set_text(words.encode("utf-8", "replace").decode())

@@ -16,7 +16,8 @@ DIFFERENCES = {
     "pinterest-37k": (
         "**This is not the paper's data**: it has the first 37,501 of the paper's 55,187 users, 9,836 of its "
         "9,916 items, and test negatives that were drawn anew. So the differences from the paper's figures "
-        "below mix those of the data with those of the models; our own runs can be compared with each other."
+        "below mix those of the data with those of the models; our own runs can be compared with each other. "
+        "These three files can't be downloaded; `run/download.py pinterest-20` fetches the whole."
     ),
     "sample": "Synthetic data without figures in the paper: this shows that everything runs, nothing else.",
 }

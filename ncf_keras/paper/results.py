@@ -1,7 +1,6 @@
 """What a run gave, as one JSON file: enough to rebuild every table, figure and test without training."""
 
 import base64
-import binascii
 import json
 import os
 import platform
@@ -16,10 +15,13 @@ from ncf_keras.data import Dataset
 from ncf_keras.errors import InputError
 from ncf_keras.evaluation import hit_ratio, ndcg
 from ncf_keras.files import written_beside
+from ncf_keras.paper.commands import command_of
+from ncf_keras.paper.result_schema import TOP_KS, check_document
 from ncf_keras.paper.runs import Run
 
-TOP_KS = tuple(range(1, 11))
 LARGEST_POSITION = 255
+# What stored figures may differ from those of the stored positions: the last digits of a float64.
+TOLERANCE = 1e-9
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "implicit")
 
 
@@ -73,9 +75,7 @@ def describe_dataset(dataset: Dataset) -> dict[str, object]:
     }
 
 
-def document_of(
-    run: Run, dataset: Dataset, positions: np.ndarray, outcome: dict, seconds: float, weights_directory: str
-) -> dict:
+def document_of(run: Run, dataset: Dataset, positions: np.ndarray, outcome: dict, seconds: float) -> dict:
     """Return the JSON of a finished run.
 
     Args:
@@ -84,28 +84,40 @@ def document_of(
         positions: integers, shape (tests,), at the best iteration or setting.
         outcome: what else came of it, of the kind of the run: its iterations, or the settings tried.
         seconds: how long it took.
-        weights_directory: where the weights of its parents are, for the command.
     """
     return {
         "name": run.name,
         "run": run.options(),
-        "command": run.command(weights_directory),
+        "command": command_of(run),
         "dataset": describe_dataset(dataset),
         "versions": _versions(),
         "machine": f"{_processor()}, {os.cpu_count()} cores",
         **outcome,
-        "test": {
-            "hr": [float(hit_ratio(positions, k).mean()) for k in TOP_KS],
-            "ndcg": [float(ndcg(positions, k).mean()) for k in TOP_KS],
-        },
+        "test": _figures(positions),
         # One byte each: bytes of uint8 in base64.
         "positions": base64.b64encode(np.minimum(positions, LARGEST_POSITION).astype(np.uint8)).decode(),
         "seconds": round(seconds, 2),
     }
 
 
+def _figures(positions: np.ndarray) -> dict[str, list[float]]:
+    """Return HR@K and NDCG@K for each K of `TOP_KS`."""
+    return {
+        "hr": [float(hit_ratio(positions, k).mean()) for k in TOP_KS],
+        "ndcg": [float(ndcg(positions, k).mean()) for k in TOP_KS],
+    }
+
+
 def write_result(path: Path, document: dict) -> None:
-    """Write a finished run's JSON, a line for each iteration, so that differences of two files can be read."""
+    """Write a finished run's JSON, a line for each iteration, so that differences of two files can be read.
+
+    Raises:
+        InputError: `read_result` would refuse the document, such as that of a run whose loss is no number.
+    """
+    try:
+        _checked(document)
+    except ValueError as error:
+        raise InputError(f"{path} must become the JSON of a run. Received: {error}") from None
     lines = []
     for key, value in document.items():
         if key == "iterations":
@@ -121,18 +133,32 @@ def read_result(path: Path) -> Result:
     """Read what `write_result` wrote.
 
     Raises:
-        InputError: the file is something else.
+        InputError: the file is something else, or its figures are not those of its positions.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        positions = np.frombuffer(base64.b64decode(document["positions"], validate=True), np.uint8)
-        figures = [*document["test"]["hr"], *document["test"]["ndcg"], document["seconds"]]
-        if len(figures) != 2 * len(TOP_KS) + 1 or not all(isinstance(f, int | float) for f in figures):
-            raise ValueError("figures are missing")
-        if len(positions) != document["dataset"]["tests"] or not isinstance(document["run"], dict):
-            raise ValueError("positions are missing")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+        return _checked(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} must be the JSON of a run. Received: {error}") from None
+
+
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(f"{constant}, which is not JSON")
+
+
+def _checked(document: object) -> Result:
+    """Return a result whose parts have been looked at; raise ValueError, which says what is wrong."""
+    check_document(document)
+    try:
+        positions = np.frombuffer(base64.b64decode(document["positions"], validate=True), np.uint8)
+    except ValueError as error:
+        raise ValueError(f"`positions` is not base64 ({error})") from None
+    tests = document["dataset"]["tests"]
+    if len(positions) != tests:
+        raise ValueError(f"`positions` has {len(positions)} for {tests} test pairs")
+    for metric, values in _figures(positions).items():
+        for k, stored, figure in zip(TOP_KS, document["test"][metric], values, strict=True):
+            if abs(stored - figure) > TOLERANCE:
+                raise ValueError(f"`test.{metric}` at {k} is {stored}, where `positions` give {figure}")
     return Result(document, positions)
 
 

@@ -1,15 +1,14 @@
-"""The runs of the paper's experiments as data: what decides a run's figures, its name, its cost, its command.
+"""The runs of the paper's experiments as data: what decides a run's figures, its name, its cost.
 
 Sizes follow the authors' code: MLP-3 with 8 predictive factors is `--layers [64,32,16,8]`, hidden layers of 32,
 16 and 8 over embeddings of 32 each (section 4.1 of the paper speaks of embeddings of 16).
 """
 
 import dataclasses
-import shlex
 from dataclasses import dataclass
 
 NETWORKS = ("GMF", "MLP", "NeuMF")
-BASELINES = ("ItemPop", "ItemKNN", "BPR", "eALS", "iALS", "EASE")
+BASELINES = ("ItemPop", "ItemKNN", "BPR", "eALS", "iALS", "EASE", "DotProduct")
 # Those of which the paper varies the number of factors.
 FACTOR_BASELINES = ("BPR", "eALS")
 
@@ -92,28 +91,6 @@ class NetworkRun:
         embeddings = 0.01 * (self.factors + (0 if self.model == "GMF" else self.layers[0]))
         return 10 + epochs * (1 + self.num_neg) / 5 * (1.0 + tower + embeddings)
 
-    def command(self, weights_directory: str) -> str:
-        """Return the command that repeats the run, its figures included, on the same machine.
-
-        Args:
-            weights_directory: where the weights of the parents are.
-        """
-        if self.activation != "relu":
-            return _command_of_paper(self)
-        words = ["python", f"run/{self.model}.py", "--dataset", self.dataset, "--epochs", self.epochs]
-        words += [] if self.patience is None else ["--patience", self.patience]
-        words += ["--batch_size", self.batch_size]
-        words += ["--num_factors", self.factors] if self.model != "MLP" else []
-        if self.model != "GMF":
-            zeros = [0] * len(self.layers)
-            words += ["--layers", _listed(self.layers), "--reg_layers", _listed(zeros)]
-        words += ["--num_neg", self.num_neg, "--lr", self.learning_rate, "--learner", self.learner]
-        words += ["--seed", self.seed]
-        words += ["--select", self.select] if self.select != "test" else []
-        for flag, parent in zip(("--mf_pretrain", "--mlp_pretrain"), self.parents(), strict=False):
-            words += [flag, f"{weights_directory}/{parent.name}.h5"]
-        return shlex.join(map(str, words))
-
 
 @dataclass(frozen=True)
 class BaselineRun:
@@ -162,22 +139,11 @@ class BaselineRun:
             "eALS": 5 + 0.45 * self.factors,
             "iALS": 15,
             "EASE": 12,
+            "DotProduct": 150,
         }
         # Of several settings, the best is fitted once more.
         fits = len(self.settings) + (len(self.settings) > 1)
         return 2 + fits * each[self.model]
 
-    def command(self, weights_directory: str) -> str:
-        """Return the command that repeats the run beside the first; `weights_directory` is not used."""
-        return _command_of_paper(self)
-
 
 Run = NetworkRun | BaselineRun
-
-
-def _command_of_paper(run: Run) -> str:
-    return f"python run/paper.py --only {run.name} --dataset {run.dataset} --out again/"
-
-
-def _listed(values: object) -> str:
-    return "[" + ",".join(map(str, values)) + "]"

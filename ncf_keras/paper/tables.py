@@ -3,41 +3,41 @@
 from collections.abc import Callable, Sequence
 
 from ncf_keras.paper.book import Book
+from ncf_keras.paper.commands import command_of
 from ncf_keras.paper.published import MISS, REFERENCES, STATISTICS, TITLES, paper_figures
+from ncf_keras.paper.results import Result
 from ncf_keras.paper.runs import BASELINES, FACTOR_BASELINES, NetworkRun, Run
 from ncf_keras.paper.text_table import TextTable
 
-CELLS = ("factors", "model", "HR@10", "paper", "difference", "NDCG@10", "paper", "difference", "best iteration",
-         "picked on validation: HR@10", "NDCG@10", "", "command")  # fmt: skip
+CELLS = ("factors", "model", "HR@10", "paper's HR@10", "difference of HR@10", "NDCG@10", "paper's NDCG@10",
+         "difference of NDCG@10", "best iteration", "HR@10 if picked on validation",
+         "NDCG@10 if picked on validation", "remark", "command")  # fmt: skip
 BELOW = "below"
+# The weights that a run began with were better than those after any iteration.
+START = "start"
 
 
 def table1(book: Book) -> TextTable:
     """Return the statistics of the dataset."""
-    table = TextTable(("", "interactions", "items", "users", "sparsity"))
+    table = TextTable(("of", "interactions", "items", "users", "sparsity in percent"))
     ours, paper = book.dataset(), STATISTICS.get(TITLES.get(book.grid.dataset, ""))
     if ours:
         interactions = ours["train"] + ours["tests"]
         sparsity = 100 * (1 - interactions / ours["users"] / ours["items"])
-        table.rows.append(_statistics("here", (interactions, ours["items"], ours["users"], sparsity)))
+        table.rows.append(("here", interactions, ours["items"], ours["users"], sparsity))
     else:
         table.rows.append(("here", None, None, None, None))
     if paper:
-        table.rows.append(_statistics("paper", paper))
+        table.rows.append(("paper", *paper))
     return table
 
 
-def _statistics(name: str, values: Sequence[float]) -> tuple[str, ...]:
-    return name, *(f"{value:,}" for value in values[:3]), f"{values[3]:.2f} %"
-
-
 def table2(book: Book) -> TextTable:
-    """Return NeuMF with and without pre-training; pre-trained, with Adam and with the paper's SGD."""
+    """Return NeuMF with and without pre-training; pre-trained, with the paper's SGD and with Adam."""
     runs = []
     for factors in book.grid.factors:
-        better = book.better_pretrained(factors)
-        others = [book.grid.pretrained(factors, learner) for learner in ("adam", "sgd")]
-        runs += [better, *(run for run in others if run != better), book.grid.network("NeuMF", factors)]
+        runs += [book.grid.pretrained(factors, learner) for learner in ("sgd", "adam")]
+        runs.append(book.grid.network("NeuMF", factors))
     return _cells(book, runs)
 
 
@@ -101,23 +101,27 @@ def curves_cells(book: Book) -> TextTable:
 
 
 def baselines(book: Book) -> TextTable:
-    """Return the baselines of all factors beside what others published for the same split."""
+    """Return the baselines of all factors; beside the best factors stands what others published."""
     table = TextTable(
-        ("model", "factors", "HR@10", "published", "difference", "NDCG@10", "published", "difference",
-         "settings", "command"),
+        ("model", "factors", "HR@10", "published HR@10", "difference of HR@10", "NDCG@10", "published NDCG@10",
+         "difference of NDCG@10", "settings", "command"),
         signed=(4, 7), code=(9,),
     )  # fmt: skip
     marks = {reference.ours: reference for reference in _references(book) if reference.ours}
     for model in BASELINES:
-        for factors in book.grid.factors if model in FACTOR_BASELINES else (0,):
-            run = book.grid.baseline(model, factors)
-            result, mark = book.find(run), marks.get(model)
+        runs = [
+            book.grid.baseline(model, f) for f in (book.grid.factors if model in FACTOR_BASELINES else (0,))
+        ]
+        best = max(runs, key=lambda run: (result.hr if (result := book.find(run)) else -1.0, run.factors))
+        for run in runs:
+            # Others chose the factors too.
+            result, mark = book.find(run), marks.get(model) if run == best else None
             published = (mark.hr, mark.ndcg) if mark else (None, None)
-            row: list[object] = [model, factors or ""]
+            row: list[object] = [model, run.factors or ""]
             for metric in (0, 1):
                 ours = _figure(result, metric)
                 row += [ours, published[metric], _difference(ours, published[metric])]
-            table.rows.append([*row, _chosen(result), result.document["command"] if result else None])
+            table.rows.append([*row, _chosen(result), command_of(run)])
     return table
 
 
@@ -131,7 +135,7 @@ def references(book: Book) -> TextTable:
 
 def missed(table: TextTable) -> list[Sequence[object]]:
     """Return the rows of cells that are below the paper by more than 0.012."""
-    return [row for row in table.rows if BELOW in str(row[CELLS.index("")])]
+    return [row for row in table.rows if row[CELLS.index("remark")] == BELOW]
 
 
 def _references(book: Book) -> Sequence:
@@ -152,14 +156,21 @@ def _cells(
                 run.factors,
                 name(run) if name else f"{run.label}, {run.learner}" if run.pretrained else run.label,
                 *figures,
-                result.document["best"]["iteration"] if result else None,
+                _best_iteration(result),
                 _figure(validated, 0) if validated else "",
                 _figure(validated, 1) if validated else "",
                 BELOW if below else "",
-                result.document["command"] if result else None,
+                command_of(run),
             ]
         )
     return table
+
+
+def _best_iteration(result: Result | None) -> int | str | None:
+    if result is None:
+        return None
+    number = result.document["best"]["iteration"]
+    return START if number < 0 else number
 
 
 def _compared(book: Book, run: Run, metric: int) -> list[float | None]:
@@ -168,7 +179,7 @@ def _compared(book: Book, run: Run, metric: int) -> list[float | None]:
     return [ours, paper, _difference(ours, paper)]
 
 
-def _figure(result: object, metric: int) -> float | None:
+def _figure(result: Result | None, metric: int) -> float | None:
     return None if result is None else (result.hr, result.ndcg)[metric]
 
 
@@ -176,7 +187,7 @@ def _difference(ours: float | None, other: float | None) -> float | None:
     return None if ours is None or other is None else ours - other
 
 
-def _chosen(result: object) -> str | None:
+def _chosen(result: Result | None) -> str | None:
     if result is None:
         return None
     chosen = {

@@ -10,7 +10,7 @@ NOTHING = "—"
 
 @dataclass
 class TextTable:
-    """A header and rows; a float is a figure of four digits, None is what has not run yet.
+    """A header and rows; a float is a figure of four digits, None is what is not there.
 
     Attributes:
         header: names of the columns.
@@ -33,6 +33,8 @@ class TextTable:
     def _shown(self, value: object, column: int) -> str:
         if value is None:
             return NOTHING
+        if isinstance(value, int):
+            return f"{value:,}"
         if isinstance(value, float):
             return f"{value:+.4f}" if column in self.signed else f"{value:.4f}"
         text = str(value).replace("|", "\\|")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ncf_keras.data.ratings import Ratings
 from ncf_keras.evaluation.rating_errors import root_mean_squared_error
+from ncf_keras.training.guard import Diverged
 from ncf_keras.training.learners import make_optimizer
 
 PAIRS_A_CALL = 2**15
@@ -63,6 +64,8 @@ def train_on_ratings(
 
     Raises:
         InputError: an unknown learner or a learning rate that is not positive.
+        Diverged: after an epoch the loss, the RMSE or a weight was no finite number; the model is left with
+            the weights of the best epoch before it, or of the start.
     """
     model.compile(make_optimizer(learner, learning_rate), "mean_squared_error")
     generator = np.random.default_rng(seed)
@@ -76,10 +79,17 @@ def train_on_ratings(
             predict_ratings(model, validation.users, validation.items), validation.values
         )
         epoch = RatingEpoch(number, history.history["loss"][0], rmse, time.perf_counter() - started)
+        weights = model.get_weights()
+        if not _all_finite(epoch.loss, epoch.rmse, *weights):
+            model.set_weights(best_weights)
+            raise Diverged(
+                "the learning rate (`--lr`) must be smaller: the loss, the RMSE or a weight is no finite "
+                f"number after epoch {number}. Received: {learning_rate:g}"
+            )
         if on_epoch:
             on_epoch(epoch)
         if best is None or epoch.rmse < best.rmse:
-            best, best_weights = epoch, model.get_weights()
+            best, best_weights = epoch, weights
         elif number - best.number >= patience:
             break
     model.set_weights(best_weights)
@@ -89,3 +99,7 @@ def train_on_ratings(
 def predict_ratings(model: keras.Model, users: np.ndarray, items: np.ndarray) -> np.ndarray:
     """Return the predicted ratings of pairs: float32, shape (pairs,), for int32 indices of that shape."""
     return model.predict([users[:, None], items[:, None]], PAIRS_A_CALL, verbose=0)[:, 0]
+
+
+def _all_finite(*numbers: float | np.ndarray) -> bool:
+    return all(np.isfinite(number).all() for number in numbers)

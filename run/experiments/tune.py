@@ -16,76 +16,159 @@ import dataclasses
 import itertools
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from ncf_keras.cli.console import import_tensorflow_quietly, run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, number_above, parse_numbers, whole_number
-from ncf_keras.least_squares_loss import LeastSquares
+from ncf_keras.errors import InputError
+from ncf_keras.least_squares_loss import LARGEST_EXPONENT, LARGEST_WEIGHT, LeastSquares
 from ncf_keras.tuned import TUNED, Recipe, train_gmf, train_mlp
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from ncf_keras.data import Dataset
 
 SEARCHED = ("num_factors", *(field.name for field in dataclasses.fields(TUNED.least_squares)))
 NEGATIVES, TOP_K = 99, 10
+# A layer of 65,536 units on another such already takes 16 GiB.
+LARGEST_WIDTH = 2**16
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the search and return the exit status."""
+    """Run the search and return the exit status: 0, or 2 after a sentence about a mistake.
+
+    Args:
+        arguments: the command line without the program's name; that of the process if None.
+    """
+    flags = _parser().parse_args(arguments)
+    return run_command(lambda: _search(flags))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_flags(parser)
+    kinds = {
+        "num_factors": _at_most(LARGEST_WIDTH, whole_number(1)),
+        "unobserved_weight": _at_most(LARGEST_WEIGHT, number_above(0, False)),
+        "regularization": _at_most(LARGEST_WEIGHT, number_above(0, False)),
+        "popularity_exponent": _at_most(LARGEST_EXPONENT, number_above(-LARGEST_EXPONENT, True)),
+        "sweeps": whole_number(1),
+    }
     for name in SEARCHED:
         default = getattr(TUNED if name == "num_factors" else TUNED.least_squares, name)
-        kind = whole_number(1) if isinstance(default, int) else number_above(0, name == "popularity_exponent")
-        parser.add_argument(f"--{name}", type=kind, nargs="+", default=[default])
-    parser.add_argument("--alpha", type=number_above(0, True), nargs="+", default=[])
+        parser.add_argument(f"--{name}", type=kinds[name], nargs="+", default=[default])
+    parser.add_argument("--alpha", type=_at_most(1, number_above(0, True)), nargs="+", default=[])
     parser.add_argument("--layers", default=str(list(TUNED.layers)))
     parser.add_argument("--mlp_epochs", type=whole_number(1), default=TUNED.mlp_epochs)
     parser.add_argument("--mlp_reg_rows", type=number_above(0, True), default=TUNED.mlp_reg_rows)
     parser.add_argument("--seed", type=whole_number(0), default=1)
-    flags = parser.parse_args(arguments)
-    return run_command(lambda: _search(flags))
+    return parser
+
+
+def _at_most(maximum: float, parse: Callable[[str], float]) -> Callable[[str], float]:
+    """Return a parser for argparse that takes what `parse` takes, up to `maximum`."""
+
+    def parse_bounded(text: str) -> float:
+        value = parse(text)
+        if value > maximum:
+            raise argparse.ArgumentTypeError(f"must be at most {maximum:g}. Received: {text[:40]!r}")
+        return value
+
+    return parse_bounded
 
 
 def _search(flags: argparse.Namespace) -> None:
+    recipes = _recipes(flags)
+
     from ncf_keras.data import split_validation
 
-    layers = tuple(parse_numbers(flags.layers, "--layers", whole=True))
     examples = split_validation(load_dataset(flags))
+    _require_others(examples)
     import_tensorflow_quietly()
     print(f"| {' | '.join(SEARCHED)} | alpha | HR@10 | NDCG@10 | seconds |")
     print(f"|{'---|' * (len(SEARCHED) + 4)}")
-    trained = None
-    for values in itertools.product(*(getattr(flags, name) for name in SEARCHED)):
-        num_factors, *least_squares = values
-        recipe = dataclasses.replace(
-            TUNED,
-            num_factors=num_factors,
-            layers=layers,
-            least_squares=LeastSquares(*least_squares),
-            mlp_epochs=flags.mlp_epochs,
-            mlp_reg_rows=flags.mlp_reg_rows,
-        )
+    mlp = None
+    for values, recipe in recipes:
         started = time.perf_counter()
         gmf = train_gmf(examples, recipe, flags.seed)
         _print_row(values, "GMF alone", gmf, examples, started)
-        if flags.alpha and trained is None:
-            trained = train_mlp(examples, recipe, flags.seed)
-            _print_row(values, "MLP alone", trained, examples, started)
+        if flags.alpha and mlp is None:
+            mlp = train_mlp(examples, recipe, flags.seed)
+            _print_row(values, "MLP alone", mlp, examples, started)
         for alpha in flags.alpha:
-            _print_row(values, f"{alpha:g}", _fused(recipe, examples, gmf, trained, alpha), examples, started)
+            _print_row(values, f"{alpha:g}", _fused(recipe, examples, gmf, mlp, alpha), examples, started)
 
 
-def _print_row(values: Sequence, alpha: str, model: object, examples: object, started: float) -> None:
+def _recipes(flags: argparse.Namespace) -> list[tuple[tuple[float, ...], Recipe]]:
+    """Return every combination of what is searched, as numbers in the order of `SEARCHED` and as a recipe.
+
+    Raises:
+        InputError: a flag breaks its rule.
+    """
+    layers = tuple(parse_numbers(flags.layers, "--layers", whole=True))
+    if not layers or layers[0] % 2 or not all(1 <= width <= LARGEST_WIDTH for width in layers):
+        raise InputError(
+            f"`--layers` must have widths from 1 to {LARGEST_WIDTH}, the first even, half of it for each "
+            f"embedding. Received: {flags.layers!r}"
+        )
+    combinations = itertools.product(*(getattr(flags, name) for name in SEARCHED))
+    return [
+        (
+            values,
+            dataclasses.replace(
+                TUNED,
+                num_factors=values[0],
+                layers=layers,
+                least_squares=LeastSquares(*values[1:]),
+                mlp_epochs=flags.mlp_epochs,
+                mlp_reg_rows=flags.mlp_reg_rows,
+            ),
+        )
+        for values in combinations
+    ]
+
+
+def _require_others(examples: "Dataset") -> None:
+    """Raise InputError unless each test user has enough items to draw 99 negatives from."""
+    others = _others(examples, examples.test_users)
+    if len(others) and others.min() < NEGATIVES:
+        user = examples.test_users[others.argmin()]
+        raise InputError(
+            f"`--dataset` must leave each user at least {NEGATIVES} items without a train interaction besides "
+            f"the held-out one. Received: {examples.name}, where user {user} has {others.min()}"
+        )
+
+
+def _others(examples: "Dataset", users: "np.ndarray") -> "np.ndarray":
+    """Return how many items, the held-out one left out, users have no train interaction with: int64."""
+    known = examples.train_offsets[users + 1] - examples.train_offsets[users]
+    return examples.num_items - known - 1
+
+
+def _print_row(
+    values: Sequence[float], alpha: str, model: "keras.Model", examples: "Dataset", started: float
+) -> None:
     hr, ndcg = expected_figures(model, examples)
     words = [*(f"{value:g}" for value in values), alpha, f"{hr:.4f}", f"{ndcg:.4f}"]
     print(f"| {' | '.join(words)} | {time.perf_counter() - started:.0f} |", flush=True)
 
 
-def expected_figures(model: object, examples: object) -> tuple[float, float]:
-    """Return HR@10 and NDCG@10 of the test pairs of `examples`, expected over all draws of 99 negatives."""
-    import numpy as np
+def expected_figures(model: "keras.Model", examples: "Dataset") -> tuple[float, float]:
+    """Return HR@10 and NDCG@10 of the test pairs of `examples`, expected over all draws of 99 negatives.
 
+    Args:
+        model: from users and items to scores, as `ncf_keras.models` builds them.
+        examples: one test pair a user.
+
+    Raises:
+        InputError: a test user has fewer than 99 items to draw from.
+    """
     from ncf_keras.evaluation import FullRanking
     from ncf_keras.models.all_scores import all_scores
 
@@ -97,26 +180,32 @@ def expected_figures(model: object, examples: object) -> tuple[float, float]:
         examples.num_items,
     )
     rankings = protocol.rankings(all_scores(model, examples.num_items))
-    known = np.diff(examples.train_offsets)[rankings.users]
-    return expected_from_ranks(rankings.positions, examples.num_items - known - 1)
+    return expected_from_ranks(rankings.positions, _others(examples, rankings.users))
 
 
-def expected_from_ranks(above: object, others: object) -> tuple[float, float]:
+def expected_from_ranks(above: "np.ndarray", others: "np.ndarray") -> tuple[float, float]:
     """Return HR@10 and NDCG@10, means over the users.
 
     Args:
-        above: how many of the other items stand above the held-out one, shape (users,).
-        others: how many other items there are, at least 99, shape (users,).
+        above: how many of the other items stand above the held-out one: int64, shape (users,).
+        others: how many other items there are, at least 99: int64, shape (users,).
+
+    Raises:
+        InputError: a user has fewer than 99 other items.
     """
     import numpy as np
     from scipy.stats import hypergeom
 
+    if len(others) and others.min() < NEGATIVES:
+        raise InputError(f"`others` must be at least {NEGATIVES} for each user. Received: {others.min()}")
     places = np.arange(TOP_K)[:, None]
     shares = hypergeom.pmf(places, others, above, NEGATIVES)
     return float(shares.sum(0).mean()), float((shares * np.log(2) / np.log(places + 2)).sum(0).mean())
 
 
-def _fused(recipe: Recipe, examples: object, gmf: object, mlp: object, alpha: float) -> object:
+def _fused(
+    recipe: Recipe, examples: "Dataset", gmf: "keras.Model", mlp: "keras.Model", alpha: float
+) -> "keras.Model":
     from ncf_keras.models import build_neumf
     from ncf_keras.weights import fuse_pretrained
 

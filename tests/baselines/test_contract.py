@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ncf_keras.baselines import BPR, EALS, EASE, IALS, ItemKNN, ItemPop
+from ncf_keras.baselines import BPR, EALS, EASE, IALS, DotProduct, ItemKNN, ItemPop
 from ncf_keras.data import Dataset
 from ncf_keras.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
@@ -15,6 +15,7 @@ BASELINES = {
     "ItemKNN": lambda: ItemKNN(neighbours=20),
     "EASE": lambda: EASE(regularization=10.0),
     "IALS": lambda: IALS(factors=6, unobserved_weight=0.1, regularization=0.5, sweeps=10),
+    "DotProduct": lambda: DotProduct(factors=6, unobserved_weight=0.1, regularization=0.02, sweeps=10),
     "EALS": lambda: EALS(factors=6, missing_weight=20.0, regularization=0.1, sweeps=20),
     "BPR": lambda: BPR(factors=6, learning_rate=0.1, regularization=0.002, epochs=100),
 }
@@ -151,21 +152,115 @@ def test_pairs_that_break_their_rule_are_named(name, users, items, message, fitt
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ItemKNN(0), "`neighbours` must be a finite number of at least 1. Received: 0"),
+        (lambda: ItemKNN(0), "`neighbours` must be a whole number of at least 1. Received: 0"),
         (lambda: EASE(0.0), "`regularization` must be a finite number above 0. Received: 0.0"),
         (lambda: EASE(float("nan")), "`regularization` must be a finite number above 0. Received: nan"),
-        (lambda: IALS(0), "`factors` must be a finite number of at least 1. Received: 0"),
+        (lambda: IALS(0), "`factors` must be a whole number of at least 1. Received: 0"),
         (lambda: IALS(unobserved_weight=0.0), "`unobserved_weight` must be a finite number above 0"),
         (lambda: IALS(regularization=-1.0), "`regularization` must be a finite number of at least 0"),
-        (lambda: IALS(sweeps=0), "`sweeps` must be a finite number of at least 1. Received: 0"),
+        (lambda: IALS(sweeps=0), "`sweeps` must be a whole number of at least 1. Received: 0"),
+        (lambda: DotProduct(regularization=0.0), "`regularization` must be a .* above 0. Received: 0.0"),
         (lambda: EALS(missing_weight=-1.0), "`missing_weight` must be a finite number of at least 0"),
         (lambda: EALS(popularity_exponent=-1.0), "`popularity_exponent` must be a finite number of at least 0"),
         (lambda: EALS(regularization=0.0), "`regularization` must be a finite number above 0"),
         (lambda: BPR(learning_rate=0.0), "`learning_rate` must be a finite number above 0. Received: 0.0"),
         (lambda: BPR(regularization=-0.1), "`regularization` must be a finite number of at least 0"),
-        (lambda: BPR(epochs=0), "`epochs` must be a finite number of at least 1. Received: 0"),
+        (lambda: BPR(epochs=0), "`epochs` must be a whole number of at least 1. Received: 0"),
+        (lambda: EASE("8"), "`regularization` must be a finite number above 0. Received: '8'"),
+        (lambda: EASE(True), "`regularization` must be a finite number above 0. Received: True"),
+        (
+            lambda: EALS(missing_weight=None),
+            "`missing_weight` must be a finite number of at least 0. Received: None",
+        ),
+        (
+            lambda: EALS(missing_weight=10**400),
+            "`missing_weight` must be a finite number of at least 0. Received: 10",
+        ),
     ],
 )
 def test_a_hyperparameter_that_breaks_its_rule_is_named(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        (ItemKNN, "neighbours"),
+        *((IALS, argument) for argument in ("factors", "sweeps", "seed")),
+        *((EALS, argument) for argument in ("factors", "sweeps", "seed")),
+        *((BPR, argument) for argument in ("factors", "epochs", "seed")),
+    ],
+)
+@pytest.mark.parametrize("value", [2.5, 2.0, "8", -1, None, True, float("nan")])
+def test_a_count_that_is_no_whole_number_is_named(kind, argument, value):
+    with pytest.raises(
+        InputError, match=rf"`{argument}` must be a whole number of at least \d\. Received: {value!r}"
+    ):
+        kind(**{argument: value})
+
+
+def test_whole_numbers_of_numpy_are_taken(tastes):
+    whole = {"factors": np.int64(3), "seed": np.uint8(1)}
+    for baseline in (
+        ItemKNN(np.int32(5)),
+        IALS(**whole, sweeps=np.int16(1)),
+        EALS(**whole, sweeps=np.int16(1)),
+        BPR(**whole, epochs=np.int16(1)),
+    ):
+        assert np.isfinite(baseline.fit(tastes).score(*all_pairs(tastes))).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: BPR(4, learning_rate=1e10),
+            "`learning_rate` and `regularization` must be small enough .* Received: 10000000000.0 and 0.01",
+        ),
+        (
+            lambda: BPR(4, regularization=1e9),
+            "`learning_rate` and `regularization` must be small enough .* Received: 0.05 and 1000000000.0",
+        ),
+        (
+            lambda: EALS(4, popularity_exponent=1e3),
+            r"must give finite scores\. Received: EALS\(factors=4, .*1000.0",
+        ),
+        (
+            lambda: IALS(4, regularization=1e308),
+            r"`unobserved_weight` and `regularization` must be .* Received: 0\.1 and 1e\+308",
+        ),
+    ],
+)
+def test_learning_that_leaves_the_finite_numbers_is_told(make, message, tastes):
+    baseline = make()
+    with pytest.raises(InputError, match=message):
+        baseline.fit(tastes)
+    with pytest.raises(InputError, match="`fit` must come before `score`"):
+        baseline.score(np.zeros(1, int), np.zeros(1, int))
+
+
+@pytest.mark.parametrize(
+    ("users", "items", "message"),
+    [
+        ([0.9], [1], "`users` must be of an integer dtype. Received: float64"),
+        ([0], [1.7], "`items` must be of an integer dtype. Received: float64"),
+        ([float("nan")], [1], "`users` must be of an integer dtype. Received: float64"),
+        (["0"], [1], "`users` must be of an integer dtype. Received: <U1"),
+        ([0], [None], "`items` must be of an integer dtype. Received: object"),
+        ([True], [1], "`users` must be of an integer dtype. Received: bool"),
+        ([2**70], [1], "`users` must be of an integer dtype. Received: object"),
+        ([2**63 + 5], [1], f"`users` must be between 0 and 60. Received: {2**63 + 5}"),
+        ([[0], [0, 1]], [1], r"`users` must be of one shape, \(pairs,\). Received: rows of different lengths"),
+    ],
+)
+def test_indices_of_another_kind_are_refused(users, items, message, fitted):
+    with pytest.raises(InputError, match=message):
+        fitted["ItemPop"].score(users, items)
+
+
+def test_lists_and_any_integers_are_indices(fitted):
+    for kind in (list, np.int8, np.uint64, np.int64):
+        one = [5] if kind is list else np.array([5], kind)
+        assert fitted["ItemPop"].score(one, one) == fitted["ItemPop"].score([5], [5])
+    assert fitted["ItemPop"].score([], []).shape == (0,)

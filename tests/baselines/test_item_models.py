@@ -5,6 +5,7 @@ import pytest
 
 from ncf_keras.baselines import EASE, ItemKNN, ItemPop, item_item
 from ncf_keras.data import Dataset
+from ncf_keras.errors import InputError
 
 USERS, ITEMS = 211, 9
 
@@ -35,7 +36,7 @@ def cosine(matrix, i, j):
     return dot / lengths if lengths else 0.0
 
 
-@pytest.mark.parametrize("neighbours", [1, 3, ITEMS - 1, 100])
+@pytest.mark.parametrize("neighbours", [1, 3, ITEMS - 1, 100, 10**20])
 def test_item_knn_sums_the_cosines_of_neighbours(dataset, neighbours):
     pytest.importorskip("implicit")
     matrix = dataset.train_matrix.toarray()
@@ -60,6 +61,14 @@ def test_ease_minimises_its_loss(dataset):
         ridge = rest.T @ rest + 2.5 * np.eye(ITEMS - 1)
         expected[others, item] = np.linalg.solve(ridge, rest.T @ matrix[:, item])
     np.testing.assert_allclose(scores_of_all(EASE(2.5).fit(dataset)), matrix @ expected, atol=1e-6)
+
+
+def test_equations_that_have_no_solution_are_told():
+    # Two items with the same users, and a penalty that is lost when it is added to their counts.
+    pairs = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    dataset = Dataset.from_pairs(*np.transpose(pairs), [], [], np.zeros((0, 1), int))
+    with pytest.raises(InputError, match=r"`regularization` must be large enough .* Received: 1e-20"):
+        EASE(1e-20).fit(dataset)
 
 
 def test_scores_do_not_depend_on_the_size_of_blocks(dataset, monkeypatch, generator):

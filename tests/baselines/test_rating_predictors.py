@@ -75,9 +75,17 @@ def test_factors_and_biases_beat_the_mean_on_what_was_held_out(ratings):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: BiasedMF(0), "`factors` must be a finite number of at least 1. Received: 0"),
+        (lambda: BiasedMF(0), "`factors` must be a whole number of at least 1. Received: 0"),
         (lambda: BiasedMF(regularization=0.0), "`regularization` must be a finite number above 0"),
-        (lambda: BiasedMF(sweeps=0), "`sweeps` must be a finite number of at least 1. Received: 0"),
+        (lambda: BiasedMF(sweeps=0), "`sweeps` must be a whole number of at least 1. Received: 0"),
+        (lambda: BiasedMF(2.5), "`factors` must be a whole number of at least 1. Received: 2.5"),
+        (lambda: BiasedMF("8"), "`factors` must be a whole number of at least 1. Received: '8'"),
+        (lambda: BiasedMF(sweeps=1.5), "`sweeps` must be a whole number of at least 1. Received: 1.5"),
+        (lambda: BiasedMF(seed=-1), "`seed` must be a whole number of at least 0. Received: -1"),
+        (
+            lambda: BiasedMF(regularization="x"),
+            "`regularization` must be a finite number above 0. Received: 'x'",
+        ),
     ],
 )
 def test_a_hyperparameter_that_breaks_its_rule_is_named(make, message):

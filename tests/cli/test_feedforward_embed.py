@@ -62,7 +62,12 @@ def test_a_seed_that_was_drawn_is_told(log, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--layers", "[8,0]"], r"`--layers` must have widths of at least 1\. Received: '\[8,0\]'"),
+        (["--layers", "[8,0]"], r"`--layers` must have widths from 1 to 65536\. Received: '\[8,0\]'"),
+        (["--layers", f"[{'9' * 20}]"], r"`--layers` must have widths from 1 to 65536\. Received: '\[9{20}\]'"),
+        (
+            ["--test_share", "0.9999"],
+            r"`--test_share` must leave at least 2 of the [\d,]+ ratings of .*log\.tsv, .* Received: 0\.9999",
+        ),
         (["--layers", "8"], r"`--layers` must be a list of whole numbers.* Received: '8'"),
         (["--test_share", "1"], r"`--test_share` must be above 0 and below 1\. Received: 1\.0"),
         (["--rating", "9"], r".*log\.tsv.*9.*"),
@@ -79,7 +84,12 @@ def test_a_mistake_gets_one_sentence(log, capsys, flags, message):
     [
         (
             "a\tx\t3\t1\nb\ty\t3\t2\n",
-            r"The ratings must have at least two values\. Received: 3 for all of them",
+            r"The ratings of .*log\.tsv must have at least two values\. Received: 3 for all of them",
+        ),
+        ("a\tx\t3\t1\nb\ty\t4\t2\n", r".*log\.tsv must have at least 3 ratings: .* Received: 2"),
+        (
+            "a\tx\t3\t1\nb\ty\t1e308\t2\nb\tx\t3\t2\n",
+            r".*log\.tsv, line 2 must have a rating from -1000000000 to 1000000000\. Received: '1e308'",
         ),
         (None, r"The log must be a file\. Received: .*"),
     ],
@@ -91,3 +101,29 @@ def test_a_log_that_can_teach_nothing_gets_one_sentence(tmp_path, capsys, text, 
     status, lines, errors = run(capsys, file, "--seed", 1)
     assert (status, lines) == (2, [])
     assert re.fullmatch(f"error: {message}\n", errors)
+
+
+def test_three_ratings_are_enough(tmp_path, capsys):
+    file = tmp_path / "log.tsv"
+    file.write_text("a\tx\t3\t1\nb\ty\t4\t2\nb\tx\t5\t3\n")
+    status, lines, _ = run(capsys, file, "--seed", 1, "--epochs", 1)
+    assert (status, lines[0][:52]) == (0, "#user=2, #item=2, #train=1, #validation=1, #test=1, ")
+
+
+@pytest.mark.parametrize(("flag", "most"), [("--num_factors", 65536), ("--batch_size", 2147483647)])
+@pytest.mark.parametrize("value", ["9" * 20, "0", "x"])
+def test_a_number_out_of_range_gets_one_sentence(log, capsys, flag, most, value):
+    with pytest.raises(SystemExit) as end:
+        feedforward_embed.main([str(log), flag, value])
+    captured = capsys.readouterr()
+    assert (end.value.code, captured.out) == (2, "")
+    last = captured.err.splitlines()[-1]
+    rule = f"from 1 to {most}" if value != "0" and value != "x" else "of at least 1"
+    assert last.endswith(f"error: argument {flag}: must be a whole number {rule}. Received: '{value}'")
+
+
+def test_a_training_that_diverges_gets_one_sentence_and_no_table(log, capsys):
+    status, lines, errors = run(capsys, log, "--seed", 1, "--learner", "sgd", "--lr", "1e30")
+    assert status == 2
+    assert [line[:6] for line in lines] == ["#user="]
+    assert re.fullmatch(r"error: the learning rate \(`--lr`\) must be smaller: .* Received: 1e\+30\n", errors)

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from ncf_keras.data.log_layout import LogColumns
@@ -37,6 +38,37 @@ def test_a_log_without_ratings_is_refused(tmp_path):
     file.write_text("user,item\nx,p\ny,q\n")
     with pytest.raises(InputError, match=r"`--rating` must name the column of .*clicks\.csv"):
         read_ratings(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        ("log.tsv", "u\tp\t3\nu\tq\t1e308\nv\tp\t2\n", ", line 2 .* '1e308'"),
+        ("log.csv", "user,item,rating\nu,p,3\n\nv,,2\nu,q,-2e9\n", ", line 5 .* '-2e9'"),
+        ("log.dat", "u::p::3::1\nu::q::1e308::2\n", ", line 2 .* '1e308'"),
+        ("log.csv", 'user,item,rating\n"u\n",p,3\nv,q,1000000001\n', ", line 4 .* '1000000001'"),
+    ],
+)
+def test_a_rating_too_large_to_learn_from_is_refused_with_its_line(tmp_path, name, text, where):
+    file = tmp_path / name
+    file.write_text(text)
+    pattern = where.replace(" .* ", r" must have a rating from -1000000000 to 1000000000\. Received: ")
+    with pytest.raises(InputError, match=f"{name}{pattern}$"):
+        read_ratings(file)
+
+
+def test_a_rating_too_large_is_refused_in_parquet_with_its_row(tmp_path):
+    pytest.importorskip("pyarrow")
+    file = tmp_path / "log.parquet"
+    pd.DataFrame({"user": ["u", "v"], "item": ["p", "q"], "rating": [1.0, 1e308]}).to_parquet(file)
+    with pytest.raises(InputError, match=r"log\.parquet, row 2 must have a rating .* Received: '1e\+308'"):
+        read_ratings(file)
+
+
+def test_the_largest_ratings_are_kept(tmp_path):
+    file = tmp_path / "log.tsv"
+    file.write_text("u\tp\t1e9\nu\tq\t-1e9\n")
+    assert read_ratings(file).values.tolist() == [1e9, -1e9]
 
 
 def test_movielens_100k_is_read_as_it_is():

@@ -1,9 +1,12 @@
 """The search for the preset: its figures against drawn negatives, its rows on the sample."""
 
+import re
+
 import numpy as np
 import pytest
 
-from ncf_keras.data import split_validation
+from ncf_keras.data import Dataset, split_validation
+from ncf_keras.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, model_scores
 from tests.experiments.test_fold_in import load
@@ -52,3 +55,64 @@ def test_a_row_for_each_setting_and_alpha(capsys):
     ]  # fmt: skip
     # With alpha 1 the MLP has no say.
     assert rows[0][6:8] == rows[2][6:8]
+
+
+@pytest.mark.parametrize("others", [[98], [500, 3]])
+def test_figures_of_fewer_than_99_other_items_are_refused(others):
+    with pytest.raises(InputError, match=f"`others` must be at least 99 for each user. Received: {others[-1]}"):
+        load("tune").expected_from_ranks(np.zeros(len(others), np.int64), np.array(others))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--alpha", "0.5", "2"], "--alpha: must be at most 1. Received: '2'"),
+        (["--layers", "[7]"], "`--layers` must have widths from 1 to 65536, the first even.* Received: '[7]'"),
+        (["--layers", "[]"], "`--layers` must have widths .* Received: '[]'"),
+        (
+            ["--layers", "[99999999999999999998]"],
+            "`--layers` must have widths .* Received: '[99999999999999999998]'",
+        ),
+        (["--popularity_exponent", "400"], "--popularity_exponent: must be at most 10. Received: '400'"),
+        (
+            ["--popularity_exponent", "-11"],
+            "--popularity_exponent: must be a number of at least -10. Received: '-11'",
+        ),
+        (["--unobserved_weight", "1e300"], "--unobserved_weight: must be at most 1e+09. Received: '1e300'"),
+        (["--num_factors", "9" * 20], f"--num_factors: must be at most 65536. Received: '{'9' * 20}'"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_loaded(monkeypatch, capsys, flags, message):
+    tune = load("tune")
+    monkeypatch.setattr(tune, "load_dataset", lambda flags: pytest.fail("loaded"))
+    try:
+        status = tune.main(["--dataset", "sample", *flags])
+    except SystemExit as end:
+        status = end.code
+    captured = capsys.readouterr()
+    assert (status, captured.out) == (2, "")
+    pattern = re.escape(message).replace(r"\.\*", ".*")
+    assert re.search(f"error: (argument )?{pattern}\n$", captured.err)
+
+
+def test_the_popularity_exponent_may_be_negative(capsys):
+    flags = ["--dataset", "sample", "--num_factors", "2", "--sweeps", "1"]
+    assert load("tune").main([*flags, "--popularity_exponent", "-0.3"]) == 0
+    assert "| 2 | 0.25 | 0.007 | -0.3 | 1 | GMF alone |" in capsys.readouterr().out
+
+
+def test_a_user_with_fewer_than_99_items_to_draw_from_is_refused_before_training(monkeypatch, capsys):
+    # User 1 has 101 items and has seen 4 of them, one of which is held out.
+    pairs = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [1, 2], [1, 3]])
+    tests = np.array([0, 1]), np.array([4, 5]), np.array([[7], [7]])
+    small = Dataset.from_pairs(*pairs.T, *tests, name="small", num_items=101)
+    tune = load("tune")
+    monkeypatch.setattr(tune, "load_dataset", lambda flags: small)
+    monkeypatch.setattr(tune, "train_gmf", lambda *arguments: pytest.fail("trained"))
+    assert tune.main([]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        "error: `--dataset` must leave each user at least 99 items without a train interaction besides the "
+        "held-out one. Received: small, where user 1 has 97\n"
+    )

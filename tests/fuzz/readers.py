@@ -1,7 +1,6 @@
 """Every reader of something a user or a stranger hands over, with whole inputs to start from."""
 
 import argparse
-import base64
 import gzip
 import hashlib
 import json
@@ -22,8 +21,13 @@ from ncf_keras.data.ratings import read_ratings
 from ncf_keras.data.raw_log import read_log
 from ncf_keras.data.titles import read_titles
 from ncf_keras.data.train_parquet import read_train_parquet
-from ncf_keras.paper.results import TOP_KS, read_result
+from ncf_keras.paper import figures, panels, tables
+from ncf_keras.paper.book import Book
+from ncf_keras.paper.grid import quick_grid
+from ncf_keras.paper.results import read_result, write_result
+from ncf_keras.paper.text_table import to_csv
 from ncf_keras.weights import read_weight_file
+from tests.paper.small_results import put
 from tests.small_data import NEGATIVES, TEST, TRAIN, write_files
 from tests.weights.small_models import WRITERS, small_model, written
 
@@ -126,24 +130,35 @@ def _train_parquet() -> Reader:
 
 
 def _result_of_a_run() -> Reader:
-    def whole(directory: Path) -> list[bytes]:
-        figures = [0.5] * len(TOP_KS)
-        document = {
-            "run": {"model": "GMF"},
-            "dataset": {"tests": 3},
-            "seconds": 1.5,
-            "test": {"hr": figures, "ndcg": figures},
-            "iterations": [],
-            "positions": base64.b64encode(bytes([0, 3, 99])).decode(),
-        }
-        return [json.dumps(document).encode()]
+    """What is read, of a network or a baseline, can be shown too."""
+    grid = quick_grid("hand")
+    runs = [grid.network("GMF", 8, patience=None), grid.baseline("ItemKNN")]
+
+    def wholes(directory: Path) -> list[bytes]:
+        for run in runs:
+            put(directory, run, [0, 3, 99])
+        return [(directory / f"{run.name}.json").read_bytes() for run in runs]
 
     def read(content: bytes, directory: Path) -> None:
         file = directory / "run.json"
         file.write_bytes(content)
-        assert len(read_result(file).positions) == read_result(file).document["dataset"]["tests"]
+        result = read_result(file)
+        document = result.document
+        assert len(result.positions) == document["dataset"]["tests"]
+        assert np.allclose([result.hr, result.ndcg], [result.hits().mean(), result.ndcgs().mean()], atol=1e-9)
+        (run,) = (run for run in runs if run.options()["kind"] == document["run"]["kind"])
+        # As if the options had come through whole, so that the tables look it up.
+        document["run"] = run.options()
+        book_directory = directory / document["run"]["kind"]
+        book_directory.mkdir(exist_ok=True)
+        write_result(book_directory / f"{run.name}.json", document)
+        book = Book(grid, book_directory)
+        made = [make(book) for make in (tables.table1, tables.curves_cells, tables.baselines)]
+        assert f"| {result.hr:.4f} |" in "".join(table.markdown() for table in made)
+        to_csv([("hand", table) for table in made[1:]], "dataset").encode()
+        panels.to_csv(figures.figure6(book)).encode()
 
-    return Reader(whole, read)
+    return Reader(wholes, read)
 
 
 def _titles() -> Reader:

@@ -22,9 +22,11 @@ def put(directory: Path, run: Run, positions: list[int], best: int = 3, seconds:
     """Write the result of a run whose test items have these positions."""
     directory.mkdir(parents=True, exist_ok=True)
     if isinstance(run, BaselineRun):
-        outcome = {"chosen": {"neighbours": 50}, "tried": [{"settings": {}, "hr": 0.5, "ndcg": 0.4}] * 2}
+        tried = [{"settings": {}, "hr": 0.5, "ndcg": 0.4}] * 2
+        outcome = {"chosen": {"neighbours": 50}, "tried": tried, "fit_seconds": 1.5}
     else:
         iterations = [[number, 0.5, 0.25, 1 / (number + 1), 1.0, 0.1] for number in range(best + 1)]
-        outcome = {"iterations": iterations, "best": {"iteration": best, "hr": 0.5, "ndcg": 0.25}}
-    document = document_of(run, dataset_of(len(positions)), np.array(positions), outcome, seconds, "runs/hand")
+        figures = {"hr": 0.5, "ndcg": 0.25}
+        outcome = {"initial": figures, "iterations": iterations, "best": {"iteration": best, **figures}}
+    document = document_of(run, dataset_of(len(positions)), np.array(positions), outcome, seconds)
     write_result(directory / f"{run.name}.json", document)

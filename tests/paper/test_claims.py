@@ -29,6 +29,15 @@ def test_the_p_value_is_that_of_students_paired_test():
     assert found.hr_p == pytest.approx(p) == found.ndcg_p
 
 
+def test_ndcg_has_a_test_of_its_own():
+    found = compare("ours", [result([3, 0, 50, 7])], "others", [result([7, 0, 50, 50])])
+    gains = np.log(2) / np.log([5, 2, 13, 9]) * [1, 1, 0, 1] - np.log(2) / np.log([9, 2, 13, 13]) * [1, 1, 0, 0]
+    t = gains.mean() / np.sqrt(gains.var(ddof=1) / 4)
+    assert found.ndcg == pytest.approx(gains.mean())
+    assert found.ndcg_p == pytest.approx(betainc(3 / 2, 1 / 2, 3 / (3 + t**2)))
+    assert found.hr == 0.25 and found.hr_p == pytest.approx(betainc(3 / 2, 1 / 2, 3 / 4))
+
+
 def test_several_runs_are_averaged_for_each_user_first():
     first, second, other = result([0, 50, 0, 50]), result([0, 0, 50, 50]), result([50, 50, 50, 50])
     found = compare("two", [first, second], "one", [other])
@@ -77,7 +86,7 @@ def test_without_runs_nothing_is_answered(tmp_path):
 
 
 def test_neumf_against_gmf_over_the_factors_that_ran(tmp_path):
-    put(tmp_path, GRID.pretrained(8, "adam"), ranks(50))
+    put(tmp_path, GRID.pretrained(8, "sgd"), ranks(50))
     put(tmp_path, GRID.network("GMF", 8), ranks(20))
     put(tmp_path, GRID.network("MLP", 8), ranks(50))
     found = answers(tmp_path)
@@ -91,15 +100,30 @@ def test_neumf_against_gmf_over_the_factors_that_ran(tmp_path):
     claim = next(claim for claim in claims(Book(GRID, tmp_path)) if "BPR" in claim.text)
     assert claim.answer == "yes"
     assert claim.deciding[0].better == "GMF, 8, 16 factors together"
-    assert [detail.hr for detail in claim.details] == pytest.approx([-20 / 60, 1.0])
+    assert [detail.hr for detail in claim.details if detail] == pytest.approx([-20 / 60, 1.0])
 
 
-def test_the_better_learner_stands_for_pre_training(tmp_path):
+def test_the_papers_learner_stands_for_pre_training(tmp_path):
     put(tmp_path, GRID.network("NeuMF", 8), ranks(30))
-    put(tmp_path, GRID.pretrained(8, "adam"), ranks(31))
-    assert answers(tmp_path)["Pre-training helps"] == "no: not significant in both metrics"
-    put(tmp_path, GRID.pretrained(8, "sgd"), ranks(60))
-    assert answers(tmp_path)["Pre-training helps"] == "yes"
+    put(tmp_path, GRID.pretrained(8, "adam"), ranks(60))
+    assert answers(tmp_path)["Pre-training helps"] is None
+    put(tmp_path, GRID.pretrained(8, "sgd"), ranks(31))
+    claim = next(claim for claim in claims(Book(GRID, tmp_path)) if claim.text == "Pre-training helps")
+    assert claim.answer == "no: not significant in both metrics"
+    assert [(detail.better, detail.holds) for detail in claim.details if detail] == [
+        ("NeuMF, pre-trained, Adam, 8 factors", True)
+    ]
+
+
+def test_runs_picked_on_validation_are_compared_too_and_decide_nothing(tmp_path):
+    for run, hits in ((GRID.network("GMF", 8), 50), (GRID.baseline("BPR", 8), 30)):
+        put(tmp_path, run, ranks(hits))
+    put(tmp_path, GRID.network("GMF", 8, select="validation"), ranks(10))
+    claim = next(claim for claim in claims(Book(GRID, tmp_path)) if claim.text == "GMF is better than BPR")
+    assert claim.answer == "yes"
+    assert [(detail.better, detail.verdict) for detail in claim.details if detail] == [
+        ("GMF, picked on validation, 8 factors", "no: the other way round")
+    ]
 
 
 def test_deeper_is_better_only_if_each_layer_helps(tmp_path):

@@ -1,10 +1,13 @@
 """The runs of each table and figure, by the paper's section 4."""
 
+import dataclasses
 import shlex
 
 import pytest
 
 from ncf_keras.cli.flags import training_parser
+from ncf_keras.cli.paper import wanted_runs
+from ncf_keras.paper.commands import command_of
 from ncf_keras.paper.grid import TARGETS, Grid, quick_grid
 from ncf_keras.paper.runs import BaselineRun, NetworkRun
 from ncf_keras.paper.worker import Places, from_json, to_json
@@ -84,12 +87,15 @@ def test_small_factors_come_first():
     assert factors == sorted(factors)
 
 
-def test_the_command_of_a_run_has_its_options():
-    for run in EVERYTHING:
-        program, script, *words = shlex.split(run.command("runs/ml-1m"))
-        if isinstance(run, BaselineRun) or run.activation != "relu":
-            assert (program, script, words[:2]) == ("python", "run/paper.py", ["--only", run.name])
-            continue
+def test_the_command_of_a_model_has_the_options_of_its_run():
+    runs = [run for run in EVERYTHING if not command_of(run).startswith("python run/paper.py ")]
+    assert runs == [
+        run
+        for run in EVERYTHING
+        if isinstance(run, NetworkRun) and run.activation == "relu" and not run.pretrained
+    ]
+    for run in runs:
+        program, script, *words = shlex.split(command_of(run))
         assert (program, script) == ("python", f"run/{run.model}.py")
         flags = training_parser(run.model).parse_args(words)
         assert (flags.dataset, flags.epochs, flags.patience) == (run.dataset, run.epochs, run.patience)
@@ -99,10 +105,19 @@ def test_the_command_of_a_run_has_its_options():
             assert flags.num_factors == run.factors
         if run.model != "GMF":
             assert flags.layers == str(list(run.layers)).replace(" ", "")
-        if run.pretrained:
-            picked = "-validation" if run.select == "validation" else ""
-            assert flags.mf_pretrain == f"runs/ml-1m/GMF-f{run.factors}{picked}-seed1.h5"
-            assert flags.mlp_pretrain == f"runs/ml-1m/MLP3-f{run.factors}{picked}-seed1.h5"
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [GRID, Grid("ml-1m", seed=7), quick_grid("sample"), dataclasses.replace(quick_grid("sample"), seed=3)],
+)
+def test_run_paper_does_the_very_run_of_its_command(grid):
+    others = [run for run in grid.runs(TARGETS) if command_of(run).startswith("python run/paper.py ")]
+    assert any(isinstance(run, BaselineRun) for run in others)
+    for run in others:
+        words = shlex.split(command_of(run))[2:]
+        # The runs that it starts from come first.
+        assert wanted_runs(words)[-1] == run
 
 
 def test_a_run_survives_the_way_to_its_process(tmp_path):

@@ -1,12 +1,14 @@
 """The pages: what stands in them, from results made by hand, complete or not."""
 
 import csv
+import math
 import time
 
 import pytest
+from scipy import stats
 
 from ncf_keras.errors import InputError
-from ncf_keras.paper import figures, tables
+from ncf_keras.paper import figures, tables, top_k
 from ncf_keras.paper.book import Book
 from ncf_keras.paper.grid import Grid
 from ncf_keras.paper.report import PAGES, write_report
@@ -33,11 +35,12 @@ def row_of(table, *first):
 
 def test_a_cell_shows_ours_the_papers_and_the_difference(runs):
     put(runs, GRID.network("NeuMF", 8), ranks(700), best=9)
-    put(runs, GRID.network("NeuMF", 8, select="validation"), ranks(650))
+    # At place 1 NDCG is ln 2 / ln 3 and not 1.
+    put(runs, GRID.network("NeuMF", 8, select="validation"), [1] * 650 + [50] * 350)
     row = row_of(tables.table2(Book(GRID, runs)), 8, "NeuMF")
     assert row[2:5] == pytest.approx([0.7, 0.688, 0.012])
     assert row[5:8] == pytest.approx([0.7, 0.410, 0.29])
-    assert row[8] == 9 and row[9:11] == [0.65, 0.65]
+    assert row[8] == 9 and row[9:11] == pytest.approx([0.65, 0.65 * math.log(2, 3)])
     assert row[11] == ""
     assert row[12].startswith("python run/NeuMF.py --dataset ml-1m ")
 
@@ -57,11 +60,16 @@ def test_a_missing_ndcg_alone_is_marked_too(runs):
     assert row_of(tables.table2(Book(GRID, runs)), 8, "NeuMF")[11] == "below"
 
 
-def test_the_better_of_the_two_learners_stands_first(runs):
-    put(runs, GRID.pretrained(16, "adam"), ranks(700))
-    put(runs, GRID.pretrained(16, "sgd"), ranks(701))
-    names = [row[1] for row in tables.table2(Book(GRID, runs)).rows if row[0] == 16]
-    assert names == ["NeuMF with pre-training, sgd", "NeuMF with pre-training, adam", "NeuMF"]
+def test_the_papers_learner_stands_first_even_if_the_other_is_better(runs):
+    put(runs, GRID.pretrained(16, "adam"), ranks(701), best=-1)
+    put(runs, GRID.pretrained(16, "sgd"), ranks(700))
+    rows = [row for row in tables.table2(Book(GRID, runs)).rows if row[0] == 16]
+    assert [row[1] for row in rows] == [
+        "NeuMF with pre-training, sgd",
+        "NeuMF with pre-training, adam",
+        "NeuMF",
+    ]
+    assert [row[8] for row in rows] == [3, "start", None]
 
 
 def test_tables_3_and_4_have_the_papers_layout(runs):
@@ -77,8 +85,9 @@ def test_table_1_counts_train_and_test(runs):
     put(runs, GRID.network("GMF", 8), ranks(1, 3))
     here, paper = tables.table1(Book(GRID, runs)).rows
     # Three users with one train and one test interaction each, 101 items.
-    assert here == ("here", "6", "101", "3", "98.02 %")
-    assert paper == ("paper", "1,000,209", "3,706", "6,040", "95.53 %")
+    assert here == ("here", 6, 101, 3, pytest.approx(100 * (1 - 6 / 303)))
+    assert paper == ("paper", 1000209, 3706, 6040, 95.53)
+    assert "| paper | 1,000,209 | 3,706 | 6,040 | 95.5300 |" in tables.table1(Book(GRID, runs)).markdown()
 
 
 def test_a_baseline_stands_beside_what_was_published(runs):
@@ -86,6 +95,55 @@ def test_a_baseline_stands_beside_what_was_published(runs):
     row = row_of(tables.baselines(Book(GRID, runs)), "ItemKNN")
     assert row[2:5] == pytest.approx([0.672, 0.6694, 0.0026])
     assert row[8] == "neighbours 50, best of 2"
+
+
+def test_a_published_figure_of_tuned_factors_stands_beside_our_best_factors(runs):
+    for factors, hits in {8: 600, 16: 640, 32: 630}.items():
+        put(runs, GRID.baseline("BPR", factors), ranks(hits))
+    rows = [row for row in tables.baselines(Book(GRID, runs)).rows if row[0] == "BPR"]
+    assert [row[3] for row in rows] == [None, 0.6305, None, None]
+
+
+def test_figure_5_tests_neumf_at_every_k_by_students_paired_test(runs):
+    # Two users of four rank the item higher with NeuMF: from 4 up to 1, and from beyond 10 up to 2.
+    put(runs, GRID.pretrained(8, "sgd"), [1, 2, 50, 0])
+    put(runs, GRID.baseline("ItemPop"), [4, 50, 50, 0])
+    rows = top_k.tests_by_k(Book(GRID, runs)).rows
+    assert [row[:2] for row in rows] == [["ItemPop", k] for k in range(1, 11)]
+    assert rows[0][2:] == [0.0, "1", 0.0, "1"]
+    # At K = 3 two users differ by 1: mean 1/2, variance 1/3, 3 degrees of freedom.
+    statistic = 0.5 / math.sqrt(1 / 3 / 4)
+    assert rows[2][2] == 0.5
+    assert float(rows[2][3]) == pytest.approx(2 * stats.t.sf(statistic, 3), abs=5e-3)
+    gains = [math.log(2, 3), math.log(2, 4), 0, 0]
+    assert rows[2][4] == pytest.approx(sum(gains) / 4)
+    # From K = 5 on the first user is hit by both.
+    assert rows[4][2] == 0.25
+    assert rows[4][4] == pytest.approx((gains[0] - math.log(2, 6) + gains[1]) / 4)
+
+
+def test_without_neumf_figure_5_tests_nothing(runs):
+    put(runs, GRID.baseline("ItemPop"), ranks(3, 4))
+    assert top_k.tests_by_k(Book(GRID, runs)).rows == []
+    assert [row[:2] for row in top_k.best_cells(Book(GRID, runs)).rows] == [("ItemPop", "")]
+
+
+def test_the_columns_of_every_csv_have_names_of_their_own(tmp_path, runs):
+    put(runs, GRID.network("GMF", 8), ranks(3, 4))
+    for path in write_report([Book(GRID, runs)], tmp_path):
+        if path.suffix == ".csv":
+            header = next(csv.reader(path.read_text().splitlines()))
+            assert all(header) and len(set(header)) == len(header), path
+
+
+def test_a_broken_result_leaves_all_pages_as_they_were(tmp_path, runs):
+    put(runs, GRID.network("GMF", 8), ranks(3, 4))
+    before = {path: path.read_bytes() for path in write_report([Book(GRID, runs)], tmp_path)}
+    put(runs, GRID.network("MLP", 8), ranks(4, 4))
+    (runs / f"{GRID.baseline('BPR', 64).name}.json").write_text("{}")
+    with pytest.raises(InputError, match=r"BPR-f64-seed1\.json must be the JSON of a run"):
+        write_report([Book(GRID, runs)], tmp_path)
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_figure_4_has_the_factors_that_ran(runs):

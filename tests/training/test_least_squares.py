@@ -8,10 +8,11 @@ from scipy import optimize, stats
 
 from ncf_keras.data import Dataset, sample_dataset
 from ncf_keras.errors import InputError
+from ncf_keras.least_squares import factorise
 from ncf_keras.least_squares_loss import LeastSquares
 from ncf_keras.models import build_gmf, model_scores
 from ncf_keras.sampling import NegativeSampler
-from ncf_keras.training.least_squares import factorise, fit_gmf
+from ncf_keras.training.least_squares import fit_gmf
 
 USERS, ITEMS, FACTORS = 9, 12, 3
 SETTINGS = LeastSquares(unobserved_weight=0.3, regularization=0.02, popularity_exponent=0.4, sweeps=3)
@@ -110,16 +111,30 @@ def test_the_gmf_ranks_as_the_products_and_its_probabilities_are_calibrated():
 
 
 @pytest.mark.parametrize(
-    ("argument", "value"),
+    "setting",
     [
-        ("unobserved_weight", 0.0),
-        ("unobserved_weight", float("inf")),
-        ("regularization", 0.0),
-        ("regularization", float("nan")),
-        ("popularity_exponent", float("nan")),
-        ("sweeps", 0),
+        {"unobserved_weight": 1e9, "regularization": 1e9, "popularity_exponent": 10},
+        {"popularity_exponent": -10},
+        {"popularity_exponent": np.float32(-0.3), "sweeps": np.int64(2)},
     ],
 )
-def test_a_setting_out_of_range_is_named(argument, value):
-    with pytest.raises(InputError, match=f"`{argument}` must be .*Received: "):
+def test_settings_at_their_ends_give_finite_vectors(dataset, setting):
+    vectors = factorise(dataset, FACTORS, dataclasses.replace(SETTINGS, **setting), seed=1)
+    assert all(np.isfinite(table).all() for table in vectors)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        *(
+            (argument, value)
+            for argument in ("unobserved_weight", "regularization")
+            for value in (0.0, -1.0, float("inf"), float("nan"), 1e10, 10**400, "x", None, True)
+        ),
+        *(("popularity_exponent", value) for value in (float("nan"), 10.5, -10.5, 400, "x", None, True)),
+        *(("sweeps", value) for value in (0, -1, 1.5, 2.0, "x", None, True)),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_or_range_is_named(argument, value):
+    with pytest.raises(InputError, match=f"`{argument}` must be .*Received: {value!r}"):
         dataclasses.replace(SETTINGS, **{argument: value})

@@ -81,6 +81,32 @@ def test_no_epochs_leave_the_model_as_it_is(parts):
     assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.parametrize("rate", [1e30, 1e300])
+def test_a_training_that_diverges_has_no_best_epoch(parts, rate):
+    model, epochs = build(), []
+    before = model.get_weights()
+    with pytest.raises(InputError, match=r"`--lr`.* must be smaller: .* after epoch 0\. Received: 1e\+30"):
+        train_on_ratings(model, *parts[:2], learner="sgd", learning_rate=rate, epochs=2, on_epoch=epochs.append)
+    assert epochs == []
+    assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_later_divergence_leaves_the_best_epoch_before_it(parts):
+    train, validation, _ = parts
+    model, kept = build(), []
+
+    def spoil_the_second(epoch):
+        kept.append((epoch.rmse, model.get_weights()))
+        if epoch.number == 1:
+            model.set_weights([np.full_like(weights, np.nan) for weights in kept[-1][1]])
+
+    with pytest.raises(InputError, match=r"after epoch 2\. Received: 0\.001"):
+        train_on_ratings(model, train, validation, epochs=5, patience=5, on_epoch=spoil_the_second)
+    assert len(kept) == 2
+    _, best = min(kept, key=lambda pair: pair[0])
+    assert all((one == other).all() for one, other in zip(best, model.get_weights(), strict=True))
+
+
 def test_an_unknown_learner_is_refused(parts):
     with pytest.raises(InputError, match="`learner` must be one of"):
         train_on_ratings(build(), *parts[:2], learner="lion")
