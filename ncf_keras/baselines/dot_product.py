@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.baselines.checks import require_at_least
+from ncf_keras.baselines.checks import require_count
 from ncf_keras.baselines.factor_model import FactorModel
 from ncf_keras.data import Dataset
 from ncf_keras.least_squares import factorise
@@ -39,7 +39,8 @@ class DotProduct(FactorModel):
     seed: int = 0
 
     def __post_init__(self):
-        require_at_least(self.factors, 1, "factors")
+        require_count(self.factors, 1, "factors")
+        require_count(self.seed, 0, "seed")
         self._loss()
 
     def _loss(self) -> LeastSquares:

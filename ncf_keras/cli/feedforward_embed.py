@@ -3,12 +3,19 @@
 import argparse
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_command
-from ncf_keras.cli.flags import LEARNERS, number_above, parse_numbers, whole_number
+from ncf_keras.cli.flags import (
+    LARGEST_BATCH,
+    LARGEST_WIDTH,
+    LEARNERS,
+    number_above,
+    parse_numbers,
+    whole_number,
+)
 from ncf_keras.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,11 +23,6 @@ if TYPE_CHECKING:
 
     from ncf_keras.data.ratings import Ratings
     from ncf_keras.training.rating_training import RatingEpoch
-
-# A layer of 65,536 units on another such already takes 16 GiB.
-LARGEST_WIDTH = 2**16
-# What TensorFlow takes for the length of a batch.
-LARGEST_BATCH = 2**31 - 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,31 +44,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--delimiter", metavar="TEXT", help="what separates the columns; found out if left out")
     parser.add_argument("--test_share", type=float, default=0.1, help="share of the ratings that is held out")
     parser.add_argument(
-        "--num_factors", type=_count(LARGEST_WIDTH), default=32, help="width of both embeddings"
+        "--num_factors", type=whole_number(1, LARGEST_WIDTH), default=32, help="width of both embeddings"
     )
     parser.add_argument("--layers", default="[64,32,16]", help="widths of the ReLU layers")
     parser.add_argument("--epochs", type=whole_number(1), default=50, help="passes over the data, at the most")
     parser.add_argument("--patience", type=whole_number(1), default=3, help="epochs without a lower RMSE")
-    parser.add_argument("--batch_size", type=_count(LARGEST_BATCH), default=256, help="ratings a step")
+    parser.add_argument("--batch_size", type=whole_number(1, LARGEST_BATCH), default=256, help="ratings a step")
     parser.add_argument("--lr", type=number_above(0, False), default=0.001, help="learning rate")
     parser.add_argument("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
     parser.add_argument("--seed", type=whole_number(0), default=None, help="a fresh one if left out")
     return parser
-
-
-def _count(maximum: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers from 1 to `maximum`, for argparse."""
-    parse = whole_number(1)
-
-    def parse_bounded(text: str) -> int:
-        value = parse(text)
-        if value > maximum:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number from 1 to {maximum}. Received: {text[:40]!r}"
-            )
-        return value
-
-    return parse_bounded
 
 
 def _run(flags: argparse.Namespace) -> None:

@@ -15,6 +15,10 @@ ENGINES = ("compiled", "keras")
 SELECTIONS = ("test", "validation")
 ON_NAN = ("stop", "reload")
 STRATEGIES = ("none", "mirrored", "multiworker")
+# A layer of 65,536 units on another such already takes 16 GiB.
+LARGEST_WIDTH = 2**16
+# What TensorFlow takes for the length of a batch.
+LARGEST_BATCH = 2**31 - 1
 # What a preset sets where the command line does not.
 PRESETS = {
     "tuned": {
@@ -64,18 +68,17 @@ def add_data_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def whole_number(minimum: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers of at least `minimum`, for argparse."""
+def whole_number(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    """Return a parser of whole numbers of at least `minimum` and at most `maximum`, for argparse."""
+    bounds = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
 
     def parse(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = minimum - 1
-        if value < minimum:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number of at least {minimum}. Received: {text!r}"
-            )
+        if value < minimum or (maximum is not None and value > maximum):
+            raise argparse.ArgumentTypeError(f"must be a whole number {bounds}. Received: {text[:40]!r}")
         return value
 
     return parse
@@ -128,7 +131,7 @@ def _refuse(constant: str) -> None:
 def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
     if model in ("GMF", "NeuMF"):
         parser.add_argument(
-            "--num_factors", type=whole_number(1), default=8, help="width of the GMF embeddings"
+            "--num_factors", type=whole_number(1, LARGEST_WIDTH), default=8, help="width of the GMF embeddings"
         )
     if model == "GMF":
         parser.add_argument("--regs", default="[0,0]", help="L2 penalties of the user and item embeddings")
@@ -161,7 +164,9 @@ def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=whole_number(0), default=100, help="passes over the data")
-    parser.add_argument("--batch_size", type=whole_number(1), default=256, help="examples a step")
+    parser.add_argument(
+        "--batch_size", type=whole_number(1, LARGEST_BATCH), default=256, help="examples a step"
+    )
     parser.add_argument("--num_neg", type=whole_number(0), default=4, help="negatives for each positive")
     parser.add_argument("--lr", type=number_above(0, False), default=0.001, help="learning rate")
     parser.add_argument("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")

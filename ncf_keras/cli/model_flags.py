@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncf_keras.cli.console import progress_bar
-from ncf_keras.cli.flags import parse_numbers
+from ncf_keras.cli.flags import LARGEST_WIDTH, parse_numbers
 from ncf_keras.errors import InputError
 from ncf_keras.tuned import TUNED, pretrain_tuned
 
@@ -31,6 +31,10 @@ def parse_model_flags(flags: argparse.Namespace) -> None:
             raise InputError(
                 "`--layers` must have widths of at least 1, the first even, half of it for each embedding. "
                 f"Received: {flags.layers!r}"
+            )
+        if max(flags.widths) > LARGEST_WIDTH:
+            raise InputError(
+                f"`--layers` must have widths of at most {LARGEST_WIDTH}. Received: {flags.layers[:40]!r}"
             )
         flags.reg_values = parse_numbers(flags.reg_layers, "--reg_layers", whole=False)
         if len(flags.reg_values) != len(flags.widths):

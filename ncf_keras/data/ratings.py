@@ -10,7 +10,7 @@ import numpy as np
 from ncf_keras.data.log_layout import LogColumns, LogLayout
 from ncf_keras.data.parquet_file import reading_parquet
 from ncf_keras.data.raw_log import read_log
-from ncf_keras.data.text_log import _records
+from ncf_keras.data.text_log import records_of
 from ncf_keras.errors import InputError
 
 # A gradient of the squared loss grows with the square of the ratings, and Adam squares it again: with larger
@@ -124,7 +124,7 @@ def _rating_texts(file: Path, layout: LogLayout) -> Iterator[tuple[str, str]]:
             column = parquet.read_table(file, columns=[layout.names[place]]).column(0)
         yield from ((f", row {row}", str(value)) for row, value in enumerate(column.to_pylist(), 1))
         return
-    for record in _records(file, layout.delimiter):
+    for record in records_of(file, layout.delimiter):
         if record.position >= layout.header_lines and place < len(record.fields):
             yield f", line {record.line}", record.fields[place]
 

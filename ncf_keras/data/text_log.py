@@ -44,7 +44,7 @@ def text_layout(file: Path, columns: LogColumns) -> LogLayout:
     """
     try:
         delimiter = columns.delimiter or guess_delimiter(_first_line(file), file)
-        records = list(itertools.islice(_records(file, delimiter), 2))
+        records = list(itertools.islice(records_of(file, delimiter), 2))
     except csv.Error as error:
         raise InputError(f"{file} must begin with a line of a table. Received: {error}") from None
     except READ_ERRORS as error:
@@ -158,7 +158,7 @@ class _Record(NamedTuple):
     fields: list[str]
 
 
-def _records(file: Path, delimiter: str) -> Iterator[_Record]:
+def records_of(file: Path, delimiter: str) -> Iterator[_Record]:
     """Yield the records of a log as pandas reads them."""
     with open_text(file) as text:
         if len(delimiter) > 1:
@@ -173,7 +173,9 @@ def _records(file: Path, delimiter: str) -> Iterator[_Record]:
 
 def _line_of_row(file: Path, layout: LogLayout, row: int) -> str:
     try:
-        records = (found for found in _records(file, layout.delimiter) if found.position >= layout.header_lines)
+        records = (
+            found for found in records_of(file, layout.delimiter) if found.position >= layout.header_lines
+        )
         return str(next(itertools.islice(records, row, None)).line)
     except (StopIteration, csv.Error, *READ_ERRORS):
         return f"unknown (record {row + 1})"
@@ -182,7 +184,7 @@ def _line_of_row(file: Path, layout: LogLayout, row: int) -> str:
 def _first_wrong_line(file: Path, layout: LogLayout, error: Exception) -> InputError:
     """Return the sentence for a log that pandas could not cut into columns."""
     try:
-        for record in _records(file, layout.delimiter):
+        for record in records_of(file, layout.delimiter):
             if len(record.fields) > layout.width:
                 return InputError(
                     f"{file}, line {record.line} must have as many columns as the first, {layout.width}. "

@@ -1,9 +1,9 @@
 """The paper's other models, losses and negatives, each trained once.
 
-Command:  python run/experiments/other_models.py --path Data/ --dataset ml-1m
+Command:  python run/experiments/other_models.py --dataset sample
 
-All with 8 factors, Adam (rate 0.001), batches of 256 and, where nothing else is said, the log loss and four
-negatives for each positive. HR@10 and NDCG@10 are of the paper's protocol, at the best iteration by HR@10.
+All with 8 factors, Adam (rate 0.001), batches of 256, and four negatives for each positive, in pairwise
+learning one. HR@10 and NDCG@10 are of the paper's protocol, at the best iteration by HR@10.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def _pairwise(loss: Callable) -> MakeEngine:
         from ncf_keras.pair_sampling import PairSampler
         from ncf_keras.training import PairwiseEngine
 
-        sampler = PairSampler(dataset, NEGATIVES, seed)
+        sampler = PairSampler(dataset, 1, seed)
         return PairwiseEngine(model, sampler, LEARNER, RATE, BATCH_SIZE, loss)
 
     return make

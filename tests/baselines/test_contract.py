@@ -159,6 +159,8 @@ def test_pairs_that_break_their_rule_are_named(name, users, items, message, fitt
         (lambda: IALS(unobserved_weight=0.0), "`unobserved_weight` must be a finite number above 0"),
         (lambda: IALS(regularization=-1.0), "`regularization` must be a finite number of at least 0"),
         (lambda: IALS(sweeps=0), "`sweeps` must be a whole number of at least 1. Received: 0"),
+        (lambda: DotProduct(2.5), "`factors` must be a whole number of at least 1. Received: 2.5"),
+        (lambda: DotProduct(seed=-1), "`seed` must be a whole number of at least 0. Received: -1"),
         (lambda: DotProduct(regularization=0.0), "`regularization` must be a .* above 0. Received: 0.0"),
         (lambda: EALS(missing_weight=-1.0), "`missing_weight` must be a finite number of at least 0"),
         (lambda: EALS(popularity_exponent=-1.0), "`popularity_exponent` must be a finite number of at least 0"),

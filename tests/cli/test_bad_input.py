@@ -111,6 +111,19 @@ def test_penalties_that_are_none(files, model, flag, text, rule):
     assert sentence(result) == f"`{flag}` must {rule}. Received: {text!r}"
 
 
+@pytest.mark.parametrize(
+    ("model", "flag", "text", "rule"),
+    [
+        ("GMF", "--num_factors", "9" * 20, "argument --num_factors: must be a whole number from 1 to 65536"),
+        ("GMF", "--batch_size", "9" * 20, "argument --batch_size: must be a whole number from 1 to 2147483647"),
+        ("MLP", "--layers", "[99999999999999999998]", "`--layers` must have widths of at most 65536"),
+    ],
+)
+def test_a_size_that_nothing_can_hold(files, model, flag, text, rule):
+    _, result = files(model, flag, text)
+    assert sentence(result) == f"{rule}. Received: {text!r}"
+
+
 def test_an_unknown_learner(files):
     _, result = files("GMF", "--learner", "adamw")
     assert sentence(result).startswith("argument --learner: invalid choice: 'adamw'")

@@ -107,12 +107,16 @@ def test_help_names_every_flag(model, capsys):
         ("GMF", "--epoch 3", "unrecognized arguments: --epoch 3"),  # no abbreviations: they change over time
         ("GMF", "--epochs -1", "argument --epochs: must be a whole number of at least 0. Received: '-1'"),
         ("GMF", "--epochs 1.5", "argument --epochs: must be a whole number of at least 0. Received: '1.5'"),
-        ("GMF", "--batch_size 0", "argument --batch_size: must be a whole number of at least 1. Received: '0'"),
+        (
+            "GMF",
+            "--batch_size 0",
+            "argument --batch_size: must be a whole number from 1 to 2147483647. Received: '0'",
+        ),
         ("GMF", "--num_neg many", "argument --num_neg: must be a whole number of at least 0. Received: 'many'"),
         (
             "GMF",
             "--num_factors 0",
-            "argument --num_factors: must be a whole number of at least 1. Received: '0'",
+            "argument --num_factors: must be a whole number from 1 to 65536. Received: '0'",
         ),
         ("GMF", "--lr 0", "argument --lr: must be a number above 0. Received: '0'"),
         ("GMF", "--lr nan", "argument --lr: must be a number above 0. Received: 'nan'"),
