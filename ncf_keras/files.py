@@ -29,7 +29,7 @@ def written_beside(path: str | os.PathLike, keep_suffix: bool = False) -> Iterat
     """
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"{path} must be a file or nothing yet. Received: a directory")
+        raise InputError(f"{path} must be a file that can be written. Received: a directory")
     suffix = "".join(path.suffixes) if keep_suffix else ".part"
     handle, name = _open_beside(path, suffix)
     os.close(handle)

@@ -53,12 +53,10 @@ def dialogues(program):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     directory = tmp_path_factory.mktemp("guide")
-    shown = blocks((PROJECT / "docs" / "data.md").read_text(), "")
-    (log,) = (block for block in shown if block.startswith("$ cat clicks.csv\n"))
-    rows = log.split("$ ")[1].partition("\n")[2].strip()
-    (directory / "clicks.csv").write_text(rows + "\n")
+    (rows,) = re.findall(r"^cat > visits.csv <<END\n(.*?)^END$", GUIDE, re.MULTILINE | re.DOTALL)
+    (directory / "visits.csv").write_text(rows)
     (command,) = re.findall(r"^python run/prepare.py (.*)$", GUIDE, re.MULTILINE)
-    arguments = shlex.split(command.replace("clicks.csv", str(directory / "clicks.csv")))
+    arguments = shlex.split(command.replace("visits.csv", str(directory / "visits.csv")))
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert prepare.main([argument.replace("Data/", f"{directory}/") for argument in arguments]) == 0
     dataset = read_dataset(f"{directory}/", "clicks")
