@@ -5,7 +5,7 @@ The hyperparameters were chosen on validation pairs; docs/baselines.md has the c
 
 import pytest
 
-from ncf_keras.baselines import BPR, EALS, EASE, IALS, ItemKNN, ItemPop
+from ncf_keras.baselines import BPR, EALS, EASE, IALS, DotProduct, ItemKNN, ItemPop
 from ncf_keras.data import read_dataset
 from ncf_keras.evaluation import LeaveOneOut
 from tests.shared_files import shared
@@ -40,6 +40,7 @@ def test_ease_is_that_of_ferrari_dacrema_et_al(movielens):
         (IALS(), 0.71, 0.437),
         (EALS(64), 0.705, 0.435),
         (BPR(8), 0.61, 0.345),
+        (DotProduct(), 0.725, 0.45),
     ],
     ids=lambda value: type(value).__name__,
 )
