@@ -1,13 +1,10 @@
-"""`run/paper.py`: a few runs from beginning to end, mistakes, interruptions; slowly, all on the sample."""
+"""`run/paper.py`: a few runs from beginning to end, mistakes; slowly, all on the sample."""
 
 import json
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
@@ -262,38 +259,6 @@ def test_an_unknown_target_is_refused(capsys):
 
 def test_the_targets_are_those_of_the_grid():
     assert (*TARGETS, "all") == paper_flags.TARGETS
-
-
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_command_says_how_to_go_on_and_leaves_no_process(tmp_path, kill):
-    words = ["--only", "GMF-f8-seed1", "--dataset", "sample", "--out", "out", "--work", "work"]
-    command = [sys.executable, str(PROJECT / "run" / "paper.py"), *words]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert process.stderr.readline() == "sample: 0 of 1 runs are there.\n"
-    log = tmp_path / "work" / "sample" / "GMF-f8-seed1.log"
-    deadline = time.monotonic() + 30
-    while not log.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    # Only the command, as `kill` does; a terminal would tell the run too.
-    process.send_signal(kill)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + kill and out == ""
-    assert err == f"Interrupted; the same command goes on from here: python run/paper.py {' '.join(words)}\n"
-    assert not _processes_about(tmp_path)
-
-
-def _processes_about(directory):
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(str(directory).encode() in word for word in words):
-            found.append(words)
-    return found
 
 
 @pytest.mark.slow
