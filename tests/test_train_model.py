@@ -26,7 +26,10 @@ def dataset():
     return Dataset.from_pairs(users, items, np.arange(NUM_USERS), test_items, negatives, name="small")
 
 
-@pytest.mark.parametrize("model", ["GMF", "MLP", "NeuMF"])
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param("GMF", marks=pytest.mark.slow), pytest.param("MLP", marks=pytest.mark.slow), "NeuMF"],
+)
 def test_it_prints_what_the_run_command_prints(model, capsys):
     result = train(ncf_keras.data.sample_dataset(), model, epochs=2, seed=1, on_iteration=print)
     lines = [line.split(": ", 1)[1] for line in capsys.readouterr().out.splitlines()]
