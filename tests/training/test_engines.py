@@ -62,7 +62,7 @@ def kinds_and_learners():
             yield pytest.param(kind, learner, marks=[] if is_telling else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("kind", "learner"), kinds_and_learners())
+@pytest.mark.parametrize(("kind", "learner"), list(kinds_and_learners()))
 def test_dense_and_deferred_steps_equal_keras(dataset, monkeypatch, kind, learner):
     models = [BUILDERS[kind](300, 80) for _ in range(3)]
     spread_weights(models[0])
