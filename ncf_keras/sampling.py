@@ -233,9 +233,12 @@ def stack_dataset(
     Returns:
         A dataset of (users, items, labels): int32, int32, float32 of shape (batches, examples in a batch).
     """
+    options = tf.data.Options()
+    # There is nothing to tune, and letting go of an iterator would wait for the tuner, up to a second.
+    options.autotune.enabled = False
     return _stacks(lambda: itertools.chain.from_iterable(
         stacks_of_batches(sampler, epoch, batch_size, batches_a_stack) for epoch in epochs
-    ))  # fmt: skip
+    )).with_options(options)  # fmt: skip
 
 
 def batch_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterator[int]) -> tf.data.Dataset:

@@ -244,6 +244,12 @@ def test_stack_dataset_gives_one_epoch_after_another(sample):
             np.testing.assert_array_equal(left, right)
 
 
+def test_nothing_waits_for_a_tuner_of_the_stacks(sample):
+    """TensorFlow's tuner ends up to a second after the iterator that it has nothing to tune in."""
+    stacks = stack_dataset(NegativeSampler(sample, num_neg=1, seed=4), 1000, [0])
+    assert stacks.options().autotune.enabled is False
+
+
 def batches_of(dataset):
     return [
         (inputs["user_input"].numpy(), inputs["item_input"].numpy(), labels.numpy())
