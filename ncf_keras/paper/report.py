@@ -226,4 +226,5 @@ def _progress(book: Book) -> str:
     runs = book.grid.runs(TARGETS)
     done = [result for result in map(book.find, runs) if result]
     hours = sum(result.seconds for result in done) / 3600
-    return f"{len(done)} of {len(runs)} runs are there; together they took {hours:.1f} h of one thread."
+    took = f"together they took {hours:.1f} h, nearly all of it on one thread a run"
+    return f"{len(done)} of {len(runs)} runs are there; {took}."
