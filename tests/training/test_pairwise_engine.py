@@ -65,8 +65,14 @@ def test_the_difference_is_that_of_the_logits(name):
 
 @pytest.mark.parametrize(
     ("name", "loss"),
-    [("MF", bpr_loss), ("GMF", margin_loss()), ("NeuMF", bpr_loss)],
-    ids=["MF with BPR", "GMF with margin", "NeuMF with BPR"],
+    [
+        pytest.param("MF", bpr_loss, id="MF with BPR"),
+        pytest.param("MF", margin_loss(), id="MF with margin", marks=pytest.mark.slow),
+        pytest.param("GMF", bpr_loss, id="GMF with BPR", marks=pytest.mark.slow),
+        pytest.param("GMF", margin_loss(), id="GMF with margin"),
+        pytest.param("NeuMF", bpr_loss, id="NeuMF with BPR"),
+        pytest.param("NeuMF", margin_loss(), id="NeuMF with margin", marks=pytest.mark.slow),
+    ],
 )
 def test_pairwise_learning_ranks(name, loss, sample):
     model = BUILDERS[name](seed=1)
