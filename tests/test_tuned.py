@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from ncf_keras.baselines import ItemPop
-from ncf_keras.data import sample_dataset, split_validation
+from ncf_keras.data import read_dataset, sample_dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.least_squares import factorise
 from ncf_keras.models import build_neumf, model_scores
 from ncf_keras.tuned import TUNED, build_tuned_neumf, pretrain_tuned
+from tests.cli.resuming import write_random_files
 from tests.cli.running import run
 
 SMALL = dataclasses.replace(
@@ -20,13 +21,25 @@ SMALL = dataclasses.replace(
     least_squares=dataclasses.replace(TUNED.least_squares, sweeps=3),
     mlp_epochs=1,
 )
-FLAGS = ("--dataset", "sample", "--preset", "tuned", "--num_factors", 8, "--layers", "[8,4]", "--reg_layers",
-         "[0,0]", "--seed", 1)  # fmt: skip
+FLAGS = ("--preset", "tuned", "--num_factors", 8, "--layers", "[8,4]", "--reg_layers", "[0,0]", "--seed", 1)
 
 
 @pytest.fixture(scope="module")
 def dataset():
     return sample_dataset()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A directory with a dataset that a command is through with in a moment."""
+    directory = tmp_path_factory.mktemp("small")
+    write_random_files(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def flags(files):
+    return ("--path", f"{files}/", "--dataset", "small", *FLAGS)
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +85,20 @@ def test_progress_is_told_part_by_part_up_to_the_end(dataset):
     assert gmf == pytest.approx([1 / 3, 2 / 3, 1]) and mlp == sorted(mlp) and mlp[-1] == 1
 
 
-def test_the_command_saves_the_model_before_any_training(tmp_path, dataset):
-    done = run("NeuMF", *FLAGS, "--save_dir", tmp_path)
+def test_the_command_saves_the_model_before_any_training(tmp_path, flags):
+    done = run("NeuMF", *flags, "--save_dir", tmp_path)
     assert done.status == 0
     assert [line.split(":")[0] for line in done.lines[1:]] == [
         "Init", "End. Best Iteration -1", f"The best NeuMF model is saved to {done.saved()}",
     ]  # fmt: skip
     assert "Pre-trained by --preset tuned" in done.errors
-    again = run("NeuMF", *FLAGS, "--out", 0)
+    again = run("NeuMF", *flags, "--out", 0)
     assert again.lines[1:2] == done.lines[1:2]
 
 
-def test_with_validation_pairs_the_preset_learns_without_them(dataset):
-    done = run("NeuMF", *FLAGS, "--select", "validation", "--out", 0)
+def test_with_validation_pairs_the_preset_learns_without_them(files, flags):
+    done = run("NeuMF", *flags, "--select", "validation", "--out", 0)
+    dataset = read_dataset(f"{files}/", "small")
     examples = split_validation(dataset)
     recipe = dataclasses.replace(TUNED, num_factors=8, layers=(8, 4))
     neumf = build_neumf(dataset.num_users, dataset.num_items, 8, (8, 4), (0, 0), seed=1)
@@ -93,29 +107,29 @@ def test_with_validation_pairs_the_preset_learns_without_them(dataset):
     assert f"HR = {hit_ratio(dataset, model_scores(neumf)):.4f}" in done.lines[-1]
 
 
-def test_training_can_go_on_from_the_preset():
-    done = run("NeuMF", *FLAGS, "--epochs", 1, "--learner", "sgd", "--lr", 0.01, "--out", 0)
+def test_training_can_go_on_from_the_preset(flags):
+    done = run("NeuMF", *flags, "--epochs", 1, "--learner", "sgd", "--lr", 0.01, "--out", 0)
     assert done.status == 0 and len(done.iterations()) == 1
 
 
-def test_a_resumed_run_does_not_pretrain_again(tmp_path):
-    flags = (*FLAGS, "--checkpoint_dir", tmp_path / "state", "--save_dir", tmp_path, "--learner", "sgd")
-    first = run("NeuMF", *flags, "--epochs", 1)
-    resumed = run("NeuMF", *flags, "--epochs", 2, "--resume")
+def test_a_resumed_run_does_not_pretrain_again(tmp_path, flags):
+    kept = (*flags, "--checkpoint_dir", tmp_path / "state", "--save_dir", tmp_path, "--learner", "sgd")
+    first = run("NeuMF", *kept, "--epochs", 1)
+    resumed = run("NeuMF", *kept, "--epochs", 2, "--resume")
     assert "Pre-trained" in first.errors and "Pre-trained" not in resumed.errors
-    whole = run("NeuMF", *FLAGS, "--learner", "sgd", "--epochs", 2, "--save_dir", tmp_path)
+    whole = run("NeuMF", *flags, "--learner", "sgd", "--epochs", 2, "--save_dir", tmp_path)
     assert resumed.without_clock() == whole.without_clock()
 
 
-def test_files_and_a_preset_exclude_each_other(tmp_path):
+def test_files_and_a_preset_exclude_each_other(tmp_path, flags):
     (tmp_path / "a.h5").touch()
-    done = run("NeuMF", *FLAGS, "--mf_pretrain", tmp_path / "a.h5", "--mlp_pretrain", tmp_path / "a.h5")
+    done = run("NeuMF", *flags, "--mf_pretrain", tmp_path / "a.h5", "--mlp_pretrain", tmp_path / "a.h5")
     assert done.status == 2 and not done.lines
     assert "`--preset` must come without `--mf_pretrain`" in done.errors
 
 
-def test_several_workers_have_no_preset():
-    done = run("NeuMF", *FLAGS, "--strategy", "mirrored")
+def test_several_workers_have_no_preset(flags):
+    done = run("NeuMF", *flags, "--strategy", "mirrored")
     assert done.status == 2 and not done.lines
     assert "`--preset` must come without `--strategy`" in done.errors
 

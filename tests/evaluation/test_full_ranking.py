@@ -10,6 +10,7 @@ from ncf_keras.errors import InputError
 from ncf_keras.evaluation import FullRanking, LeaveOneOut, full_ranking
 from ncf_keras.models import build_neumf
 from ncf_keras.models.all_scores import all_scores
+from tests.predicting import predict
 
 USERS, ITEMS = 4, 7
 
@@ -102,7 +103,7 @@ def test_ranks_a_model_as_its_predictions_do(generator):
     for variable in model.weights:
         variable.assign(generator.normal(size=variable.shape))
     users, items = np.divmod(np.arange(USERS * 40, dtype=np.int32), 40)
-    table = model.predict([users[:, None], items[:, None]], verbose=0).reshape(USERS, 40)
+    table = predict(model, users, items).reshape(USERS, 40)
     train = [set(range(5 * user)) for user in range(USERS)]
     tests = [(user, 20 + user) for user in range(USERS)]
     positions = protocol_of(train, tests, 40).rankings(all_scores(model, 40)).positions

@@ -7,6 +7,7 @@ from scipy import stats
 
 from ncf_keras.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
+from tests import predicting
 from tests.models import by_hand
 
 USERS, ITEMS = 11, 13
@@ -78,7 +79,7 @@ def shapes(model):
 
 
 def predict(model):
-    return model.predict([PAIR_USERS[:, None], PAIR_ITEMS[:, None]], verbose=0)
+    return predicting.predict(model, PAIR_USERS, PAIR_ITEMS)
 
 
 def test_layers_have_the_authors_names_and_shapes(case):
@@ -99,8 +100,8 @@ def test_predictions_are_those_of_the_equations(case):
     model = build(seed=1)
     weights = by_hand.randomise(model)
     predictions = predict(model)
-    assert predictions.shape == (USERS * ITEMS, 1) and predictions.dtype == np.float32
-    np.testing.assert_allclose(predictions[:, 0], forward(weights, PAIR_USERS, PAIR_ITEMS), atol=1e-6)
+    assert predictions.shape == (USERS * ITEMS,) and predictions.dtype == np.float32
+    np.testing.assert_allclose(predictions, forward(weights, PAIR_USERS, PAIR_ITEMS), atol=1e-6)
     assert predictions.std() > 0.01
 
 

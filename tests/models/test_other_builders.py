@@ -17,6 +17,7 @@ from ncf_keras.models import (
     mlp_layers,
     model_scores,
 )
+from tests import predicting
 from tests.models import by_hand
 
 USERS, ITEMS = 11, 13
@@ -87,7 +88,7 @@ def case(request):
 
 
 def predict(model):
-    return model.predict([PAIR_USERS[:, None], PAIR_ITEMS[:, None]], verbose=0)[:, 0]
+    return predicting.predict(model, PAIR_USERS, PAIR_ITEMS)
 
 
 def randomise(model):

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores, scoring
 from ncf_keras.models.factored import FactoredModel, can_factor
+from tests import predicting
 from tests.models import by_hand
 
 USERS, ITEMS = 9, 7
@@ -47,7 +48,7 @@ PLAIN = {
 
 
 def predict(model, users=PAIR_USERS, items=PAIR_ITEMS):
-    return model.predict([users[:, None], items[:, None]], verbose=0)[:, 0]
+    return predicting.predict(model, users, items)
 
 
 @pytest.mark.parametrize("name", FACTORED | PLAIN)

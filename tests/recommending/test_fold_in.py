@@ -12,6 +12,7 @@ from ncf_keras.recommending.fold_in import user_prior
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training import CompiledEngine
 from tests.models import by_hand
+from tests.predicting import predict
 from tests.recommending.crowd import ITEM_IDS, MODELS, SIZES, crowd
 
 USER_LAYERS = {
@@ -118,8 +119,7 @@ def test_a_model_with_other_users_scores_as_by_hand(kind):
     pairs = np.divmod(np.arange(3 * SIZES[1]), SIZES[1])
     expected = formula(weights, users[pairs[0]], pairs[1])
     np.testing.assert_allclose(model_scores(other)(*pairs), expected, atol=1e-6)
-    predicted = other.predict([part[:, None] for part in pairs], verbose=0)[:, 0]
-    np.testing.assert_allclose(predicted, expected, atol=1e-6)
+    np.testing.assert_allclose(predict(other, *pairs), expected, atol=1e-6)
     assert model.get_layer(USER_LAYERS[kind][0]).input_dim == SIZES[0]
 
 
@@ -166,7 +166,7 @@ def test_a_list_for_a_history_is_that_of_the_folded_in_user():
     model, dataset = MODELS["NeuMF"][0](), crowd()
     by_hand.randomise(model)
     folded = with_users(model, fold_in(model, [HISTORY]))
-    scores = folded.predict([np.zeros((SIZES[1], 1)), np.arange(SIZES[1])[:, None]], verbose=0)[:, 0]
+    scores = predict(folded, np.zeros(SIZES[1], int), np.arange(SIZES[1]))
     for include_seen in (False, True):
         seen = () if include_seen else HISTORY
         order = [item for item in np.argsort(-scores) if item not in seen]

@@ -11,6 +11,7 @@ from ncf_keras.models import build_gmf
 from ncf_keras.recommending import recommend, recommend_to_anybody
 from ncf_keras.recommending.top_lists import top_lists as ranked
 from tests.models import by_hand
+from tests.predicting import predict
 from tests.recommending.crowd import ITEM_IDS, MODELS, SIZES, TITLES, USER_IDS, crowd, seen_by
 
 
@@ -98,7 +99,7 @@ def test_a_model_of_another_make_is_ranked_by_its_predictions():
     by_hand.randomise(model)
     dataset = crowd(ids=False)
     everyone = np.divmod(np.arange(np.prod(SIZES)), SIZES[1])
-    scores = model.predict([part[:, None] for part in everyone], verbose=0).reshape(SIZES)
+    scores = predict(model, *everyone).reshape(SIZES)
     frame = recommend(model, dataset, range(SIZES[0]), 3)
     expected = [
         item for user in range(SIZES[0]) for _, item, _ in expected_rows(dataset, scores, user, 3, False)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ncf_keras.data import Dataset
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
+from tests.predicting import predict
 
 USERS, ITEMS = 12, 40
 SEEN_ALL, SEEN_NOTHING = 3, 7
@@ -50,10 +51,8 @@ def small_model(kind):
 
 
 def predictions(model):
-    """Return `model.predict` of all pairs: float32, shape (users, items)."""
-    users, items = np.divmod(np.arange(USERS * ITEMS), ITEMS)
-    pairs = [users[:, None].astype(np.int32), items[:, None].astype(np.int32)]
-    return model.predict(pairs, verbose=0).reshape(USERS, ITEMS)
+    """Return what the model says of all pairs: float32, shape (users, items)."""
+    return predict(model, *np.divmod(np.arange(USERS * ITEMS), ITEMS)).reshape(USERS, ITEMS)
 
 
 def ranked(scores, hidden, k):

@@ -17,6 +17,7 @@ from ncf_keras.cli import ask, prepare
 from ncf_keras.data import read_dataset
 from ncf_keras.models import build_neumf
 from ncf_keras.serving.export import export_model
+from tests.predicting import predict
 from tests.serving.client.conftest import WAYS, client_of
 from tests.serving.client.stub import running
 from tests.shared_files import PROJECT
@@ -136,7 +137,7 @@ def test_the_known_answers(server):
 @pytest.mark.parametrize("way", WAYS)
 def test_the_scores_are_those_of_the_model(server, way):
     users, items = np.divmod(np.arange(12, dtype=np.int32), 4)
-    expected = server.model.predict({"user_input": users, "item_input": items}, verbose=0).ravel()
+    expected = predict(server.model, users, items)
     with client_of(server, way) as client:
         np.testing.assert_allclose(client.score(users, items), expected, atol=1e-6)
 
