@@ -43,8 +43,15 @@ def flags(files):
 
 
 @pytest.fixture(scope="module")
-def model(dataset):
-    return build_tuned_neumf(dataset, SMALL, seed=1)
+def built(dataset):
+    """A model, and what was told while it was built."""
+    told = []
+    return build_tuned_neumf(dataset, SMALL, 1, lambda part, share: told.append((part, share))), told
+
+
+@pytest.fixture(scope="module")
+def model(built):
+    return built[0]
 
 
 def hit_ratio(dataset, score):
@@ -77,9 +84,8 @@ def test_the_test_pairs_are_not_looked_at(dataset, model):
         np.testing.assert_array_equal(one, same)
 
 
-def test_progress_is_told_part_by_part_up_to_the_end(dataset):
-    told = []
-    build_tuned_neumf(dataset, SMALL, 1, lambda part, share: told.append((part, share)))
+def test_progress_is_told_part_by_part_up_to_the_end(built):
+    _, told = built
     gmf, mlp = ([share for part, share in told if part == name] for name in ("GMF", "MLP"))
     assert [part for part, _ in told] == ["GMF"] * len(gmf) + ["MLP"] * len(mlp)
     assert gmf == pytest.approx([1 / 3, 2 / 3, 1]) and mlp == sorted(mlp) and mlp[-1] == 1
@@ -107,18 +113,13 @@ def test_with_validation_pairs_the_preset_learns_without_them(files, flags):
     assert f"HR = {hit_ratio(dataset, model_scores(neumf)):.4f}" in done.lines[-1]
 
 
-def test_training_can_go_on_from_the_preset(flags):
-    done = run("NeuMF", *flags, "--epochs", 1, "--learner", "sgd", "--lr", 0.01, "--out", 0)
-    assert done.status == 0 and len(done.iterations()) == 1
-
-
-def test_a_resumed_run_does_not_pretrain_again(tmp_path, flags):
+def test_training_goes_on_from_the_preset_and_a_resumed_run_does_not_pretrain_again(tmp_path, flags):
     kept = (*flags, "--checkpoint_dir", tmp_path / "state", "--save_dir", tmp_path, "--learner", "sgd")
     first = run("NeuMF", *kept, "--epochs", 1)
     resumed = run("NeuMF", *kept, "--epochs", 2, "--resume")
     assert "Pre-trained" in first.errors and "Pre-trained" not in resumed.errors
     whole = run("NeuMF", *flags, "--learner", "sgd", "--epochs", 2, "--save_dir", tmp_path)
-    assert resumed.without_clock() == whole.without_clock()
+    assert resumed.without_clock() == whole.without_clock() and len(whole.iterations()) == 2
 
 
 def test_files_and_a_preset_exclude_each_other(tmp_path, flags):

@@ -1,6 +1,9 @@
+import pytest
+
 from tests.experiments.test_fold_in import load
 
 
+@pytest.mark.slow
 def test_every_contender_learns_on_the_sample(capsys):
     assert load("other_models").main(["--dataset", "sample", "--epochs", "1"]) == 0
     rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if "|" in line][2:]

@@ -45,6 +45,7 @@ def test_with_just_99_other_items_nothing_is_left_to_chance(above, hr, ndcg):
     assert found == pytest.approx((hr, ndcg))
 
 
+@pytest.mark.slow
 def test_a_row_for_each_setting_and_alpha(capsys):
     flags = ["--dataset", "sample", "--num_factors", "4", "--sweeps", "1", "2", "--layers", "[8,4]"]
     assert load("tune").main([*flags, "--mlp_epochs", "1", "--alpha", "1", "0.9"]) == 0

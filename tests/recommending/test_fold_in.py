@@ -145,7 +145,7 @@ BUILDERS = {
 }
 
 
-@pytest.mark.parametrize("kind", BUILDERS)
+@pytest.mark.parametrize("kind", [pytest.param("GMF", marks=pytest.mark.slow), "NeuMF"])
 def test_held_out_items_of_people_outside_training_rank_well_above_popularity(kind, sample):
     kept, histories = without_last_users(sample, 80)
     model = BUILDERS[kind](kept.num_users, kept.num_items)

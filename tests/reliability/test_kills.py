@@ -14,7 +14,7 @@ import pytest
 
 from ncf_keras.checkpoints import read_checkpoint
 from tests.cli.resuming import rows_without_clock, weights_in, write_random_files
-from tests.cli.running import Run
+from tests.cli.running import Run, run
 from tests.shared_files import PROJECT
 
 EPOCHS = 12
@@ -22,7 +22,7 @@ LONGEST = 300
 
 
 class Ended(NamedTuple):
-    """A process that has ended, and where it wrote."""
+    """A run that has ended, and where it wrote."""
 
     run: Run
     directory: object
@@ -33,15 +33,16 @@ class Command:
 
     def __init__(self, data, directory, epochs=EPOCHS):
         self.directory = directory
-        self.words = [sys.executable, PROJECT / "run" / "NeuMF.py", *data, "--epochs", epochs, "--seed", 3]
-        self.words += ["--num_factors", 4, "--layers", "[8,4]", "--reg_layers", "[0,0]", "--batch_size", 16]
-        self.words += ["--save_dir", directory / "saved", "--log_csv", directory / "log.csv"]
-        self.words += ["--checkpoint_dir", directory / "checkpoints", "--resume"]
+        self.flags = [*data, "--epochs", epochs, "--seed", 3]
+        self.flags += ["--num_factors", 4, "--layers", "[8,4]", "--reg_layers", "[0,0]", "--batch_size", 16]
+        self.flags += ["--save_dir", directory / "saved", "--log_csv", directory / "log.csv"]
+        self.flags += ["--checkpoint_dir", directory / "checkpoints", "--resume"]
 
     def start(self):
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen([str(word) for word in self.words], env=environment, text=True, **pipes)
+        words = [sys.executable, PROJECT / "run" / "NeuMF.py", *self.flags]
+        return subprocess.Popen([str(word) for word in words], env=environment, text=True, **pipes)
 
     def finish(self):
         """Run it to its end."""
@@ -74,7 +75,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def never_stopped(data, tmp_path_factory):
     command = Command(data, tmp_path_factory.mktemp("whole"))
-    return Ended(command.finish(), command.directory)
+    return Ended(run("NeuMF", *command.flags), command.directory)
 
 
 def assert_same(result, expected):
@@ -115,7 +116,10 @@ def test_a_run_that_was_killed_ends_the_same(data, tmp_path, never_stopped):
     assert_same(result, never_stopped)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_a_signal_ends_a_process_in_words(data, tmp_path, number, status):
     process = Command(data, tmp_path, epochs=100_000).start()
     try:

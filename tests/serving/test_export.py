@@ -62,7 +62,7 @@ def texts(array):
     return [[text.decode() for text in row] for row in array]
 
 
-@pytest.mark.parametrize("kind", ["GMF", "MLP", "MLP-0", "NeuMF"])
+@pytest.mark.parametrize("kind", ["GMF", pytest.param("MLP", marks=pytest.mark.slow), "MLP-0", "NeuMF"])
 def test_every_kind_scores_as_predict_and_ranks_as_sorting(kind, dataset, tmp_path):
     model = small_model(kind)
     scores = predictions(model)

@@ -75,7 +75,7 @@ def trained(model, engine, take):
     ("engine", "kind", "learner"),
     [
         (CompiledEngine, "NeuMF", "adam"),
-        (CompiledEngine, "MLP", "adagrad"),
+        pytest.param(CompiledEngine, "MLP", "adagrad", marks=pytest.mark.slow),
         (CompiledEngine, "GMF, dense", "rmsprop"),
         (CompiledEngine, "dropout", "sgd"),
         (KerasEngine, "NeuMF", "adam"),
