@@ -12,11 +12,12 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted((PROJECT / "run").glob("*.py"))
 
 # What each room may import, besides itself and, if it is not part of it, the foundation.
-FOUNDATION = {"errors", "files", "_version"}
+FOUNDATION = {"errors", "files", "locks", "_version"}
 ARROWS = {
     "errors": set(),
     "_version": set(),
     "files": {"errors"},
+    "locks": {"errors"},
     "checkpoints": set(),
     "models": set(),
     "evaluation": set(),

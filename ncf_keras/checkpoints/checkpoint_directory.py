@@ -14,11 +14,7 @@ from ncf_keras.checkpoints.checkpoint_file import (
 )
 from ncf_keras.errors import InputError
 from ncf_keras.files import writable_directory
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: two commands are then not kept apart
-    fcntl = None
+from ncf_keras.locks import take_lock
 
 NAME = re.compile(r"epoch-(\d{6,15})(?:-step-(\d{8,15}))?\.checkpoint")
 LOCK = ".lock"
@@ -35,7 +31,7 @@ class CheckpointDirectory:
         keep: how many checkpoints stay, at least 1; older ones are removed once a newer one is on the disk.
 
     Raises:
-        InputError: the directory can't be written to, or another process has it.
+        InputError: the directory can't be written to or locked, or another process has it.
     """
 
     def __init__(self, path: str | os.PathLike, keep: int = 2):
@@ -102,16 +98,13 @@ class CheckpointDirectory:
         return None, notes
 
     def _take_lock(self) -> object:
-        # Never removed: a process that holds an unlinked file and one that made it anew would both go ahead.
-        lock = (self.path / LOCK).open("w")
-        if fcntl:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.close()
+        with contextlib.ExitStack() as on_error:
+            lock = on_error.enter_context((self.path / LOCK).open("w"))
+            if not take_lock(lock, self.path):
                 raise InputError(
                     f"`--checkpoint_dir` must be a directory that no other run is using. Received: {self.path}"
-                ) from None
+                )
+            on_error.pop_all()
         # What a killed run had not finished writing; it can be nobody else's while the lock is ours.
         self._remove(self.path.glob(".writing-*.part"))
         return lock

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ncf_keras.errors import InputError
 from ncf_keras.files import remove_leftovers
-from ncf_keras.paper.locks import try_lock
+from ncf_keras.locks import try_lock
 from ncf_keras.paper.runs import BaselineRun, NetworkRun, Run
 
 if TYPE_CHECKING:

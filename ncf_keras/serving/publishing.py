@@ -7,7 +7,6 @@ one left behind is unlocked, and the next export removes it.
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from ncf_keras.errors import InputError
 from ncf_keras.files import writable_directory
+from ncf_keras.locks import take_lock
 from ncf_keras.serving.versions import HIGHEST_VERSION, next_version
 
 PREFIX = ".exporting-"
@@ -31,7 +31,8 @@ def publish(build: Callable[[Path], None], base: str | os.PathLike, version: int
         version: the number; the one after the highest if None.
 
     Raises:
-        InputError: `base` can't be written to, the disk is full, or the version is out of range or exists.
+        InputError: `base` can't be written to or locked, the disk is full, or the version is out of range or
+            exists.
     """
     require_version(version)
     base = writable_directory(base, "directory")
@@ -94,20 +95,16 @@ def _new_locked(base: Path) -> tuple[Path, int]:
             handle = os.open(building, os.O_RDONLY)
         except FileNotFoundError:
             continue
-        if _lock(handle) and building.is_dir():
-            # A server often runs as another user than the exporter.
-            building.chmod(0o755)
-            return building, handle
+        try:
+            if take_lock(handle, base) and building.is_dir():
+                # A server often runs as another user than the exporter.
+                building.chmod(0o755)
+                return building, handle
+        except InputError:
+            building.rmdir()
+            os.close(handle)
+            raise
         os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    """Take the lock of an open directory unless somebody has it."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _sweep(base: Path) -> None:
@@ -118,7 +115,7 @@ def _sweep(base: Path) -> None:
         except OSError:
             continue
         try:
-            if _lock(handle):
+            if take_lock(handle, base):
                 shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(handle)

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from ncf_keras.errors import InputError
+from ncf_keras.locks import try_lock
 from ncf_keras.paper import worker
 from ncf_keras.paper.grid import Grid
-from ncf_keras.paper.locks import try_lock
 from ncf_keras.paper.runner import Plan, TimeIsUp, run_here, run_in_processes
 from ncf_keras.paper.worker import Places
 from tests.paper.small_results import put

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from ncf_keras.locks import try_lock
 from ncf_keras.paper.grid import Grid
-from ncf_keras.paper.locks import try_lock
 from ncf_keras.paper.worker import Places, do_run, has_weights
 from tests.paper.small_results import put
 
