@@ -5,5 +5,5 @@ import numpy as np
 
 
 def predict(model: keras.Model, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Return the output for pairs of indices of shape (pairs,): float32, shape (pairs,)."""
-    return model([users[:, None], items[:, None]], training=False).numpy()[:, 0]
+    """Return the output, one number a pair, for indices of shape (pairs,): float32, shape (pairs,)."""
+    return model([users[:, None], items[:, None]], training=False).numpy().squeeze(axis=1)
