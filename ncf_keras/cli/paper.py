@@ -198,6 +198,7 @@ class _Paper:
                 jobs,
                 lambda run, result: (status_line.clear(), self._tell(plan, run, result, jobs)),
                 lambda running, seconds: status_line.show(_in_progress(running, seconds)),
+                lambda run: (status_line.clear(), _tell_that_it_waits(run)),
                 deadline,
             )
         except TimeIsUp:
@@ -251,6 +252,10 @@ def _status_after(problems: Sequence[str]) -> int:
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     return SOME_FAILED if problems else 0
+
+
+def _tell_that_it_waits(run: "Run") -> None:
+    print(f"{run.name}: another command is doing it; waiting for its result.", file=sys.stderr)
 
 
 def _in_progress(running: Sequence["Run"], seconds: float) -> str:

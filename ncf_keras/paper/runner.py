@@ -153,6 +153,7 @@ def run_in_processes(
     jobs: int,
     on_finished: Callable[[Run, Result], None],
     on_tick: Callable[[list[Run], float], None],
+    on_taken: Callable[[Run], None],
     deadline: float | None = None,
 ) -> list[str]:
     """Do all that is left, each run in a process of its own.
@@ -163,6 +164,7 @@ def run_in_processes(
         jobs: processes at once.
         on_finished: called after each run.
         on_tick: called often, with the runs in progress and the seconds left.
+        on_taken: called once for each run that another command is doing, which is then waited for.
         deadline: the `time.monotonic()` at which to stop; None for none.
 
     Returns:
@@ -185,6 +187,8 @@ def run_in_processes(
                     continue
                 del running[run]
                 if status == TAKEN:
+                    if run not in not_before:
+                        on_taken(run)
                     not_before[run] = now + RETRY_SECONDS
                 elif status == 0:
                     problems += _finish(plan, run, on_finished, running)

@@ -119,7 +119,7 @@ def test_a_run_is_done_when_it_has_all_that_is_needed_of_it(places):
     assert plan.is_done(GMF)
 
 
-def run_all(plan, places, jobs=2, deadline=None):
+def run_all(plan, places, jobs=2, deadline=None, on_taken=lambda run: None):
     finished = []
     problems = run_in_processes(
         plan,
@@ -127,6 +127,7 @@ def run_all(plan, places, jobs=2, deadline=None):
         jobs,
         lambda run, result: finished.append((run.name, result.hr)),
         lambda running, seconds: None,
+        on_taken,
         deadline,
     )
     return finished, problems
@@ -231,6 +232,23 @@ def test_what_another_command_finished_after_planning_is_not_started(places, don
     finished, problems = run_all(plan, places, deadline=soon())
     assert done == [(MLP, True), (FUSED, False)]
     assert {name for name, _ in finished} == {run.name for run in (GMF, MLP, QUICK, FUSED)} and problems == []
+
+
+def test_who_waits_for_another_command_is_told_so_once(places, done, monkeypatch):
+    tries, taken = [], []
+
+    def do_run(run, dataset, places, tell, weights_needed):
+        tries.append(run)
+        if tries.count(run) < 4 and run == GMF:
+            return False
+        finish(run, places)
+        return True
+
+    monkeypatch.setattr(worker, "do_run", do_run)
+    monkeypatch.setattr("ncf_keras.paper.runner.RETRY_SECONDS", 0.0)
+    finished, problems = run_all(Plan([GMF, MLP], places), places, deadline=soon(), on_taken=taken.append)
+    assert tries.count(GMF) == 4 and taken == [GMF]
+    assert sorted(name for name, _ in finished) == [GMF.name, MLP.name] and problems == []
 
 
 @pytest.mark.parametrize("listed", [True, False])
