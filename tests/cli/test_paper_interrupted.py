@@ -13,6 +13,15 @@ from tests.shared_files import PROJECT
 pytest.importorskip("matplotlib")
 
 
+@pytest.fixture
+def interruptible():
+    """Let the commands that a test starts hear SIGINT, which a script's `&` has whatever it starts ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_says_how_to_go_on_and_leaves_no_process(tmp_path, kill):
     words = ["--only", "GMF-f8-seed1", "--dataset", "sample", "--out", "out", "--work", "work"]
