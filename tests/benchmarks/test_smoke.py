@@ -57,6 +57,7 @@ def test_training_step_measures_both_kinds_of_rows(tmp_path):
     assert [each["step"] for each in groups["Table size: end of epoch"]] == ["DeferredStep"]
 
 
+@pytest.mark.slow
 def test_epoch_compares_models_of_one_size(tmp_path, monkeypatch):
     import epoch
     from _workers import Here

@@ -10,6 +10,7 @@ from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, build_mlp
 from ncf_keras.weights import save_weights
 from tests.models import by_hand
+from tests.predicting import predict
 from tests.shared_files import shared
 from tests.small_data import write_files
 
@@ -34,7 +35,7 @@ def test_a_saved_model_gives_the_figures_of_its_predictions(tmp_path, capsys):
     model = build_gmf(dataset.num_users, dataset.num_items, 4, seed=1)
     save_weights(model, tmp_path / "model.keras", "keras")
     protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    expected = protocol.evaluate(lambda u, i: model.predict([u[:, None], i[:, None]], verbose=0)[:, 0], top_k=5)
+    expected = protocol.evaluate(lambda users, items: predict(model, users, items), top_k=5)
     arguments = ["--model", "GMF", "--weights", str(tmp_path / "model.keras"), "--dataset", "sample"]
     assert main([*arguments, "--topk", "5"]) == 0
     line = capsys.readouterr().out.splitlines()[-1]

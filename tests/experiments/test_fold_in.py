@@ -1,6 +1,7 @@
 import importlib.util
 
 import numpy as np
+import pytest
 
 from tests.shared_files import PROJECT
 
@@ -32,6 +33,7 @@ def test_users_are_taken_out_and_nothing_else(sample):
     assert seen == set(range(200))
 
 
+@pytest.mark.slow
 def test_the_table_is_printed_and_weights_are_kept(tmp_path, capsys):
     flags = ["--dataset", "sample", "--models", "GMF", "--users", "20", "--epochs", "1"]
     experiment = load("fold_in")

@@ -51,6 +51,7 @@ def train_with_two_devices(file, names):
     assert process.returncode == 0, err
 
 
+@pytest.mark.slow
 def test_three_workers_equal_one(tmp_path):
     # 32 examples a batch do not divide by 3, and one worker has no example of the last batch.
     train_with_workers(3, tmp_path / "out.npz", ["adam"])
