@@ -275,3 +275,15 @@ def test_everything_on_the_sample(tmp_path):
         # A header and points of every line.
         assert len((tmp_path / f"figure{number}.csv").read_text().splitlines()) > 6
     assert "| NeuMF is better than GMF | " in (tmp_path / "claims.md").read_text()
+
+
+def test_a_run_of_another_command_is_waited_for_in_words(tmp_path, monkeypatch, capsys):
+    def another_has_it(plan, places, jobs, on_finished, on_tick, on_taken, deadline):
+        on_taken(plan.left[0])
+        return []
+
+    monkeypatch.setattr("ncf_keras.paper.runner.run_in_processes", another_has_it)
+    directories = ("--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"))
+    assert paper.main(["--only", "ItemPop-seed1", "--dataset", "sample", *directories]) == 0
+    waiting = "ItemPop-seed1: another command is doing it; waiting for its result."
+    assert waiting in capsys.readouterr().err.splitlines()
