@@ -63,7 +63,8 @@ class SharedDeferredStep(DeferredStep):
         head = [variable.read_value() for variable in self._parameters.state]
         vector = self._my_gradients(rows, head, labels, mask, step, schedule, part.number, part.count)
         vector = part.total(vector)
-        self._chosen.scatter_nd_update(places[:, None], tf.range(places.shape[0]))
+        examples = tf.range(places.shape[0], dtype=self._chosen.dtype)
+        self._chosen.scatter_nd_update(places[:, None], examples)
         stands_for = tf.gather(self._chosen, places)
         written, head = self._after(rows, head, vector, stands_for, step, schedule)
         self._rows.scatter_nd_update(places[:, None], written)

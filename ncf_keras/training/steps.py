@@ -4,7 +4,8 @@
 `DeferredStep` reads and writes only the embedding rows of the batch; `rules.py` says why that is the same.
 Penalties on embeddings need the dense step, because they give every row a gradient at every step.
 
-Both keep their state in tf.Variables and hand it to the compiled loop as plain tensors.
+Both keep their state in tf.Variables and hand it to the compiled loop as plain tensors. No variable is int32:
+TensorFlow keeps those in the host's memory, and XLA refuses a program whose variables lie on two devices.
 """
 
 import keras
@@ -76,6 +77,27 @@ class _Parameters:
             variable.assign(value)
 
 
+class _OtherState:
+    """State that is no weight, such as a Dropout's seed; what Keras has as int32 is int64 here."""
+
+    def __init__(self, variables: list[keras.Variable]):
+        self._variables = variables
+        self.state = [tf.Variable(value) for value in self.kept([variable.value for variable in variables])]
+
+    def kept(self, values: State) -> State:
+        """Return values as `state` holds them."""
+        return [tf.cast(value, tf.int64) if value.dtype == tf.int32 else value for value in values]
+
+    def given(self, values: State) -> State:
+        """Return values of `state` as Keras takes them."""
+        return [tf.cast(value, variable.dtype) for value, variable in zip(values, self._variables, strict=True)]
+
+    def write_back(self) -> None:
+        """Assign the state to the variables of Keras."""
+        for variable, value in zip(self._variables, self.given(self.state), strict=True):
+            variable.assign(value)
+
+
 class DenseStep:
     """Every weight of the model moves at every step."""
 
@@ -83,13 +105,13 @@ class DenseStep:
         self._model = model
         self._loss = loss
         self._parameters = _Parameters(model.trainable_variables, rule)
-        self._others = [tf.Variable(variable.value) for variable in model.non_trainable_variables]
+        self._others = _OtherState(model.non_trainable_variables)
         self.dtype = tf.as_dtype(model.compute_dtype)
 
     @property
     def variables(self) -> list[tf.Variable]:
         """The state as variables: what `__call__` takes and returns, in this order."""
-        return [*self._parameters.state, *self._others]
+        return [*self._parameters.state, *self._others.state]
 
     def __call__(
         self,
@@ -123,10 +145,10 @@ class DenseStep:
             tape.watch(weights)
             inputs = [index[:, None] for index in ids]
             predictions, others, penalties = self._model.stateless_call(
-                weights, others, inputs, training=True, return_losses=True
+                weights, self._others.given(others), inputs, training=True, return_losses=True
             )
             loss = _batch_loss(self._loss(labels[:, None], predictions), mask, penalties)
-        return loss, others, tape.gradient(loss, weights)
+        return loss, self._others.kept(others), tape.gradient(loss, weights)
 
     def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
         """Bring the weights of the Keras model up to date."""
@@ -135,8 +157,7 @@ class DenseStep:
     def write_back(self) -> None:
         """Write the weights, which are always up to date, to the Keras model."""
         self._parameters.write_back()
-        for variable, value in zip(self._model.non_trainable_variables, self._others, strict=True):
-            variable.assign(value)
+        self._others.write_back()
 
 
 class DeferredStep:
@@ -157,7 +178,7 @@ class DeferredStep:
         self._offsets = np.cumsum([0, *counts])
         flat = [layer for layers in self._tables for layer in layers]
         self._head = keras.Model([layer.output for layer in flat], model.outputs[0])
-        self._others = [tf.Variable(variable.value) for variable in self._head.non_trainable_variables]
+        self._others = _OtherState(self._head.non_trainable_variables)
         self._parameters = _Parameters(self._head.trainable_variables, rule)
         weights = tf.concat(
             [tf.concat([layer.embeddings.value for layer in layers], 1) for layers in self._tables], 0
@@ -166,12 +187,12 @@ class DeferredStep:
         slots = tf.zeros([self._offsets[-1], rule.num_slots * self._width + 1], self.dtype)
         self._rows = tf.Variable(tf.concat([weights, slots], 1))
         # Which example of the batch stands for each row; only entries written in the same step are read.
-        self._chosen = tf.Variable(tf.zeros([self._offsets[-1]], tf.int32))
+        self._chosen = tf.Variable(tf.zeros([self._offsets[-1]], tf.int64))
 
     @property
     def variables(self) -> list[tf.Variable]:
         """The state as variables: what `__call__` takes and returns, in this order."""
-        return [self._rows, self._chosen, *self._parameters.state, *self._others]
+        return [self._rows, self._chosen, *self._parameters.state, *self._others.state]
 
     def __call__(
         self,
@@ -190,7 +211,8 @@ class DeferredStep:
         weights, slots = self._read(tf.gather(rows, places), step, schedule)
         head = self._parameters.weights(head_state)
         loss, others, gradient, head_gradients = self._gradients(weights, head, others, labels, mask)
-        chosen = tf.tensor_scatter_nd_update(chosen, places[:, None], tf.range(places.shape[0]))
+        examples = tf.range(places.shape[0], dtype=chosen.dtype)
+        chosen = tf.tensor_scatter_nd_update(chosen, places[:, None], examples)
         stands_for = tf.gather(chosen, places)
         # Not schedule[step + 1]: XLA would take the index for a constant and compile anew for each value.
         now = tf.gather(schedule, step + 1)
@@ -211,8 +233,7 @@ class DeferredStep:
                 layer.embeddings.assign(self._rows[start:stop, column : column + layer.output_dim])
                 column += layer.output_dim
         self._parameters.write_back()
-        for variable, value in zip(self._head.non_trainable_variables, self._others, strict=True):
-            variable.assign(value)
+        self._others.write_back()
 
     @tf.function(jit_compile=True, autograph=False)
     def _catch_up_all(self, num_steps: tf.Tensor, schedule: tf.Tensor) -> None:
@@ -248,11 +269,11 @@ class DeferredStep:
             tape.watch([latent, head])
             inputs = [part[:, None, :] for part in latent]
             predictions, others, penalties = self._head.stateless_call(
-                head, others, inputs, training=True, return_losses=True
+                head, self._others.given(others), inputs, training=True, return_losses=True
             )
             loss = _batch_loss(self._loss(labels[:, None], predictions), mask, penalties)
         gradients, head_gradients = tape.gradient(loss, [latent, head])
-        return loss, others, self._joined(gradients), head_gradients
+        return loss, self._others.kept(others), self._joined(gradients), head_gradients
 
     def _written(
         self, weights: tf.Tensor, slots: list[tf.Tensor], gradient: tf.Tensor, step: tf.Tensor, now: tf.Tensor

@@ -1,0 +1,89 @@
+"""Where the variables of a compiled step lie: on a GPU, XLA refuses a program with variables on two devices.
+
+TensorFlow keeps int32 variables in the host's memory, so on a GPU a single one of them is enough for that.
+"""
+
+from functools import partial
+
+import keras
+import pytest
+import tensorflow as tf
+
+from ncf_keras.models import build_gmf, build_mlp, build_neumf
+from ncf_keras.training import LEARNERS
+from ncf_keras.training.learners import make_optimizer
+from ncf_keras.training.pairwise_engine import PairDifference
+from ncf_keras.training.rules import make_rule
+from ncf_keras.training.shared_steps import make_shared_step
+from ncf_keras.training.steps import DeferredStep, DenseStep, make_step
+
+
+class StepCounter(keras.layers.Layer):
+    """Has an int32 variable, as a user's own layer may."""
+
+    def build(self, input_shape):
+        self.count = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.count.assign(self.count + 1)
+        return inputs
+
+
+def with_other_state(penalty=None):
+    """A model with a Dropout, whose seed is a variable, a BatchNormalization and a counter."""
+    inputs = [keras.Input((1,), dtype="int32", name=name) for name in ("user_input", "item_input")]
+    sides = [keras.layers.Embedding(5, 4, embeddings_regularizer=penalty)(one) for one in inputs]
+    joined = keras.layers.Dropout(0.5, seed=1)(keras.layers.Flatten()(keras.layers.Concatenate()(sides)))
+    joined = StepCounter()(keras.layers.BatchNormalization()(joined))
+    return keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(joined))
+
+
+MODELS = {
+    "GMF": partial(build_gmf, 5, 4, 2),
+    "MLP": partial(build_mlp, 5, 4, (4, 2), (0, 0)),
+    "NeuMF": partial(build_neumf, 5, 4, 2, (4, 2), (0, 0)),
+    "NeuMF with penalties": partial(build_neumf, 5, 4, 2, (4, 2), (0.1, 0.1), 0.1),
+    "deferred, with other state": with_other_state,
+    "dense, with other state": partial(with_other_state, "l2"),
+}
+
+
+def assert_on_one_device(variables, weights):
+    assert {variable.dtype for variable in variables}.isdisjoint({tf.int32})
+    assert {variable.device for variable in variables} == {weight.value.device for weight in weights}
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("name", MODELS)
+def test_no_variable_of_a_step_is_kept_on_the_host(name, learner):
+    model = MODELS[name]()
+    for make in (make_step, make_shared_step):
+        step = make(model, make_rule(learner, 0.01))
+        assert isinstance(
+            step, DenseStep if name in ("NeuMF with penalties", "dense, with other state") else DeferredStep
+        )
+        assert len(step.variables) > 2
+        assert_on_one_device(step.variables, model.trainable_variables)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_nor_is_one_of_pairwise_training(learner):
+    model = PairDifference(build_gmf(5, 4, 2))
+    model.compile(make_optimizer(learner, 0.01))
+    model.optimizer.build(model.trainable_variables)
+    assert_on_one_device([variable.value for variable in model.optimizer.variables], model.trainable_variables)
+
+
+def test_state_that_a_model_has_as_int32_is_trained_and_given_back():
+    model = with_other_state()
+    model.layers[-2].count.assign(7)
+    step = make_step(model, make_rule("sgd", 0.1))
+    ids, ones = [tf.constant([0, 1]), tf.constant([1, 2])], tf.ones([2])
+    _, after = step(
+        [variable.value() for variable in step.variables], ids, ones, ones, tf.constant(0), tf.fill([2], 0.1)
+    )
+    for variable, value in zip(step.variables, after, strict=True):
+        variable.assign(value)
+    step.finish_epoch(1, tf.fill([2], 0.1))
+    assert int(model.layers[-2].count.value) == 8
+    assert model.layers[-2].count.dtype == "int32"
