@@ -6,17 +6,17 @@ subpackages `data`, `sampling`, `models`, `training`, `evaluation`, `weights`, `
 
 import importlib
 
-from ncf_keras._version import __version__
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.version import __version__
 
 __all__ = ["Dataset", "InputError", "TrainingResult", "__version__", "recommend", "train"]
 
 # Looked up at first use, because the commands answer `--help` without TensorFlow.
 _LAZY = {
     "Dataset": "ncf_keras.data",
-    "TrainingResult": "ncf_keras.train_model",
+    "TrainingResult": "ncf_keras.training.train_model",
     "recommend": "ncf_keras.recommending",
-    "train": "ncf_keras.train_model",
+    "train": "ncf_keras.training.train_model",
 }
 
 

@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from ncf_keras.cli.paper import main
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from reproduction.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,8 +4,8 @@ import abc
 
 import numpy as np
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 
 
 class Baseline(abc.ABC):

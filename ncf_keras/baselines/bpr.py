@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.baselines.checks import require_above_zero, require_at_least, require_count
+from ncf_keras.base.checks import require_above_zero, require_at_least, require_count
+from ncf_keras.base.errors import InputError
 from ncf_keras.baselines.factor_model import FactorModel, products_are_finite
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 
 PAIRS_A_CHUNK = 2**16
 # Pairs whose gradients are taken at the same weights and then summed: few share a user or an item.
@@ -44,15 +44,15 @@ class BPR(FactorModel):
     seed: int = 0
 
     def __post_init__(self):
-        require_count(self.factors, 1, "factors")
+        require_count(self.factors, "factors")
         require_above_zero(self.learning_rate, "learning_rate")
         require_at_least(self.regularization, 0, "regularization")
-        require_count(self.epochs, 1, "epochs")
-        require_count(self.seed, 0, "seed")
+        require_count(self.epochs, "epochs")
+        require_count(self.seed, "seed", 0)
 
     def _factorise(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         # It imports TensorFlow, which takes seconds that the other baselines do not need.
-        from ncf_keras.pair_sampling import PairSampler
+        from ncf_keras.sampling.pairs import PairSampler
 
         generator = np.random.default_rng(self.seed)
         users = generator.normal(0, 0.01, (dataset.num_users, self.factors)).astype(np.float32)

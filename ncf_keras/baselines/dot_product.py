@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.baselines.checks import require_count
+from ncf_keras.base.checks import require_count
 from ncf_keras.baselines.factor_model import FactorModel
 from ncf_keras.data import Dataset
-from ncf_keras.least_squares import factorise
-from ncf_keras.least_squares_loss import TUNED_LOSS, LeastSquares
+from ncf_keras.solvers.least_squares import factorise
+from ncf_keras.solvers.least_squares_loss import TUNED_LOSS, LeastSquares
 
 
 @dataclass
@@ -39,8 +39,8 @@ class DotProduct(FactorModel):
     seed: int = 0
 
     def __post_init__(self):
-        require_count(self.factors, 1, "factors")
-        require_count(self.seed, 0, "seed")
+        require_count(self.factors, "factors")
+        require_count(self.seed, "seed", 0)
         self._loss()
 
     def _loss(self) -> LeastSquares:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 
-from ncf_keras.baselines.checks import require_above_zero, require_at_least, require_count
+from ncf_keras.base.checks import require_above_zero, require_at_least, require_count
 from ncf_keras.baselines.factor_model import FactorModel
 from ncf_keras.data import Dataset
 
@@ -42,12 +42,12 @@ class EALS(FactorModel):
     seed: int = 0
 
     def __post_init__(self):
-        require_count(self.factors, 1, "factors")
+        require_count(self.factors, "factors")
         require_at_least(self.missing_weight, 0, "missing_weight")
         require_at_least(self.popularity_exponent, 0, "popularity_exponent")
         require_above_zero(self.regularization, "regularization")
-        require_count(self.sweeps, 0, "sweeps")
-        require_count(self.seed, 0, "seed")
+        require_count(self.sweeps, "sweeps", 0)
+        require_count(self.seed, "seed", 0)
 
     def _factorise(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         generator = np.random.default_rng(self.seed)

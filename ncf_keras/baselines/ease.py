@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 
-from ncf_keras.baselines.checks import require_above_zero
+from ncf_keras.base.checks import require_above_zero
+from ncf_keras.base.errors import InputError
 from ncf_keras.baselines.item_item import ItemItemModel
-from ncf_keras.errors import InputError
 
 
 @dataclass

@@ -4,9 +4,9 @@ import abc
 
 import numpy as np
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.baselines.baseline import Baseline
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 
 PAIRS_A_BLOCK = 2**15
 

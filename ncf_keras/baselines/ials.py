@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.baselines.checks import require_above_zero, require_at_least, require_count
+from ncf_keras.base.checks import require_above_zero, require_at_least, require_count
+from ncf_keras.base.errors import InputError
 from ncf_keras.baselines.factor_model import FactorModel
 from ncf_keras.baselines.library import library
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 
 
 @dataclass
@@ -35,11 +35,11 @@ class IALS(FactorModel):
     seed: int = 0
 
     def __post_init__(self):
-        require_count(self.factors, 1, "factors")
+        require_count(self.factors, "factors")
         require_above_zero(self.unobserved_weight, "unobserved_weight")
         require_at_least(self.regularization, 0, "regularization")
-        require_count(self.sweeps, 1, "sweeps")
-        require_count(self.seed, 0, "seed")
+        require_count(self.sweeps, "sweeps")
+        require_count(self.seed, "seed", 0)
 
     def _factorise(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         with library() as implicit:

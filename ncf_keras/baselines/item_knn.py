@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import scipy.sparse
 
-from ncf_keras.baselines.checks import require_count
+from ncf_keras.base.checks import require_count
 from ncf_keras.baselines.item_item import ItemItemModel
 from ncf_keras.baselines.library import library
 
@@ -27,7 +27,7 @@ class ItemKNN(ItemItemModel):
     neighbours: int = 30
 
     def __post_init__(self):
-        require_count(self.neighbours, 1, "neighbours")
+        require_count(self.neighbours, "neighbours")
 
     def _item_weights(self, interactions: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
         with library() as implicit:

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from threadpoolctl import threadpool_limits
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.baselines.checks import require_above_zero, require_count
+from ncf_keras.base.checks import require_above_zero, require_count
 from ncf_keras.data.ratings import Ratings
 
 
@@ -47,10 +47,10 @@ class BiasedMF:
     seed: int = 0
 
     def __post_init__(self):
-        require_count(self.factors, 1, "factors")
+        require_count(self.factors, "factors")
         require_above_zero(self.regularization, "regularization")
-        require_count(self.sweeps, 1, "sweeps")
-        require_count(self.seed, 0, "seed")
+        require_count(self.sweeps, "sweeps")
+        require_count(self.seed, "seed", 0)
 
     def fit(self, ratings: Ratings) -> "BiasedMF":
         """Learn from ratings; return self."""

@@ -4,10 +4,10 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.baselines.baseline import Baseline
 from ncf_keras.data import Dataset
 from ncf_keras.data.validation_split import split_validation
-from ncf_keras.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut, RankingResult
 
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncf_keras.files import remove_leftovers
+from ncf_keras.base.files import remove_leftovers
 
 if TYPE_CHECKING:
     import keras

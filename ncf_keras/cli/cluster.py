@@ -6,12 +6,12 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
 
-    from ncf_keras.training.workers import Workers
+    from ncf_keras.training.engines.workers import Workers
 
 EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
@@ -39,7 +39,7 @@ class Cluster:
         """Return the replicas, once all processes are there; must come before TensorFlow's first operation."""
         if self.strategy == "none":
             return None
-        from ncf_keras.training.workers import cluster_workers, mirrored_workers
+        from ncf_keras.training.engines.workers import cluster_workers, mirrored_workers
 
         if self.strategy == "mirrored":
             return mirrored_workers()

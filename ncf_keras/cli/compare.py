@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ncf_keras._version import __version__
+from ncf_keras.base.text_table import text_table
+from ncf_keras.base.version import __version__
 from ncf_keras.cli.console import run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags
 from ncf_keras.cli.output_file import check_output_file, write_json
 from ncf_keras.cli.protocols import Protocol, add_protocol_flags, make_protocol
 from ncf_keras.cli.saved_model import load_saved_model
-from ncf_keras.cli.text_table import text_table
 
 if TYPE_CHECKING:
     from ncf_keras.evaluation import PairedComparison

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from ncf_keras.base.errors import InputError, WorkerLost
 from ncf_keras.cli.interrupts import Interrupted
-from ncf_keras.errors import InputError, WorkerLost
 
 Result = TypeVar("Result")
 

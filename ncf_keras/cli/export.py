@@ -5,11 +5,11 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
+from ncf_keras.base.files import writable_directory
 from ncf_keras.cli.console import run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
 from ncf_keras.cli.saved_model import load_saved_model
-from ncf_keras.files import writable_directory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_command
 from ncf_keras.cli.flags import (
     LARGEST_BATCH,
@@ -16,7 +17,6 @@ from ncf_keras.cli.flags import (
     parse_numbers,
     whole_number,
 )
-from ncf_keras.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np

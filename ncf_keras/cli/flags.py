@@ -5,8 +5,8 @@ import json
 import math
 from collections.abc import Callable, Sequence
 
-from ncf_keras.errors import InputError
-from ncf_keras.tuned import TUNED
+from ncf_keras.base.errors import InputError
+from ncf_keras.training.tuned import TUNED
 
 MODELS = ("GMF", "MLP", "NeuMF")
 LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")

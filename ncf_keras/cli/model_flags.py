@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import progress_bar
 from ncf_keras.cli.flags import LARGEST_WIDTH, parse_numbers
-from ncf_keras.errors import InputError
-from ncf_keras.tuned import TUNED, pretrain_tuned
+from ncf_keras.training.tuned import TUNED, pretrain_tuned
 
 if TYPE_CHECKING:
     import keras

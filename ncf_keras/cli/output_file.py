@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from ncf_keras.errors import InputError
-from ncf_keras.files import writable_directory, written_beside
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import writable_directory, written_beside
 
 
 def check_output_file(file: str | None, flag: str) -> None:

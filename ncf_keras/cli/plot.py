@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import writable_directory
 from ncf_keras.cli.console import run_command
-from ncf_keras.errors import InputError
-from ncf_keras.files import writable_directory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _plot(flags: argparse.Namespace) -> None:
-    from ncf_keras.paper.curves import learning_curves
-    from ncf_keras.paper.panels import draw, require_matplotlib
+    from reproduction.curves import learning_curves
+    from reproduction.panels import draw, require_matplotlib
 
     out = Path(flags.out)
     if out.suffix.lower() != ".png":

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import progress_bar, run_command
 from ncf_keras.cli.flags import whole_number
-from ncf_keras.errors import InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,8 +112,8 @@ def _prepare(options: argparse.Namespace) -> None:
 
 
 def _require_out(out: str, inputs: Sequence[Path]) -> None:
+    from ncf_keras.base.files import writable_directory
     from ncf_keras.data.prepared_files import prepared_paths
-    from ncf_keras.files import writable_directory
 
     prefix = Path(out)
     if out.endswith("/") or not prefix.name or prefix.is_dir():

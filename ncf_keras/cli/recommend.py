@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import import_tensorflow_quietly, run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, whole_number
 from ncf_keras.cli.saved_model import load_saved_model
 from ncf_keras.cli.table_output import TABLE_FORMATS, format_of_file, write_table
-from ncf_keras.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,9 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ncf_keras.checkpoints import Checkpoint, CheckpointDirectory, digest_of, require_same_options
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.run_state import RunState, versions
-from ncf_keras.errors import InputError
+from ncf_keras.training.checkpoints import Checkpoint, CheckpointDirectory, digest_of, require_same_options
 
 if TYPE_CHECKING:
     from ncf_keras.cli.best_model import BestModel

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 if TYPE_CHECKING:
     from ncf_keras.training import Iteration

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 if TYPE_CHECKING:
     from ncf_keras.evaluation import RankingResult

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import import_tensorflow_quietly
-from ncf_keras.errors import InputError
 
 if TYPE_CHECKING:
     import keras

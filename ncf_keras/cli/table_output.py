@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.output_file import check_output_file, write_output_file
-from ncf_keras.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd

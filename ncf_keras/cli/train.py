@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.errors import WorkerLost
+from ncf_keras.base.files import writable_directory
 from ncf_keras.cli.best_model import BestModel
 from ncf_keras.cli.cluster import Cluster, read_cluster
 from ncf_keras.cli.console import import_tensorflow_quietly, run_command
@@ -26,15 +28,13 @@ from ncf_keras.cli.model_flags import (
 from ncf_keras.cli.run_keeper import RunKeeper, run_options
 from ncf_keras.cli.run_log import RunLog
 from ncf_keras.cli.training_session import TrainingSession
-from ncf_keras.errors import WorkerLost
-from ncf_keras.files import writable_directory
 
 if TYPE_CHECKING:
     import keras
 
     from ncf_keras.data import Dataset
-    from ncf_keras.training.workers import Workers
-    from ncf_keras.training_run import TrainingRun
+    from ncf_keras.training.engines.workers import Workers
+    from ncf_keras.training.training_run import TrainingRun
 
 # Flags of what only the chief does, which may be others on other machines.
 CHIEF_ALONE = (
@@ -152,7 +152,7 @@ def _train_on(
 def _make_run(
     model: "keras.Model", dataset: "Dataset", flags: argparse.Namespace, workers: "Workers | None"
 ) -> "TrainingRun":
-    from ncf_keras.training_run import TrainingRun
+    from ncf_keras.training.training_run import TrainingRun
 
     return TrainingRun(
         model,

@@ -13,7 +13,7 @@ from ncf_keras.cli.run_log import RunLog
 if TYPE_CHECKING:
     from ncf_keras.evaluation import RankingResult
     from ncf_keras.training import Best, Iteration, LoopState
-    from ncf_keras.training_run import TrainingRun
+    from ncf_keras.training.training_run import TrainingRun
 
 
 class TrainingSession:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 INDEX_LIMIT = np.iinfo(np.int32).max
 

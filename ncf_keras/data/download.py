@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ncf_keras._version import __version__
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import writable_directory, written_beside
+from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.fetch import Progress, fetch
 from ncf_keras.data.id_files import write_ids
@@ -26,8 +28,6 @@ from ncf_keras.data.rating_files import read_dataset
 from ncf_keras.data.raw_log import describe_source, read_log
 from ncf_keras.data.tidy_log import TidyLog
 from ncf_keras.data.titles import read_titles, titles_of
-from ncf_keras.errors import InputError
-from ncf_keras.files import writable_directory, written_beside
 
 # The largest log known, that of ml-20m, has 533 MB.
 MOST_UNPACKED_BYTES = 1 << 30

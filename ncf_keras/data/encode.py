@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 LONGEST_ID = 10_000
 # Whole numbers above this are not all representable as floats, so they are left as they print.

@@ -15,9 +15,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from ncf_keras._version import __version__
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.version import __version__
 from ncf_keras.data.known_datasets import RemoteFile
-from ncf_keras.errors import InputError
 
 BLOCK = 1 << 16
 TIMEOUT_SECONDS = 30

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import titles_of
-from ncf_keras.errors import InputError
 
 
 def dataset_from_dataframe(

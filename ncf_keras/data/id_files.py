@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 
 def write_ids(file: Path, column: str, ids: Sequence[str], titles: Sequence[str] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 
 def latest_interactions(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 ROLES = ("user", "item", "rating", "timestamp")
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.text_file import unreadable
-from ncf_keras.errors import InputError
 
 
 @contextlib.contextmanager

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.core_filter import core_filter
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.encode import renumber
 from ncf_keras.data.leave_one_out_split import draw_negatives, latest_interactions, random_interactions
 from ncf_keras.data.tidy_log import TidyLog
-from ncf_keras.errors import InputError
 
 
 @dataclass(frozen=True)

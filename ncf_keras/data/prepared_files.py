@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ncf_keras._version import __version__
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import written_beside
+from ncf_keras.base.version import __version__
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.data.prepare import PreparedLog
-from ncf_keras.errors import InputError
-from ncf_keras.files import written_beside
 
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
 

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
 from ncf_keras.data.id_files import read_ids
 from ncf_keras.data.known_datasets import download_hint
 from ncf_keras.data.train_parquet import read_train_parquet
-from ncf_keras.errors import InputError
 
 
 def read_dataset(path: str | os.PathLike, name: str) -> Dataset:

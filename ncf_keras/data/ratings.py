@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.log_layout import LogColumns, LogLayout
 from ncf_keras.data.parquet_file import reading_parquet
 from ncf_keras.data.raw_log import read_log
 from ncf_keras.data.text_log import records_of
-from ncf_keras.errors import InputError
 
 # A gradient of the squared loss grows with the square of the ratings, and Adam squares it again: with larger
 # ratings that leaves the numbers that a float32 can hold.

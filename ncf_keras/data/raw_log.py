@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.log_layout import LogColumns, LogLayout, find_columns
 from ncf_keras.data.parquet_file import reading_parquet
 from ncf_keras.data.text_file import unreadable
 from ncf_keras.data.text_log import read_text_log, text_layout
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
-from ncf_keras.errors import InputError
 
 PARQUET_MAGIC = b"PAR1"
 PACKED_MAGICS = {b"PK\x03\x04": "a zip archive", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
 # A delimiter of several characters is read as this one, which no sane file holds.

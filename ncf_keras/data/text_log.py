@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.log_layout import (
     LogColumns,
     LogLayout,
@@ -31,7 +32,6 @@ from ncf_keras.data.text_file import (
     unreadable,
 )
 from ncf_keras.data.tidy_log import MISSING_MARKS, TidyLog, tidy_log
-from ncf_keras.errors import InputError
 
 EXACT_FLOAT = 2.0**53
 

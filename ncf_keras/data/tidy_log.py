@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.encode import encode
-from ncf_keras.errors import InputError
 
 # What stands for a missing rating or timestamp, in any case. An id is missing only where it is empty.
 MISSING_MARKS = ("", "nan", "na", "n/a", "null", "none", "\\n")

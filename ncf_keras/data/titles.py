@@ -5,9 +5,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.log_layout import guess_delimiter
 from ncf_keras.data.text_file import READ_ERRORS, open_text, unreadable
-from ncf_keras.errors import InputError
 
 TITLE_NAMES = (
     "title",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import INDEX_LIMIT
 from ncf_keras.data.parquet_file import reading_parquet
-from ncf_keras.errors import InputError
 
 COLUMNS = ("user", "item")
 

@@ -8,9 +8,9 @@ import dataclasses
 
 import numpy as np
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.leave_one_out_split import draw_negatives
-from ncf_keras.errors import InputError
 
 
 def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = None) -> Dataset:

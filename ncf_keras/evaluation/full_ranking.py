@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation.rankings import Rankings
 
 ScoreAll = Callable[[np.ndarray], np.ndarray]

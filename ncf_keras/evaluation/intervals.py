@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation.metrics import hit_ratio, ndcg
 from ncf_keras.evaluation.rankings import Rankings
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation.metrics import ndcg
 from ncf_keras.evaluation.rankings import Rankings
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,18 +1,11 @@
 """Rules that the builders' arguments obey."""
 
-import math
 from collections.abc import Sequence
-from numbers import Integral, Real
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.checks import is_number, require_count, require_one_of
+from ncf_keras.base.errors import InputError
 
 ACTIVATIONS = ("relu", "linear", "tanh", "sigmoid")
-
-
-def require_count(value: int, argument: str) -> None:
-    """Raise InputError unless `value` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise InputError(f"`{argument}` must be a whole number of at least 1. Received: {value!r}")
 
 
 def require_penalties(values: Sequence[float], length: int, argument: str, of: str) -> None:
@@ -22,7 +15,7 @@ def require_penalties(values: Sequence[float], length: int, argument: str, of: s
             f"`{argument}` must have {length} entries, one for each of {of}. Received: {list(values)}"
         )
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, Real) or not (math.isfinite(value) and value >= 0):
+        if not (is_number(value) and value >= 0):
             raise InputError(f"`{argument}` must hold finite numbers of at least 0. Received: {value!r}")
 
 
@@ -41,5 +34,4 @@ def require_layers(layers: Sequence[int], argument: str = "layers") -> None:
 
 def require_activation(activation: str) -> None:
     """Raise InputError unless `activation` names one of the functions that the paper tried in hidden layers."""
-    if activation not in ACTIVATIONS:
-        raise InputError(f"`activation` must be one of {', '.join(ACTIVATIONS)}. Received: {activation!r}")
+    require_one_of(activation, ACTIVATIONS, "activation")

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 JOINS = (keras.layers.Multiply, keras.layers.Concatenate)
 LAYERS = (*JOINS, keras.layers.InputLayer, keras.layers.Embedding, keras.layers.Flatten, keras.layers.Dense)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import keras
 
-from ncf_keras.errors import InputError
-from ncf_keras.models.checks import require_count
+from ncf_keras.base.checks import require_count
+from ncf_keras.base.errors import InputError
 from ncf_keras.models.parts import id_inputs, latent_vector, prediction, seeds, tower
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
-from ncf_keras.models.checks import require_count, require_penalties
+from ncf_keras.base.checks import require_count
+from ncf_keras.models.checks import require_penalties
 from ncf_keras.models.parts import id_inputs, latent_vector, seeds
 
 

@@ -1,12 +1,11 @@
 """Multi-Layer Perceptron on concatenated embeddings: section 3.3 of the paper."""
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import keras
 
-from ncf_keras.errors import InputError
-from ncf_keras.models.checks import require_activation, require_count, require_layers, require_penalties
+from ncf_keras.base.checks import require_count
+from ncf_keras.models.checks import require_activation, require_layers, require_penalties
 from ncf_keras.models.parts import id_inputs, latent_vector, prediction, seeds, tower
 
 
@@ -76,6 +75,5 @@ def mlp_layers(num_factors: int, hidden_layers: int) -> tuple[int, ...]:
         InputError: an argument breaks its rule.
     """
     require_count(num_factors, "num_factors")
-    if isinstance(hidden_layers, bool) or not isinstance(hidden_layers, Integral) or hidden_layers < 0:
-        raise InputError(f"`hidden_layers` must be a whole number of at least 0. Received: {hidden_layers!r}")
+    require_count(hidden_layers, "hidden_layers", 0)
     return tuple(int(num_factors) * 2**depth for depth in range(hidden_layers, -1, -1))

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.checks import require_count
 from ncf_keras.data import Dataset
-from ncf_keras.models.checks import require_count
 from ncf_keras.recommending.ids import find_indices
 from ncf_keras.recommending.popularity import popular_lists
 from ncf_keras.recommending.recommend import model_lists

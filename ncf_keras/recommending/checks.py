@@ -2,8 +2,8 @@
 
 import keras
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 from ncf_keras.models.factored import FactoredModel, can_factor
 
 

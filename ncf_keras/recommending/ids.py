@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 
 def find_indices(ids: Iterable[object], known: Sequence[str] | None, count: int) -> np.ndarray:

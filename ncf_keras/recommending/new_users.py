@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from ncf_keras.base.checks import require_count
 from ncf_keras.data import Dataset
 from ncf_keras.models.all_scores import all_scores
-from ncf_keras.models.checks import require_count
 from ncf_keras.recommending.checks import require_sizes
-from ncf_keras.recommending.fold_in import fold_in, with_users
 from ncf_keras.recommending.ids import require_indices
 from ncf_keras.recommending.tables import recommendation_table
 from ncf_keras.recommending.top_lists import top_lists
+from ncf_keras.solvers.fold_in import fold_in, with_users
 
 
 def recommend_for_history(

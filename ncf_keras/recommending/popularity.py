@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.checks import require_count
 from ncf_keras.data import Dataset
-from ncf_keras.models.checks import require_count
 from ncf_keras.recommending.tables import recommendation_table
 from ncf_keras.recommending.top_lists import TopLists
 

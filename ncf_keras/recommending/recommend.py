@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from ncf_keras.base.checks import require_count
 from ncf_keras.data import Dataset
 from ncf_keras.models.all_scores import all_scores
-from ncf_keras.models.checks import require_count
 from ncf_keras.recommending.checks import require_sizes
 from ncf_keras.recommending.ids import named, require_indices
 from ncf_keras.recommending.tables import recommendation_table

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.checks import require_count
 from ncf_keras.data import Dataset
-from ncf_keras.models.checks import require_count
 from ncf_keras.models.item_vectors import item_vectors
 from ncf_keras.recommending.checks import require_sizes
 from ncf_keras.recommending.ids import named, require_indices

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 # Scores that lie in memory at a time: 32 MiB of float32.
 SCORES_A_CHUNK = 2**23

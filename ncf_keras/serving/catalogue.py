@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 
 class Interactions(Protocol):

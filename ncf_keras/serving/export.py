@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models.factored import FactoredModel, can_factor
 from ncf_keras.models.item_vectors import item_vectors
 from ncf_keras.serving.catalogue import Catalogue, Interactions, make_catalogue

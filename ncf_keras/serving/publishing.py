@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ncf_keras.errors import InputError
-from ncf_keras.files import writable_directory
-from ncf_keras.locks import take_lock
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import writable_directory
+from ncf_keras.base.locks import take_lock
 from ncf_keras.serving.versions import HIGHEST_VERSION, next_version
 
 PREFIX = ".exporting-"

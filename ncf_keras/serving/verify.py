@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 # In words of TensorFlow's loader, for a file that is missing, cut or changed.
 LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, RuntimeError, KeyError, TypeError)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from ncf_keras.errors import InputError
-from ncf_keras.training.engine_state import named
+from ncf_keras.base.errors import InputError
+from ncf_keras.training.engines.engine_state import named
 
 
 class BestWeights:

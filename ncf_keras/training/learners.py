@@ -7,7 +7,7 @@ accumulator, which starts at 0. Source: `keras/optimizers.py` of Keras 1.0.7.
 import keras
 import tensorflow as tf
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 EPSILON = 1e-8
 LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")

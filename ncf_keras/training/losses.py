@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import keras
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 EPSILON = 1e-7
 

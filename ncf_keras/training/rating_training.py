@@ -9,7 +9,7 @@ import numpy as np
 
 from ncf_keras.data.ratings import Ratings
 from ncf_keras.evaluation.rating_errors import root_mean_squared_error
-from ncf_keras.training.guard import Diverged
+from ncf_keras.training.engines.guard import Diverged
 from ncf_keras.training.learners import make_optimizer
 
 PAIRS_A_CALL = 2**15

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.weights.keras_layouts import Layers
 from ncf_keras.weights.loading import Shapes, assign_layers, require_shapes, shapes_of

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import keras
 
-from ncf_keras.errors import InputError
-from ncf_keras.files import written_beside
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import written_beside
 from ncf_keras.weights.keras1_file import write_keras1_file
 from ncf_keras.weights.loading import layers_of
 from ncf_keras.weights.model_sizes import model_sizes

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.weights.archive import ArchiveError, is_archive, read_archive
 from ncf_keras.weights.hdf5_bytes import Hdf5Error
 from ncf_keras.weights.keras_layouts import Layers, read_layers

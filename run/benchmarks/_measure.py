@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import written_beside
 from ncf_keras.cli.console import run_command
 from ncf_keras.cli.flags import whole_number
-from ncf_keras.errors import InputError
-from ncf_keras.files import written_beside
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pandas", "torch")
 

@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from ncf_keras.training.rules import Rule
-from ncf_keras.training.steps import DeferredStep, State, _batch_loss
+from ncf_keras.training.steps.rules import Rule
+from ncf_keras.training.steps.steps import DeferredStep, State, _batch_loss
 
 PARTS = (
     "the loop, reading ids and labels",

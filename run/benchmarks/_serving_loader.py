@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 SOURCE = Path(__file__).with_name("serving_loader.cc")
 PROGRAM = "serving_loader"

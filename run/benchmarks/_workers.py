@@ -15,7 +15,7 @@ from types import TracebackType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 
 class Worker:

@@ -44,8 +44,8 @@ from _measure import (
 )
 from _workers import Worker
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.flags import MODELS, whole_number
-from ncf_keras.errors import InputError
 
 if TYPE_CHECKING:
     from ncf_keras.data import Dataset

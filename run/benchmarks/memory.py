@@ -60,7 +60,7 @@ def _child(users: int) -> None:
 
     from ncf_keras.data import Dataset
     from ncf_keras.models import build_neumf
-    from ncf_keras.training_run import TrainingRun
+    from ncf_keras.training.training_run import TrainingRun
 
     everyone = np.arange(users, dtype=np.int32)
     test = np.arange(100, dtype=np.int32)

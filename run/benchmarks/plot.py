@@ -16,9 +16,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT))
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import writable_directory, written_beside
 from ncf_keras.cli.console import run_command
-from ncf_keras.errors import InputError
-from ncf_keras.files import writable_directory, written_beside
 
 MICROSECONDS = 1e6
 LINE_STYLES = ("-", "--", ":", "-.")

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from ncf_keras.base.files import writable_directory
 from ncf_keras.cli.console import import_tensorflow_quietly, run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
-from ncf_keras.files import writable_directory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

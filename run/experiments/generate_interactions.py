@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import writable_directory, written_beside
 from ncf_keras.cli.console import run_command
 from ncf_keras.cli.flags import whole_number
-from ncf_keras.errors import InputError
-from ncf_keras.files import writable_directory, written_beside
 
 BLOCK = 5_000_000
 GROUPS = 20

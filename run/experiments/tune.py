@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import import_tensorflow_quietly, run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, number_above, parse_numbers, whole_number
-from ncf_keras.errors import InputError
-from ncf_keras.least_squares_loss import LARGEST_EXPONENT, LARGEST_WEIGHT, LeastSquares
-from ncf_keras.tuned import TUNED, Recipe, train_gmf, train_mlp
+from ncf_keras.solvers.least_squares_loss import LARGEST_EXPONENT, LARGEST_WEIGHT, LeastSquares
+from ncf_keras.training.tuned import TUNED, Recipe, train_gmf, train_mlp
 
 if TYPE_CHECKING:
     import keras

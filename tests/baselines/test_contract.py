@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.baselines import BPR, EALS, EASE, IALS, DotProduct, ItemKNN, ItemPop
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
 
 pytest.importorskip("implicit", reason="needs the extra `paper`")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.baselines import EASE, ItemKNN, ItemPop, item_item
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 
 USERS, ITEMS = 211, 9
 

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.baselines import IALS, ItemKNN
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 
 BASELINES = {"IALS": IALS(), "ItemKNN": ItemKNN()}
 

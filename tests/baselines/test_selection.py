@@ -3,10 +3,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.baselines import ItemPop, choose
 from ncf_keras.baselines.baseline import Baseline
 from ncf_keras.data.validation_split import split_validation
-from ncf_keras.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
 
 

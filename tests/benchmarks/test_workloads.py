@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from ncf_keras.data import read_dataset
 from ncf_keras.models import build_neumf
-from ncf_keras.training.rules import make_rule
-from ncf_keras.training.steps import DeferredStep
+from ncf_keras.training.steps.rules import make_rule
+from ncf_keras.training.steps.steps import DeferredStep
 from tests.benchmarks.conftest import SCRIPTS
 
 

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.cluster import parse_cluster
 from ncf_keras.cli.console import WORKER_LOST
-from ncf_keras.errors import InputError
 from tests.cli.running import INIT, ITERATION, LOADED, run
 from tests.loopback_workers import workers
 from tests.shared_files import PROJECT

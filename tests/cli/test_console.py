@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli import console
 from ncf_keras.cli.interrupts import Interrupted
-from ncf_keras.errors import InputError
 
 
 class Terminal(io.StringIO):

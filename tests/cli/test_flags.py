@@ -5,6 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.flags import (
     number_above,
     parse_numbers,
@@ -12,7 +13,6 @@ from ncf_keras.cli.flags import (
     training_parser,
     whole_number,
 )
-from ncf_keras.errors import InputError
 
 AUTHORS = {
     "path": "Data/",

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.text_table import text_table
 from ncf_keras.cli.output_file import check_output_file, write_json
 from ncf_keras.cli.protocols import parse_top_ks
-from ncf_keras.cli.text_table import text_table
-from ncf_keras.errors import InputError
 
 
 def test_lengths_are_sorted_and_each_there_once():

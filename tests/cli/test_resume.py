@@ -8,8 +8,8 @@ import signal
 import numpy as np
 import pytest
 
-from ncf_keras.checkpoints import Checkpoint, CheckpointDirectory, read_checkpoint, write_checkpoint
-from ncf_keras.training import compiled_engine
+from ncf_keras.training.checkpoints import Checkpoint, CheckpointDirectory, read_checkpoint, write_checkpoint
+from ncf_keras.training.engines import compiled_engine
 from tests.cli.resuming import (
     Killed,
     assert_same_end,

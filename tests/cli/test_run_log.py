@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.run_log import RunLog
-from ncf_keras.errors import InputError
 from ncf_keras.training import Iteration
 
 ITERATIONS = [Iteration(0, 0.5, 0.25, 0.125, 1.5, 0.5), Iteration(1, 1 / 3, 0.1, 2.0, 3.25, 0.75)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.run_state import RunState
-from ncf_keras.errors import InputError
 from ncf_keras.evaluation import RankingResult
 from ncf_keras.training import Best, Iteration, LoopState
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 
 PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9)), min_size=1, max_size=40)
 ARRAYS = ("train_offsets", "train_items", "test_users", "test_items", "test_negatives")

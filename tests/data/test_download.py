@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli import download as command
 from ncf_keras.data import download, known_datasets, read_dataset
 from ncf_keras.data.download import download_dataset
@@ -16,7 +17,6 @@ from ncf_keras.data.known_datasets import KNOWN_DATASETS, KnownDataset, RemoteFi
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.prepared_files import write_prepared
 from ncf_keras.data.raw_log import read_log
-from ncf_keras.errors import InputError
 from tests.data.loopback import serving
 from tests.shared_files import shared
 

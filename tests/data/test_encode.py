@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.encode import LONGEST_ID, encode, renumber
-from ncf_keras.errors import InputError
 
 
 @given(st.lists(st.text(max_size=4).filter(lambda text: "\0" not in text), max_size=40))

@@ -5,10 +5,10 @@ import subprocess
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import fetch as fetch_module
 from ncf_keras.data.fetch import digest_of, fetch
 from ncf_keras.data.known_datasets import RemoteFile
-from ncf_keras.errors import InputError
 from tests.data.loopback import serving
 
 CONTENT = np.random.default_rng(0).bytes(300_000)

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.prepared_files import write_prepared
 from ncf_keras.data.tidy_log import tidy_log
-from ncf_keras.errors import InputError
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.leave_one_out_split import draw_negatives, latest_interactions, random_interactions
-from ncf_keras.errors import InputError
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(-3, 3)), min_size=1, max_size=40))

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.log_layout import LogColumns, find_columns, guess_delimiter, has_header
-from ncf_keras.errors import InputError
 
 
 @pytest.mark.parametrize(

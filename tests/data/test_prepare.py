@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
-from ncf_keras.errors import InputError
 
 
 def prepared(rows, columns="user item rating timestamp", **options):

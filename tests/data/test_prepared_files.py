@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, prepared_files, read_dataset
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.prepared_files import SUFFIXES, write_prepared
 from ncf_keras.data.tidy_log import tidy_log
-from ncf_keras.errors import InputError
 
 
 def small_log(rating=(5, 3.5, 4, 5), timestamp=(1, 2, 3, 4)):

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import text_file
 from ncf_keras.data.log_layout import LogColumns
 from ncf_keras.data.raw_log import describe_source, read_log, sha256_of
-from ncf_keras.errors import InputError
 
 ROWS = [("007", "x y", 5.0, 100), ("alice", "2", 3.5, 99), ("007", "2", 1.0, 101)]
 

@@ -2,8 +2,8 @@ import gzip
 
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.titles import read_titles, titles_of
-from ncf_keras.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import read_dataset
 from ncf_keras.data.train_parquet import read_train_parquet
-from ncf_keras.errors import InputError
 from tests.small_data import TRAIN, write_files
 
 pa = pytest.importorskip("pyarrow")

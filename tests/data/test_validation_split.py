@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
-from ncf_keras.errors import InputError
 from tests.shared_files import shared
 from tests.small_data import write_files
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import FullRanking, LeaveOneOut, full_ranking
 from ncf_keras.models import build_neumf
 from ncf_keras.models.all_scores import all_scores

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import bootstrap_intervals, intervals
 
 

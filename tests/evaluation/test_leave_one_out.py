@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import read_dataset
-from ncf_keras.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
 from tests.shared_files import shared

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import compare_paired
 
 # Student's sleep data: extra hours of ten patients under two drugs (Biometrika 1908), as in R's `sleep`.

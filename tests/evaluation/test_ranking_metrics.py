@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import METRICS, Rankings, hit_ratio, ndcg, ranking_metrics
 
 TOP_KS = (1, 2, 5, 10, 30, 40)

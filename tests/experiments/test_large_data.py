@@ -7,12 +7,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from ncf_keras import shuffling
 from ncf_keras.data import read_dataset
 from ncf_keras.models import build_gmf
 from ncf_keras.sampling import NegativeSampler
+from ncf_keras.sampling import order as shuffling
 from ncf_keras.training import CompiledEngine
-from ncf_keras.training_run import TrainingRun
+from ncf_keras.training.training_run import TrainingRun
 from tests.shared_files import PROJECT
 
 pytest.importorskip("pyarrow")

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, split_validation
-from ncf_keras.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, model_scores
 from tests.experiments.test_fold_in import load

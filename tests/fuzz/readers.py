@@ -10,8 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reproduction import figures, panels, tables
+from reproduction.book import Book
+from reproduction.grid import quick_grid
+from reproduction.results import read_result, write_result
+from reproduction.text_table import to_csv
 
-from ncf_keras.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from ncf_keras.cli.flags import training_parser
 from ncf_keras.cli.model_flags import check_pretraining, parse_model_flags
 from ncf_keras.cli.run_state import RunState
@@ -21,13 +25,9 @@ from ncf_keras.data.ratings import read_ratings
 from ncf_keras.data.raw_log import read_log
 from ncf_keras.data.titles import read_titles
 from ncf_keras.data.train_parquet import read_train_parquet
-from ncf_keras.paper import figures, panels, tables
-from ncf_keras.paper.book import Book
-from ncf_keras.paper.grid import quick_grid
-from ncf_keras.paper.results import read_result, write_result
-from ncf_keras.paper.text_table import to_csv
+from ncf_keras.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from ncf_keras.weights import read_weight_file
-from tests.paper.small_results import put
+from tests.reproduction.small_results import put
 from tests.small_data import NEGATIVES, TEST, TRAIN, write_files
 from tests.weights.small_models import WRITERS, small_model, written
 

@@ -11,7 +11,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from tests.fuzz.mutations import damaged
 from tests.fuzz.readers import READERS
 from tests.fuzz.watch import Watch

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from tests import predicting
 from tests.models import by_hand

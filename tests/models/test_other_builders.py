@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models import (
     build_feedforward_embed,
     build_gmf,

@@ -2,7 +2,7 @@ import collections
 
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.recommending import popular_items
 from tests.recommending.crowd import ITEM_IDS, TITLES, crowd
 

@@ -6,7 +6,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import recommend, recommend_to_anybody
 from ncf_keras.recommending.top_lists import top_lists as ranked

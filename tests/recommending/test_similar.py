@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cosine
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.recommending import similar_items
 from tests.models import by_hand
 from tests.recommending.crowd import ITEM_IDS, MODELS, SIZES, TITLES, crowd

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ncf_keras.checkpoints import read_checkpoint
+from ncf_keras.training.checkpoints import read_checkpoint
 from tests.cli.resuming import rows_without_clock, weights_in, write_random_files
 from tests.cli.running import Run, run
 from tests.shared_files import PROJECT

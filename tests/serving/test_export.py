@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models.item_vectors import item_vectors
 from ncf_keras.serving import ranking
 from ncf_keras.serving.export import export_model

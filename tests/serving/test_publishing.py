@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.serving.publishing import PREFIX, publish
 from ncf_keras.serving.versions import latest_version, next_version, versions
 

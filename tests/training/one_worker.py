@@ -50,7 +50,7 @@ def train(make_engine, model):
 
 def make(model, sampler, learner, workers, rate):
     """Return the engine under test."""
-    from ncf_keras.training.distributed_engine import DistributedEngine
+    from ncf_keras.training.engines.distributed_engine import DistributedEngine
 
     return DistributedEngine(model, sampler, learner, rate, BATCH_SIZE, workers)
 
@@ -61,7 +61,7 @@ def main(strategy, file, *names):
 
     workers = who.cluster_workers() if strategy == "multiworker" else who.mirrored_workers()
     from ncf_keras.sampling import NegativeSampler
-    from ncf_keras.training.distributed_engine import follow_chief, release_workers
+    from ncf_keras.training.engines.distributed_engine import follow_chief, release_workers
 
     results = {}
     for name in names:

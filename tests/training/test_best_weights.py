@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf
 from ncf_keras.training import BestWeights
 

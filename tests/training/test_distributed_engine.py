@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError, WorkerLost
+from ncf_keras.base.errors import InputError, WorkerLost
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training import CompiledEngine
-from ncf_keras.training.distributed_engine import DistributedEngine
+from ncf_keras.training.engines.distributed_engine import DistributedEngine
 from tests.loopback_workers import start, workers
 from tests.shared_files import PROJECT
 from tests.training import one_worker

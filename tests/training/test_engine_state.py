@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training import CompiledEngine, KerasEngine
-from ncf_keras.training import compiled_engine as compiled_engine_module
+from ncf_keras.training.engines import compiled_engine as compiled_engine_module
 
 BUILDERS = {
     "GMF, dense": partial(build_gmf, num_factors=4, regs=(0.01, 0)),

@@ -11,8 +11,8 @@ from ncf_keras.data import Dataset
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.sampling import NegativeSampler, stacks_of_batches
 from ncf_keras.training import CompiledEngine, KerasEngine, clipped_log_loss, make_optimizer
-from ncf_keras.training import compiled_engine as compiled_engine_module
-from ncf_keras.training.steps import DeferredStep, DenseStep, can_defer_rows
+from ncf_keras.training.engines import compiled_engine as compiled_engine_module
+from ncf_keras.training.steps.steps import DeferredStep, DenseStep, can_defer_rows
 
 BATCH_SIZE = 32
 RATE = 0.005

@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 import pytest
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training import CompiledEngine, KerasEngine
-from ncf_keras.training.guard import (
+from ncf_keras.training.engines.guard import (
     Diverged,
     GuardedEngine,
     explain_collapse,

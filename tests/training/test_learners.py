@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.training import clipped_log_loss, make_optimizer
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.training import bpr_loss, clipped_log_loss, margin_loss, weighted_squared_loss
 
 LABELS = np.array([1, 0, 1, 0, 1], np.float32)[:, None]

@@ -8,7 +8,7 @@ import pytest
 from ncf_keras.models import build_mf, build_mlp, build_shared_fusion
 from ncf_keras.sampling import NegativeSampler, stacks_of_batches
 from ncf_keras.training import CompiledEngine, KerasEngine, weighted_squared_loss
-from ncf_keras.training.steps import can_defer_rows
+from ncf_keras.training.steps.steps import can_defer_rows
 
 BUILDERS = {
     "shared fusion": partial(build_shared_fusion, num_factors=4),

@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, build_mf, build_neumf, model_scores
-from ncf_keras.pair_sampling import PairSampler
+from ncf_keras.sampling.pairs import PairSampler
 from ncf_keras.training import PairwiseEngine, bpr_loss, margin_loss
-from ncf_keras.training.pairwise_engine import PairDifference
+from ncf_keras.training.engines.pairwise_engine import PairDifference
 from tests.models import by_hand
 from tests.predicting import predict
 

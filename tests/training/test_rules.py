@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ncf_keras.errors import InputError
-from ncf_keras.training.rules import BETA_1, BETA_2, RHO, make_rule
+from ncf_keras.base.errors import InputError
+from ncf_keras.training.steps.rules import BETA_1, BETA_2, RHO, make_rule
 
 RATE = 0.01
 EPSILON = 1e-8

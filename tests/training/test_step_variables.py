@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.training import LEARNERS
+from ncf_keras.training.engines.pairwise_engine import PairDifference
 from ncf_keras.training.learners import make_optimizer
-from ncf_keras.training.pairwise_engine import PairDifference
-from ncf_keras.training.rules import make_rule
-from ncf_keras.training.shared_steps import make_shared_step
-from ncf_keras.training.steps import DeferredStep, DenseStep, make_step
+from ncf_keras.training.steps.rules import make_rule
+from ncf_keras.training.steps.shared_steps import make_shared_step
+from ncf_keras.training.steps.steps import DeferredStep, DenseStep, make_step
 
 
 class StepCounter(keras.layers.Layer):

@@ -3,8 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from ncf_keras.errors import InputError, WorkerLost
-from ncf_keras.training.workers import Workers, mirrored_workers
+from ncf_keras.base.errors import InputError, WorkerLost
+from ncf_keras.training.engines.workers import Workers, mirrored_workers
 
 # As TensorFlow 2.21 wrote them: a killed worker, and one that was stopped (SIGSTOP).
 KILLED = """Graph execution error:

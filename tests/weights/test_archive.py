@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.weights import read_weight_file
 from tests.weights.small_models import arrays, assert_equal_bits, small_model, written
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.weights import ModelSizes, fuse_pretrained, load_model, read_weight_file

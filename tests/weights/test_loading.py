@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp
 from ncf_keras.weights import load_weights
 from tests.weights.small_models import (

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.weights import ModelSizes, build_model_for, load_model, model_sizes, read_weight_file
 from tests.shared_files import shared

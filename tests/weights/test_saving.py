@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.weights import format_of, load_model, load_weights, save_weights
 from tests.shared_files import PROJECT, shared
 from tests.weights.small_models import KINDS, arrays, assert_equal_bits, small_model
@@ -120,7 +120,7 @@ def test_a_failed_save_leaves_the_old_file(format, tmp_path, monkeypatch):
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf
 from ncf_keras.weights import saving
 

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.weights import load_weights, read_weight_file
 from tests.shared_files import shared
 from tests.weights.small_models import (

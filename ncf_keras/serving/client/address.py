@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 
 GRPC_PORT = 8500
 _EXAMPLES = "such as http://localhost:8501 (REST) or grpc://localhost:8500 (gRPC)"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client.address import ServedModel, split_address
 from ncf_keras.serving.client.answers import (
     ItemLists,

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client.address import GRPC_PORT, ServedModel, public_address
 from ncf_keras.serving.client.answers import Signature, Tensor, VersionStatus
 from ncf_keras.serving.client.errors import ServingError, TryAgain

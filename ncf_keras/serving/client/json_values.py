@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client.errors import ServingError
 
 

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client import Place, Tensor, VersionStatus
 from tests.serving.client.conftest import client_of
 from tests.serving.client.small_export import ITEM_IDS, LISTS, SCORES, SIMILAR, TITLES, USER_IDS

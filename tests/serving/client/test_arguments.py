@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client import connect
 from tests.serving.client.conftest import client_of
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client.errors import ServingError
 from ncf_keras.serving.client.json_values import column_body, read_columns, read_object, read_rows, row_body
 from tests.serving.client.json_tensor import read_request, write_answer

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncf_keras.errors import InputError
+from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client.errors import ServingError, TryAgain
 from ncf_keras.serving.client.patience import Patience, ask_patiently
 

@@ -1,0 +1,41 @@
+"""The rules that arguments obey: each check raises InputError with one sentence if its rule is broken."""
+
+import math
+from collections.abc import Collection
+from numbers import Integral, Real
+
+from ncf_keras.base.errors import InputError
+
+
+def is_number(value: object) -> bool:
+    """Tell whether `value` is a finite real number, of Python or NumPy, and not a bool."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def require_count(value: object, argument: str, minimum: int = 1) -> None:
+    """Raise InputError unless `value` is a whole number, of Python or NumPy, of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        raise InputError(f"`{argument}` must be a whole number of at least {minimum}. Received: {value!r}")
+
+
+def require_at_least(value: object, minimum: float, argument: str) -> None:
+    """Raise InputError unless `value` is a finite number of at least `minimum`."""
+    if not (is_number(value) and value >= minimum):  # type: ignore[operator]
+        raise InputError(f"`{argument}` must be a finite number of at least {minimum:g}. Received: {value!r}")
+
+
+def require_above_zero(value: object, argument: str) -> None:
+    """Raise InputError unless `value` is a finite number above 0."""
+    if not (is_number(value) and value > 0):  # type: ignore[operator]
+        raise InputError(f"`{argument}` must be a finite number above 0. Received: {value!r}")
+
+
+def require_one_of(value: object, allowed: Collection[str], argument: str) -> None:
+    """Raise InputError unless `value` is one of the words `allowed`."""
+    if value not in allowed:
+        raise InputError(f"`{argument}` must be one of {', '.join(allowed)}. Received: {value!r}")

@@ -1,0 +1,186 @@
+"""A vector for a user whom the model has never seen, from the items that the user interacted with.
+
+Only the user's own embedding rows p are fitted; everything else stays as it was trained. What is minimised is
+the log loss of equation 7 of the paper as training has it, in expectation, plus a Gaussian prior:
+
+    - sum_{i in history} log y(p, i) - w sum_{i not in history} log(1 - y(p, i)) + (p - m)' S^-1 (p - m) / 2
+
+with w such that all other items together weigh `num_neg` times the history, as the sampled negatives do; m and
+S are the mean and covariance of the rows of the users whom the model knows. So it is the maximum a posteriori
+estimate, and a short history stays near the average user. It is minimised by L-BFGS from p = m in coordinates
+in which S is the identity: the whole catalogue at each step, no step size, no randomness.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import scipy.optimize
+import tensorflow as tf
+
+from ncf_keras.base.checks import require_count
+from ncf_keras.base.errors import InputError
+from ncf_keras.models.factored import FactoredModel, require_factored
+
+MOST_STEPS = 100
+# Of the loss, relative: what float32 can tell apart. Below it the line search would look for what is not there.
+TOLERANCE = 1e-6
+
+
+class UserPrior(NamedTuple):
+    """A Gaussian of the rows of a model's users, the rows of both towers side by side.
+
+    Attributes:
+        mean: float64, shape (width,).
+        root: float64, shape (width, width); root @ root.T is the covariance.
+    """
+
+    mean: np.ndarray
+    root: np.ndarray
+
+
+def fold_in(
+    model: keras.Model, histories: Sequence[Sequence[int]], num_neg: int = 4, prior_strength: float = 1.0
+) -> list[np.ndarray]:
+    """Fit user vectors to histories, with everything else in the model frozen.
+
+    Args:
+        model: GMF, MLP or NeuMF, trained; it is not changed.
+        histories: for each new user the item indices of the interactions, in any order, at least one.
+        num_neg: how many negatives each positive of the training had.
+        prior_strength: what the prior is multiplied with; 0 fits the history alone.
+
+    Returns:
+        The rows of the new users in each of the model's user embeddings, float32, shape (histories, width): one
+        array for GMF and MLP; for NeuMF that of the GMF tower, then that of the MLP tower. The same input
+        gives the same rows.
+
+    Raises:
+        InputError: the model is of another kind, or a history is empty or holds what is no item index.
+    """
+    factored = require_factored(model, "to fold users into")
+    require_count(num_neg, "num_neg")
+    if not 0 <= prior_strength < float("inf"):
+        raise InputError(f"`prior_strength` must be a finite number of at least 0. Received: {prior_strength}")
+    positives = [_checked(history, factored.num_items) for history in histories]
+    prior = user_prior([layer.embeddings.numpy() for layer in factored.user_layers])
+    loss = _Loss(factored, prior, prior_strength)
+    rows = np.array([_fit(loss, items, num_neg) for items in positives]).reshape(-1, len(prior.mean))
+    return np.split(rows.astype(np.float32), _borders(factored), axis=1)
+
+
+def with_users(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model:
+    """Return a copy of a model that has other users: whatever takes the model takes these users too.
+
+    Args:
+        model: GMF, MLP or NeuMF.
+        vectors: as `fold_in` returns them; user u of the copy has row u.
+
+    Raises:
+        InputError: the model is of another kind, or the vectors are not as wide as its user embeddings.
+    """
+    factored = require_factored(model, "to have other users")
+    tables = {layer.name: layer.output_dim for layer in factored.user_layers}
+    shapes = [np.shape(rows) for rows in vectors]
+    if shapes != [(len(vectors[0]) if vectors else 0, width) for width in tables.values()]:
+        raise InputError(f"`vectors` must have the widths {list(tables.values())}. Received: shapes {shapes}")
+    rows_of = dict(zip(tables, vectors, strict=True))
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if layer.name in rows_of:
+            config["input_dim"] = len(rows_of[layer.name])
+        return type(layer).from_config(config)
+
+    copy = keras.models.clone_model(model, clone_function=copied)
+    for layer in model.layers:
+        weights = [rows_of[layer.name]] if layer.name in rows_of else layer.get_weights()
+        copy.get_layer(layer.name).set_weights(weights)
+    return copy
+
+
+def user_prior(tables: Sequence[np.ndarray]) -> UserPrior:
+    """Fit a Gaussian to the rows of users.
+
+    The covariance is shrunk towards a multiple of the identity, by width / (users + width), so that it can be
+    inverted with fewer users than numbers in a row (after Ledoit and Wolf, "A well-conditioned estimator for
+    large-dimensional covariance matrices", 2004, with a fixed weight).
+
+    Args:
+        tables: float32, shape (users, width of the table), one for each user embedding.
+    """
+    rows = np.concatenate(tables, axis=1).astype(np.float64)
+    users, width = rows.shape
+    mean = rows.mean(axis=0)
+    covariance = (rows - mean).T @ (rows - mean) / users
+    share = width / (users + width)
+    # The last term keeps a table of equal rows invertible.
+    sphere = np.trace(covariance) / width + np.finfo(np.float32).eps
+    shrunk = (1 - share) * covariance + share * sphere * np.eye(width)
+    return UserPrior(mean, np.linalg.cholesky(shrunk))
+
+
+class _Loss:
+    """The objective and its gradient, at a point of the coordinates in which the prior is N(0, 1)."""
+
+    def __init__(self, factored: FactoredModel, prior: UserPrior, prior_strength: float):
+        self.prior = prior
+        self.num_items = factored.num_items
+        self._strength = prior_strength
+        self._factored = factored
+        self._widths = np.diff([0, *_borders(factored), len(prior.mean)])
+        self._halves = factored.halves()
+        self._value_and_gradient = tf.function(self._data_term, autograph=False)
+
+    def __call__(self, point: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> tuple:
+        row = tf.constant(self.prior.mean + self.prior.root @ point, tf.float32)
+        value, gradient = self._value_and_gradient(row[None], positive, negative)
+        penalty = 0.5 * self._strength * point @ point
+        slope = self.prior.root.T @ gradient.numpy()[0].astype(np.float64)
+        return float(value) + penalty, slope + self._strength * point
+
+    def _data_term(self, row: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple:
+        """Return the weighted log loss and its gradient by `row`; the weights are float32, shape (items,)."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(row)
+            mf_user, mlp_user = self._factored.user_halves(tf.split(row, self._widths, axis=1))
+            logits = self._factored.logits_of(self._halves._replace(mf_user=mf_user, mlp_user=mlp_user))
+            losses = positive * tf.nn.softplus(-logits) + negative * tf.nn.softplus(logits)
+            value = tf.reduce_sum(losses)
+        return value, tape.gradient(value, row)
+
+
+def _fit(loss: _Loss, items: np.ndarray, num_neg: int) -> np.ndarray:
+    positive = np.zeros(loss.num_items, np.float32)
+    positive[items] = 1
+    others = loss.num_items - len(items)
+    negative = (1 - positive) * np.float32(num_neg * len(items) / max(others, 1))
+    found = scipy.optimize.minimize(
+        loss,
+        np.zeros(len(loss.prior.mean)),
+        args=(positive, negative),
+        method="L-BFGS-B",
+        jac=True,
+        options={"maxiter": MOST_STEPS, "ftol": TOLERANCE},
+    )
+    return loss.prior.mean + loss.prior.root @ found.x
+
+
+def _borders(factored: FactoredModel) -> np.ndarray:
+    """Return where the row of one tower ends and that of the next begins."""
+    return np.cumsum([layer.output_dim for layer in factored.user_layers])[:-1]
+
+
+def _checked(history: Sequence[int], num_items: int) -> np.ndarray:
+    items = np.asarray(history)
+    if items.ndim != 1 or len(items) == 0:
+        raise InputError(
+            "`histories` must hold at least one item for each user (without any, see `popular_items`). "
+            f"Received: shape {items.shape}"
+        )
+    if not np.issubdtype(items.dtype, np.integer) or items.min() < 0 or items.max() >= num_items:
+        raise InputError(
+            f"`histories` must hold item indices from 0 to {num_items - 1}. Received: {list(history)[:10]}"
+        )
+    return np.unique(items)

@@ -1,0 +1,106 @@
+"""Latent vectors that minimise the loss of `least_squares_loss.py`, exactly for users and items in turn.
+
+`implicit`, which `baselines` uses, has one penalty for all rows, so this is our own.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import scipy.sparse
+from threadpoolctl import threadpool_limits
+
+from ncf_keras.data import Dataset
+from ncf_keras.solvers.least_squares_loss import LeastSquares
+
+# Standard deviation of the norm of an item's first vector.
+INITIAL_NORM = 0.1
+ROWS_A_BLOCK = 256
+
+
+def factorise(
+    dataset: Dataset,
+    factors: int,
+    settings: LeastSquares,
+    seed: int,
+    on_sweep: Callable[[int], None] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vectors of users and items.
+
+    Args:
+        dataset: whose train interactions are learnt from.
+        factors: width of the vectors; at least 1.
+        settings: of the loss.
+        seed: of the first vectors of the items.
+        on_sweep: called with the number of sweeps done, after each.
+
+    Returns:
+        float32, shapes (users, factors) and (items, factors). A user or an item without train interactions has
+        a vector of zeros.
+    """
+    generator = np.random.default_rng(seed)
+    by_user = dataset.train_matrix
+    by_item = by_user.T.tocsr()
+    weights = _missing_weights(np.diff(by_item.indptr), settings)
+    everybody = np.ones(dataset.num_users, np.float32)
+    items = generator.normal(0, INITIAL_NORM / np.sqrt(factors), (dataset.num_items, factors)).astype(
+        np.float32
+    )
+    # Systems of a few hundred unknowns are solved faster side by side, a thread each, than by all threads
+    # together, which then wait for each other most of the time.
+    with threadpool_limits(1, user_api="blas"):
+        for sweep in range(settings.sweeps):
+            users = solve_rows(by_user, items, everybody, weights, settings.regularization)
+            items = solve_rows(by_item, users, weights, everybody, settings.regularization)
+            if on_sweep:
+                on_sweep(sweep + 1)
+    return users, items
+
+
+def solve_rows(
+    interactions: scipy.sparse.csr_matrix,
+    columns: np.ndarray,
+    row_weights: np.ndarray,
+    column_weights: np.ndarray,
+    regularization: float,
+) -> np.ndarray:
+    """Return the vectors of all rows that minimise the loss while those of the columns stay.
+
+    Args:
+        interactions: which pairs are train interactions, shape (rows, columns): of users and items or of items
+            and users.
+        columns: float32, shape (columns, factors).
+        row_weights: float32, shape (rows,). A pair weighs the product of its two weights, an interaction 1
+            besides.
+        column_weights: float32, shape (columns,).
+        regularization: of the penalties.
+
+    Returns:
+        float32, shape (rows, factors).
+    """
+    factors = columns.shape[1]
+    everything = (columns * column_weights[:, None]).T @ columns
+    counts = np.diff(interactions.indptr)
+    penalties = regularization * (counts + row_weights * column_weights.sum())
+    diagonal = np.arange(factors)
+    solved = np.zeros((interactions.shape[0], factors), np.float32)
+
+    def solve(rows: np.ndarray) -> None:
+        for row in rows:
+            known = columns[interactions.indices[interactions.indptr[row] : interactions.indptr[row + 1]]]
+            system = row_weights[row] * everything + known.T @ known
+            system[diagonal, diagonal] += penalties[row]
+            solved[row] = np.linalg.solve(system, known.sum(0))
+
+    blocks = np.array_split(np.flatnonzero(counts), -(-len(counts) // ROWS_A_BLOCK))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # A list, so that what goes wrong in a thread is raised here.
+        list(pool.map(solve, blocks))
+    return solved
+
+
+def _missing_weights(counts: np.ndarray, settings: LeastSquares) -> np.ndarray:
+    """Return a c_i of each item: float32, shape (items,)."""
+    shares = np.maximum(counts, 1).astype(np.float64) ** settings.popularity_exponent
+    return (settings.unobserved_weight * shares / shares.mean()).astype(np.float32)

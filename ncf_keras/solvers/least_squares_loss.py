@@ -1,0 +1,64 @@
+"""The weighted squared loss over all pairs, by which the tuned GMF is solved for.
+
+With the prediction s(u, i) = p_u . q_i, the loss is that of equation 5 over all pairs and not over drawn ones,
+
+    sum over train interactions of (1 - s)^2  +  sum over all pairs of a c_i s^2
+    + regularization * (sum over users of (n_u + a sum of c_i) |p_u|^2
+                        + sum over items of (n_i + a c_i num_users) |q_i|^2),
+
+where a is `unobserved_weight`, n counts train interactions, and c_i = max(n_i, 1)^popularity_exponent, scaled
+to a mean of 1: an item without interactions weighs as one with a single one. A penalty that grows with what is
+known of a user or an item is what Rendle et al., "Revisiting the performance of iALS on item recommendation
+benchmarks" (RecSys 2022), found to make weighted ALS strong.
+"""
+
+from dataclasses import dataclass
+
+from ncf_keras.base.checks import is_number, require_count
+from ncf_keras.base.errors import InputError
+
+# A penalty is the product of two of these and of up to 2**31 users or items, in float32, which ends at 3e38.
+LARGEST_WEIGHT = 1e9
+# What helps is between -1 and 1; at 10 a handful of items have all the weight, and nothing has overflowed yet.
+LARGEST_EXPONENT = 10
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """The settings of the loss above, and how long it is minimised.
+
+    Attributes:
+        unobserved_weight: what a pair that is no interaction weighs, where an interaction weighs 1; above 0, at
+            most 1e9.
+        regularization: of the penalties; above 0, at most 1e9.
+        popularity_exponent: how much more the missing pairs of popular items weigh, from -10 to 10; 0: all the
+            same; below 0: less.
+        sweeps: how often all users and all items are solved for; a whole number of at least 1.
+
+    Raises:
+        InputError: a setting is of the wrong kind or out of its range.
+    """
+
+    unobserved_weight: float
+    regularization: float
+    popularity_exponent: float
+    sweeps: int
+
+    def __post_init__(self):
+        for name in ("unobserved_weight", "regularization"):
+            value = getattr(self, name)
+            if not (is_number(value) and 0 < value <= LARGEST_WEIGHT):
+                raise InputError(
+                    f"`{name}` must be a number of at most {LARGEST_WEIGHT:g} and above 0. Received: {value!r}"
+                )
+        exponent = self.popularity_exponent
+        if not (is_number(exponent) and -LARGEST_EXPONENT <= exponent <= LARGEST_EXPONENT):
+            raise InputError(
+                f"`popularity_exponent` must be a number from {-LARGEST_EXPONENT} to {LARGEST_EXPONENT}. "
+                f"Received: {exponent!r}"
+            )
+        require_count(self.sweeps, "sweeps")
+
+
+# Chosen on validation pairs of MovieLens-1M, for 192 factors: `docs/tuning.md`.
+TUNED_LOSS = LeastSquares(unobserved_weight=0.25, regularization=0.007, popularity_exponent=0.1, sweeps=12)

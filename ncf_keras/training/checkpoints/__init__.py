@@ -1,0 +1,20 @@
+"""Checkpoints: the state of a run, in files that no crash, full disk or stray bit turns into nonsense."""
+
+from ncf_keras.training.checkpoints.checkpoint_directory import CheckpointDirectory
+from ncf_keras.training.checkpoints.checkpoint_file import (
+    Checkpoint,
+    DamagedCheckpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from ncf_keras.training.checkpoints.fingerprint import digest_of, require_same_options
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointDirectory",
+    "DamagedCheckpoint",
+    "digest_of",
+    "read_checkpoint",
+    "require_same_options",
+    "write_checkpoint",
+]

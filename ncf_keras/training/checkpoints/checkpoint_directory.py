@@ -1,0 +1,115 @@
+"""The checkpoints of one run: the newest good one is used, a few are kept, one process writes."""
+
+import contextlib
+import os
+import re
+from pathlib import Path
+from types import TracebackType
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import writable_directory
+from ncf_keras.base.locks import take_lock
+from ncf_keras.training.checkpoints.checkpoint_file import (
+    Checkpoint,
+    DamagedCheckpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+
+NAME = re.compile(r"epoch-(\d{6,15})(?:-step-(\d{8,15}))?\.checkpoint")
+LOCK = ".lock"
+
+
+class CheckpointDirectory:
+    """The checkpoints of one run; a context manager that keeps other processes out.
+
+    A file is named after what was done when it was written: `epoch-000012.checkpoint` after 12 epochs,
+    `epoch-000012-step-00004096.checkpoint` after 4,096 steps more.
+
+    Args:
+        path: the directory, made if it is missing.
+        keep: how many checkpoints stay, at least 1; older ones are removed once a newer one is on the disk.
+
+    Raises:
+        InputError: the directory can't be written to or locked, or another process has it.
+    """
+
+    def __init__(self, path: str | os.PathLike, keep: int = 2):
+        if keep < 1:
+            raise InputError(f"`keep` must be at least 1. Received: {keep}")
+        self.path = writable_directory(path, "--checkpoint_dir")
+        self._keep = keep
+        self._lock = self._take_lock()
+
+    def __enter__(self) -> "CheckpointDirectory":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes in."""
+        self._lock.close()
+
+    def files(self) -> list[Path]:
+        """Return the checkpoints, the newest first, whether they are whole or not."""
+        found = [(match, file) for file in self.path.iterdir() if (match := NAME.fullmatch(file.name))]
+        found.sort(key=lambda pair: (int(pair[0][1]), int(pair[0][2] or 0)), reverse=True)
+        return [file for _, file in found]
+
+    def save(self, checkpoint: Checkpoint, epochs: int, steps: int = 0) -> Path:
+        """Write a checkpoint, then remove those that are no longer needed.
+
+        Args:
+            checkpoint: what to write.
+            epochs: whole epochs done.
+            steps: steps done of the next one.
+
+        Returns:
+            The file.
+
+        Raises:
+            InputError: it can't be written; the older ones are as they were.
+        """
+        name = f"epoch-{epochs:06d}" + (f"-step-{steps:08d}" if steps else "") + ".checkpoint"
+        file = self.path / name
+        write_checkpoint(file, checkpoint)
+        self._remove([old for old in self.files() if old != file][self._keep - 1 :])
+        return file
+
+    def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
+        """Return the newest whole checkpoint, and a sentence for each newer one that is damaged.
+
+        A damaged file gets `.damaged` behind its name, so that it never again counts as one to keep.
+
+        Returns:
+            The checkpoint, None if there is none, and the sentences.
+        """
+        notes = []
+        for file in self.files():
+            try:
+                return read_checkpoint(file), notes
+            except DamagedCheckpoint as error:
+                notes.append(str(error))
+                with contextlib.suppress(OSError):
+                    file.replace(file.with_name(file.name + ".damaged"))
+        return None, notes
+
+    def _take_lock(self) -> object:
+        with contextlib.ExitStack() as on_error:
+            lock = on_error.enter_context((self.path / LOCK).open("w"))
+            if not take_lock(lock, self.path):
+                raise InputError(
+                    f"`--checkpoint_dir` must be a directory that no other run is using. Received: {self.path}"
+                )
+            on_error.pop_all()
+        # What a killed run had not finished writing; it can be nobody else's while the lock is ours.
+        self._remove(self.path.glob(".writing-*.part"))
+        return lock
+
+    def _remove(self, files: object) -> None:
+        for file in files:
+            with contextlib.suppress(OSError):
+                file.unlink()

@@ -1,0 +1,214 @@
+"""One checkpoint, one file: arrays and JSON, with a checksum over everything.
+
+    8 bytes   NCFCKPT1
+    8 bytes   length of the header, little-endian
+    header    JSON in UTF-8: {"arrays": [[name, dtype, shape], …], "metadata": {…}}
+    arrays    their bytes in C order, little-endian, one after another
+    32 bytes  SHA-256 of everything before
+
+Nothing in it can name code or a file. The checksum finds damage; against a file made up by a stranger, every
+size in the header is held against the size of the file before memory is taken for it.
+"""
+
+import errno
+import hashlib
+import json
+import math
+import os
+import stat
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import written_beside
+
+MAGIC = b"NCFCKPT1"
+LENGTH = struct.Struct("<Q")
+DIGEST_SIZE = hashlib.sha256().digest_size
+BLOCK = 2**20
+DTYPES = ("<f2", "<f4", "<f8", "|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8")
+# NumPy 1 has no arrays of more dimensions.
+MOST_DIMENSIONS = 32
+
+
+class DamagedCheckpoint(InputError):
+    """A file is no checkpoint, or not a whole one."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on.
+
+    Attributes:
+        arrays: by name; floats, integers or booleans of any shape.
+        metadata: whatever JSON can hold; floats come back bit for bit.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+def write_checkpoint(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint so that after a crash at any moment the file is absent, the old one, or whole.
+
+    Args:
+        path: the file; replaced if it exists.
+        checkpoint: what to write.
+
+    Raises:
+        InputError: the file can't be written: no space is left, the directory is read-only, and so on. What
+            was there before is as it was.
+        TypeError: an array of another dtype, or metadata that JSON can't hold.
+    """
+    path = Path(path)
+    arrays = {name: _little_endian(name, array) for name, array in checkpoint.arrays.items()}
+    header = json.dumps(
+        {
+            "arrays": [[name, array.dtype.str, array.shape] for name, array in arrays.items()],
+            "metadata": checkpoint.metadata,
+        }
+    ).encode()
+    try:
+        with written_beside(path) as temporary, temporary.open("wb") as file:
+            _write(file, [MAGIC, LENGTH.pack(len(header)), header, *arrays.values()])
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise InputError(f"{path} must be a file that can be written. Received: {error.strerror}") from None
+
+
+def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
+    """Read what `write_checkpoint` wrote.
+
+    Raises:
+        DamagedCheckpoint: the file is missing, is something else, or differs in a single bit from what was
+            written.
+    """
+    path = Path(path)
+    try:
+        with _open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            _verify(file, size)
+            return _parse(file, size)
+    except OSError as error:
+        problem = error.strerror or str(error)
+    except _Problem as error:
+        problem = str(error)
+    raise DamagedCheckpoint(f"{path} must be a whole checkpoint. Received: {problem}")
+
+
+class _Problem(Exception):
+    """What is wrong with a file, as the end of a sentence."""
+
+
+def _little_endian(name: str, array: np.ndarray) -> np.ndarray:
+    array = np.asarray(array, order="C")
+    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    if array.dtype.str not in DTYPES:
+        raise TypeError(f"array {name!r} must hold floats, integers or booleans. Received: {array.dtype}")
+    return array
+
+
+def _write(file: BinaryIO, parts: list) -> None:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = memoryview(part.reshape(-1).view(np.uint8)) if isinstance(part, np.ndarray) else part
+        digest.update(data)
+        file.write(data)
+    file.write(digest.digest())
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename in `directory` survive a loss of power, where the system lets a directory be synced."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network file systems sync a directory by themselves and refuse to be asked.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    # A pipe of that name would be waited for, and a device read, for ever.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise _Problem("something that is no file")
+    return path.open("rb")
+
+
+def _verify(file: BinaryIO, size: int) -> None:
+    if size < len(MAGIC) + LENGTH.size + DIGEST_SIZE:
+        raise _Problem(f"{size} bytes, too few for one")
+    if file.read(len(MAGIC)) != MAGIC:
+        raise _Problem("a file of another kind, or one with a damaged beginning")
+    digest = hashlib.sha256(MAGIC)
+    left = size - len(MAGIC) - DIGEST_SIZE
+    while left:
+        block = file.read(min(BLOCK, left))
+        if not block:
+            raise _Problem("a file that was cut short while it was read")
+        digest.update(block)
+        left -= len(block)
+    if file.read() != digest.digest():
+        raise _Problem("a checksum that does not fit the content")
+
+
+def _parse(file: BinaryIO, size: int) -> Checkpoint:
+    file.seek(len(MAGIC))
+    (length,) = LENGTH.unpack(file.read(LENGTH.size))
+    room = size - len(MAGIC) - LENGTH.size - DIGEST_SIZE
+    if length > room:
+        raise _Problem(f"a header of {length} bytes in a file of {size}")
+    try:
+        header = json.loads(file.read(length))
+    except (ValueError, RecursionError):
+        raise _Problem("a header that is not JSON") from None
+    layouts, metadata = _checked(header)
+    wanted = sum(dtype.itemsize * math.prod(shape) for _, dtype, shape in layouts)
+    if wanted != room - length:
+        raise _Problem(f"{room - length} bytes for arrays of {wanted}")
+    arrays = {}
+    for name, dtype, shape in layouts:
+        flat = np.empty(math.prod(shape), dtype)
+        if file.readinto(memoryview(flat.view(np.uint8))) != flat.nbytes:
+            raise _Problem("a file that was cut short while it was read")
+        arrays[name] = flat.reshape(shape)
+    return Checkpoint(arrays, metadata)
+
+
+def _checked(header: object) -> tuple[list[tuple[str, np.dtype, tuple[int, ...]]], dict]:
+    """Return (name, dtype, shape) of the arrays and the metadata, all of the types they must have."""
+    if not isinstance(header, dict) or not isinstance(header.get("metadata"), dict):
+        raise _Problem("a header without metadata")
+    entries = header.get("arrays")
+    if not isinstance(entries, list) or not all(_is_layout(entry) for entry in entries):
+        raise _Problem("a header with an array of no known kind")
+    if len({name for name, _, _ in entries}) != len(entries):
+        raise _Problem("a header with two arrays of one name")
+    return [(name, np.dtype(dtype), tuple(shape)) for name, dtype, shape in entries], header["metadata"]
+
+
+def _is_layout(entry: object) -> bool:
+    if not isinstance(entry, list) or len(entry) != 3:
+        return False
+    name, dtype, shape = entry
+    return (
+        isinstance(name, str)
+        and isinstance(dtype, str)
+        and dtype in DTYPES
+        and isinstance(shape, list)
+        and len(shape) <= MOST_DIMENSIONS
+        and all(type(length) is int and length >= 0 for length in shape)
+        # NumPy refuses even an empty array whose other dimensions multiply to more than it can count.
+        and math.prod(max(length, 1) for length in shape) < 2**59
+    )

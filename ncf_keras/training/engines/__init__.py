@@ -1,0 +1,1 @@
+"""Engines that train an epoch at a call."""

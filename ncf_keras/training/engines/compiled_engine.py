@@ -1,0 +1,213 @@
+"""Training in compiled programs of thousands of steps each: no step pays for Python or for the tables' size."""
+
+import itertools
+import weakref
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.sampling import NegativeSampler, stack_dataset
+from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
+from ncf_keras.training.losses import Loss, clipped_log_loss
+from ncf_keras.training.steps.rules import make_rule
+from ncf_keras.training.steps.steps import DeferredStep, DenseStep, make_step
+
+BATCHES_A_STACK = 2048
+# The steps of an epoch are counted in float32, which holds every whole number up to here.
+MOST_STEPS = 2**24
+
+
+class CompiledEngine:
+    """Trains a functional model of `user_input` and `item_input`, an epoch at a call.
+
+    Numerically the same as `KerasEngine`, from the same batches. The model's own weights are up to date
+    between epochs; while the engine lives it does not look at changes that others make to them.
+
+    `on_progress` may raise an exception: the engine then stands between two programs, `state` may be taken, and
+    the next call of `train_epoch` finishes the epoch.
+
+    Attributes:
+        pauses_within_epochs: True, see above.
+
+    Args:
+        model: built, not compiled; its inputs are in the order users, items.
+        sampler: where the examples come from; the next ones are drawn while the last ones are trained on.
+        learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
+        learning_rate: a positive number.
+        batch_size: examples a step.
+        loss: of each example, from its label and prediction.
+
+    Raises:
+        InputError: an unknown learner, or more than 2^24 steps an epoch.
+    """
+
+    pauses_within_epochs = True
+
+    def __init__(
+        self,
+        model: keras.Model,
+        sampler: NegativeSampler,
+        learner: str,
+        learning_rate: float,
+        batch_size: int,
+        loss: Loss = clipped_log_loss,
+    ):
+        self._rule = make_rule(learner, learning_rate)
+        self._loss = loss
+        self._step = self._make_step(model)
+        self._sampler = sampler
+        self._batch_size = self._padded_size = batch_size
+        self._steps_an_epoch = -(-sampler.num_examples // batch_size)
+        if self._steps_an_epoch > MOST_STEPS:
+            least = -(-sampler.num_examples // MOST_STEPS)
+            raise InputError(
+                f"`batch_size` must be at least {least} for so many examples. Received: {batch_size}"
+            )
+        self._stack_size = min(BATCHES_A_STACK, self._steps_an_epoch)
+        # The iterator over the stacks, once it is needed. One that still draws ahead when the interpreter shuts
+        # down would wait for it for ever.
+        self._stacks = []
+        weakref.finalize(self, self._stacks.clear)
+        self._epochs = 0
+        self._begin_epoch()
+
+    def train_epoch(self, on_progress: Callable[[int], None] | None = None) -> float:
+        """Train on every example of the next epoch once.
+
+        Args:
+            on_progress: called with the number of examples done so far, after each program.
+
+        Returns:
+            The mean over the examples of the loss of their batch, penalties included.
+        """
+        schedule = self._schedule()
+        while self._steps < self._steps_an_epoch:
+            self._train_next(schedule)
+            if on_progress:
+                on_progress(self._examples)
+        return self._finish_epoch(schedule)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Epochs done, and steps done of the next one."""
+        return self._epochs, self._steps
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all that training goes on from, bit for bit: weights, slots, and how far it is.
+
+        Returns:
+            `counts`, int64: epochs done, and of the next one the stacks, steps and examples done; `loss`,
+            float64: the sum of the losses of those examples; and a `variable_…` for each variable of the step.
+        """
+        counts = [self._epochs, self._stacks_used, self._steps, self._examples]
+        return {
+            "counts": np.array(counts, np.int64),
+            "loss": np.array(self._total),
+            **named("variable", values_of(self._step.variables)),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where the engine was, of the same model, examples and arguments, whose `state` this is.
+
+        Raises:
+            InputError: the state is not that of such an engine; nothing was changed.
+        """
+        counts = checked_counts(state, 4)
+        assign_all(self._step.variables, "variable", state, ("counts", "loss"))
+        self._epochs, self._stacks_used, self._steps, self._examples = counts
+        self._total = float(state["loss"])
+        self._stacks.clear()
+        if not self._steps:
+            self._step.write_back()
+
+    def _make_step(self, model: keras.Model) -> DenseStep | DeferredStep:
+        return make_step(model, self._rule, self._loss)
+
+    def _schedule(self) -> tf.Tensor:
+        """Return the rule's schedule of the next epoch."""
+        first_step = self._epochs * self._steps_an_epoch
+        return tf.constant(self._rule.schedule(first_step, self._steps_an_epoch), self._step.dtype)
+
+    def _train_next(self, schedule: tf.Tensor) -> None:
+        """Train on the next stack of the epoch."""
+        losses, sizes = self.train_stack(*self._next_stack(), self._steps, schedule)
+        self._total += float(losses @ sizes)
+        self._examples += int(sizes.sum())
+        self._steps += len(sizes)
+        self._stacks_used += 1
+
+    def _finish_epoch(self, schedule: tf.Tensor) -> float:
+        """Bring the model up to date, turn to the next epoch and return the mean loss of this one."""
+        self._finish_steps(schedule)
+        mean = self._total / self._examples
+        self._epochs += 1
+        self._begin_epoch()
+        return mean
+
+    def _finish_steps(self, schedule: tf.Tensor) -> None:
+        self._step.finish_epoch(self._steps, schedule)
+
+    def _begin_epoch(self) -> None:
+        self._stacks_used = self._steps = self._examples = 0
+        self._total = 0.0
+
+    def _next_stack(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        if not self._stacks:
+            epochs = itertools.count(self._epochs)
+            stacks = stack_dataset(self._sampler, self._batch_size, epochs, self._stack_size)
+            # What was used of this epoch is drawn once more, because the draws follow one another.
+            self._stacks.append(iter(stacks.skip(self._stacks_used)))
+        return next(self._stacks[0])
+
+    def train_stack(
+        self, users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor, first_step: int, schedule: tf.Tensor
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train on a stack of batches.
+
+        Args:
+            users: int32, shape (batches, examples in a batch).
+            items: as `users`.
+            labels: float32, as `users`.
+            first_step: steps of this epoch taken before.
+            schedule: the rule's schedule of the epoch.
+
+        Returns:
+            The loss of each batch and its number of examples, float64, shape (batches,).
+        """
+        batches, size = users.shape
+        padding = [[0, self._stack_size - batches], [0, self._padded_size - size]]
+        padded = (tf.pad(tensor, padding) for tensor in (users, items, labels))
+        losses = self._run(*padded, tf.constant(batches), tf.constant(size), tf.constant(first_step), schedule)
+        return losses.numpy()[:batches].astype(np.float64), np.full(batches, size, np.float64)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _run(
+        self,
+        users: tf.Tensor,
+        items: tf.Tensor,
+        labels: tf.Tensor,
+        batches: tf.Tensor,
+        size: tf.Tensor,
+        first_step: tf.Tensor,
+        schedule: tf.Tensor,
+    ) -> tf.Tensor:
+        variables = self._step.variables
+        mask = tf.cast(tf.range(self._padded_size) < size, self._step.dtype)
+
+        def train_one(number: tf.Tensor, losses: tf.Tensor, *state: tf.Tensor) -> tuple:
+            target = tf.cast(labels[number], self._step.dtype)
+            loss, after = self._step(
+                list(state), [users[number], items[number]], target, mask, first_step + number, schedule
+            )
+            losses = tf.tensor_scatter_nd_update(losses, [[number]], [loss])
+            return (number + 1, losses, *after)
+
+        losses = tf.zeros([self._stack_size], self._step.dtype)
+        start = (tf.constant(0), losses, *[variable.value() for variable in variables])
+        _, losses, *after = tf.while_loop(lambda number, *_: number < batches, train_one, start)
+        for variable, value in zip(variables, after, strict=True):
+            variable.assign(value)
+        return losses

@@ -1,0 +1,212 @@
+"""Training by several replicas at once: synchronous, data-parallel, with the numbers of one replica alone.
+
+The chief decides what is done next and tells the other workers, which `follow`. So the loop over epochs,
+evaluation, checkpoints and files are the chief's alone, as without other workers.
+"""
+
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.sampling import NegativeSampler
+from ncf_keras.training.engines.compiled_engine import CompiledEngine
+from ncf_keras.training.engines.workers import Workers
+from ncf_keras.training.steps.shared_steps import Part, SharedDeferredStep, SharedDenseStep, make_shared_step
+
+# What the chief says: take over my state, train on the next stack, finish the epoch, go home.
+TAKE_OVER, TRAIN, FINISH, STOP = range(4)
+
+
+class DistributedEngine(CompiledEngine):
+    """Trains as `CompiledEngine` does, each batch divided among the replicas.
+
+    Every worker draws the whole epoch from the same seed and takes its part of each batch, so the batches are
+    those of one worker alone, the last, partial one too. State and `restore` are those of `CompiledEngine`:
+    what was trained with some workers can go on with any other number.
+
+    Args:
+        model: as in `CompiledEngine`, without state besides its weights, such as that of BatchNormalization.
+        sampler: with the same data and seed on all workers.
+        learner: as in `CompiledEngine`.
+        learning_rate: as in `CompiledEngine`.
+        batch_size: examples a step, of all replicas together.
+        workers: who trains.
+
+    Attributes:
+        learning_rate: as given.
+
+    Raises:
+        InputError: an unknown learner, or a model with other state.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        sampler: NegativeSampler,
+        learner: str,
+        learning_rate: float,
+        batch_size: int,
+        workers: Workers,
+    ):
+        if model.non_trainable_variables:
+            name = model.non_trainable_variables[0].path
+            raise InputError(f"`model` must have no state but weights to train with workers. Received: {name}")
+        self._workers = workers
+        super().__init__(model, sampler, learner, learning_rate, batch_size)
+        self._padded_size = -(-batch_size // workers.count) * workers.count
+        self.learning_rate = learning_rate
+        self._taken_over = False
+        self._known_schedule: tuple[int, tf.Tensor] | None = None
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where an engine was, with any number of workers; see `CompiledEngine.restore`."""
+        super().restore(state)
+        self._taken_over = False
+
+    def follow(self, command: list[int]) -> None:
+        """Do what the chief said; on the others.
+
+        Args:
+            command: `TAKE_OVER`, `TRAIN` or `FINISH`, and the chief's counts.
+        """
+        if command[0] == TAKE_OVER:
+            self._epochs, self._stacks_used, self._steps, self._examples = command[1:]
+            self._stacks.clear()
+            self._share_state()
+        elif command[0] == TRAIN:
+            super()._train_next(self._schedule())
+        else:
+            super()._finish_epoch(self._schedule())
+
+    def _schedule(self) -> tf.Tensor:
+        # Who follows asks for it at every stack.
+        if self._known_schedule is None or self._known_schedule[0] != self._epochs:
+            self._known_schedule = (self._epochs, super()._schedule())
+        return self._known_schedule[1]
+
+    def _make_step(self, model: keras.Model) -> SharedDeferredStep | SharedDenseStep:
+        self._replicas = []
+        for device in self._workers.devices:
+            with tf.device(device):
+                self._replicas.append(make_shared_step(model, self._rule))
+        return self._replicas[0]
+
+    def _tell(self, command: int) -> None:
+        _tell(self._workers, command, self._epochs, self._stacks_used, self._steps, self._examples)
+
+    def _train_next(self, schedule: tf.Tensor) -> None:
+        if not self._taken_over:
+            self._tell(TAKE_OVER)
+            if self._workers.several:
+                self._workers.from_chief(tf.constant(self.learning_rate, tf.float64))
+            self._share_state()
+            self._taken_over = True
+        self._tell(TRAIN)
+        super()._train_next(schedule)
+
+    def _finish_epoch(self, schedule: tf.Tensor) -> float:
+        self._tell(FINISH)
+        return super()._finish_epoch(schedule)
+
+    def _finish_steps(self, schedule: tf.Tensor) -> None:
+        for device, replica in zip(self._workers.devices, self._replicas, strict=True):
+            with tf.device(device):
+                replica.finish_epoch(self._steps, schedule)
+
+    def _share_state(self) -> None:
+        """Give every replica the state of the chief's first one."""
+        for first, *others in zip(*(replica.variables for replica in self._replicas), strict=True):
+            # Whole numbers are scratch paper: which example stands for each row of a batch.
+            if self._workers.several and first.dtype.is_floating:
+                first.assign(self._workers.from_chief(first.read_value()))
+            for other in others:
+                other.assign(first)
+
+    def train_stack(
+        self, users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor, first_step: int, schedule: tf.Tensor
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train on a stack of batches; see `CompiledEngine.train_stack`.
+
+        Raises:
+            WorkerLost: another worker is gone.
+        """
+        with self._workers.in_words():
+            return super().train_stack(users, items, labels, first_step, schedule)
+
+    @tf.function(autograph=False)
+    def _run(
+        self,
+        users: tf.Tensor,
+        items: tf.Tensor,
+        labels: tf.Tensor,
+        batches: tf.Tensor,
+        size: tf.Tensor,
+        first_step: tf.Tensor,
+        schedule: tf.Tensor,
+    ) -> tf.Tensor:
+        mask = tf.cast(tf.range(self._padded_size) < size, self._step.dtype)
+
+        def train_one(number: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            target = tf.cast(labels[number], self._step.dtype)
+            batch = (users[number], items[number], target, mask, first_step + number, schedule)
+            loss = self._workers.run(self._train_replica, batch)
+            return number + 1, tf.tensor_scatter_nd_update(losses, [[number]], [loss])
+
+        # One step after another: with several under way, workers would wait for each other's wrong one.
+        start = (tf.constant(0), tf.zeros([self._stack_size], self._step.dtype))
+        return tf.while_loop(lambda number, _: number < batches, train_one, start, parallel_iterations=1)[1]
+
+    def _train_replica(
+        self,
+        number: int,
+        users: tf.Tensor,
+        items: tf.Tensor,
+        labels: tf.Tensor,
+        mask: tf.Tensor,
+        step: tf.Tensor,
+        schedule: tf.Tensor,
+    ) -> tf.Tensor:
+        part = Part(number, self._workers.count, self._workers.total)
+        replica = self._replicas[number % len(self._replicas)]
+        return replica.train([users, items], labels, mask, step, schedule, part)
+
+
+def follow_chief(make_engine: Callable[[float], DistributedEngine], workers: Workers) -> None:
+    """Train as the chief says until it says that training is over.
+
+    Args:
+        make_engine: returns an engine of the chief's model, data and flags, with the learning rate it is given.
+        workers: who trains; this process is not the chief.
+
+    Raises:
+        WorkerLost: another worker is gone.
+    """
+    engine = None
+    while True:
+        command = [int(number) for number in workers.from_chief(tf.zeros([5], tf.int64)).numpy()]
+        if command[0] == STOP:
+            return
+        if command[0] == TAKE_OVER:
+            rate = float(workers.from_chief(tf.zeros([], tf.float64)))
+            if engine is None or engine.learning_rate != rate:
+                engine = None  # two at once would need twice the memory
+                engine = make_engine(rate)
+        engine.follow(command)
+
+
+def release_workers(workers: Workers | None) -> None:
+    """Tell the other workers, if there are any, that training is over; on the chief.
+
+    Raises:
+        WorkerLost: another worker is gone.
+    """
+    if workers:
+        _tell(workers, STOP, 0, 0, 0, 0)
+
+
+def _tell(workers: Workers, command: int, *counts: int) -> None:
+    if workers.several:
+        workers.from_chief(tf.constant([command, *counts], tf.int64))

@@ -1,0 +1,64 @@
+"""Variables as named arrays and back, each checked before any is changed."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ncf_keras.base.errors import InputError
+
+
+def values_of(variables: Sequence) -> list[np.ndarray]:
+    """Return copies of the values of some variables, of TensorFlow or of Keras."""
+    return [np.array(variable.numpy()) for variable in variables]
+
+
+def named(prefix: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return `arrays` as `<prefix>_000`, `<prefix>_001` and so on."""
+    return {f"{prefix}_{number:03d}": array for number, array in enumerate(arrays)}
+
+
+def checked_counts(state: Mapping[str, np.ndarray], size: int) -> list[int]:
+    """Return `counts` of a state.
+
+    Raises:
+        InputError: it is not `size` whole numbers of at least 0.
+    """
+    counts = state.get("counts")
+    if counts is None or counts.shape != (size,) or counts.dtype != np.int64 or (counts < 0).any():
+        raise InputError(f"`state` must have {size} counts of at least 0. Received: {counts}")
+    return [int(count) for count in counts]
+
+
+def assign_all(
+    variables: Sequence, prefix: str, state: Mapping[str, np.ndarray], others: Sequence[str] = ()
+) -> None:
+    """Give each variable the array of its number in a state.
+
+    Args:
+        variables: of TensorFlow or of Keras.
+        prefix: what the arrays were `named`.
+        state: the arrays, and scalars or vectors named in `others`.
+        others: what else it must have.
+
+    Raises:
+        InputError: an array is missing or too many, or of another shape or dtype. Nothing was changed.
+    """
+    names = list(named(prefix, variables))
+    if set(state) != {*names, *others}:
+        differing = sorted(set(state) ^ {*names, *others})
+        raise InputError(f"`state` must have {len(names)} arrays named {prefix}_…. Received: {differing}")
+    for name, variable in zip(names, variables, strict=True):
+        found, wanted = state[name], _shape_and_dtype(variable)
+        if (found.shape, found.dtype) != wanted:
+            raise InputError(
+                f"`state` must have {name} of {wanted[1]} and shape {wanted[0]}. "
+                f"Received: {found.dtype} and shape {found.shape}"
+            )
+    for name, variable in zip(names, variables, strict=True):
+        variable.assign(state[name])
+
+
+def _shape_and_dtype(variable: object) -> tuple[tuple[int, ...], np.dtype]:
+    """Return the shape and dtype that the value of a variable has."""
+    dtype = getattr(variable.dtype, "as_numpy_dtype", variable.dtype)
+    return tuple(variable.shape), np.dtype(dtype)

@@ -1,0 +1,156 @@
+"""What went wrong with the numbers of an epoch, said in words: a loss that is no number, equal scores."""
+
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ncf_keras.base.errors import InputError
+
+ON_NAN = ("stop", "reload")
+# A rate 1,000 times too large is rare; beyond that something else is wrong.
+MOST_HALVINGS = 10
+PENALTIES = "L2 penalties (`--regs`, `--reg_layers`, `--reg_mf`)"
+
+
+class Diverged(InputError):
+    """Training left the finite numbers."""
+
+
+class GuardedEngine:
+    """Trains with another engine and looks at what comes of each epoch.
+
+    Args:
+        make_engine: returns an engine of one model and one sampler with the learning rate it is given.
+        model: that model.
+        learning_rate: to begin with.
+        on_nan: what to do when the loss or a weight is no finite number after an epoch. `stop` raises
+            `Diverged`.
+            `reload` goes back to the state before the epoch, halves the learning rate and trains it again, 10
+            times in all at the most; it keeps a copy of the state in memory.
+        on_note: called with a sentence when the learning rate was halved.
+
+    Raises:
+        InputError: `on_nan` is something else.
+    """
+
+    def __init__(
+        self,
+        make_engine: Callable[[float], object],
+        model: keras.Model,
+        learning_rate: float,
+        on_nan: str = "stop",
+        on_note: Callable[[str], None] | None = None,
+    ):
+        if on_nan not in ON_NAN:
+            raise InputError(f"`on_nan` must be one of {', '.join(ON_NAN)}. Received: {on_nan!r}")
+        self._make_engine = make_engine
+        self._model = model
+        self._keeps_states = on_nan == "reload"
+        self._on_note = on_note
+        self._use_rate(learning_rate)
+        self._halvings = 0
+        self._good = self._engine.state() if self._keeps_states else None
+
+    @property
+    def pauses_within_epochs(self) -> bool:
+        """Whether `on_progress` may raise: see the engine's class."""
+        return self._engine.pauses_within_epochs
+
+    def train_epoch(self, on_progress: Callable[[int], None] | None = None) -> float:
+        """Train on every example of the next epoch once; see `CompiledEngine.train_epoch`.
+
+        Raises:
+            Diverged: the loss or a weight is no finite number.
+        """
+        while True:
+            loss = self._engine.train_epoch(on_progress)
+            if np.isfinite(loss) and _all_finite(self._model):
+                break
+            self._reload_or_raise(loss)
+        if self._keeps_states:
+            self._good = self._engine.state()
+        return loss
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Epochs done, and steps done of the next one."""
+        return self._engine.progress
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the engine's state and the learning rate."""
+        return {**self._engine.state(), "learning_rate": np.array(self._learning_rate, np.float64)}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where the engine was whose `state` this is.
+
+        Raises:
+            InputError: the state is not that of such an engine.
+        """
+        rate = state.get("learning_rate")
+        if rate is None or rate.shape != () or rate.dtype != np.float64 or not 0 < rate < np.inf:
+            raise InputError(f"`state` must have a learning rate above 0. Received: {rate}")
+        if rate != self._learning_rate:
+            self._use_rate(float(rate))
+        rest = {name: array for name, array in state.items() if name != "learning_rate"}
+        self._engine.restore(rest)
+        # In the middle of an epoch there is nothing known to be good.
+        self._good = rest if self._keeps_states and not rest["counts"][1:].any() else None
+
+    def _use_rate(self, learning_rate: float) -> None:
+        self._learning_rate = learning_rate
+        self._engine = None  # two at once would need twice the memory
+        self._engine = self._make_engine(learning_rate)
+
+    def _reload_or_raise(self, loss: float) -> None:
+        what = f"the loss is {loss}" if not np.isfinite(loss) else "a weight is no finite number"
+        rate, penalty = self._learning_rate, largest_penalty(self._model)
+        if self._good is None or self._halvings == MOST_HALVINGS:
+            cause = "learning rate (`--lr`)"
+            received = f"{rate:g}"
+            if rate * penalty >= 1:
+                cause, received = f"{cause} or the {PENALTIES}", f"{received} and {penalty:g}"
+            raise Diverged(f"the {cause} must be smaller: {what} after the epoch. Received: {received}")
+        self._halvings += 1
+        self._use_rate(rate / 2)
+        self._engine.restore(self._good)
+        if self._on_note:
+            self._on_note(
+                f"{what} after iteration {self._good['counts'][0]}: back to the state before it, "
+                f"with the learning rate halved to {self._learning_rate:g}"
+            )
+
+
+def same_score_for_all(score: Callable[[np.ndarray, np.ndarray], np.ndarray], users: int, items: int) -> bool:
+    """Tell whether a model has collapsed: each user's items all have one score, or a score is no number.
+
+    Args:
+        score: from users and items, int32 of shape (n,), to float32 of shape (n,).
+        users: number of users; 16 of them, evenly spaced, are looked at.
+        items: number of items; 64 of them, evenly spaced, are looked at.
+    """
+    some_users = np.unique(np.linspace(0, users - 1, 16).astype(np.int32))
+    some_items = np.unique(np.linspace(0, items - 1, 64).astype(np.int32))
+    pairs = np.repeat(some_users, len(some_items)), np.tile(some_items, len(some_users))
+    scores = np.asarray(score(*pairs)).reshape(len(some_users), len(some_items))
+    return items > 1 and bool((~(scores.max(1) > scores.min(1))).all())
+
+
+def explain_collapse(model: keras.Model, learning_rate: float) -> str:
+    """Return what is likely too large when a model scores all items the same."""
+    penalty = largest_penalty(model)
+    if penalty:
+        return f"the {PENALTIES} are likely too large; the largest is {penalty:g}"
+    return f"the learning rate (`--lr`) is likely too large; it is {learning_rate:g}"
+
+
+def largest_penalty(model: keras.Model) -> float:
+    """Return the largest L2 penalty on a weight of a model; 0 if it has none."""
+    kinds = ("embeddings_regularizer", "kernel_regularizer", "bias_regularizer")
+    found = [getattr(layer, kind, None) for layer in model.layers for kind in kinds]
+    return max((float(getattr(regularizer, "l2", 0)) for regularizer in found if regularizer), default=0.0)
+
+
+def _all_finite(model: keras.Model) -> bool:
+    return all(bool(tf.reduce_all(tf.math.is_finite(variable.value))) for variable in model.trainable_variables)

@@ -1,0 +1,84 @@
+"""Training with plain `model.fit`: the reference that the compiled engine is held against."""
+
+import itertools
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ncf_keras.sampling import NegativeSampler, batch_dataset
+from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
+from ncf_keras.training.learners import make_optimizer
+from ncf_keras.training.losses import Loss, clipped_log_loss
+
+
+class KerasEngine:
+    """Trains with `model.fit`, an epoch at a call; arguments as in `CompiledEngine`.
+
+    It compiles the model with the learner and a loss, the clipped log loss if none is given.
+
+    Attributes:
+        pauses_within_epochs: False: `state` is that between epochs only, and `on_progress` must not raise.
+    """
+
+    pauses_within_epochs = False
+
+    def __init__(
+        self,
+        model: keras.Model,
+        sampler: NegativeSampler,
+        learner: str,
+        learning_rate: float,
+        batch_size: int,
+        loss: Loss = clipped_log_loss,
+    ):
+        model.compile(make_optimizer(learner, learning_rate), loss)
+        model.optimizer.build(model.trainable_variables)
+        self._model = model
+        self._sampler = sampler
+        self._batch_size = batch_size
+        self._epochs = 0
+
+    def train_epoch(self, on_progress: Callable[[int], None] | None = None) -> float:
+        """Train on every example of the next epoch once; see `CompiledEngine.train_epoch`."""
+        batches = self._batches(self._sampler, self._batch_size, self._epochs)
+        callbacks = []
+        if on_progress:
+            callbacks.append(keras.callbacks.LambdaCallback(on_train_batch_end=self._reporter(on_progress)))
+        history = self._model.fit(batches, epochs=1, verbose=0, callbacks=callbacks, shuffle=False)
+        self._epochs += 1
+        return float(history.history["loss"][0])
+
+    def _batches(self, sampler: NegativeSampler, batch_size: int, epoch: int) -> tf.data.Dataset:
+        """Return the batches of an epoch as `model.fit` takes them."""
+        return batch_dataset(sampler, batch_size, itertools.repeat(epoch))
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Epochs done, and steps done of the next one."""
+        return self._epochs, 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all that training goes on from, bit for bit: weights, optimizer, epochs done."""
+        return {"counts": np.array([self._epochs], np.int64), **named("variable", values_of(self._variables()))}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where the engine was, of the same model, examples and arguments, whose `state` this is.
+
+        Raises:
+            InputError: the state is not that of such an engine; nothing was changed.
+        """
+        (epochs,) = checked_counts(state, 1)
+        assign_all(self._variables(), "variable", state, ("counts",))
+        self._epochs = epochs
+
+    def _variables(self) -> list[keras.Variable]:
+        model, optimizer = self._model, self._model.optimizer
+        # The rate is an argument, not a result of training.
+        slots = [variable for variable in optimizer.variables if variable is not optimizer.learning_rate]
+        return [*model.trainable_variables, *model.non_trainable_variables, *slots]
+
+    def _reporter(self, on_progress: Callable[[int], None]) -> Callable[[int, dict], None]:
+        total = self._sampler.num_examples
+        return lambda batch, logs: on_progress(min((batch + 1) * self._batch_size, total))

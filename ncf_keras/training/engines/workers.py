@@ -1,0 +1,152 @@
+"""The replicas that train together: devices of one machine, or worker processes, through `tf.distribute`."""
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+
+import tensorflow as tf
+
+from ncf_keras.base.errors import InputError, WorkerLost
+
+# What a collective operation raises where a peer is gone: which of them depends on the moment.
+SIGNS_OF_LOSS = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+    tf.errors.UnknownError,
+)
+
+
+class Workers:
+    """All replicas of one training.
+
+    Args:
+        strategy: `tf.distribute.MirroredStrategy` or `MultiWorkerMirroredStrategy`.
+
+    Attributes:
+        devices: of this process, one for each of its replicas.
+        count: of replicas in all processes.
+        is_chief: whether this process decides, prints and writes.
+        several: whether there are other processes.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy):
+        self._strategy = strategy
+        self.devices = strategy.extended.worker_devices
+        self.count = strategy.num_replicas_in_sync
+        resolver = strategy.cluster_resolver
+        self.several = self.count > len(self.devices)
+        self.is_chief = not self.several or resolver.task_id == 0
+        # Plain numbers: inside a tf.function a replica's context knows its own only as a tensor.
+        self._numbers = strategy.experimental_distribute_values_from_function(
+            lambda context: context.replica_id_in_sync_group
+        )
+
+    def run(self, function: Callable[..., tf.Tensor], arguments: tuple) -> tf.Tensor:
+        """Run a function on each replica of this process, inside a tf.function, and return what the first gave.
+
+        Args:
+            function: of the replica's number among all, from 0, and `arguments`.
+            arguments: the same for all replicas of this process.
+        """
+        results = self._strategy.run(function, (self._numbers, *arguments))
+        return self._strategy.experimental_local_results(results)[0]
+
+    def total(self, value: tf.Tensor) -> tf.Tensor:
+        """Return the sum of the values of all replicas; inside `run`, and called by all of them."""
+        # An identity, because the strategy takes from the value which device the sum is to be on.
+        return tf.distribute.get_replica_context().all_reduce("SUM", tf.identity(value))
+
+    def from_chief(self, value: tf.Tensor) -> tf.Tensor:
+        """Return the chief's `value` on every worker; a collective that all workers must call.
+
+        Args:
+            value: float or int64; on the others a value of the same shape and dtype, which is not read.
+
+        Raises:
+            WorkerLost: another worker is gone.
+        """
+        with self.in_words():
+            return self._sum(value if self.is_chief else tf.zeros_like(value))
+
+    def require_same(self, text: str) -> None:
+        """Refuse to go on unless all workers give the same text; a collective that all must call.
+
+        Raises:
+            InputError: on all workers, if one gives another text than the chief.
+            WorkerLost: another worker is gone.
+        """
+        mine = tf.constant(int(hashlib.sha256(text.encode()).hexdigest()[:15], 16), tf.int64)
+        differs = int(mine != self.from_chief(mine))
+        with self.in_words():
+            differing = int(self._sum(tf.constant(differs, tf.int64)))
+        if differing:
+            raise InputError(
+                "Flags, data and program must be the same for all workers. "
+                f"Received: others than the chief's on {differing} of them"
+            )
+
+    @tf.function(autograph=False)
+    def _sum(self, value: tf.Tensor) -> tf.Tensor:
+        def first_replica_only(number: int) -> tf.Tensor:
+            return self.total(value if number % len(self.devices) == 0 else tf.zeros_like(value))
+
+        return self.run(first_replica_only, ())
+
+    @contextlib.contextmanager
+    def in_words(self) -> Iterator[None]:
+        """Turn what TensorFlow raises when a worker is gone into `WorkerLost`."""
+        try:
+            yield
+        except SIGNS_OF_LOSS as error:
+            if not self.several:
+                raise
+            raise WorkerLost(f"another worker is gone ({_reason(error)})") from error
+
+
+def mirrored_workers() -> Workers:
+    """Return a replica for each GPU, or two that share the CPU where there is none.
+
+    Must come before TensorFlow's first operation where there is no GPU.
+
+    Raises:
+        InputError: TensorFlow has run already, so that the CPU can't be shared.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return Workers(tf.distribute.MirroredStrategy())
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    with contextlib.suppress(RuntimeError):
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    devices = [device.name for device in tf.config.list_logical_devices("CPU")]
+    if len(devices) < 2:
+        raise InputError(
+            "`strategy` must be chosen before TensorFlow's first operation to share the CPU. Received: mirrored"
+        )
+    return Workers(tf.distribute.MirroredStrategy(devices[:2]))
+
+
+def cluster_workers() -> Workers:
+    """Return the worker processes that `TF_CONFIG` names, once all of them are there.
+
+    Must come before TensorFlow's first operation. A worker that dies is noticed at once, by its connection; one
+    that is silent, by TensorFlow's coordination service.
+
+    Raises:
+        WorkerLost: a worker did not come, or went again.
+    """
+    try:
+        return Workers(tf.distribute.MultiWorkerMirroredStrategy())
+    except tf.errors.OpError as error:
+        raise WorkerLost(f"the workers of `TF_CONFIG` did not come together: {error.message}") from error
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """Return what TensorFlow says of the loss, without where in the graph it was noticed."""
+    if "heartbeat" in error.message:
+        return "it stopped answering"
+    found = re.search(r"aborted by: (.+)", error.message) or re.search(r'grpc_message:"([^"]+)"', error.message)
+    return found[1].strip() if found else type(error).__name__

@@ -1,0 +1,310 @@
+"""One training step on tensors, in two ways that give the same numbers.
+
+`DenseStep` carries every variable and moves all of it at every step, as the authors' backend did.
+`DeferredStep` reads and writes only the embedding rows of the batch; `rules.py` says why that is the same.
+Penalties on embeddings need the dense step, because they give every row a gradient at every step.
+
+Both keep their state in tf.Variables and hand it to the compiled loop as plain tensors. No variable is int32:
+TensorFlow keeps those in the host's memory, and XLA refuses a program whose variables lie on two devices.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ncf_keras.training.losses import Loss, clipped_log_loss
+from ncf_keras.training.steps.rules import Rule
+
+State = list[tf.Tensor]
+
+
+def make_step(model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss) -> "DenseStep | DeferredStep":
+    """Return the deferred step where it is exact, else the dense one."""
+    return DeferredStep(model, rule, loss) if can_defer_rows(model) else DenseStep(model, rule, loss)
+
+
+def can_defer_rows(model: keras.Model) -> bool:
+    """Tell whether all embeddings are free of penalties and are looked up by an input itself.
+
+    The tables of each input must also have the same total width and dtype, for they share one array.
+    """
+    embeddings = [_embeddings_of(model, source) for source in model.inputs]
+    widths = {sum(layer.output_dim for layer in layers) for layers in embeddings}
+    found = [layer for layers in embeddings for layer in layers]
+    penalised = any(layer.embeddings_regularizer is not None for layer in found)
+    everything = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+    return len(widths) == 1 and widths != {0} and len(found) == len(everything) and not penalised
+
+
+def _embeddings_of(model: keras.Model, source: keras.KerasTensor) -> list[keras.layers.Embedding]:
+    return [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Embedding)
+        and len(layer._inbound_nodes) == 1
+        and layer.input is source
+    ]
+
+
+class _Parameters:
+    """Variables of Keras and their slots: of each variable the weights, then its slots, each a tensor."""
+
+    def __init__(self, variables: list[keras.Variable], rule: Rule):
+        self._rule = rule
+        self._variables = variables
+        self._size = 1 + rule.num_slots
+        self.state = []
+        for variable in variables:
+            slots = [tf.Variable(tf.zeros_like(variable.value)) for _ in range(rule.num_slots)]
+            self.state += [tf.Variable(variable.value), *slots]
+
+    def weights(self, state: State) -> list[tf.Tensor]:
+        """Return the weights among the tensors of a state."""
+        return state[:: self._size]
+
+    def update(self, state: State, gradients: list[tf.Tensor], now: tf.Tensor) -> State:
+        """Return the state after one step."""
+        result = []
+        for start, gradient in zip(range(0, len(state), self._size), gradients, strict=True):
+            weights, *slots = state[start : start + self._size]
+            weights, slots = self._rule.update(weights, slots, tf.convert_to_tensor(gradient), now)
+            result += [weights, *slots]
+        return result
+
+    def write_back(self) -> None:
+        """Assign the weights to the variables of Keras."""
+        for variable, value in zip(self._variables, self.weights(self.state), strict=True):
+            variable.assign(value)
+
+
+class _OtherState:
+    """State that is no weight, such as a Dropout's seed; what Keras has as int32 is int64 here."""
+
+    def __init__(self, variables: list[keras.Variable]):
+        self._variables = variables
+        self.state = [tf.Variable(value) for value in self.kept([variable.value for variable in variables])]
+
+    def kept(self, values: State) -> State:
+        """Return values as `state` holds them."""
+        return [tf.cast(value, tf.int64) if value.dtype == tf.int32 else value for value in values]
+
+    def given(self, values: State) -> State:
+        """Return values of `state` as Keras takes them."""
+        return [tf.cast(value, variable.dtype) for value, variable in zip(values, self._variables, strict=True)]
+
+    def write_back(self) -> None:
+        """Assign the state to the variables of Keras."""
+        for variable, value in zip(self._variables, self.given(self.state), strict=True):
+            variable.assign(value)
+
+
+class DenseStep:
+    """Every weight of the model moves at every step."""
+
+    def __init__(self, model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss):
+        self._model = model
+        self._loss = loss
+        self._parameters = _Parameters(model.trainable_variables, rule)
+        self._others = _OtherState(model.non_trainable_variables)
+        self.dtype = tf.as_dtype(model.compute_dtype)
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The state as variables: what `__call__` takes and returns, in this order."""
+        return [*self._parameters.state, *self._others.state]
+
+    def __call__(
+        self,
+        state: State,
+        ids: State,
+        labels: tf.Tensor,
+        mask: tf.Tensor,
+        step: tf.Tensor,
+        schedule: tf.Tensor,
+    ) -> tuple[tf.Tensor, State]:
+        """Return the batch's loss and the state after one step.
+
+        Args:
+            state: tensors like `variables`.
+            ids: int32, shape (batch,), for each input of the model.
+            labels: shape (batch,).
+            mask: 1 for an example, 0 for padding, shape (batch,).
+            step: int32 scalar, steps taken before this one in the epoch.
+            schedule: the rule's schedule of the epoch.
+        """
+        count = len(self._parameters.state)
+        state, others = state[:count], state[count:]
+        loss, others, gradients = self._gradients(self._parameters.weights(state), others, ids, labels, mask)
+        return loss, [*self._parameters.update(state, gradients, tf.gather(schedule, step + 1)), *others]
+
+    def _gradients(
+        self, weights: State, others: State, ids: State, labels: tf.Tensor, mask: tf.Tensor
+    ) -> tuple[tf.Tensor, State, State]:
+        """Return the loss of some examples, the model's other state after them, and the weights' gradients."""
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            inputs = [index[:, None] for index in ids]
+            predictions, others, penalties = self._model.stateless_call(
+                weights, self._others.given(others), inputs, training=True, return_losses=True
+            )
+            loss = _batch_loss(self._loss(labels[:, None], predictions), mask, penalties)
+        return loss, self._others.kept(others), tape.gradient(loss, weights)
+
+    def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
+        """Bring the weights of the Keras model up to date."""
+        self.write_back()
+
+    def write_back(self) -> None:
+        """Write the weights, which are always up to date, to the Keras model."""
+        self._parameters.write_back()
+        self._others.write_back()
+
+
+class DeferredStep:
+    """Only the rows of the batch are read and written.
+
+    All tables lie in one array, so that a batch is one gather and one scatter: a row for each user and, behind
+    them, for each item; its columns are the embeddings of all towers, their slots, and the number of steps of
+    the epoch after which the row was last written.
+    """
+
+    def __init__(self, model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss):
+        self._rule = rule
+        self._loss = loss
+        self._tables = [_embeddings_of(model, source) for source in model.inputs]
+        self._widths = [[layer.output_dim for layer in layers] for layers in self._tables]
+        self._width = sum(self._widths[0])
+        counts = [layers[0].input_dim for layers in self._tables]
+        self._offsets = np.cumsum([0, *counts])
+        flat = [layer for layers in self._tables for layer in layers]
+        self._head = keras.Model([layer.output for layer in flat], model.outputs[0])
+        self._others = _OtherState(self._head.non_trainable_variables)
+        self._parameters = _Parameters(self._head.trainable_variables, rule)
+        weights = tf.concat(
+            [tf.concat([layer.embeddings.value for layer in layers], 1) for layers in self._tables], 0
+        )
+        self.dtype = weights.dtype
+        slots = tf.zeros([self._offsets[-1], rule.num_slots * self._width + 1], self.dtype)
+        self._rows = tf.Variable(tf.concat([weights, slots], 1))
+        # Which example of the batch stands for each row; only entries written in the same step are read.
+        self._chosen = tf.Variable(tf.zeros([self._offsets[-1]], tf.int64))
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The state as variables: what `__call__` takes and returns, in this order."""
+        return [self._rows, self._chosen, *self._parameters.state, *self._others.state]
+
+    def __call__(
+        self,
+        state: State,
+        ids: State,
+        labels: tf.Tensor,
+        mask: tf.Tensor,
+        step: tf.Tensor,
+        schedule: tf.Tensor,
+    ) -> tuple[tf.Tensor, State]:
+        """Return the batch's loss and the state after one step; arguments as in `DenseStep`."""
+        rows, chosen, *rest = state
+        count = len(self._parameters.state)
+        head_state, others = rest[:count], rest[count:]
+        places = self._places(ids)
+        weights, slots = self._read(tf.gather(rows, places), step, schedule)
+        head = self._parameters.weights(head_state)
+        loss, others, gradient, head_gradients = self._gradients(weights, head, others, labels, mask)
+        examples = tf.range(places.shape[0], dtype=chosen.dtype)
+        chosen = tf.tensor_scatter_nd_update(chosen, places[:, None], examples)
+        stands_for = tf.gather(chosen, places)
+        # Not schedule[step + 1]: XLA would take the index for a constant and compile anew for each value.
+        now = tf.gather(schedule, step + 1)
+        written = self._written(weights, slots, _sum_over_repeats(gradient, stands_for), step, now)
+        rows = tf.tensor_scatter_nd_update(rows, places[:, None], written)
+        return loss, [rows, chosen, *self._parameters.update(head_state, head_gradients, now), *others]
+
+    def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
+        """Catch all rows up, count their steps from 0 again, and write the weights to the Keras model."""
+        self._catch_up_all(tf.constant(num_steps), schedule)
+        self.write_back()
+
+    def write_back(self) -> None:
+        """Write the weights to the Keras model; between epochs they are up to date."""
+        for layers, start, stop in zip(self._tables, self._offsets, self._offsets[1:], strict=False):
+            column = 0
+            for layer in layers:
+                layer.embeddings.assign(self._rows[start:stop, column : column + layer.output_dim])
+                column += layer.output_dim
+        self._parameters.write_back()
+        self._others.write_back()
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _catch_up_all(self, num_steps: tf.Tensor, schedule: tf.Tensor) -> None:
+        weights, slots = self._read(self._rows, num_steps, schedule)
+        written = tf.zeros([self._rows.shape[0], 1], self.dtype)
+        self._rows.assign(tf.concat([weights, *slots, written], 1))
+
+    def _places(self, ids: State) -> tf.Tensor:
+        """Return the row of each id: shape (examples of all inputs,)."""
+        return tf.concat([index + offset for index, offset in zip(ids, self._offsets, strict=False)], 0)
+
+    def _gradients(
+        self, weights: tf.Tensor, head: State, others: State, labels: tf.Tensor, mask: tf.Tensor
+    ) -> tuple[tf.Tensor, State, tf.Tensor, State]:
+        """Return the loss of some examples, the head's other state after them, and the gradients.
+
+        Args:
+            weights: of the rows of all users, then of all items: shape (examples of all inputs, width).
+            head: the weights of the head.
+            others: the other state of the head.
+            labels: shape (examples,).
+            mask: 1 for an example, 0 for padding, shape (examples,).
+
+        Returns:
+            The loss, the other state, the gradients of `weights` and those of `head`.
+        """
+        latent = [
+            part
+            for side, widths in zip(tf.split(weights, len(self._widths)), self._widths, strict=True)
+            for part in tf.split(side, widths, 1)
+        ]
+        with tf.GradientTape() as tape:
+            tape.watch([latent, head])
+            inputs = [part[:, None, :] for part in latent]
+            predictions, others, penalties = self._head.stateless_call(
+                head, self._others.given(others), inputs, training=True, return_losses=True
+            )
+            loss = _batch_loss(self._loss(labels[:, None], predictions), mask, penalties)
+        gradients, head_gradients = tape.gradient(loss, [latent, head])
+        return loss, self._others.kept(others), self._joined(gradients), head_gradients
+
+    def _written(
+        self, weights: tf.Tensor, slots: list[tf.Tensor], gradient: tf.Tensor, step: tf.Tensor, now: tf.Tensor
+    ) -> tf.Tensor:
+        """Return rows after one step, as they are kept."""
+        weights, slots = self._rule.update(weights, slots, gradient, now)
+        written = tf.fill([weights.shape[0], 1], tf.cast(step + 1, self.dtype))
+        return tf.concat([weights, *slots, written], 1)
+
+    def _read(self, rows: tf.Tensor, step: tf.Tensor, schedule: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Return the weights and slots of `rows` as they are after `step` steps of the epoch."""
+        sizes = [self._width] * (1 + self._rule.num_slots) + [1]
+        weights, *slots, written = tf.split(rows, sizes, 1)
+        then = tf.gather(schedule, tf.cast(written[:, 0], tf.int32))
+        skipped = tf.cast(step, self.dtype) - written
+        return self._rule.catch_up(weights, slots, then, tf.gather(schedule, step), skipped)
+
+    def _joined(self, gradients: list[tf.Tensor]) -> tf.Tensor:
+        """Return the gradients in the layout of the rows: shape (examples of all inputs, width)."""
+        sides = []
+        for widths in self._widths:
+            sides.append(tf.concat(gradients[: len(widths)], 1))
+            gradients = gradients[len(widths) :]
+        return tf.concat(sides, 0)
+
+
+def _sum_over_repeats(gradient: tf.Tensor, stands_for: tf.Tensor) -> tf.Tensor:
+    """Give every example of a row the sum of that row's gradients; then all of them write the same row."""
+    return tf.gather(tf.math.unsorted_segment_sum(gradient, stands_for, gradient.shape[0]), stands_for)
+
+
+def _batch_loss(losses: tf.Tensor, mask: tf.Tensor, penalties: list) -> tf.Tensor:
+    """Return the mean loss of the examples plus the penalties, as Keras reports it."""
+    return tf.reduce_sum(losses * mask) / tf.reduce_sum(mask) + sum(penalties)

@@ -1,0 +1,147 @@
+"""The tuned NeuMF: one recipe, chosen on validation pairs of MovieLens-1M; `docs/tuning.md` has the search.
+
+GMF is not trained by steps but solved for by alternating least squares (`least_squares.py`), an MLP is
+trained with the log loss and a penalty on the rows of each example, and the two are fused as in section 3.4.1
+of the paper, with most of the weight on GMF.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ncf_keras.solvers.least_squares_loss import TUNED_LOSS, LeastSquares
+
+if TYPE_CHECKING:
+    import keras
+
+    from ncf_keras.data import Dataset
+
+# Called with `GMF` or `MLP` and the share of it that is done, from 0 to 1.
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that is set by hand.
+
+    Attributes:
+        num_factors: width of the GMF embeddings.
+        layers: widths of the MLP tower, the first that of both embeddings together.
+        alpha: share of GMF in the output layer, from 0 to 1.
+        least_squares: the loss by which GMF is solved for.
+        mlp_epochs: passes over the examples that the MLP learns from, with Adam.
+        mlp_reg_rows: L2 penalty of the MLP's embedding rows of each example.
+        mlp_learning_rate: of Adam.
+        mlp_batch_size: examples a step.
+        mlp_num_neg: negatives for each positive.
+    """
+
+    num_factors: int
+    layers: tuple[int, ...]
+    alpha: float
+    least_squares: LeastSquares
+    mlp_epochs: int
+    mlp_reg_rows: float
+    mlp_learning_rate: float
+    mlp_batch_size: int
+    mlp_num_neg: int
+
+
+TUNED = Recipe(
+    num_factors=192,
+    layers=(256, 128, 64, 32),
+    alpha=0.9,
+    least_squares=TUNED_LOSS,
+    mlp_epochs=8,
+    mlp_reg_rows=0.0003,
+    mlp_learning_rate=0.001,
+    mlp_batch_size=256,
+    mlp_num_neg=4,
+)
+
+
+def pretrain_tuned(
+    neumf: "keras.Model",
+    dataset: "Dataset",
+    recipe: Recipe = TUNED,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> None:
+    """Give a NeuMF the weights of the recipe; it is then as good as it gets, and need not be trained further.
+
+    Args:
+        neumf: from `build_neumf`, with the users and items of the dataset and the factors and layers of the
+            recipe.
+        dataset: whose train interactions are learnt from; its test pairs are not looked at.
+        recipe: what to do.
+        seed: of all randomness.
+        on_progress: called with `GMF` or `MLP` and the share of it that is done, from 0 to 1.
+
+    Raises:
+        InputError: the NeuMF does not fit.
+    """
+    from ncf_keras.weights import fuse_pretrained
+
+    gmf = train_gmf(dataset, recipe, seed, on_progress)
+    mlp = train_mlp(dataset, recipe, seed, on_progress)
+    fuse_pretrained(neumf, gmf, mlp, recipe.alpha)
+
+
+def train_gmf(
+    dataset: "Dataset", recipe: Recipe = TUNED, seed: int = 0, on_progress: Progress | None = None
+) -> "keras.Model":
+    """Return the GMF that the recipe fuses; arguments as in `pretrain_tuned`."""
+    from ncf_keras.models import build_gmf
+    from ncf_keras.training.fit_gmf import fit_gmf
+
+    def tell(sweeps: int) -> None:
+        if on_progress:
+            on_progress("GMF", sweeps / recipe.least_squares.sweeps)
+
+    gmf = build_gmf(dataset.num_users, dataset.num_items, recipe.num_factors, seed=seed)
+    fit_gmf(gmf, dataset, recipe.least_squares, seed, tell)
+    return gmf
+
+
+def train_mlp(
+    dataset: "Dataset", recipe: Recipe = TUNED, seed: int = 0, on_progress: Progress | None = None
+) -> "keras.Model":
+    """Return the MLP that the recipe fuses; arguments as in `pretrain_tuned`."""
+    from ncf_keras.models import build_mlp
+    from ncf_keras.sampling import NegativeSampler
+    from ncf_keras.training import CompiledEngine
+
+    penalties = [0.0] * len(recipe.layers)
+    sizes = (dataset.num_users, dataset.num_items)
+    mlp = build_mlp(*sizes, recipe.layers, penalties, reg_rows=recipe.mlp_reg_rows, seed=seed)
+    sampler = NegativeSampler(dataset, recipe.mlp_num_neg, seed)
+    engine = CompiledEngine(mlp, sampler, "adam", recipe.mlp_learning_rate, recipe.mlp_batch_size)
+    for epoch in range(recipe.mlp_epochs):
+
+        def tell(done: int, epoch: int = epoch) -> None:
+            if on_progress:
+                on_progress("MLP", (epoch + done / sampler.num_examples) / recipe.mlp_epochs)
+
+        engine.train_epoch(tell)
+    return mlp
+
+
+def build_tuned_neumf(
+    dataset: "Dataset",
+    recipe: Recipe = TUNED,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> "keras.Model":
+    """Build a NeuMF and give it the weights of the recipe; arguments as in `pretrain_tuned`.
+
+    Example:
+        >>> model = build_tuned_neumf(dataset, seed=1)
+        >>> ncf_keras.recommend(model, dataset, [42], k=5)
+    """
+    from ncf_keras.models import build_neumf
+
+    penalties = [0.0] * len(recipe.layers)
+    sizes = (dataset.num_users, dataset.num_items)
+    neumf = build_neumf(*sizes, recipe.num_factors, recipe.layers, penalties, seed=seed)
+    pretrain_tuned(neumf, dataset, recipe, seed, on_progress)
+    return neumf

@@ -1,0 +1,139 @@
+"""The tuned preset: what the recipe says, nothing of the test pairs, and one command that does it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ncf_keras.baselines import ItemPop
+from ncf_keras.data import read_dataset, sample_dataset, split_validation
+from ncf_keras.evaluation import LeaveOneOut
+from ncf_keras.models import build_neumf, model_scores
+from ncf_keras.solvers.least_squares import factorise
+from ncf_keras.training.tuned import TUNED, build_tuned_neumf, pretrain_tuned
+from tests.cli.resuming import write_random_files
+from tests.cli.running import run
+
+SMALL = dataclasses.replace(
+    TUNED,
+    num_factors=16,
+    layers=(16, 8),
+    least_squares=dataclasses.replace(TUNED.least_squares, sweeps=3),
+    mlp_epochs=1,
+)
+FLAGS = ("--preset", "tuned", "--num_factors", 8, "--layers", "[8,4]", "--reg_layers", "[0,0]", "--seed", 1)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return sample_dataset()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A directory with a dataset that a command is through with in a moment."""
+    directory = tmp_path_factory.mktemp("small")
+    write_random_files(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def flags(files):
+    return ("--path", f"{files}/", "--dataset", "small", *FLAGS)
+
+
+@pytest.fixture(scope="module")
+def built(dataset):
+    """A model, and what was told while it was built."""
+    told = []
+    return build_tuned_neumf(dataset, SMALL, 1, lambda part, share: told.append((part, share))), told
+
+
+@pytest.fixture(scope="module")
+def model(built):
+    return built[0]
+
+
+def hit_ratio(dataset, score):
+    return LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives).evaluate(score).hr
+
+
+def test_the_vectors_are_those_of_least_squares_and_the_output_leans_on_them(dataset, model):
+    users, items = factorise(dataset, 16, SMALL.least_squares, seed=1)
+    np.testing.assert_array_equal(model.get_layer("mf_embedding_user").get_weights()[0], users)
+    np.testing.assert_array_equal(model.get_layer("mf_embedding_item").get_weights()[0], items)
+    kernel, _ = model.get_layer("prediction").get_weights()
+    assert kernel.shape == (16 + 8, 1)
+    assert len(np.unique(kernel[:16])) == 1 and kernel[0, 0] > 0
+    # The MLP has learnt: its embeddings are no longer of the spread that they start with.
+    assert model.get_layer("mlp_embedding_item").get_weights()[0].std() > 0.015
+
+
+def test_it_is_far_better_than_popularity(dataset, model):
+    popular = ItemPop()
+    popular.fit(dataset)
+    assert hit_ratio(dataset, model_scores(model)) > hit_ratio(dataset, popular.score) + 0.05
+
+
+def test_the_test_pairs_are_not_looked_at(dataset, model):
+    other = dataclasses.replace(
+        dataset, test_items=np.roll(dataset.test_items, 1), test_negatives=dataset.test_negatives[::-1].copy()
+    )
+    again = build_tuned_neumf(other, SMALL, seed=1)
+    for one, same in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_progress_is_told_part_by_part_up_to_the_end(built):
+    _, told = built
+    gmf, mlp = ([share for part, share in told if part == name] for name in ("GMF", "MLP"))
+    assert [part for part, _ in told] == ["GMF"] * len(gmf) + ["MLP"] * len(mlp)
+    assert gmf == pytest.approx([1 / 3, 2 / 3, 1]) and mlp == sorted(mlp) and mlp[-1] == 1
+
+
+def test_the_command_saves_the_model_before_any_training(tmp_path, flags):
+    done = run("NeuMF", *flags, "--save_dir", tmp_path)
+    assert done.status == 0
+    assert [line.split(":")[0] for line in done.lines[1:]] == [
+        "Init", "End. Best Iteration -1", f"The best NeuMF model is saved to {done.saved()}",
+    ]  # fmt: skip
+    assert "Pre-trained by --preset tuned" in done.errors
+    again = run("NeuMF", *flags, "--out", 0)
+    assert again.lines[1:2] == done.lines[1:2]
+
+
+def test_with_validation_pairs_the_preset_learns_without_them(files, flags):
+    done = run("NeuMF", *flags, "--select", "validation", "--out", 0)
+    dataset = read_dataset(f"{files}/", "small")
+    examples = split_validation(dataset)
+    recipe = dataclasses.replace(TUNED, num_factors=8, layers=(8, 4))
+    neumf = build_neumf(dataset.num_users, dataset.num_items, 8, (8, 4), (0, 0), seed=1)
+    pretrain_tuned(neumf, examples, recipe, seed=1)
+    assert f"Init: HR = {hit_ratio(examples, model_scores(neumf)):.4f}" in done.lines[1]
+    assert f"HR = {hit_ratio(dataset, model_scores(neumf)):.4f}" in done.lines[-1]
+
+
+def test_training_goes_on_from_the_preset_and_a_resumed_run_does_not_pretrain_again(tmp_path, flags):
+    kept = (*flags, "--checkpoint_dir", tmp_path / "state", "--save_dir", tmp_path, "--learner", "sgd")
+    first = run("NeuMF", *kept, "--epochs", 1)
+    resumed = run("NeuMF", *kept, "--epochs", 2, "--resume")
+    assert "Pre-trained" in first.errors and "Pre-trained" not in resumed.errors
+    whole = run("NeuMF", *flags, "--learner", "sgd", "--epochs", 2, "--save_dir", tmp_path)
+    assert resumed.without_clock() == whole.without_clock() and len(whole.iterations()) == 2
+
+
+def test_files_and_a_preset_exclude_each_other(tmp_path, flags):
+    (tmp_path / "a.h5").touch()
+    done = run("NeuMF", *flags, "--mf_pretrain", tmp_path / "a.h5", "--mlp_pretrain", tmp_path / "a.h5")
+    assert done.status == 2 and not done.lines
+    assert "`--preset` must come without `--mf_pretrain`" in done.errors
+
+
+def test_several_workers_have_no_preset(flags):
+    done = run("NeuMF", *flags, "--strategy", "mirrored")
+    assert done.status == 2 and not done.lines
+    assert "`--preset` must come without `--strategy`" in done.errors
+
+
+def test_other_models_have_no_preset():
+    assert run("GMF", "--preset", "tuned").status == 2
