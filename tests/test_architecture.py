@@ -29,8 +29,8 @@ ARROWS = {
         "training", "weights",
     },
     "root": {
-        "baselines", "data", "evaluation", "models", "recommending", "sampling", "serving", "solvers", "training",
-        "weights",
+        "baselines", "data", "evaluation", "models", "recommending", "sampling", "serving", "solvers",
+        "training", "weights",
     },
 }  # fmt: skip
 SLOW_TO_IMPORT = {"tensorflow", "keras", "pandas", "scipy", "h5py"}

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used, so that `--help` need not wait for TensorFlow."""
+"""Names of a package that are imported at first use, so that `--help` need not wait for TensorFlow."""
 
 import importlib
 from collections.abc import Callable, Mapping

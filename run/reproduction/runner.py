@@ -237,7 +237,7 @@ def _start(run: Run, places: Places, jobs: int, weights_needed: bool) -> subproc
     if jobs > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")
         environment.setdefault("OPENBLAS_NUM_THREADS", "1")
-    worker = [sys.executable, "-m", "reproduction.worker"]
+    worker = [sys.executable, str(Path(__file__).with_name("worker.py"))]
     # Appended to, because the log may be that of another command's process, which has the run.
     with _log(run, places).open("a") as log:
         return subprocess.Popen(

@@ -1,6 +1,6 @@
 """One run from beginning to end: what a process of `run/paper.py` does.
 
-python -m reproduction.worker '{"run": {...}, "path": ..., "results": ..., "work": ...}' [--weights]
+python run/reproduction/worker.py '{"run": {...}, "path": ..., "results": ..., "work": ...}' [--weights]
 
 With `--weights`, a run that has its result but not its weights is trained again for them.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import remove_leftovers
 from ncf_keras.base.locks import try_lock
