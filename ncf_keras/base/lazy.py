@@ -1,25 +1,32 @@
 """Names of a package that are imported at first use, so that `--help` need not wait for TensorFlow."""
 
 import importlib
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from ncf_keras.base.quiet import import_tensorflow_quietly
 
 
 def lazy_names(
-    package: str, home_of: Mapping[str, str]
+    package: str, homes: Mapping[str, Sequence[str]], light: Sequence[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the `__getattr__` and `__dir__` of a package whose names live in modules that are slow to import.
 
     Args:
         package: its `__name__`.
-        home_of: the module that each name is defined in; an empty text for a module of the package itself.
+        homes: the names that each module of the package gives it; those of "" are modules themselves.
+        light: the modules that do without TensorFlow.
     """
+    home_of = {name: module for module, names in homes.items() for name in names}
 
     def get(name: str) -> Any:
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if "tensorflow" not in sys.modules and home_of[name] not in light and name not in light:
+            import_tensorflow_quietly()
         if not home_of[name]:
             return importlib.import_module(f"{package}.{name}")
-        return getattr(importlib.import_module(home_of[name]), name)
+        return getattr(importlib.import_module(f"{package}.{home_of[name]}"), name)
 
     return get, lambda: sorted(home_of)

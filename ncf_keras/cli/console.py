@@ -2,16 +2,12 @@
 
 import contextlib
 import errno
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 from ncf_keras.base.errors import InputError, WorkerLost
-from ncf_keras.cli.interrupts import Interrupted
-
-Result = TypeVar("Result")
+from ncf_keras.base.interrupts import Interrupted
+from ncf_keras.base.quiet import import_tensorflow_quietly as import_tensorflow_quietly
 
 USER_ERROR = 2
 KEYBOARD_INTERRUPT = 130
@@ -52,52 +48,6 @@ def run_command(command: Callable[[], None]) -> int:
         print(f"error: what could not be written or read: {error}", file=sys.stderr)
         return USER_ERROR
     return 0
-
-
-def look_for_devices() -> None:
-    """Run a first operation: TensorFlow then looks for devices, and reports that too."""
-    import tensorflow as tf
-
-    tf.constant(0)
-
-
-def import_tensorflow_quietly(first: Callable[[], Result] = look_for_devices) -> Result:
-    """Import TensorFlow without the lines about CPUs and CUDA that it writes from C++ as it starts.
-
-    They come before any log level applies, so what goes to file descriptor 2 meanwhile is put aside; it is
-    shown if the import fails.
-
-    Args:
-        first: what to do with TensorFlow before anything else.
-
-    Returns:
-        What `first` returned.
-    """
-    if "tensorflow" in sys.modules:
-        return first()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _stderr_put_aside():
-        import tensorflow as tf
-
-        tf.get_logger().setLevel("ERROR")
-        return first()
-
-
-@contextlib.contextmanager
-def _stderr_put_aside() -> Iterator[None]:
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            aside.seek(0)
-            os.write(kept, aside.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 @contextlib.contextmanager

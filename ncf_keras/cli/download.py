@@ -6,8 +6,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
+from ncf_keras.base.interrupts import Interrupted
 from ncf_keras.cli.console import run_command
-from ncf_keras.cli.interrupts import Interrupted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,14 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.models.spec import KINDS
+from ncf_keras.training.spec import ENGINES, LEARNERS, ON_NAN
 from ncf_keras.training.tuned import TUNED
 
-MODELS = ("GMF", "MLP", "NeuMF")
-LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")
+MODELS = KINDS
 FORMATS = ("h5", "keras", "weights")
-ENGINES = ("compiled", "keras")
 SELECTIONS = ("test", "validation")
-ON_NAN = ("stop", "reload")
 STRATEGIES = ("none", "mirrored", "multiworker")
 # A layer of 65,536 units on another such already takes 16 GiB.
 LARGEST_WIDTH = 2**16
@@ -24,7 +23,6 @@ PRESETS = {
     "tuned": {
         "num_factors": TUNED.num_factors,
         "layers": json.dumps(TUNED.layers, separators=(",", ":")),
-        "reg_layers": json.dumps([0] * len(TUNED.layers), separators=(",", ":")),
         "alpha": TUNED.alpha,
         "epochs": 0,
     }
@@ -142,7 +140,9 @@ def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
             help="widths of the MLP tower; the first is that of both embeddings together",
         )
         parser.add_argument(
-            "--reg_layers", default="[0,0,0,0]", help="L2 penalties of the layers; the first of the embeddings"
+            "--reg_layers",
+            default=None,
+            help="L2 penalties of the layers, the first of the embeddings; zeros if left out",
         )
     if model == "NeuMF":
         parser.add_argument(
@@ -158,7 +158,7 @@ def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
             choices=tuple(PRESETS),
             default=None,
             help="tuned: pre-train GMF by least squares and an MLP, fuse them, and stop there; "
-            "it sets --num_factors, --layers, --reg_layers, --alpha and --epochs where they are left out",
+            "it sets --num_factors, --layers, --alpha and --epochs where they are left out",
         )
 
 

@@ -2,52 +2,46 @@
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import WorkerLost
 from ncf_keras.base.files import writable_directory
-from ncf_keras.cli.best_model import BestModel
+from ncf_keras.base.interrupts import Interrupted, Interrupts
 from ncf_keras.cli.cluster import Cluster, read_cluster
-from ncf_keras.cli.console import import_tensorflow_quietly, run_command
+from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import parse_training_flags
-from ncf_keras.cli.interrupts import Interrupted, Interrupts
-from ncf_keras.cli.model_flags import (
-    build_model,
+from ncf_keras.cli.kept_run import KeptRun
+from ncf_keras.cli.training_options import (
     check_pretraining,
-    parse_model_flags,
-    penalises_embeddings,
+    is_pretrained,
+    model_options,
     pretrain,
     pretrain_by_preset,
+    run_options,
+    saved_name,
+    shared_options,
+    training_spec,
 )
-from ncf_keras.cli.run_keeper import RunKeeper, run_options
-from ncf_keras.cli.run_log import RunLog
-from ncf_keras.cli.training_session import TrainingSession
+from ncf_keras.models.spec import ModelSpec
+from ncf_keras.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
     import keras
 
     from ncf_keras.data import Dataset
+    from ncf_keras.training import Trainer
+    from ncf_keras.training.callbacks.best_file import BestFile
+    from ncf_keras.training.callbacks.checkpoints import Checkpoints
+    from ncf_keras.training.callbacks.own import Remembers
     from ncf_keras.training.engines.workers import Workers
-    from ncf_keras.training.training_run import TrainingRun
 
-# Flags of what only the chief does, which may be others on other machines.
-CHIEF_ALONE = (
-    "--save_dir",
-    "--out",
-    "--export",
-    "--format",
-    "--verbose",
-    "--topk",
-    "--patience",
-    "--mf_pretrain",
-    "--mlp_pretrain",
-)
 # Above this, two threads train faster than one; steps that move all rows always gain from both.
 SMALL_BATCH = 512
 
@@ -67,37 +61,178 @@ def main(model_name: str, arguments: Sequence[str] | None = None) -> int:
     return run_command(lambda: _train(model_name, flags))
 
 
-def _train(model_name: str, flags: argparse.Namespace) -> None:
-    parse_model_flags(flags)
+def _train(kind: str, flags: argparse.Namespace) -> None:
+    options, training = model_options(flags), training_spec(flags)
     check_pretraining(flags)
     cluster = read_cluster(flags)
-    if not cluster.is_chief:
-        _follow(model_name, flags, cluster)
-        return
-    directory = writable_directory(flags.save_dir, "--save_dir") if flags.out else None
-    if flags.export:
-        writable_directory(flags.export, "--export")
-    dataset = load_dataset(flags)
-    with RunKeeper(model_name, flags, dataset) as keeper:
-        _train_on(dataset, model_name, flags, directory, keeper, cluster)
-
-
-def _follow(model_name: str, flags: argparse.Namespace, cluster: Cluster) -> None:
-    """Be a worker that is not the chief: train as it says, and print nothing."""
-    with contextlib.redirect_stdout(None):
+    if cluster.is_chief:
+        directory = writable_directory(flags.save_dir, "--save_dir") if flags.out else None
+        if flags.export:
+            writable_directory(flags.export, "--export")
+    # What is printed is the chief's alone.
+    with contextlib.nullcontext() if cluster.is_chief else contextlib.redirect_stdout(None):
         dataset = load_dataset(flags)
-    workers = _start(flags, cluster)
+    model = ModelSpec(kind, dataset.num_users, dataset.num_items, **options)
+    if not cluster.is_chief:
+        _follow(dataset, flags, model, training, cluster)
+        return
+    with KeptRun(flags) as kept:
+        seed = kept.seed if flags.seed is None else flags.seed
+        if seed is None:
+            seed = secrets.randbits(31)
+            print(f"--seed {seed} (drawn, because none was given)", file=sys.stderr)
+        training = dataclasses.replace(training, seed=seed)
+        _Run(dataset, flags, model, training, kept).train(directory, cluster)
+
+
+def _follow(
+    dataset: "Dataset", flags: argparse.Namespace, model: ModelSpec, training: TrainingSpec, cluster: Cluster
+) -> None:
+    """Be a worker that is not the chief: train as it says, and print nothing."""
+    workers = _start(flags, model, cluster)
+    assert workers is not None
     # A signal goes to all workers at once. The chief needs the others until it has saved.
     with Interrupts() as interrupts:
-        workers.require_same(_shared_options(model_name, flags, dataset))
-        _make_run(build_model(model_name, flags, dataset), dataset, flags, workers).follow()
+        workers.require_same(shared_options(run_options(flags, model, training, dataset)))
+        from ncf_keras.training import Trainer
+
+        Trainer(model.build(training.seed), dataset, training, workers=workers).follow()
     if interrupts.received:
         raise Interrupted(interrupts.received, "The chief has ended the training.")
 
 
-def _start(flags: argparse.Namespace, cluster: Cluster) -> "Workers | None":
+class _Run:
+    """One run of a training command: its specs, what it was asked to write, and where it goes on from."""
+
+    def __init__(
+        self,
+        dataset: "Dataset",
+        flags: argparse.Namespace,
+        model: ModelSpec,
+        training: TrainingSpec,
+        kept: KeptRun,
+    ):
+        self._dataset, self._flags, self._model, self._training = dataset, flags, model, training
+        self._kept = kept
+        self._options = run_options(flags, model, training, dataset)
+        kept.check(self._options)
+
+    def train(self, directory: Path | None, cluster: Cluster) -> None:
+        """Train to the end, or until a signal comes; save the best model to `directory` unless it is None."""
+        workers = _start(self._flags, self._model, cluster)
+        if workers and workers.several:
+            workers.require_same(shared_options(self._options))
+        trainer = self._trainer(workers)
+        try:
+            self._fit(trainer, directory)
+        except WorkerLost as error:
+            raise WorkerLost(f"{error}. {self._kept.how_to_go_on()}") from error
+        if self._training.select == "validation":
+            result = trainer.test()
+            print(
+                f"Test of the best iteration, picked on validation pairs as all lines above: "
+                f"HR = {result.hr:.4f}, NDCG = {result.ndcg:.4f}"
+            )
+        if self._flags.export:
+            from ncf_keras.serving.export import export_model
+
+            exported = export_model(trainer.model, self._dataset, self._flags.export)
+            print(f"The best {self._model.kind} model is exported to {exported}")
+
+    def _trainer(self, workers: "Workers | None") -> "Trainer":
+        from ncf_keras.training import Trainer
+
+        model = self._model.build(self._training.seed)
+        pretrain(model, self._flags)
+        if not self._kept.checkpoint:
+            pretrain_by_preset(model, self._model, self._flags, self._training.seed, self._dataset)
+        return Trainer(
+            model,
+            self._dataset,
+            self._training,
+            workers=workers,
+            on_note=lambda note: print(f"Note: {note}", file=sys.stderr),
+        )
+
+    def _fit(self, trainer: "Trainer", directory: Path | None) -> None:
+        from ncf_keras.training.callbacks.authors_lines import AuthorsLines
+        from ncf_keras.training.callbacks.best_file import BestFile
+        from ncf_keras.training.callbacks.best_weights import BestWeights
+        from ncf_keras.training.callbacks.collapse import CollapseNote
+        from ncf_keras.training.callbacks.run_log import RunLog
+        from ncf_keras.training.callbacks.signals import StopOnSignal
+
+        flags, kind = self._flags, self._model.kind
+        best_file = None
+        if directory:
+            name = saved_name(kind, flags)
+            best_file = BestFile(trainer, directory, name, flags.format, save_initial=kind == "NeuMF")
+        best_weights = BestWeights(trainer) if flags.select == "validation" or flags.export else None
+        checkpoints = self._checkpoints(trainer, best_file=best_file, best_weights=best_weights)
+
+        def put_away() -> str:
+            saved = best_file and best_file.path
+            about = f" The best model so far is saved to {saved}." if saved else ""
+            return self._kept.pause(checkpoints) + about
+
+        with (
+            RunLog(trainer, flags.log_csv, flags.tensorboard) as log,
+            _progress(trainer) as progress,
+            Interrupts() as interrupts,
+        ):
+            callbacks = (
+                AuthorsLines(trainer, kind, best_file, is_pretrained(flags)), log, CollapseNote(trainer),
+                best_weights, best_file, checkpoints, progress, StopOnSignal(trainer, interrupts, put_away),
+            )  # fmt: skip
+            trainer.fit([callback for callback in callbacks if callback])
+        if best_file:
+            best_file.release()
+
+    def _checkpoints(
+        self, trainer: "Trainer", best_file: "BestFile | None", best_weights: "Remembers | None"
+    ) -> "Checkpoints | None":
+        """Bring the run to where it was, or write the checkpoint before its first epoch."""
+        if not self._kept.directory:
+            return None
+        from ncf_keras.training.callbacks.checkpoints import Checkpoints
+
+        parts = {"best_file": best_file, "best_weights": best_weights}
+        checkpoints = Checkpoints(
+            trainer,
+            self._kept.directory,
+            self._options,
+            {name: part for name, part in parts.items() if part},
+            self._flags.checkpoint_every,
+        )
+        if self._kept.checkpoint:
+            checkpoints.restore(self._kept.checkpoint)
+            if best_file and best_file.path and not best_file.path.exists():
+                print(f"Note: {best_file.path} has gone; only a better model is saved again.", file=sys.stderr)
+        else:
+            if best_file:
+                best_file.reserve()
+            checkpoints.save()
+        return checkpoints
+
+
+@contextlib.contextmanager
+def _progress(trainer: "Trainer") -> "Iterator[keras.callbacks.Callback]":
+    """Yield a callback that draws how much of an epoch is done, if standard error is a terminal."""
+    from ncf_keras.training.callbacks.own import OwnCallback
+
+    with progress_bar(trainer.num_examples, "examples") as show:
+
+        class Progress(OwnCallback):
+            def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+                done = (batch + 1) * trainer.spec.batch_size
+                show("training", min(done, trainer.num_examples))
+
+        yield Progress()
+
+
+def _start(flags: argparse.Namespace, model: ModelSpec, cluster: Cluster) -> "Workers | None":
     """Import TensorFlow and return the replicas, if there are several."""
-    _choose_threads(flags)
+    _choose_threads(flags, model)
     if cluster.strategy == "none":
         import_tensorflow_quietly()
         return None
@@ -109,80 +244,11 @@ def _start(flags: argparse.Namespace, cluster: Cluster) -> "Workers | None":
     return import_tensorflow_quietly(cluster.start)
 
 
-def _shared_options(model_name: str, flags: argparse.Namespace, dataset: "Dataset") -> str:
-    """Return, as text, what must be the same for all workers: all but what the chief alone does."""
-    options = run_options(model_name, flags, dataset)
-    return repr([pair for pair in options.items() if pair[0] not in CHIEF_ALONE])
-
-
-def _train_on(
-    dataset: "Dataset",
-    model_name: str,
-    flags: argparse.Namespace,
-    directory: Path | None,
-    keeper: RunKeeper,
-    cluster: Cluster,
-) -> None:
-    if flags.seed is None:
-        flags.seed = secrets.randbits(31)
-        print(f"--seed {flags.seed} (drawn, because none was given)", file=sys.stderr)
-    workers = _start(flags, cluster)
-    if workers and workers.several:
-        workers.require_same(_shared_options(model_name, flags, dataset))
-    model = build_model(model_name, flags, dataset)
-    pretrain(model, flags)
-    if not keeper.earlier:
-        pretrain_by_preset(model, flags, dataset)
-    run = _make_run(model, dataset, flags, workers)
-    saver = BestModel(model, directory, _file_name(model_name, flags), flags.format) if directory else None
-    earlier = keeper.earlier.iterations() if keeper.earlier else ()
-    try:
-        with RunLog(flags.log_csv, flags.tensorboard, earlier) as log, run.leading():
-            TrainingSession(model_name, run, flags, saver, log, keeper).train()
-    except WorkerLost as error:
-        raise WorkerLost(f"{error}. {keeper.how_to_go_on()}") from error
-    if saver:
-        saver.release()
-    if flags.export:
-        from ncf_keras.serving.export import export_model
-
-        print(f"The best {model_name} model is exported to {export_model(model, dataset, flags.export)}")
-
-
-def _make_run(
-    model: "keras.Model", dataset: "Dataset", flags: argparse.Namespace, workers: "Workers | None"
-) -> "TrainingRun":
-    from ncf_keras.training.training_run import TrainingRun
-
-    return TrainingRun(
-        model,
-        dataset,
-        select=flags.select,
-        num_neg=flags.num_neg,
-        learner=flags.learner,
-        learning_rate=flags.lr,
-        batch_size=flags.batch_size,
-        engine=flags.engine,
-        top_k=flags.topk,
-        seed=flags.seed,
-        on_nan=flags.on_nan,
-        on_note=lambda note: print(f"Note: {note}", file=sys.stderr),
-        workers=workers,
-    )
-
-
-def _choose_threads(flags: argparse.Namespace) -> None:
+def _choose_threads(flags: argparse.Namespace, model: ModelSpec) -> None:
     """Keep TensorFlow's operations on one thread where batches are too small to be worth sharing.
 
     `docs/performance.md` has the measurement. A number that the user set stays; sampling runs beside it anyway.
     """
-    small = flags.engine == "compiled" and flags.batch_size <= SMALL_BATCH and not penalises_embeddings(flags)
+    small = flags.engine == "compiled" and flags.batch_size <= SMALL_BATCH and not model.penalises_embeddings
     if small and "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-
-
-def _file_name(model_name: str, flags: argparse.Namespace) -> str:
-    """Return the authors' name of the saved file up to the time, the layers as they were typed."""
-    sizes = [str(flags.num_factors)] if "num_factors" in flags else []
-    sizes += [flags.layers] if "layers" in flags else []
-    return "_".join([Path(flags.dataset).name, model_name, *sizes])

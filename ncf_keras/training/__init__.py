@@ -1,50 +1,51 @@
-"""Learners with the authors' numerics, engines that train an epoch, and the authors' loop over epochs."""
+"""A training as a spec, the trainer that does it, learners with the authors' numerics, engines, callbacks."""
 
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.lazy import lazy_names
+from ncf_keras.training.iterations import Best, Iteration
+from ncf_keras.training.spec import LEARNERS, ON_NAN, TrainingSpec
 
 if TYPE_CHECKING:
-    from ncf_keras.training.best_weights import BestWeights
     from ncf_keras.training.engines.compiled_engine import CompiledEngine
-    from ncf_keras.training.engines.guard import ON_NAN, Diverged, GuardedEngine
+    from ncf_keras.training.engines.guard import Diverged
     from ncf_keras.training.engines.keras_engine import KerasEngine
     from ncf_keras.training.engines.pairwise_engine import PairwiseEngine
-    from ncf_keras.training.learners import LEARNERS, make_optimizer
-    from ncf_keras.training.loop import Best, Iteration, LoopState, train_loop
+    from ncf_keras.training.learners import make_optimizer
     from ncf_keras.training.losses import bpr_loss, clipped_log_loss, margin_loss, weighted_squared_loss
-
-_HOMES = {
-    "best_weights": ("BestWeights",),
-    "engines.compiled_engine": ("CompiledEngine",),
-    "engines.guard": ("ON_NAN", "Diverged", "GuardedEngine"),
-    "engines.keras_engine": ("KerasEngine",),
-    "engines.pairwise_engine": ("PairwiseEngine",),
-    "learners": ("LEARNERS", "make_optimizer"),
-    "loop": ("Best", "Iteration", "LoopState", "train_loop"),
-    "losses": ("bpr_loss", "clipped_log_loss", "margin_loss", "weighted_squared_loss"),
-}
+    from ncf_keras.training.train_model import TrainingResult, train
+    from ncf_keras.training.trainer import Trainer
 
 __all__ = [
     "LEARNERS",
     "ON_NAN",
     "Best",
-    "BestWeights",
     "CompiledEngine",
     "Diverged",
-    "GuardedEngine",
     "Iteration",
     "KerasEngine",
-    "LoopState",
     "PairwiseEngine",
+    "Trainer",
+    "TrainingResult",
+    "TrainingSpec",
     "bpr_loss",
     "clipped_log_loss",
     "make_optimizer",
     "margin_loss",
-    "train_loop",
+    "train",
     "weighted_squared_loss",
 ]
 
 __getattr__, __dir__ = lazy_names(
-    __name__, {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
+    __name__,
+    {
+        "engines.compiled_engine": ("CompiledEngine",),
+        "engines.guard": ("Diverged",),
+        "engines.keras_engine": ("KerasEngine",),
+        "engines.pairwise_engine": ("PairwiseEngine",),
+        "learners": ("make_optimizer",),
+        "losses": ("bpr_loss", "clipped_log_loss", "margin_loss", "weighted_squared_loss"),
+        "train_model": ("TrainingResult", "train"),
+        "trainer": ("Trainer",),
+    },
 )

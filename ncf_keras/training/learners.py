@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.training.spec import LEARNERS
 
 EPSILON = 1e-8
-LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")
 
 
 def make_optimizer(learner: str, learning_rate: float) -> keras.optimizers.Optimizer:

@@ -6,24 +6,24 @@ from dataclasses import asdict, dataclass
 import keras
 import pandas as pd
 
-from ncf_keras.base.checks import require_count
+from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.evaluation import RankingResult
-from ncf_keras.models import build_gmf, build_mlp, build_neumf
-from ncf_keras.training import Best, BestWeights, Iteration, train_loop
-from ncf_keras.training.training_run import TrainingRun
+from ncf_keras.models import KINDS, ModelSpec
+from ncf_keras.training.callbacks.best_weights import BestWeights
+from ncf_keras.training.iterations import Best, Iteration
+from ncf_keras.training.spec import TrainingSpec
+from ncf_keras.training.trainer import Trainer
 
-MODELS = ("GMF", "MLP", "NeuMF")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainingResult:
     """What `train` gives.
 
     Attributes:
         model: the Keras model, with the weights of the best iteration.
-        best: that iteration, by the pairs that picked it.
+        best: that iteration, by the pairs that picked it; -1 is the model before training.
         iterations: all that were evaluated.
         test: how the model ranks the test pairs; `test.hr`, `test.ndcg`.
     """
@@ -32,6 +32,13 @@ class TrainingResult:
     best: Best
     iterations: tuple[Iteration, ...]
     test: RankingResult
+
+    def __repr__(self) -> str:
+        return (
+            f"TrainingResult({self.model.name}: best iteration {self.best.number} of {len(self.iterations)}, "
+            f"HR = {self.best.hr:.4f}, NDCG = {self.best.ndcg:.4f};\n"
+            f"  test: HR = {self.test.hr:.4f}, NDCG = {self.test.ndcg:.4f})"
+        )
 
     @property
     def history(self) -> pd.DataFrame:
@@ -51,13 +58,15 @@ def train(
     learning_rate: float = 0.001,
     learner: str = "adam",
     seed: int = 0,
-    select: str = "test",
+    select: str = "validation",
     patience: int | None = None,
     top_k: int = 10,
     engine: str = "compiled",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int = 1,
     on_iteration: Callable[[Iteration], None] | None = None,
 ) -> TrainingResult:
-    """Train a model on a dataset and return it as it was at its best.
+    """Train a model on a dataset and return it as it was at its best; Ctrl-C returns the best so far.
 
     Args:
         dataset: such as `Dataset.from_dataframe` or `read_dataset` returns.
@@ -66,69 +75,66 @@ def train(
             trained in place.
         num_factors: width of the embeddings of GMF; for models given by name.
         layers: widths of the MLP tower, the first that of both embeddings together; for models given by name.
-        epochs: passes over the data at the most.
+        epochs: as in `TrainingSpec`; so are the arguments from here to `engine`.
         batch_size: examples a step.
         num_neg: negatives for each positive, drawn anew at each epoch.
         learning_rate: above 0.
         learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
         seed: of the initial weights and the sampling; the same seed gives the same model.
-        select: `test` picks the best epoch by the test pairs, as the paper does, and flatters the result a
-            little; `validation` holds one more interaction of each user out to pick it.
+        select: `validation` holds one more interaction of each user out to pick the best epoch; `test` picks it
+            by the test pairs, as the paper does, which flatters the result a little.
         patience: stop after that many evaluations without a better hit ratio; None never stops early.
         top_k: length of the ranked list.
         engine: `compiled`, or `keras` for plain `model.fit`.
+        callbacks: of Keras, as for `Trainer.fit`.
+        verbose: 1 shows the progress bar of Keras, 0 nothing.
         on_iteration: called after each epoch; `print` shows the lines of the run commands.
 
     Raises:
         InputError: an argument breaks its rule.
 
     Example:
-        >>> result = train(dataset, "GMF", epochs=10, select="validation", on_iteration=print)
+        >>> result = train(dataset, "GMF", epochs=10)
         >>> result.test.hr
     """
-    require_count(epochs, "epochs", 0)
-    if patience is not None:
-        require_count(patience, "patience")
-    if isinstance(model, str):
-        model = _build(model, dataset, num_factors, tuple(layers), seed)
-    run = TrainingRun(
-        model,
-        dataset,
-        select=select,
+    _require_dataset(dataset)
+    spec = TrainingSpec(
+        epochs=epochs,
+        batch_size=batch_size,
         num_neg=num_neg,
         learner=learner,
         learning_rate=learning_rate,
-        batch_size=batch_size,
+        select=select,
+        seed=seed,
         engine=engine,
         top_k=top_k,
-        seed=seed,
-    )
-    weights, iterations = BestWeights(model), []
-    weights.keep()
-
-    def take(iteration: Iteration) -> None:
-        iterations.append(iteration)
-        if on_iteration:
-            on_iteration(iteration)
-
-    best = train_loop(
-        run.engine,
-        run.evaluate,
-        epochs,
         patience=patience,
-        on_iteration=take,
-        on_best=lambda best: weights.keep(),
     )
-    weights.restore()
-    return TrainingResult(model, best, tuple(iterations), run.test())
+    if isinstance(model, str):
+        sizes = (dataset.num_users, dataset.num_items)
+        require_one_of(model, KINDS, "model")
+        model = ModelSpec(model, *sizes, num_factors=num_factors, layers=layers).build(seed)
+    if not isinstance(model, keras.Model):
+        raise InputError(f"`model` must be one of {', '.join(KINDS)} or a Keras model. Received: {model!r}")
+    trainer = Trainer(model, dataset, spec)
+    best_weights = BestWeights(trainer)
+    listeners = [best_weights, *callbacks]
+    if on_iteration:
+        tell = on_iteration
+        listeners.append(
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: tell(trainer.iterations[-1]))
+        )
+    try:
+        trainer.fit(listeners, verbose)
+    except KeyboardInterrupt:
+        best_weights.on_train_end()
+    return TrainingResult(model, trainer.best, tuple(trainer.iterations), trainer.test())
 
 
-def _build(name: str, dataset: Dataset, num_factors: int, layers: tuple[int, ...], seed: int) -> keras.Model:
-    sizes, penalties = (dataset.num_users, dataset.num_items), [0.0] * len(layers)
-    if name == "GMF":
-        return build_gmf(*sizes, num_factors, seed=seed)
-    if name == "MLP":
-        return build_mlp(*sizes, layers, penalties, seed=seed)
-    if name == "NeuMF":
-        return build_neumf(*sizes, num_factors, layers, penalties, seed=seed)
-    raise InputError(f"`model` must be one of {', '.join(MODELS)} or a Keras model. Received: {name!r}")
+def _require_dataset(dataset: object) -> None:
+    if isinstance(dataset, Dataset):
+        return
+    advice, received = "`ncf_keras.read_dataset` or `ncf_keras.sample_dataset` gives one", repr(dataset)[:80]
+    if isinstance(dataset, pd.DataFrame):
+        advice, received = "`ncf_keras.Dataset.from_dataframe` makes one of a log", "a DataFrame"
+    raise InputError(f"`dataset` must be a Dataset ({advice}). Received: {received}")

@@ -91,14 +91,15 @@ def train_gmf(
     dataset: "Dataset", recipe: Recipe = TUNED, seed: int = 0, on_progress: Progress | None = None
 ) -> "keras.Model":
     """Return the GMF that the recipe fuses; arguments as in `pretrain_tuned`."""
-    from ncf_keras.models import build_gmf
+    from ncf_keras.models import ModelSpec
     from ncf_keras.training.fit_gmf import fit_gmf
 
     def tell(sweeps: int) -> None:
         if on_progress:
             on_progress("GMF", sweeps / recipe.least_squares.sweeps)
 
-    gmf = build_gmf(dataset.num_users, dataset.num_items, recipe.num_factors, seed=seed)
+    sizes = (dataset.num_users, dataset.num_items)
+    gmf = ModelSpec("GMF", *sizes, num_factors=recipe.num_factors).build(seed)
     fit_gmf(gmf, dataset, recipe.least_squares, seed, tell)
     return gmf
 
@@ -107,22 +108,22 @@ def train_mlp(
     dataset: "Dataset", recipe: Recipe = TUNED, seed: int = 0, on_progress: Progress | None = None
 ) -> "keras.Model":
     """Return the MLP that the recipe fuses; arguments as in `pretrain_tuned`."""
-    from ncf_keras.models import build_mlp
-    from ncf_keras.sampling import NegativeSampler
-    from ncf_keras.training import CompiledEngine
+    from ncf_keras.models import ModelSpec
+    from ncf_keras.training import Trainer, TrainingSpec
+    from ncf_keras.training.callbacks.share_done import ShareDone
 
-    penalties = [0.0] * len(recipe.layers)
     sizes = (dataset.num_users, dataset.num_items)
-    mlp = build_mlp(*sizes, recipe.layers, penalties, reg_rows=recipe.mlp_reg_rows, seed=seed)
-    sampler = NegativeSampler(dataset, recipe.mlp_num_neg, seed)
-    engine = CompiledEngine(mlp, sampler, "adam", recipe.mlp_learning_rate, recipe.mlp_batch_size)
-    for epoch in range(recipe.mlp_epochs):
-
-        def tell(done: int, epoch: int = epoch) -> None:
-            if on_progress:
-                on_progress("MLP", (epoch + done / sampler.num_examples) / recipe.mlp_epochs)
-
-        engine.train_epoch(tell)
+    mlp = ModelSpec("MLP", *sizes, layers=recipe.layers, reg_rows=recipe.mlp_reg_rows).build(seed)
+    spec = TrainingSpec(
+        epochs=recipe.mlp_epochs,
+        batch_size=recipe.mlp_batch_size,
+        num_neg=recipe.mlp_num_neg,
+        learning_rate=recipe.mlp_learning_rate,
+        select="none",
+        seed=seed,
+    )
+    trainer = Trainer(mlp, dataset, spec)
+    trainer.fit([ShareDone(trainer, lambda share: on_progress("MLP", share))] if on_progress else [])
     return mlp
 
 
@@ -138,10 +139,9 @@ def build_tuned_neumf(
         >>> model = build_tuned_neumf(dataset, seed=1)
         >>> ncf_keras.recommend(model, dataset, [42], k=5)
     """
-    from ncf_keras.models import build_neumf
+    from ncf_keras.models import ModelSpec
 
-    penalties = [0.0] * len(recipe.layers)
     sizes = (dataset.num_users, dataset.num_items)
-    neumf = build_neumf(*sizes, recipe.num_factors, recipe.layers, penalties, seed=seed)
+    neumf = ModelSpec("NeuMF", *sizes, num_factors=recipe.num_factors, layers=recipe.layers).build(seed)
     pretrain_tuned(neumf, dataset, recipe, seed, on_progress)
     return neumf

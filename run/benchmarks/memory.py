@@ -60,7 +60,7 @@ def _child(users: int) -> None:
 
     from ncf_keras.data import Dataset
     from ncf_keras.models import build_neumf
-    from ncf_keras.training.training_run import TrainingRun
+    from ncf_keras.training import Trainer, TrainingSpec
 
     everyone = np.arange(users, dtype=np.int32)
     test = np.arange(100, dtype=np.int32)
@@ -68,7 +68,8 @@ def _child(users: int) -> None:
         everyone, everyone % ITEMS, test, test, test[:, None] + 1, num_users=users, num_items=ITEMS
     )
     before = _memory_mb("VmRSS")
-    run = TrainingRun(build_neumf(users, ITEMS), dataset, num_neg=0, batch_size=BATCH_SIZE)
+    spec = TrainingSpec(num_neg=0, batch_size=BATCH_SIZE, select="test")
+    run = Trainer(build_neumf(users, ITEMS), dataset, spec)
     run.engine.train_epoch()
     run.evaluate()
     print(json.dumps({"resting": _memory_mb("VmRSS") - before, "peak": _memory_mb("VmHWM") - before}))

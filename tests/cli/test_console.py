@@ -7,7 +7,7 @@ import pytest
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli import console
-from ncf_keras.cli.interrupts import Interrupted
+from ncf_keras.base.interrupts import Interrupted
 
 
 class Terminal(io.StringIO):

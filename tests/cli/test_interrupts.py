@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ncf_keras.cli.interrupts import Interrupts
+from ncf_keras.base.interrupts import Interrupts
 from tests.shared_files import PROJECT
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
@@ -30,7 +30,7 @@ def test_the_first_signal_is_remembered_and_the_handlers_come_back(number, capfd
 @pytest.mark.parametrize("number", BOTH)
 def test_the_second_signal_ends_the_process(number):
     code = (
-        "import os, sys; from ncf_keras.cli.interrupts import Interrupts\n"
+        "import os, sys; from ncf_keras.base.interrupts import Interrupts\n"
         "with Interrupts():\n"
         "    os.kill(os.getpid(), int(sys.argv[1])); print('still here', flush=True)\n"
         "    os.kill(os.getpid(), int(sys.argv[1])); print('never here', flush=True)"

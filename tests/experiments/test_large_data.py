@@ -12,7 +12,7 @@ from ncf_keras.models import build_gmf
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.sampling import order as shuffling
 from ncf_keras.training import CompiledEngine
-from ncf_keras.training.training_run import TrainingRun
+from ncf_keras.training import Trainer, TrainingSpec
 from tests.shared_files import PROJECT
 
 pytest.importorskip("pyarrow")
@@ -92,7 +92,8 @@ def test_training_in_a_computed_order_learns_as_much(dataset, monkeypatch):
     hit_ratios = []
     for most in (shuffling.MOST_IN_MEMORY, 1_000):
         monkeypatch.setattr(shuffling, "MOST_IN_MEMORY", most)
-        run = TrainingRun(build_gmf(1_000, 4_000, 8, seed=1), dataset, learning_rate=0.005, seed=1)
+        spec = TrainingSpec(learning_rate=0.005, seed=1, select="test")
+        run = Trainer(build_gmf(1_000, 4_000, 8, seed=1), dataset, spec)
         losses = [run.engine.train_epoch() for _ in range(3)]
         assert losses[-1] < losses[0]
         hit_ratios.append(run.evaluate().hr)

@@ -7,7 +7,12 @@ from ncf_keras.training.checkpoints.checkpoint_file import (
     read_checkpoint,
     write_checkpoint,
 )
-from ncf_keras.training.checkpoints.fingerprint import digest_of, require_same_options
+from ncf_keras.training.checkpoints.fingerprint import (
+    digest_of,
+    require_format,
+    require_same_options,
+    versions,
+)
 
 __all__ = [
     "Checkpoint",
@@ -15,6 +20,8 @@ __all__ = [
     "DamagedCheckpoint",
     "digest_of",
     "read_checkpoint",
+    "require_format",
     "require_same_options",
+    "versions",
     "write_checkpoint",
 ]

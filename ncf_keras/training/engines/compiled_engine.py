@@ -2,7 +2,7 @@
 
 import itertools
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.sampling import NegativeSampler, stack_dataset
+from ncf_keras.training.engines.engine import Progress
 from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.steps.rules import make_rule
@@ -31,6 +32,7 @@ class CompiledEngine:
 
     Attributes:
         pauses_within_epochs: True, see above.
+        learning_rate: of the learner; a new one counts from the next epoch on.
 
     Args:
         model: built, not compiled; its inputs are in the order users, items.
@@ -56,6 +58,7 @@ class CompiledEngine:
         loss: Loss = clipped_log_loss,
     ):
         self._rule = make_rule(learner, learning_rate)
+        self.learning_rate = learning_rate
         self._loss = loss
         self._step = self._make_step(model)
         self._sampler = sampler
@@ -74,11 +77,12 @@ class CompiledEngine:
         self._epochs = 0
         self._begin_epoch()
 
-    def train_epoch(self, on_progress: Callable[[int], None] | None = None) -> float:
+    def train_epoch(self, on_progress: Progress | None = None) -> float:
         """Train on every example of the next epoch once.
 
         Args:
-            on_progress: called with the number of examples done so far, after each program.
+            on_progress: called with the number of examples done so far, after each program; the epoch ends
+                there if it returns True.
 
         Returns:
             The mean over the examples of the loss of their batch, penalties included.
@@ -86,8 +90,9 @@ class CompiledEngine:
         schedule = self._schedule()
         while self._steps < self._steps_an_epoch:
             self._train_next(schedule)
-            if on_progress:
-                on_progress(self._examples)
+            if on_progress and on_progress(self._examples):
+                self._stacks.clear()
+                break
         return self._finish_epoch(schedule)
 
     @property
@@ -123,11 +128,17 @@ class CompiledEngine:
         if not self._steps:
             self._step.write_back()
 
+    def read_model(self) -> None:
+        """Take over the weights of the model, which somebody may have changed between two epochs."""
+        if not self._steps:
+            self._step.read_model()
+
     def _make_step(self, model: keras.Model) -> DenseStep | DeferredStep:
         return make_step(model, self._rule, self._loss)
 
     def _schedule(self) -> tf.Tensor:
         """Return the rule's schedule of the next epoch."""
+        self._rule.learning_rate = self.learning_rate
         first_step = self._epochs * self._steps_an_epoch
         return tf.constant(self._rule.schedule(first_step, self._steps_an_epoch), self._step.dtype)
 

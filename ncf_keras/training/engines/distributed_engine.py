@@ -35,9 +35,6 @@ class DistributedEngine(CompiledEngine):
         batch_size: examples a step, of all replicas together.
         workers: who trains.
 
-    Attributes:
-        learning_rate: as given.
-
     Raises:
         InputError: an unknown learner, or a model with other state.
     """
@@ -57,13 +54,17 @@ class DistributedEngine(CompiledEngine):
         self._workers = workers
         super().__init__(model, sampler, learner, learning_rate, batch_size)
         self._padded_size = -(-batch_size // workers.count) * workers.count
-        self.learning_rate = learning_rate
         self._taken_over = False
         self._known_schedule: tuple[int, tf.Tensor] | None = None
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on where an engine was, with any number of workers; see `CompiledEngine.restore`."""
         super().restore(state)
+        self._taken_over = False
+
+    def read_model(self) -> None:
+        """Take over the weights of the model and the learning rate; see `CompiledEngine.read_model`."""
+        super().read_model()
         self._taken_over = False
 
     def follow(self, command: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""What went wrong with the numbers of an epoch, said in words: a loss that is no number, equal scores."""
+"""An engine that looks at the numbers of each epoch: if they are not finite, it stops or starts over slower."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
+from ncf_keras.training.engines.engine import Engine, Progress
+from ncf_keras.training.spec import ON_NAN
 
-ON_NAN = ("stop", "reload")
 # A rate 1,000 times too large is rare; beyond that something else is wrong.
 MOST_HALVINGS = 10
 PENALTIES = "L2 penalties (`--regs`, `--reg_layers`, `--reg_mf`)"
@@ -37,20 +39,19 @@ class GuardedEngine:
 
     def __init__(
         self,
-        make_engine: Callable[[float], object],
+        make_engine: Callable[[float], Engine],
         model: keras.Model,
         learning_rate: float,
         on_nan: str = "stop",
         on_note: Callable[[str], None] | None = None,
     ):
-        if on_nan not in ON_NAN:
-            raise InputError(f"`on_nan` must be one of {', '.join(ON_NAN)}. Received: {on_nan!r}")
+        require_one_of(on_nan, ON_NAN, "on_nan")
         self._make_engine = make_engine
         self._model = model
         self._keeps_states = on_nan == "reload"
         self._on_note = on_note
-        self._use_rate(learning_rate)
         self._halvings = 0
+        self._use_rate(learning_rate)
         self._good = self._engine.state() if self._keeps_states else None
 
     @property
@@ -58,7 +59,7 @@ class GuardedEngine:
         """Whether `on_progress` may raise: see the engine's class."""
         return self._engine.pauses_within_epochs
 
-    def train_epoch(self, on_progress: Callable[[int], None] | None = None) -> float:
+    def train_epoch(self, on_progress: Progress | None = None) -> float:
         """Train on every example of the next epoch once; see `CompiledEngine.train_epoch`.
 
         Raises:
@@ -72,6 +73,21 @@ class GuardedEngine:
         if self._keeps_states:
             self._good = self._engine.state()
         return loss
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate that the next epoch is trained with."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._learning_rate = self._engine.learning_rate = rate
+
+    def read_model(self) -> None:
+        """Take over the weights of the model; see `Engine`."""
+        self._engine.read_model()
+        if self._keeps_states and not self._engine.progress[1]:
+            self._good = self._engine.state()
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -100,7 +116,7 @@ class GuardedEngine:
 
     def _use_rate(self, learning_rate: float) -> None:
         self._learning_rate = learning_rate
-        self._engine = None  # two at once would need twice the memory
+        self.__dict__.pop("_engine", None)  # two at once would need twice the memory
         self._engine = self._make_engine(learning_rate)
 
     def _reload_or_raise(self, loss: float) -> None:
@@ -120,29 +136,6 @@ class GuardedEngine:
                 f"{what} after iteration {self._good['counts'][0]}: back to the state before it, "
                 f"with the learning rate halved to {self._learning_rate:g}"
             )
-
-
-def same_score_for_all(score: Callable[[np.ndarray, np.ndarray], np.ndarray], users: int, items: int) -> bool:
-    """Tell whether a model has collapsed: each user's items all have one score, or a score is no number.
-
-    Args:
-        score: from users and items, int32 of shape (n,), to float32 of shape (n,).
-        users: number of users; 16 of them, evenly spaced, are looked at.
-        items: number of items; 64 of them, evenly spaced, are looked at.
-    """
-    some_users = np.unique(np.linspace(0, users - 1, 16).astype(np.int32))
-    some_items = np.unique(np.linspace(0, items - 1, 64).astype(np.int32))
-    pairs = np.repeat(some_users, len(some_items)), np.tile(some_items, len(some_users))
-    scores = np.asarray(score(*pairs)).reshape(len(some_users), len(some_items))
-    return items > 1 and bool((~(scores.max(1) > scores.min(1))).all())
-
-
-def explain_collapse(model: keras.Model, learning_rate: float) -> str:
-    """Return what is likely too large when a model scores all items the same."""
-    penalty = largest_penalty(model)
-    if penalty:
-        return f"the {PENALTIES} are likely too large; the largest is {penalty:g}"
-    return f"the learning rate (`--lr`) is likely too large; it is {learning_rate:g}"
 
 
 def largest_penalty(model: keras.Model) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ncf_keras.sampling import NegativeSampler, batch_dataset
+from ncf_keras.training.engines.engine import Progress
 from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
 from ncf_keras.training.learners import make_optimizer
 from ncf_keras.training.losses import Loss, clipped_log_loss
@@ -40,7 +41,19 @@ class KerasEngine:
         self._batch_size = batch_size
         self._epochs = 0
 
-    def train_epoch(self, on_progress: Callable[[int], None] | None = None) -> float:
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the optimizer."""
+        return float(self._model.optimizer.learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._model.optimizer.learning_rate = rate
+
+    def read_model(self) -> None:
+        """Do nothing: the model's own weights are what is trained."""
+
+    def train_epoch(self, on_progress: Progress | None = None) -> float:
         """Train on every example of the next epoch once; see `CompiledEngine.train_epoch`."""
         batches = self._batches(self._sampler, self._batch_size, self._epochs)
         callbacks = []
@@ -79,6 +92,11 @@ class KerasEngine:
         slots = [variable for variable in optimizer.variables if variable is not optimizer.learning_rate]
         return [*model.trainable_variables, *model.non_trainable_variables, *slots]
 
-    def _reporter(self, on_progress: Callable[[int], None]) -> Callable[[int, dict], None]:
+    def _reporter(self, on_progress: Progress) -> Callable[[int, dict], None]:
         total = self._sampler.num_examples
-        return lambda batch, logs: on_progress(min((batch + 1) * self._batch_size, total))
+
+        def report(batch: int, logs: dict) -> None:
+            if on_progress(min((batch + 1) * self._batch_size, total)):
+                self._model.stop_training = True
+
+        return report

@@ -36,7 +36,8 @@ import numpy as np
 import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.training.learners import EPSILON, LEARNERS
+from ncf_keras.training.learners import EPSILON
+from ncf_keras.training.spec import LEARNERS
 
 BETA_1 = 0.9
 BETA_2 = 0.999
@@ -52,9 +53,11 @@ class Rule(Protocol):
 
     Attributes:
         num_slots: tensors of the shape of the weights that it keeps beside them, zero at first.
+        learning_rate: what the next schedule is made with.
     """
 
     num_slots: int
+    learning_rate: float
 
     def schedule(self, first_step: int, num_steps: int) -> np.ndarray:
         """Return what the steps of an epoch need that depends on the step alone.
@@ -92,17 +95,17 @@ class Sgd:
     num_slots = 0
 
     def __init__(self, learning_rate: float):
-        self._learning_rate = learning_rate
+        self.learning_rate = learning_rate
 
     def schedule(self, first_step: int, num_steps: int) -> np.ndarray:
-        """Return no columns: nothing depends on the step."""
-        return np.zeros((num_steps + 1, 0))
+        """Return one column, the learning rate."""
+        return np.full((num_steps + 1, 1), self.learning_rate)
 
     def update(
         self, weights: tf.Tensor, slots: Slots, gradient: tf.Tensor, now: tf.Tensor
     ) -> tuple[tf.Tensor, Slots]:
         """Return weights and slots after one step."""
-        return weights - self._learning_rate * gradient, slots
+        return weights - now[0] * gradient, slots
 
     def catch_up(
         self, weights: tf.Tensor, slots: Slots, then: tf.Tensor, now: tf.Tensor, skipped: tf.Tensor
@@ -121,7 +124,7 @@ class Adagrad(Sgd):
     ) -> tuple[tf.Tensor, Slots]:
         """Return weights and slots after one step."""
         accumulator = slots[0] + gradient * gradient
-        return weights - self._learning_rate * gradient / (tf.sqrt(accumulator) + EPSILON), [accumulator]
+        return weights - now[0] * gradient / (tf.sqrt(accumulator) + EPSILON), [accumulator]
 
 
 class RmsProp(Sgd):
@@ -134,7 +137,7 @@ class RmsProp(Sgd):
     ) -> tuple[tf.Tensor, Slots]:
         """Return weights and slots after one step."""
         accumulator = RHO * slots[0] + (1 - RHO) * gradient * gradient
-        return weights - self._learning_rate * gradient / (tf.sqrt(accumulator) + EPSILON), [accumulator]
+        return weights - now[0] * gradient / (tf.sqrt(accumulator) + EPSILON), [accumulator]
 
     def catch_up(
         self, weights: tf.Tensor, slots: Slots, then: tf.Tensor, now: tf.Tensor, skipped: tf.Tensor
@@ -183,7 +186,7 @@ class Adam(Sgd):
         steps = np.asarray(steps, dtype=np.float64)
         started = np.maximum(steps, 1)
         rates = np.sqrt(-np.expm1(started * math.log(BETA_2))) / -np.expm1(started * math.log(BETA_1))
-        return np.where(steps > 0, self._learning_rate * rates, 0.0)
+        return np.where(steps > 0, self.learning_rate * rates, 0.0)
 
 
 def _tails(rates: np.ndarray, ratio: float) -> np.ndarray:

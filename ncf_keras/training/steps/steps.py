@@ -76,6 +76,11 @@ class _Parameters:
         for variable, value in zip(self._variables, self.weights(self.state), strict=True):
             variable.assign(value)
 
+    def read_model(self) -> None:
+        """Take the weights from the variables of Keras."""
+        for variable, value in zip(self._variables, self.weights(self.state), strict=True):
+            value.assign(variable.value)
+
 
 class _OtherState:
     """State that is no weight, such as a Dropout's seed; what Keras has as int32 is int64 here."""
@@ -96,6 +101,11 @@ class _OtherState:
         """Assign the state to the variables of Keras."""
         for variable, value in zip(self._variables, self.given(self.state), strict=True):
             variable.assign(value)
+
+    def read_model(self) -> None:
+        """Take the state from the variables of Keras."""
+        for kept, value in zip(self.state, self.kept([each.value for each in self._variables]), strict=True):
+            kept.assign(value)
 
 
 class DenseStep:
@@ -159,6 +169,11 @@ class DenseStep:
         self._parameters.write_back()
         self._others.write_back()
 
+    def read_model(self) -> None:
+        """Take the weights from the Keras model."""
+        self._parameters.read_model()
+        self._others.read_model()
+
 
 class DeferredStep:
     """Only the rows of the batch are read and written.
@@ -180,9 +195,7 @@ class DeferredStep:
         self._head = keras.Model([layer.output for layer in flat], model.outputs[0])
         self._others = _OtherState(self._head.non_trainable_variables)
         self._parameters = _Parameters(self._head.trainable_variables, rule)
-        weights = tf.concat(
-            [tf.concat([layer.embeddings.value for layer in layers], 1) for layers in self._tables], 0
-        )
+        weights = self._weights_of_rows()
         self.dtype = weights.dtype
         slots = tf.zeros([self._offsets[-1], rule.num_slots * self._width + 1], self.dtype)
         self._rows = tf.Variable(tf.concat([weights, slots], 1))
@@ -234,6 +247,17 @@ class DeferredStep:
                 column += layer.output_dim
         self._parameters.write_back()
         self._others.write_back()
+
+    def read_model(self) -> None:
+        """Take the weights from the Keras model; between epochs, when all rows are up to date."""
+        self._rows[:, : self._width].assign(self._weights_of_rows())
+        self._parameters.read_model()
+        self._others.read_model()
+
+    def _weights_of_rows(self) -> tf.Tensor:
+        """Return the embeddings of the Keras model in the layout of the rows: shape (users + items, width)."""
+        sides = [tf.concat([layer.embeddings.value for layer in layers], 1) for layers in self._tables]
+        return tf.concat(sides, 0)
 
     @tf.function(jit_compile=True, autograph=False)
     def _catch_up_all(self, num_steps: tf.Tensor, schedule: tf.Tensor) -> None:

@@ -1,0 +1,119 @@
+"""`--checkpoint_dir`, `--checkpoint_every`, `--resume`: what a command finds, before TensorFlow is needed."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.training.checkpoints import (
+    Checkpoint,
+    CheckpointDirectory,
+    require_format,
+    require_same_options,
+    versions,
+)
+
+if TYPE_CHECKING:
+    from ncf_keras.training.callbacks.checkpoints import Checkpoints
+
+NOTHING_LEFT = "Nothing is left to go on from: that takes `--checkpoint_dir`."
+
+
+class KeptRun:
+    """The checkpoint directory of one training command, and the checkpoint it goes on from.
+
+    A context manager: while it is entered, no other command can use the directory.
+
+    Args:
+        flags: of the command.
+
+    Attributes:
+        directory: None without `--checkpoint_dir`.
+        checkpoint: the newest good one with `--resume`; None if the run begins.
+
+    Raises:
+        InputError: the directory is in use or can't be written to, has checkpoints but `--resume` was not
+            given, or has others than those of a training command.
+    """
+
+    def __init__(self, flags: argparse.Namespace):
+        self.directory: CheckpointDirectory | None = None
+        self.checkpoint: Checkpoint | None = None
+        self._epochs, self._out = flags.epochs, bool(flags.out)
+        if flags.checkpoint_dir is None:
+            if flags.resume:
+                raise InputError("`--resume` must come with `--checkpoint_dir`. Received: no directory")
+            return
+        self._where = flags.checkpoint_dir
+        self.directory = CheckpointDirectory(flags.checkpoint_dir)
+        try:
+            self._find(self.directory, flags.resume)
+        except BaseException:
+            self.directory.close()
+            raise
+
+    def __enter__(self) -> "KeptRun":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.directory:
+            self.directory.close()
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the run that goes on; None if it begins."""
+        return self.checkpoint.metadata["options"].get("--seed") if self.checkpoint else None
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raise InputError if the run that goes on had other options, or more epochs."""
+        if not self.checkpoint:
+            return
+        metadata = self.checkpoint.metadata
+        require_same_options(metadata["options"], options, self._where)
+        if self._epochs < metadata["epochs"]:
+            raise InputError(
+                f"`--epochs` must be at least {metadata['epochs']} to go on from {self._where}. "
+                f"Received: {self._epochs}"
+            )
+
+    def pause(self, checkpoints: "Checkpoints | None") -> str:
+        """Save the run as it is, in the middle of an epoch too; return a sentence about how it goes on."""
+        if not checkpoints:
+            return NOTHING_LEFT
+        return f"Saved to {checkpoints.save()}. The same command with `--resume` goes on from there."
+
+    def how_to_go_on(self) -> str:
+        """Return a sentence about what a run can go on from that could not save anything more."""
+        if not self.directory:
+            return NOTHING_LEFT
+        return "The same command with `--resume` goes on from the last checkpoint, with any number of workers."
+
+    def _find(self, directory: CheckpointDirectory, resume: bool) -> None:
+        if not resume:
+            if directory.files():
+                raise InputError(
+                    "`--checkpoint_dir` must be a directory without checkpoints, or come with `--resume`. "
+                    f"Received: {self._where}"
+                )
+            return
+        checkpoint, notes = directory.load_newest()
+        for note in notes:
+            print(f"{note}. The one before it is used.", file=sys.stderr)
+        if checkpoint is None:
+            print(f"{self._where} has no checkpoint: the run begins.", file=sys.stderr)
+            return
+        require_format(checkpoint.metadata)
+        self.checkpoint = checkpoint
+        done = checkpoint.metadata["progress"].get("epochs_done")
+        print(f"Resumed from {self._where} after {done} epochs.", file=sys.stderr)
+        written_by = checkpoint.metadata.get("versions")
+        if written_by != versions():
+            print(
+                f"Note: the checkpoint is of {written_by}, this is {versions()}: the last bits of the results "
+                "may differ.",
+                file=sys.stderr,
+            )

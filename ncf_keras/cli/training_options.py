@@ -1,0 +1,179 @@
+"""From the flags of the training commands to specs: lists parsed, sizes checked, pre-training done."""
+
+import argparse
+import dataclasses
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.cli.console import progress_bar
+from ncf_keras.cli.flags import LARGEST_WIDTH, parse_numbers
+from ncf_keras.training.checkpoints import digest_of
+from ncf_keras.training.spec import TrainingSpec
+from ncf_keras.training.tuned import TUNED, pretrain_tuned
+
+if TYPE_CHECKING:
+    import keras
+
+    from ncf_keras.data import Dataset
+    from ncf_keras.models import ModelSpec
+
+# Fields of a TrainingSpec whose flags have other names, the authors'.
+FLAG_OF = {"learning_rate": "lr", "top_k": "topk", "evaluate_every": "verbose"}
+# Flags besides the specs that must be the same when a run goes on.
+RUN_FLAGS = (
+    "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "save_dir", "out", "format",
+    "export",
+)  # fmt: skip
+# Those of them that only the chief of several workers acts on, so that they may differ on other machines.
+CHIEF_ALONE = ("--save_dir", "--out", "--export", "--format", "--mf_pretrain", "--mlp_pretrain")
+
+
+def training_spec(flags: argparse.Namespace) -> TrainingSpec:
+    """Return the spec that the flags describe; a seed that was not given is 0 in it."""
+    names = [field.name for field in dataclasses.fields(TrainingSpec)]
+    given = {name: getattr(flags, FLAG_OF.get(name, name)) for name in names}
+    return TrainingSpec(**{**given, "seed": flags.seed or 0})
+
+
+def model_options(flags: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of the ModelSpec that the flags describe, but for its kind, users and items."""
+    options = {name: getattr(flags, name) for name in ("num_factors", "reg_mf") if name in flags}
+    if "regs" in flags:
+        options["regs"] = parse_numbers(flags.regs, "--regs", whole=False)
+        if len(options["regs"]) != 2:
+            raise InputError(f"`--regs` must have 2 numbers, for users and items. Received: {flags.regs!r}")
+        _require_penalties(options["regs"], "--regs", flags.regs)
+    if "layers" in flags:
+        options["layers"] = _layers(flags.layers)
+        options["reg_layers"] = _reg_layers(flags.reg_layers, len(options["layers"]), flags.layers)
+    return options
+
+
+def _layers(text: str) -> list[int]:
+    widths = parse_numbers(text, "--layers", whole=True)
+    if not widths or min(widths) < 1 or widths[0] % 2:
+        raise InputError(
+            "`--layers` must have widths of at least 1, the first even, half of it for each embedding. "
+            f"Received: {text!r}"
+        )
+    if max(widths) > LARGEST_WIDTH:
+        raise InputError(f"`--layers` must have widths of at most {LARGEST_WIDTH}. Received: {text[:40]!r}")
+    return widths
+
+
+def _reg_layers(text: str | None, count: int, layers: str) -> list[float] | None:
+    if text is None:
+        return None
+    values = parse_numbers(text, "--reg_layers", whole=False)
+    if len(values) != count:
+        raise InputError(
+            f"`--reg_layers` must have {count} numbers, one for each of {layers}. Received: {text!r}"
+        )
+    _require_penalties(values, "--reg_layers", text)
+    return values
+
+
+def _require_penalties(values: Sequence[float], flag: str, text: str) -> None:
+    if min(values) < 0:
+        raise InputError(f"`{flag}` must have numbers of at least 0. Received: {text!r}")
+
+
+def run_options(
+    flags: argparse.Namespace, model: "ModelSpec", training: TrainingSpec, dataset: "Dataset"
+) -> dict[str, Any]:
+    """Return what must be the same for a run to go on, by flag, as JSON gives it back."""
+    of_model = {name: value for name, value in model.to_json().items() if name in flags and name != "layers"}
+    fixed = set(training.to_json()) - TrainingSpec.names("may_change")
+    of_training = {FLAG_OF.get(name, name): getattr(training, name) for name in sorted(fixed)}
+    rest = {name: getattr(flags, name) for name in RUN_FLAGS if name in flags}
+    content = {
+        "sizes": [dataset.num_users, dataset.num_items],
+        "train_offsets": dataset.train_offsets,
+        "train_items": dataset.train_items,
+        "test_users": dataset.test_users,
+        "test_items": dataset.test_items,
+        "test_negatives": dataset.test_negatives,
+        "train_is_latest": [] if dataset.train_is_latest is None else dataset.train_is_latest,
+    }
+    by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
+    return {"model": model.kind, **by_flag, "content of --dataset": digest_of(content)}
+
+
+def shared_options(options: dict[str, Any]) -> str:
+    """Return, as text, which of a run's options must be the same for all workers."""
+    alone = {f"--{FLAG_OF.get(name, name)}" for name in TrainingSpec.names("of_chief")} | set(CHIEF_ALONE)
+    return repr([pair for pair in options.items() if pair[0] not in alone])
+
+
+def saved_name(kind: str, flags: argparse.Namespace) -> str:
+    """Return the authors' name of the saved file up to the time, the layers as they were typed."""
+    sizes = [str(getattr(flags, name)) for name in ("num_factors", "layers") if name in flags]
+    return "_".join([Path(flags.dataset).name, kind, *sizes])
+
+
+def check_pretraining(flags: argparse.Namespace) -> None:
+    """Raise InputError if the flags of pre-trained models do not fit each other or name no files."""
+    if "mf_pretrain" not in flags:
+        return
+    if bool(flags.mf_pretrain) != bool(flags.mlp_pretrain):
+        raise InputError(
+            "`--mf_pretrain` and `--mlp_pretrain` must be given together, one file each. "
+            f"Received: {flags.mf_pretrain!r} and {flags.mlp_pretrain!r}"
+        )
+    if flags.preset and flags.mf_pretrain:
+        raise InputError(
+            "`--preset` must come without `--mf_pretrain` and `--mlp_pretrain`, because it trains its own. "
+            f"Received: {flags.preset} and {flags.mf_pretrain}"
+        )
+    if flags.preset and flags.strategy != "none":
+        raise InputError(
+            "`--preset` must come without `--strategy`, because one process does it alone. "
+            f"Received: {flags.strategy}"
+        )
+    if not 0 <= flags.alpha <= 1:
+        raise InputError(f"`--alpha` must be between 0 and 1. Received: {flags.alpha}")
+    for flag, file in (("--mf_pretrain", flags.mf_pretrain), ("--mlp_pretrain", flags.mlp_pretrain)):
+        if file and not Path(file).is_file():
+            raise InputError(f"`{flag}` must be a weight file. Received: {file!r}, which is no file")
+
+
+def is_pretrained(flags: argparse.Namespace) -> bool:
+    """Tell whether the flags give a model pre-trained weights."""
+    return bool(getattr(flags, "mf_pretrain", "") or getattr(flags, "preset", None))
+
+
+def pretrain(model: "keras.Model", flags: argparse.Namespace) -> None:
+    """Give a NeuMF the weights of the pre-trained models, if any are named, and print the authors' line."""
+    if not getattr(flags, "mf_pretrain", ""):
+        return
+    from ncf_keras.weights import fuse_pretrained, load_model
+
+    gmf, mlp = load_model(flags.mf_pretrain), load_model(flags.mlp_pretrain)
+    fuse_pretrained(model, gmf, mlp, flags.alpha, gmf_name=flags.mf_pretrain, mlp_name=flags.mlp_pretrain)
+    print(f"Load pretrained GMF ({flags.mf_pretrain}) and MLP ({flags.mlp_pretrain}) models done. ")
+
+
+def pretrain_by_preset(
+    model: "keras.Model", spec: "ModelSpec", flags: argparse.Namespace, seed: int, dataset: "Dataset"
+) -> None:
+    """Give a NeuMF the weights of the preset, if one is named, learnt without the pairs that select."""
+    if not getattr(flags, "preset", None):
+        return
+    from ncf_keras.data import split_validation
+
+    recipe = dataclasses.replace(TUNED, num_factors=spec.num_factors, layers=spec.layers, alpha=flags.alpha)
+    examples = split_validation(dataset) if flags.select == "validation" else dataset
+    started = time.perf_counter()
+    with progress_bar(100, "%") as show:
+        pretrain_tuned(
+            model,
+            examples,
+            recipe,
+            seed,
+            lambda part, share: show(f"pre-training {part}", round(100 * share)),
+        )
+    print(f"Pre-trained by --preset {flags.preset} [{time.perf_counter() - started:.1f} s].", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""What the commands add to a training, each a callback of Keras: lines, files, checkpoints, signals, notes."""

@@ -1,0 +1,280 @@
+"""One training put together: model, examples, engine, the pairs that pick the best epoch, those of the test.
+
+Commands, notebooks, workers and the paper's runs all train through this class. What they print, save, log and
+remember are callbacks of Keras; source of the order of events: the end of the authors' GMF.py.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from ncf_keras.base.errors import WorkerLost
+from ncf_keras.data import Dataset, split_validation
+from ncf_keras.evaluation import LeaveOneOut, RankingResult
+from ncf_keras.models import model_scores
+from ncf_keras.sampling import NegativeSampler
+from ncf_keras.training.engines.compiled_engine import CompiledEngine
+from ncf_keras.training.engines.distributed_engine import DistributedEngine, follow_chief, release_workers
+from ncf_keras.training.engines.engine import Engine
+from ncf_keras.training.engines.guard import GuardedEngine
+from ncf_keras.training.engines.keras_engine import KerasEngine
+from ncf_keras.training.engines.workers import Workers
+from ncf_keras.training.iterations import Best, Iteration, best_of
+from ncf_keras.training.learners import make_optimizer
+from ncf_keras.training.losses import clipped_log_loss
+from ncf_keras.training.spec import TrainingSpec
+
+Logs = dict[str, float]
+
+
+class Trainer:
+    """Trains a model on a dataset as a spec says, with any callbacks of Keras.
+
+    Args:
+        model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction, for
+            the dataset's numbers of users and items. It is compiled here and trained in place.
+        dataset: what to learn and what to test on.
+        spec: the settings; those of `TrainingSpec()` if left out.
+        workers: the replicas that share each batch; None: this process alone. With worker processes, only the
+            chief can `fit`, and the others `follow`.
+        on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`.
+
+    Attributes:
+        model: as given.
+        dataset: as given.
+        spec: as given.
+        engine: trains one epoch at a call.
+        num_examples: examples an epoch.
+        epochs_done: whole epochs trained.
+        initial: HR and NDCG before training, once they are known.
+        iterations: what each evaluated epoch gave.
+
+    Raises:
+        InputError: the model or the dataset does not go with the spec.
+
+    Example:
+        >>> spec = TrainingSpec(epochs=10, seed=1)
+        >>> history = Trainer(model, dataset, spec).fit([keras.callbacks.CSVLogger("log.csv")])
+        >>> history.history["hr"]
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        dataset: Dataset,
+        spec: TrainingSpec | None = None,
+        *,
+        workers: Workers | None = None,
+        on_note: Callable[[str], None] | None = None,
+    ):
+        self.model, self.dataset, self.spec = model, dataset, spec or TrainingSpec()
+        self._workers = workers
+        selects = self.spec.select == "validation"
+        examples = split_validation(dataset) if selects else dataset
+        self._sampler = NegativeSampler(examples, self.spec.num_neg, self.spec.seed)
+        self.num_examples = self._sampler.num_examples
+        self._selection = None if self.spec.select == "none" else _protocol(examples)
+        self._test = self._selection if not selects else _protocol(dataset)
+        self.score = model_scores(model)
+        self.epochs_done = 0
+        self.initial: tuple[float, float] | None = None
+        self.iterations: list[Iteration] = []
+        if workers is None or workers.is_chief:
+            guard = (self._make_engine, model, self.spec.learning_rate, self.spec.on_nan, on_note)
+            self.engine: Engine = GuardedEngine(*guard)
+
+    def __repr__(self) -> str:
+        return f"Trainer({self.model.name} on {self.dataset.name}, {self.epochs_done} epochs done)\n{self.spec}"
+
+    @property
+    def best(self) -> Best:
+        """The best epoch so far; before the first evaluation, and without any, the model before training."""
+        return best_of(self.initial or (0.0, 0.0), self.iterations)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps an epoch, the last of them with what is left of the examples."""
+        return -(-self.num_examples // self.spec.batch_size)
+
+    def fit(
+        self, callbacks: Sequence[keras.callbacks.Callback] = (), verbose: int = 0
+    ) -> keras.callbacks.History:
+        """Train until the epochs of the spec are done, its patience ends or a callback stops the training.
+
+        Args:
+            callbacks: they hear what they hear in `model.fit`, with `logs` of `loss`, `train_seconds` and,
+                after an evaluation, `hr`, `ndcg` and `evaluation_seconds`; `on_train_begin` gets `hr` and
+                `ndcg` before training. The compiled engine runs up to 2,048 batches in one program, and only
+                the last one of a program is told. Weights and learning rate may be changed between epochs, and
+                `model.stop_training` set at any time.
+            verbose: 1 shows the progress bar of Keras, 0 nothing.
+
+        Returns:
+            The history: a list for each of the logs, such as `history.history["hr"]`, and `history.epoch`.
+
+        Raises:
+            Diverged: the loss or a weight is no finite number.
+            WorkerLost: another worker is gone.
+        """
+        every = keras.callbacks.CallbackList(
+            [*callbacks],
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=self.model,
+            verbose=verbose,
+            epochs=self.spec.epochs,
+            steps=self.steps_per_epoch,
+        )
+        history = self.model.history
+        changing = any(getattr(each, "changes_model", True) for each in callbacks)
+        logs: Logs = {}
+        with self._leading():
+            if self.initial is None and self._selection:
+                result = self.evaluate()
+                self.initial = (result.hr, result.ndcg)
+            self.model.stop_training = False
+            every.on_train_begin(dict(zip(("hr", "ndcg"), self.initial or (), strict=False)))
+            for earlier in self.iterations:
+                history.on_epoch_end(earlier.number, _logs_of(earlier))
+            while self.epochs_done < self.spec.epochs and not self._is_out_of_patience():
+                logs = self._train_epoch(every, changing)
+                if self.model.stop_training:
+                    break
+            every.on_train_end(logs)
+        self.model.history = history
+        return history
+
+    def follow(self) -> None:
+        """Train as the chief says until it says that training is over; on the other workers.
+
+        Raises:
+            WorkerLost: another worker is gone.
+        """
+        assert self._workers is not None
+        follow_chief(self._make_engine, self._workers)
+
+    def evaluate(self) -> RankingResult:
+        """Return how the model as it is now ranks the pairs that pick the best epoch."""
+        return (self._selection or _protocol(self.dataset)).evaluate(self.score, self.spec.top_k)
+
+    def test(self) -> RankingResult:
+        """Return how the model as it is now ranks the test pairs."""
+        return (self._test or _protocol(self.dataset)).evaluate(self.score, self.spec.top_k)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return all that the training goes on from: the arrays of the engine, and what came of the epochs."""
+        return self.engine.state(), {
+            "epochs_done": self.epochs_done,
+            "initial": self.initial,
+            "iterations": [list(vars(iteration).values()) for iteration in self.iterations],
+        }
+
+    def restore(self, arrays: Mapping[str, np.ndarray], progress: Mapping[str, Any]) -> None:
+        """Go on where the training was whose `state` this is.
+
+        Raises:
+            InputError: the arrays are not those of such a training.
+            KeyError, TypeError, ValueError: nor is the progress.
+        """
+        initial = progress["initial"]
+        done = _whole(progress["epochs_done"])
+        rows = [Iteration(_whole(number), *map(_real, rest)) for number, *rest in progress["iterations"]]
+        if initial is not None:
+            hr, ndcg = map(_real, initial)
+            initial = (hr, ndcg)
+        self.engine.restore(arrays)
+        self.epochs_done, self.initial, self.iterations = done, initial, rows
+
+    def _make_engine(self, learning_rate: float) -> Engine:
+        """Return an engine for the spec with a learning rate."""
+        spec = self.spec
+        self.model.compile(make_optimizer(spec.learner, learning_rate), clipped_log_loss)
+        arguments = (self.model, self._sampler, spec.learner, learning_rate, spec.batch_size)
+        if self._workers:
+            return DistributedEngine(*arguments, self._workers)
+        return {"compiled": CompiledEngine, "keras": KerasEngine}[spec.engine](*arguments)
+
+    def _train_epoch(self, every: keras.callbacks.CallbackList, changing: bool) -> Logs:
+        """Train and evaluate one epoch, tell the callbacks, and return the logs.
+
+        Args:
+            every: the callbacks.
+            changing: whether one of them may have changed weights or learning rate.
+        """
+        number = self.epochs_done
+        every.on_epoch_begin(number)
+        if changing:
+            self._take_what_callbacks_changed()
+        started = time.perf_counter()
+        logs = {"loss": self.engine.train_epoch(self._progress_for(every))}
+        logs["train_seconds"] = time.perf_counter() - started
+        if self._selection and number % self.spec.evaluate_every == 0:
+            started = time.perf_counter()
+            result = self.evaluate()
+            logs |= {"hr": result.hr, "ndcg": result.ndcg}
+            logs["evaluation_seconds"] = time.perf_counter() - started
+            self.iterations.append(Iteration(number, **logs))
+        self.epochs_done += 1
+        self.model.optimizer.iterations.assign(self.epochs_done * self.steps_per_epoch)
+        every.on_epoch_end(number, logs)
+        return logs
+
+    def _progress_for(self, every: keras.callbacks.CallbackList) -> Callable[[int], bool]:
+        """Return what the engine calls with the examples done; it tells whether the epoch is to stop there."""
+        size, total = self.spec.batch_size, self.num_examples
+        every.on_train_batch_begin(self.engine.progress[1])
+
+        def tell(done: int) -> bool:
+            batch = -(-done // size)
+            every.on_train_batch_end(batch - 1, {})
+            if done < total and not self.model.stop_training:
+                every.on_train_batch_begin(batch)
+            return bool(self.model.stop_training)
+
+        return tell
+
+    def _take_what_callbacks_changed(self) -> None:
+        rate = float(self.model.optimizer.learning_rate)
+        if rate != float(np.float32(self.engine.learning_rate)):
+            self.engine.learning_rate = rate
+        self.engine.read_model()
+
+    def _is_out_of_patience(self) -> bool:
+        best, patience = self.best.number, self.spec.patience
+        return patience is not None and sum(one.number > best for one in self.iterations) >= patience
+
+    @contextlib.contextmanager
+    def _leading(self) -> Iterator[None]:
+        """Let the other workers go when the block ends, in whatever way but by the loss of one of them."""
+        try:
+            yield
+        except WorkerLost:
+            raise
+        except BaseException:
+            release_workers(self._workers)
+            raise
+        release_workers(self._workers)
+
+
+def _protocol(dataset: Dataset) -> LeaveOneOut:
+    return LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
+
+
+def _logs_of(iteration: Iteration) -> Logs:
+    return {name: value for name, value in vars(iteration).items() if name != "number"}
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError
+    return value
+
+
+def _real(value: object) -> float:
+    if type(value) is not float:
+        raise TypeError
+    return value
