@@ -5,9 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import TypeVar
-
-Result = TypeVar("Result")
+from typing import Any
 
 
 def look_for_devices() -> None:
@@ -17,7 +15,7 @@ def look_for_devices() -> None:
     tf.constant(0)
 
 
-def import_tensorflow_quietly(first: Callable[[], Result] = look_for_devices) -> Result:
+def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices) -> Any:
     """Import TensorFlow without the lines about CPUs and CUDA that it writes from C++ as it starts.
 
     They come before any log level applies, so what goes to file descriptor 2 meanwhile is put aside; it is

@@ -196,7 +196,7 @@ class Trainer:
         arguments = (self.model, self._sampler, spec.learner, learning_rate, spec.batch_size)
         if self._workers:
             return DistributedEngine(*arguments, self._workers)
-        return {"compiled": CompiledEngine, "keras": KerasEngine}[spec.engine](*arguments)
+        return KerasEngine(*arguments) if spec.engine == "keras" else CompiledEngine(*arguments)
 
     def _train_epoch(self, every: keras.callbacks.CallbackList, changing: bool) -> Logs:
         """Train and evaluate one epoch, tell the callbacks, and return the logs.

@@ -5,7 +5,7 @@ trained with the log loss and a penalty on the rows of each example, and the two
 of the paper, with most of the weight on GMF.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class Recipe:
     """
 
     num_factors: int
-    layers: tuple[int, ...]
+    layers: Sequence[int]
     alpha: float
     least_squares: LeastSquares
     mlp_epochs: int

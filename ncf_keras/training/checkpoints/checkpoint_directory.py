@@ -3,8 +3,10 @@
 import contextlib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory
@@ -87,7 +89,7 @@ class CheckpointDirectory:
         Returns:
             The checkpoint, None if there is none, and the sentences.
         """
-        notes = []
+        notes: list[str] = []
         for file in self.files():
             try:
                 return read_checkpoint(file), notes
@@ -97,7 +99,7 @@ class CheckpointDirectory:
                     file.replace(file.with_name(file.name + ".damaged"))
         return None, notes
 
-    def _take_lock(self) -> object:
+    def _take_lock(self) -> IO:
         with contextlib.ExitStack() as on_error:
             lock = on_error.enter_context((self.path / LOCK).open("w"))
             if not take_lock(lock, self.path):
@@ -109,7 +111,7 @@ class CheckpointDirectory:
         self._remove(self.path.glob(".writing-*.part"))
         return lock
 
-    def _remove(self, files: object) -> None:
+    def _remove(self, files: Iterable[Path]) -> None:
         for file in files:
             with contextlib.suppress(OSError):
                 file.unlink()

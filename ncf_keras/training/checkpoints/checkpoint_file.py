@@ -19,8 +19,9 @@ import stat
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Checkpoint:
     """
 
     arrays: Mapping[str, np.ndarray]
-    metadata: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_checkpoint(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
@@ -118,7 +119,7 @@ def _little_endian(name: str, array: np.ndarray) -> np.ndarray:
 def _write(file: BinaryIO, parts: list) -> None:
     digest = hashlib.sha256()
     for part in parts:
-        data = memoryview(part.reshape(-1).view(np.uint8)) if isinstance(part, np.ndarray) else part
+        data = part.reshape(-1).view(np.uint8).data if isinstance(part, np.ndarray) else part
         digest.update(data)
         file.write(data)
     file.write(digest.digest())
@@ -139,7 +140,7 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def _open_regular(path: Path) -> BinaryIO:
+def _open_regular(path: Path) -> BufferedReader:
     # A pipe of that name would be waited for, and a device read, for ever.
     if not stat.S_ISREG(path.stat().st_mode):
         raise _Problem("something that is no file")
@@ -163,7 +164,7 @@ def _verify(file: BinaryIO, size: int) -> None:
         raise _Problem("a checksum that does not fit the content")
 
 
-def _parse(file: BinaryIO, size: int) -> Checkpoint:
+def _parse(file: BufferedReader, size: int) -> Checkpoint:
     file.seek(len(MAGIC))
     (length,) = LENGTH.unpack(file.read(LENGTH.size))
     room = size - len(MAGIC) - LENGTH.size - DIGEST_SIZE
@@ -180,7 +181,7 @@ def _parse(file: BinaryIO, size: int) -> Checkpoint:
     arrays = {}
     for name, dtype, shape in layouts:
         flat = np.empty(math.prod(shape), dtype)
-        if file.readinto(memoryview(flat.view(np.uint8))) != flat.nbytes:
+        if file.readinto(flat.view(np.uint8).data) != flat.nbytes:
             raise _Problem("a file that was cut short while it was read")
         arrays[name] = flat.reshape(shape)
     return Checkpoint(arrays, metadata)

@@ -19,7 +19,7 @@ def digest_of(arrays: Mapping[str, Any]) -> str:
     for name, array in arrays.items():
         array = np.ascontiguousarray(array)
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.reshape(-1).view(np.uint8))
+        digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

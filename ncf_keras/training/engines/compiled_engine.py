@@ -2,7 +2,7 @@
 
 import itertools
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import keras
 import numpy as np
@@ -72,7 +72,7 @@ class CompiledEngine:
         self._stack_size = min(BATCHES_A_STACK, self._steps_an_epoch)
         # The iterator over the stacks, once it is needed. One that still draws ahead when the interpreter shuts
         # down would wait for it for ever.
-        self._stacks = []
+        self._stacks: list[Iterator] = []
         weakref.finalize(self, self._stacks.clear)
         self._epochs = 0
         self._begin_epoch()

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ncf_keras.base.errors import InputError
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
+from ncf_keras.training.engines.engine import Engine
 from ncf_keras.training.engines.workers import Workers
 from ncf_keras.training.steps.shared_steps import Part, SharedDeferredStep, SharedDenseStep, make_shared_step
 
@@ -175,7 +176,7 @@ class DistributedEngine(CompiledEngine):
         return replica.train([users, items], labels, mask, step, schedule, part)
 
 
-def follow_chief(make_engine: Callable[[float], DistributedEngine], workers: Workers) -> None:
+def follow_chief(make_engine: Callable[[float], Engine], workers: Workers) -> None:
     """Train as the chief says until it says that training is over.
 
     Args:
@@ -185,7 +186,7 @@ def follow_chief(make_engine: Callable[[float], DistributedEngine], workers: Wor
     Raises:
         WorkerLost: another worker is gone.
     """
-    engine = None
+    engine: DistributedEngine | None = None
     while True:
         command = [int(number) for number in workers.from_chief(tf.zeros([5], tf.int64)).numpy()]
         if command[0] == STOP:
@@ -194,7 +195,10 @@ def follow_chief(make_engine: Callable[[float], DistributedEngine], workers: Wor
             rate = float(workers.from_chief(tf.zeros([], tf.float64)))
             if engine is None or engine.learning_rate != rate:
                 engine = None  # two at once would need twice the memory
-                engine = make_engine(rate)
+                made = make_engine(rate)
+                assert isinstance(made, DistributedEngine)
+                engine = made
+        assert engine is not None  # the chief's first words are TAKE_OVER
         engine.follow(command)
 
 

@@ -13,13 +13,18 @@ class Engine(Protocol):
     """Trains one epoch at a call.
 
     Attributes:
-        pauses_within_epochs: whether the progress callback may raise an exception, after which `state` is whole
-            and the next call of `train_epoch` finishes the epoch. If not, `state` is that between epochs.
         learning_rate: of the learner; a new one counts from the next epoch on.
     """
 
-    pauses_within_epochs: bool
     learning_rate: float
+
+    @property
+    def pauses_within_epochs(self) -> bool:
+        """Whether the progress callback may raise: see below.
+
+        If so, `state` is then whole, and the next call of `train_epoch` finishes the epoch. If not, `state` is
+        that between epochs.
+        """
 
     @property
     def progress(self) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Variables as named arrays and back, each checked before any is changed."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def assign_all(
         variable.assign(state[name])
 
 
-def _shape_and_dtype(variable: object) -> tuple[tuple[int, ...], np.dtype]:
+def _shape_and_dtype(variable: Any) -> tuple[tuple[int, ...], np.dtype]:
     """Return the shape and dtype that the value of a variable has."""
     dtype = getattr(variable.dtype, "as_numpy_dtype", variable.dtype)
     return tuple(variable.shape), np.dtype(dtype)

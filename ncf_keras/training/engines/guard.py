@@ -51,7 +51,8 @@ class GuardedEngine:
         self._keeps_states = on_nan == "reload"
         self._on_note = on_note
         self._halvings = 0
-        self._use_rate(learning_rate)
+        self._learning_rate = learning_rate
+        self._engine = make_engine(learning_rate)
         self._good = self._engine.state() if self._keeps_states else None
 
     @property
@@ -116,7 +117,7 @@ class GuardedEngine:
 
     def _use_rate(self, learning_rate: float) -> None:
         self._learning_rate = learning_rate
-        self.__dict__.pop("_engine", None)  # two at once would need twice the memory
+        del self._engine  # two at once would need twice the memory
         self._engine = self._make_engine(learning_rate)
 
     def _reload_or_raise(self, loss: float) -> None:
