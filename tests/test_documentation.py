@@ -1,0 +1,77 @@
+"""What README and docs mention is there: names resolve after `import ncf_keras` alone, Python blocks run."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import ncf_keras
+from tests.shared_files import PROJECT
+
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+# Blocks that need nothing but the package, in pages whose other blocks talk to a server or are checked elsewhere.
+RUN = ("README.md", "docs/training.md", "docs/models.md", "docs/evaluation.md", "docs/tuning.md")
+BEFORE = """
+import warnings
+warnings.simplefilter("error")
+import ncf_keras
+dataset = ncf_keras.sample_dataset()
+model = ncf_keras.ModelSpec("NeuMF", dataset.num_users, dataset.num_items).build(seed=1)
+"""
+SHORTER = (
+    ("epochs=10", "epochs=1"), ("epochs=20", "epochs=1"), ("epochs=3", "epochs=1"), ("range(5)", "range(1)"),
+    ("verbose=1", "verbose=0"), ("seed=1)  # shows", "seed=1, verbose=0)  # shows"),
+    ("build_tuned_neumf(dataset, seed=1)", "build_tuned_neumf"),
+)  # fmt: skip
+
+
+def prose(path):
+    """Return a page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def mentioned(path):
+    """Return what stands in backticks and looks like a name of the package, without its arguments."""
+    rooms = "|".join(name for name in ncf_keras.__all__ if name.islower())
+    for code in re.findall(r"`([^`\n]+)`", prose(path).replace("`models.config`", "")):
+        found = re.match(rf"(?:ncf_keras\.)?((?:{rooms}|[A-Z]\w+)(?:\.\w+)+)(?=$|[(\[ ])", code)
+        if code.startswith("ncf_keras.") or (found and found[1].split(".")[0] in rooms.split("|")):
+            yield re.match(r"(?:ncf_keras\.)?([\w.]*\w)", code)[1]
+
+
+def python_blocks(path):
+    return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def run_python(text, directory):
+    return subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, timeout=300, cwd=directory
+    )
+
+
+def test_names_resolve_in_a_session_that_imported_the_package_alone(tmp_path):
+    names = sorted({name for path in PAGES for name in mentioned(path)})
+    assert {"Trainer", "Recommender", "evaluation.LeaveOneOut"} <= set(names)
+    program = "import functools, ncf_keras\n" + "".join(
+        f"functools.reduce(getattr, {name.split('.')!r}, ncf_keras)\n" for name in names
+    )
+    result = run_python(program, tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_files_that_are_mentioned_are_there(path):
+    for code in re.findall(r"`((?:ncf_keras|run|tests|docs|serving)/[\w./]+\.(?:py|md|yaml))`", prose(path)):
+        assert (PROJECT / code).exists(), code
+
+
+def test_python_blocks_run_as_printed(tmp_path):
+    blocks = [block for name in RUN for block in python_blocks(PROJECT / name)]
+    assert len(blocks) >= 6
+    program = "\n".join([BEFORE, *blocks])
+    for long, short in SHORTER:
+        program = program.replace(long, short)
+    result = run_python(program, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
