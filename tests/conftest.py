@@ -22,3 +22,24 @@ def sample() -> Dataset:
 @pytest.fixture
 def generator() -> np.random.Generator:
     return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def small_server(tmp_path_factory):
+    """A stand-in for TensorFlow Serving on loopback, started once."""
+    from tests.serving.client.small_export import write_small_export
+    from tests.serving.client.stub import running
+
+    base = tmp_path_factory.mktemp("served")
+    ncf, plain = write_small_export(base / "ncf"), write_small_export(base / "plain", with_ids=False)
+    with running({"ncf": {2: ncf, 3: ncf}, "plain": {1: plain}}) as stub:
+        stub.labels["ncf", "stable"] = 2
+        yield stub
+
+
+@pytest.fixture
+def stub(small_server):
+    """The stand-in, as if it were fresh."""
+    small_server.reset()
+    yield small_server
+    small_server.released.set()

@@ -10,7 +10,7 @@ from ncf_keras.base.errors import InputError
 try:
     import fcntl
 except ImportError:  # not a POSIX system: processes are then not kept apart
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 def take_lock(opened: IO | int, path: Path) -> bool:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ncf_keras.serving.client import Client, ItemLists, NamedItemLists
 
 SERVER_ERROR = 1
-SERVER = "http://localhost:8501"
+
+# The names of the columns, and the rows under them.
+Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0; 1 after a sentence on standard error if the server gave no answer that can be used;
         2 after one about a mistake in the arguments, or about something that the server does not have.
     """
-    from ncf_keras.serving.client.errors import ServingError
+    from ncf_keras.serving.client import ServingError
 
     options = _parser().parse_args(arguments)
     try:
@@ -46,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--server",
-        default=SERVER,
+        default="http://localhost:8501",
         metavar="ADDRESS",
         help="http(s)://host:port for REST, grpc(s)://host:port for gRPC (default: %(default)s)",
     )
@@ -63,28 +65,29 @@ def _parser() -> argparse.ArgumentParser:
         "--retries", type=whole_number(0), default=3, help="tries after the first (default: %(default)d)"
     )
     parser.add_argument("--format", choices=("table", "json"), default="table", help="of the answer")
-    _add_questions(parser)
-    return parser
+    questions = parser.add_subparsers(metavar="QUESTION", required=True)
 
+    def add(name: str, help: str, answer: Callable[["Client", argparse.Namespace], Table]) -> Any:
+        question = questions.add_parser(name, help=help, allow_abbrev=False)
+        question.set_defaults(answer=answer)
+        return question
 
-def _add_questions(parser: argparse.ArgumentParser) -> None:
-    questions = parser.add_subparsers(dest="question", metavar="QUESTION", required=True)
-    score = questions.add_parser("score", help="how likely users are to choose items", allow_abbrev=False)
+    score = add("score", "how likely users are to choose items", _score)
     score.add_argument("--user", type=int, nargs="+", required=True, help="user indices, or one for all items")
     score.add_argument("--item", type=int, nargs="+", required=True, help="item indices, or one for all users")
-    for name, who, help in (
-        ("recommend", "user", "the best items for users"),
-        ("similar", "item", "the items most like items"),
+    for question, who in (
+        (add("recommend", "the best items for users", _recommend), "user"),
+        (add("similar", "the items most like items", _similar), "item"),
     ):
-        question = questions.add_parser(name, help=help, allow_abbrev=False)
         asked = question.add_mutually_exclusive_group(required=True)
         asked.add_argument(f"--{who}", type=int, nargs="+", help=f"{who} indices")
         asked.add_argument(f"--{who}_id", nargs="+", metavar="ID", help=f"raw {who} ids")
         question.add_argument(
             "--k", type=whole_number(0), default=10, help="items a list (default: %(default)d)"
         )
-    questions.add_parser("status", help="the versions that the server has", allow_abbrev=False)
-    questions.add_parser("metadata", help="what the model can be asked", allow_abbrev=False)
+    add("status", "the versions that the server has", _status)
+    add("metadata", "what the model can be asked", _metadata)
+    return parser
 
 
 def _ask(options: argparse.Namespace) -> None:
@@ -98,43 +101,36 @@ def _ask(options: argparse.Namespace) -> None:
     with connect(
         options.server, options.model, version=options.version, label=options.label, patience=patience
     ) as client:
-        columns, rows = _QUESTIONS[options.question](client, options)
+        columns, rows = options.answer(client, options)
     if options.format == "json":
         print(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], allow_nan=False))
-    else:
-        _print_table(columns, rows)
+        return
+    cells = [list(columns)] + [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for texts in cells:
+        print("  ".join(text.ljust(width) for text, width in zip(texts, widths, strict=True)).rstrip())
 
 
-def _score(client: "Client", options: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple]]:
+def _score(client: "Client", options: argparse.Namespace) -> Table:
     scores = client.score(options.user, options.item).tolist()
     users = options.user * len(scores) if len(options.user) == 1 else options.user
     items = options.item * len(scores) if len(options.item) == 1 else options.item
     return ("user", "item", "score"), list(zip(users, items, map(_shortest, scores), strict=True))
 
 
-def _shortest(score: float) -> float | None:
-    """Return the shortest number that is read back as the same float32; None of NaN, which JSON can't say."""
-    import numpy as np
-
-    return None if score != score else float(str(np.float32(score)))
-
-
-def _recommend(client: "Client", options: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple]]:
+def _recommend(client: "Client", options: argparse.Namespace) -> Table:
     if options.user is not None:
         return _ranked("user", options.user, client.recommend(options.user, options.k))
-    ids = options.user_id
-    return _ranked("user", ids, client.recommend_by_id(ids, options.k))
+    return _ranked("user", options.user_id, client.recommend_by_id(options.user_id, options.k))
 
 
-def _similar(client: "Client", options: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple]]:
+def _similar(client: "Client", options: argparse.Namespace) -> Table:
     if options.item is not None:
         return _ranked("like", options.item, client.similar_items(options.item, options.k))
     return _ranked("like", options.item_id, client.similar_items_by_id(options.item_id, options.k))
 
 
-def _ranked(
-    asked: str, about: Sequence, lists: "ItemLists | NamedItemLists"
-) -> tuple[tuple[str, ...], list[tuple]]:
+def _ranked(asked: str, about: Sequence, lists: "ItemLists | NamedItemLists") -> Table:
     rows = [
         (one, bool(lists.known[number]), rank, place.item, place.title, _shortest(place.score))
         for number, one in enumerate(about)
@@ -143,11 +139,11 @@ def _ranked(
     return (asked, "known", "rank", "item", "title", "score"), rows
 
 
-def _status(client: "Client", _: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple]]:
+def _status(client: "Client", _: argparse.Namespace) -> Table:
     return ("version", "state", "error"), client.status()
 
 
-def _metadata(client: "Client", _: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple]]:
+def _metadata(client: "Client", _: argparse.Namespace) -> Table:
     rows = []
     for name, signature in sorted(client.signatures().items()):
         for kind, tensors in (("input", signature.inputs), ("output", signature.outputs)):
@@ -157,20 +153,11 @@ def _metadata(client: "Client", _: argparse.Namespace) -> tuple[tuple[str, ...],
     return ("signature", "kind", "name", "dtype", "shape"), rows
 
 
-_QUESTIONS: dict[str, Callable] = {
-    "score": _score,
-    "recommend": _recommend,
-    "similar": _similar,
-    "status": _status,
-    "metadata": _metadata,
-}
+def _shortest(score: float) -> float | None:
+    """Return the shortest number that is read back as the same float32; None of NaN, which JSON can't say."""
+    import numpy as np
 
-
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence]) -> None:
-    cells = [list(columns)] + [[_cell(value) for value in row] for row in rows]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(columns))]
-    for row in cells:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    return None if score != score else float(str(np.float32(score)))
 
 
 def _cell(value: Any) -> str:

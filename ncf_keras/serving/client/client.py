@@ -1,26 +1,23 @@
 """The questions that a model answers, the same over REST and gRPC."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.serving.client.address import ServedModel, split_address
-from ncf_keras.serving.client.answers import (
+from ncf_keras.serving.client.transport import Patience, Target, Transport, split_address
+from ncf_keras.serving.client.values import (
     ItemLists,
     NamedItemLists,
+    ServingError,
     Signature,
     VersionStatus,
-    read_item_lists,
-    read_named_lists,
-    read_scores,
+    read_signatures,
+    read_status,
 )
-from ncf_keras.serving.client.arguments import indices, list_length, require_headers, strings, with_k
-from ncf_keras.serving.client.patience import Patience
-from ncf_keras.serving.client.transport import Transport
 
-LISTS = ("items", "scores", "known")
-NAMED_LISTS = ("item_ids", "titles", "scores", "known")
+INT32 = np.iinfo(np.int32)
 
 
 class Client:
@@ -44,16 +41,17 @@ class Client:
         Returns:
             float32 array [N]; NaN where the model does not know the user or the item.
         """
-        users, items = indices(users, "users"), indices(items, "items")
-        if len(users) != len(items) and 1 not in (len(users), len(items)):
+        rows, columns = _indices(users, "users"), _indices(items, "items")
+        if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
             raise InputError(
-                f"`users` and `items` must be of one length. Received: {len(users)} and {len(items)}"
+                f"`users` and `items` must be of one length. Received: {len(rows)} and {len(columns)}"
             )
-        users, items = np.broadcast_arrays(users, items)
-        if not len(users):
+        rows, columns = np.broadcast_arrays(rows, columns)
+        if not len(rows):
             return np.zeros(0, np.float32)
-        inputs = {"user_input": users, "item_input": items}
-        return read_scores(self._transport.predict("score", inputs, ("prediction",)), len(users))
+        inputs = {"user_input": rows, "item_input": columns}
+        answer = self._transport.predict("score", inputs, ("prediction",))
+        return _array(answer, "prediction", np.float32, (len(rows),))
 
     def recommend(self, users: int | Iterable[int], k: int = 10) -> ItemLists:
         """Return the best items for each user, without those that the user has seen in training.
@@ -65,37 +63,29 @@ class Client:
         Returns:
             Lists of `k` places, fewer if the model has fewer items; see `ItemLists`.
         """
-        return self._lists("recommend", {"user_input": indices(users, "users")}, k)
+        return self._item_lists("recommend", "user_input", _indices(users, "users"), k)
 
     def similar_items(self, items: int | Iterable[int], k: int = 10) -> ItemLists:
-        """Return the items most like each item, by the cosine of what the model has learnt of them.
-
-        Args:
-            items: N item indices.
-            k: the length of the lists.
-        """
-        return self._lists("similar_items", {"item_input": indices(items, "items")}, k)
+        """Return the `k` items most like each item, by the cosine of what the model has learnt of them."""
+        return self._item_lists("similar_items", "item_input", _indices(items, "items"), k)
 
     def recommend_by_id(self, user_ids: str | bytes | Iterable[str | bytes], k: int = 10) -> NamedItemLists:
-        """Return the best items for each user, as `recommend`, by raw ids.
-
-        Args:
-            user_ids: N ids as they stand in the data that the model was trained on.
-            k: the length of the lists.
-        """
-        return self._named_lists("recommend_by_id", {"user_id": strings(user_ids, "user_ids")}, k)
+        """Return what `recommend` does, by raw ids as they stand in the data that the model was trained on."""
+        asked = _strings(user_ids, "user_ids")
+        return self._named_lists("recommend_by_id", "user_id", asked, k)
 
     def similar_items_by_id(self, item_ids: str | bytes | Iterable[str | bytes], k: int = 10) -> NamedItemLists:
-        """Return the items most like each item, as `similar_items`, by raw ids."""
-        return self._named_lists("similar_items_by_id", {"item_id": strings(item_ids, "item_ids")}, k)
+        """Return what `similar_items` does, by raw ids."""
+        asked = _strings(item_ids, "item_ids")
+        return self._named_lists("similar_items_by_id", "item_id", asked, k)
 
     def status(self) -> list[VersionStatus]:
         """Return the versions of the model that the server has or had, with their states."""
-        return self._transport.status()
+        return read_status(self._transport.status())
 
     def signatures(self) -> dict[str, Signature]:
         """Return what the model can be asked, by the names of its signatures."""
-        return self._transport.signatures()
+        return read_signatures(self._transport.metadata())
 
     def close(self) -> None:
         """Give the connections back; the client can't be used any more."""
@@ -107,21 +97,36 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _lists(self, signature: str, inputs: Mapping[str, np.ndarray], k: int) -> ItemLists:
-        (rows,) = {len(array) for array in inputs.values()}
-        k = list_length(k)
-        if not rows:
-            empty = np.zeros((0, k))
-            return ItemLists(empty.astype(np.int32), empty.astype(np.float32), np.zeros(0, np.bool_))
-        return read_item_lists(self._transport.predict(signature, with_k(inputs, k, rows), LISTS), rows, k)
+    def _item_lists(self, signature: str, name: str, asked: np.ndarray, k: int) -> ItemLists:
+        outputs = {"items": np.int32, "scores": np.float32}
+        return ItemLists(*self._ranked(signature, name, asked, k, outputs))
 
-    def _named_lists(self, signature: str, inputs: Mapping[str, np.ndarray], k: int) -> NamedItemLists:
-        (rows,) = {len(array) for array in inputs.values()}
-        k = list_length(k)
-        if not rows:
-            return NamedItemLists([], [], np.zeros((0, k), np.float32), np.zeros(0, np.bool_))
-        answer = self._transport.predict(signature, with_k(inputs, k, rows), NAMED_LISTS)
-        return read_named_lists(answer, rows, k)
+    def _named_lists(self, signature: str, name: str, asked: np.ndarray, k: int) -> NamedItemLists:
+        outputs = {"scores": np.float32, "item_ids": np.object_, "titles": np.object_}
+        scores, item_ids, titles, known = self._ranked(signature, name, asked, k, outputs)
+        return NamedItemLists(_texts(item_ids), _texts(titles), scores, known)
+
+    def _ranked(
+        self, signature: str, name: str, asked: np.ndarray, k: int, outputs: Mapping[str, type]
+    ) -> list[np.ndarray]:
+        """Return the outputs of a signature that ranks items, arrays [N, K], and `known`."""
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 0 <= k <= INT32.max:
+            raise InputError(f"`k` must be a whole number from 0 to {INT32.max}. Received: {k!r}")
+        rows = len(asked)
+        if rows:
+            # One k for each row: a server that batches requests takes no single values.
+            inputs = {name: asked, "k": np.full(rows, k, np.int32)}
+            answer = self._transport.predict(signature, inputs, (*outputs, "known"))
+        else:
+            answer = {**dict.fromkeys(outputs, np.zeros((0, k))), "known": np.zeros(0)}
+        shape: tuple[int | None, ...] = (rows, None)
+        lists = []
+        for output, dtype in outputs.items():
+            array = _array(answer, output, dtype, shape)
+            shape = array.shape
+            # A server that batches may answer longer lists than this request asked for.
+            lists.append(array[:, :k])
+        return [*lists, _array(answer, "known", np.bool_, (rows,))]
 
 
 def connect(
@@ -138,7 +143,8 @@ def connect(
 
     Args:
         server: `http://host:port` or `https://…` for REST, `grpc://host:port` or `grpcs://…` for gRPC. REST
-            needs the extra `client`, gRPC the extra `grpc` and seconds to import TensorFlow.
+            needs the extra `client`, gRPC the extra `grpc` and seconds to import TensorFlow. The servers of
+            `https` and `grpcs` must have certificates that this machine trusts.
         model: the name that the model is served under.
         version: the number of a version; the highest that is loaded if neither this nor `label` is given.
         label: the name that the server's configuration gives a version, such as `stable`.
@@ -153,16 +159,95 @@ def connect(
         >>> with connect("http://localhost:8501", "ncf") as client:
         ...     client.recommend([42, 7], k=5).items
     """
-    address = split_address(server)
-    chosen = ServedModel(model, version, label)
-    headers = require_headers(headers or {})
-    patience = patience or Patience()
-    if address.scheme in ("http", "https"):
-        from ncf_keras.serving.client.rest import RestTransport
-
-        return Client(RestTransport(address, chosen, patience, headers, rows))
+    target = Target(split_address(server), model, version, label, headers or {}, patience or Patience())
+    if target.address.scheme in ("http", "https"):
+        try:
+            from ncf_keras.serving.client.rest import RestTransport
+        except ImportError:
+            raise InputError(
+                "the client must have the library requests: pip install 'ncf-keras[client]'"
+            ) from None
+        return Client(RestTransport(target, rows))
     if rows:
         raise InputError("`rows` must not be set for a gRPC server: its requests have one format")
-    from ncf_keras.serving.client.grpc_transport import GrpcTransport
+    try:
+        from ncf_keras.serving.client.grpc_transport import GrpcTransport
+    except ImportError:
+        raise InputError(
+            "the client must have tensorflow-serving-api for gRPC: pip install 'ncf-keras[grpc]'"
+        ) from None
+    return Client(GrpcTransport(target))
 
-    return Client(GrpcTransport(address, chosen, patience, headers))
+
+def _indices(values: int | Iterable[int], argument: str) -> np.ndarray:
+    """Return one index or a list of them as an int32 array [N]; raise InputError for anything else."""
+    given = (
+        list(values)
+        if isinstance(values, Iterable) and not isinstance(values, np.ndarray | str | bytes)
+        else values
+    )
+    try:
+        array = np.atleast_1d(np.asarray(given))
+    except (ValueError, OverflowError):
+        array = np.asarray([None])
+    right = array.ndim == 1 and (not array.size or array.dtype.kind in "iu")
+    if not right or (array.size and not INT32.min <= array.min() <= array.max() <= INT32.max):
+        raise InputError(
+            f"`{argument}` must be a whole number of 32 bits, or a list of them. Received: {str(values)[:80]}"
+        )
+    return array.astype(np.int32)
+
+
+def _strings(values: str | bytes | Iterable[str | bytes], argument: str) -> np.ndarray:
+    """Return one text or a list of them as an object array [N] of bytes; raise InputError for anything else."""
+    listed = isinstance(values, Iterable) and not isinstance(values, str | bytes)
+    found = list(values) if listed else [values]
+    array = np.empty(len(found), object)
+    for n, value in enumerate(found):
+        if not isinstance(value, str | bytes):
+            raise InputError(f"`{argument}` must be a text, or a list of texts. Received: {str(values)[:80]}")
+        try:
+            array[n] = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise InputError(
+                f"`{argument}` must be texts that UTF-8 can write. Received: {ascii(value)[:80]}"
+            ) from None
+    return array
+
+
+def _array(outputs: Mapping[str, Any], name: str, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return an output as an array of `shape`, None in which stands for any size; `object_` is for texts."""
+    if name not in outputs:
+        raise ServingError(
+            f"the server must answer `{name}`, as models exported by this project do. Received: "
+            f"{sorted(outputs) or 'nothing'}"
+        )
+    values = outputs[name]
+    try:
+        array = np.asarray(values, object if dtype is np.object_ else None)
+    except ValueError:
+        array = np.asarray(None)
+    # In JSON a whole number may stand for a real one and an empty list for a list of anything.
+    kinds = {np.float32: "fiu", np.int32: "iu", np.bool_: "b", np.object_: "O"}[dtype]
+    right = array.dtype.kind in kinds
+    if dtype is np.object_:
+        right = all(isinstance(text, str | bytes) for text in array.flat)
+    wanted = tuple(found if size is None else size for size, found in zip(shape, array.shape, strict=False))
+    if array.size and not right:
+        received = f"values such as {str(values)[:60]}"
+    elif dtype is np.int32 and array.size and not INT32.min <= array.min() <= array.max() <= INT32.max:
+        received = "numbers beyond 32 bits"
+    elif array.ndim != len(shape) or wanted != array.shape:
+        received = f"shape {list(array.shape)}"
+    else:
+        with np.errstate(over="ignore"):
+            return array.astype(dtype)
+    sizes = ["any" if size is None else size for size in shape]
+    raise ServingError(f"the server must answer `{name}` of shape {sizes}. Received: {received}")
+
+
+def _texts(rows: np.ndarray) -> list[list[str]]:
+    return [
+        [text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text for text in row]
+        for row in rows
+    ]

@@ -1,19 +1,26 @@
-"""The REST way to a server, over the library `requests` (extra `client`), without TensorFlow."""
+"""The REST way to a server, over the library `requests` (extra `client`), without TensorFlow.
 
+Tensors go in TensorFlow Serving's JSON (https://www.tensorflow.org/tfx/serving/api_rest). It is JSON but for
+two things. `NaN`, `Infinity` and `-Infinity` stand for themselves, which Python's reader takes as well. And the
+server writes strings as the bytes they are, so that an answer may be no UTF-8; such bytes are kept as
+`surrogateescape` does. A string that is sent must be UTF-8 or go as `{"b64": …}`.
+"""
+
+import base64
 import http.cookiejar
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import SplitResult
+from urllib.parse import quote
 
 import numpy as np
+import requests
+import urllib3
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.serving.client.address import ServedModel, public_address
-from ncf_keras.serving.client.answers import Signature, Tensor, VersionStatus
-from ncf_keras.serving.client.errors import ServingError, TryAgain
-from ncf_keras.serving.client.json_values import column_body, read_columns, read_object, read_rows, row_body
-from ncf_keras.serving.client.patience import Patience, ask_patiently
+from ncf_keras.serving.client.transport import Target, TryAgain, ask_patiently
+from ncf_keras.serving.client.values import ServingError, unreadable
 
 BLOCK = 1 << 16
 OK = 200
@@ -24,48 +31,22 @@ SHORTEST_WAIT = 1e-3
 
 
 class RestTransport:
-    """A model over REST.
+    """A model over REST, in the row format of JSON or in the smaller column format; see `Transport`.
 
     Threads may share it: a `requests` session keeps nothing between requests but cookies, which are refused
     here, and a pool of connections, which locks.
     """
 
-    def __init__(
-        self,
-        address: SplitResult,
-        model: ServedModel,
-        patience: Patience,
-        headers: Mapping[str, str],
-        rows: bool,
-    ) -> None:
-        """Make the way; no connection is opened yet.
-
-        Args:
-            address: as `split_address` returns it.
-            model: whom to ask.
-            patience: when to give up.
-            headers: sent with each request, for a gateway before the server.
-            rows: send the row format, for a gateway that knows no other; the column format is smaller.
-
-        Raises:
-            InputError: `requests` is not installed.
-        """
-        try:
-            import requests
-            import urllib3
-        except ImportError:
-            raise InputError(
-                "the client must have the library requests: pip install 'ncf-keras[client]'"
-            ) from None
-        self._base = address.geturl().rstrip("/")
-        self._shown = public_address(address)
-        self._model = model
-        self._patience = patience
+    def __init__(self, target: Target, rows: bool) -> None:
+        self._target = target
         self._rows = rows
-        self._requests = requests
-        self._urllib3 = urllib3
+        self._url = f"{target.address.geturl().rstrip('/')}/v1/models/{quote(target.model, safe='')}"
+        if target.version is not None:
+            self._url += f"/versions/{target.version}"
+        elif target.label is not None:
+            self._url += f"/labels/{quote(target.label, safe='')}"
         self._session = requests.Session()
-        self._session.headers.update({**headers, "Accept-Encoding": "identity"})
+        self._session.headers.update({**target.headers, "Accept-Encoding": "identity"})
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
         self._session.mount("http://", adapter)
@@ -75,93 +56,122 @@ class RestTransport:
         self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...]
     ) -> dict[str, Any]:
         """Run a signature; see `Transport`."""
-        body = (row_body if self._rows else column_body)(signature, inputs)
-        answer = self._ask("POST", f"{self._model.path()}:predict", body, f"signature {signature!r}")
-        return (read_rows if self._rows else read_columns)(answer, outputs)
+        body = request_body(signature, inputs, self._rows)
+        return read_answer(self._ask("POST", ":predict", body, f"signature {signature!r}"), outputs, self._rows)
 
-    def status(self) -> list[VersionStatus]:
+    def status(self) -> Mapping[str, Any]:
         """Return the versions of the model; see `Transport`."""
-        answer = self._ask("GET", self._model.path(), None, "status")
-        return _read(_status, answer, "the status of a model")
+        return read_object(self._ask("GET", "", None, "status"))
 
-    def signatures(self) -> dict[str, Signature]:
+    def metadata(self) -> Mapping[str, Any]:
         """Return the signatures of the model; see `Transport`."""
-        answer = self._ask("GET", f"{self._model.path()}/metadata", None, "metadata")
-        return _read(_signatures, answer, "the signatures of a model")
+        return read_object(self._ask("GET", "/metadata", None, "metadata"))
 
     def close(self) -> None:
         """Close the connections that are idle."""
         self._session.close()
 
     def _ask(self, method: str, path: str, body: bytes | None, asked: str) -> bytes:
-        return ask_patiently(lambda seconds: self._try(method, path, body, asked, seconds), self._patience)
+        return ask_patiently(
+            lambda seconds: self._try(method, self._url + path, body, asked, seconds), self._target.patience
+        )
 
-    def _try(self, method: str, path: str, body: bytes | None, asked: str, seconds: float) -> bytes:
+    def _try(self, method: str, url: str, body: bytes | None, asked: str, seconds: float) -> bytes:
+        shown = self._target.shown
+        late = TryAgain(f"{shown} must answer in time. Received: no whole answer in {seconds:.1f} s")
         end = time.monotonic() + seconds
+        # requests hands it on to urllib3; its own pair of time-outs has no total.
+        timeout: Any = urllib3.Timeout(total=seconds)
         headers = {} if body is None else {"Content-Type": "application/json"}
-        try:
-            response = self._session.request(
-                method,
-                self._base + path,
-                data=body,
-                headers=headers,
-                timeout=self._urllib3.Timeout(total=seconds),
-                stream=True,
-                allow_redirects=False,
-            )
-            with response:
-                # requests has read the body of a redirection, which is not followed.
-                answer = b"" if response.is_redirect else self._receive(response.raw, end, seconds)
-        except self._requests.exceptions.Timeout:
-            raise self._late(seconds) from None
-        except (self._requests.exceptions.ConnectionError, OSError) as error:
-            # requests' exceptions are OSErrors; those of a request that can't be made are ValueErrors as well.
-            if isinstance(error, ValueError):
-                raise self._unusable() from None
-            raise TryAgain(f"{self._shown} must answer. Received: {_reason(error)}") from None
-        if response.status_code != OK:
-            raise self._failure(response, answer, asked)
-        return answer
-
-    def _receive(self, raw: Any, end: float, seconds: float) -> bytes:
-        # The time-out of a socket is for each read, so that a slow trickle would never end by it.
-        errors = self._urllib3.exceptions
         blocks = []
         try:
-            while block := _read_until(end, raw):
-                blocks.append(block)
-                if time.monotonic() > end:
-                    raise self._late(seconds)
-        except errors.ReadTimeoutError:
-            raise self._late(seconds) from None
-        except errors.HTTPError as error:
-            raise TryAgain(f"{self._shown} must answer whole. Received: {_reason(error)}") from None
-        return b"".join(blocks)
-
-    def _late(self, seconds: float) -> TryAgain:
-        return TryAgain(f"{self._shown} must answer in time. Received: no whole answer in {seconds:.1f} s")
-
-    def _unusable(self) -> InputError:
-        return InputError(f"`server` must be an address that can be asked. Received: {self._shown}")
-
-    def _failure(self, response: Any, body: bytes, asked: str) -> Exception:
-        code = response.status_code
-        words = _error_in(body)
-        if code in PASSING:
-            return TryAgain(f"{self._shown} must answer. Received: HTTP {code}, {words or response.reason}")
-        if code in REFUSED and words is not None:
-            return InputError(
-                f"what is asked of {self._shown} must be what it serves. Asked: model {self._model}, {asked}. "
-                f"Received: HTTP {code}, {words}"
-            )
-        return ServingError(
-            f"{self._shown} must be the REST port of TensorFlow Serving and let this client ask. Received: "
-            f"HTTP {code}, {words or response.reason}"
+            with self._session.request(
+                method, url, data=body, headers=headers, timeout=timeout, stream=True, allow_redirects=False
+            ) as response:
+                # requests has read the body of a redirection, which is not followed.
+                while not response.is_redirect and (block := _read_until(end, response.raw)):
+                    blocks.append(block)
+                    if time.monotonic() > end:
+                        raise late
+        except (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError):
+            raise late from None
+        except urllib3.exceptions.HTTPError as error:
+            raise TryAgain(f"{shown} must answer whole. Received: {_reason(error)}") from None
+        except OSError as error:
+            # requests' exceptions are OSErrors; those of a request that can't be made are ValueErrors as well.
+            if isinstance(error, ValueError):
+                raise InputError(f"`server` must be an address that can be asked. Received: {shown}") from None
+            raise TryAgain(f"{shown} must answer. Received: {_reason(error)}") from None
+        answer = b"".join(blocks)
+        if response.status_code == OK:
+            return answer
+        words = _error_in(answer)
+        raise self._target.failure(
+            "REST",
+            asked,
+            f"HTTP {response.status_code}, {words or response.reason}",
+            response.status_code in PASSING,
+            response.status_code in REFUSED and words is not None,
         )
 
 
+def request_body(signature: str, inputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
+    """Return a request to run a signature: the inputs of each row together if `rows`, else each input whole."""
+    columns = {
+        name: [_string(value) for value in array] if array.dtype == object else array.tolist()
+        for name, array in inputs.items()
+    }
+    request: dict[str, Any] = {"signature_name": signature}
+    if rows:
+        lines = zip(*columns.values(), strict=True)
+        request["instances"] = [dict(zip(columns, values, strict=True)) for values in lines]
+    else:
+        request["inputs"] = columns
+    return json.dumps(request, allow_nan=False).encode("ascii")
+
+
+def _string(value: bytes) -> str | dict[str, str]:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(value).decode("ascii")}
+
+
+def read_answer(body: bytes, outputs: tuple[str, ...], rows: bool) -> dict[str, Any]:
+    """Return the outputs of an answer in nested lists; raise ServingError if it is of another format.
+
+    `outputs` are the names of the signature's outputs; the server leaves the name of a single one out.
+    """
+    found = read_object(body).get("predictions" if rows else "outputs")
+    if not rows:
+        if len(outputs) == 1 and isinstance(found, list):
+            return {outputs[0]: found}
+        if not isinstance(found, dict):
+            raise unreadable("`outputs`", body)
+        return found
+    if not isinstance(found, list):
+        raise unreadable("`predictions`", body)
+    if len(outputs) == 1 and not any(isinstance(row, dict) for row in found):
+        return {outputs[0]: found}
+    if not all(isinstance(row, dict) and row.keys() == found[0].keys() for row in found):
+        raise unreadable("`predictions` with the same outputs in each row", body)
+    return {name: [row[name] for row in found] for name in found[0]} if found else {}
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in an answer; raise ServingError if there is none."""
+    try:
+        answer = json.loads(body.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise unreadable("a JSON object", body)
+    return answer
+
+
 def _read_until(end: float, raw: Any) -> bytes:
-    # There is no socket to set where the server closes the connection after the answer.
+    # The time-out of a socket is for each read, so that a slow trickle would never end by it. There is no
+    # socket to set where the server closes the connection after the answer.
     socket = getattr(raw.connection, "sock", None)
     if socket is not None:
         socket.settimeout(max(end - time.monotonic(), SHORTEST_WAIT))
@@ -184,39 +194,3 @@ def _reason(error: BaseException) -> str:
             break
         error = inner
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _read(parse: Any, body: bytes, wanted: str) -> Any:
-    try:
-        return parse(read_object(body))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise ServingError(f"the server must answer {wanted}. Received: {body[:80]!r}") from None
-
-
-def _status(answer: Mapping[str, Any]) -> list[VersionStatus]:
-    return [
-        VersionStatus(int(one["version"]), str(one["state"]), str(one["status"].get("error_message", "")))
-        for one in answer["model_version_status"]
-    ]
-
-
-def _signatures(answer: Mapping[str, Any]) -> dict[str, Signature]:
-    found = answer["metadata"]["signature_def"]["signature_def"]
-    return {
-        name: Signature(_tensors(one.get("inputs", {})), _tensors(one.get("outputs", {})))
-        for name, one in found.items()
-        if not name.startswith("__")
-    }
-
-
-def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
-    tensors = {}
-    for name, one in described.items():
-        shape = one["tensor_shape"]
-        sizes = tuple(int(size["size"]) for size in shape.get("dim", []))
-        dtype = one["dtype"].removeprefix("DT_").lower()
-        tensors[name] = Tensor(
-            {"float": "float32", "double": "float64"}.get(dtype, dtype),
-            None if shape.get("unknown_rank") else sizes,
-        )
-    return tensors

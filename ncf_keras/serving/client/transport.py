@@ -1,43 +1,189 @@
-"""What the REST and the gRPC way to a server have in common."""
+"""What the REST and the gRPC way to a server share: whom to ask, how long, and the errors."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
-from ncf_keras.serving.client.answers import Signature, VersionStatus
+from ncf_keras.base.checks import require_above_zero, require_at_least, require_count
+from ncf_keras.base.errors import InputError
+from ncf_keras.serving.client.values import ServingError
+
+Answer = TypeVar("Answer")
+
+
+class TryAgain(ServingError):
+    """A try that failed in a way that may pass: no connection, no answer in time, an overloaded server."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When to give up.
+
+    The waits between tries are drawn evenly from 0 to a bound that doubles ("full jitter"), so that many
+    clients do not ask a recovering server all at once (M. Brooker, Exponential Backoff And Jitter, AWS
+    Architecture Blog, 2015).
+
+    Attributes:
+        timeout: seconds that one try may take.
+        deadline: seconds that all tries and the waits between them may take together.
+        retries: how often to ask again after a first try that failed in a way that may pass.
+        first_wait: seconds, the bound of the wait after the first try; it doubles after each further one.
+        longest_wait: seconds, the most that the bound grows to.
+
+    Raises:
+        InputError: a value is not above (`retries`, `first_wait`, `longest_wait`: at least) 0.
+    """
+
+    timeout: float = 5.0
+    deadline: float = 15.0
+    retries: int = 3
+    first_wait: float = 0.1
+    longest_wait: float = 2.0
+
+    def __post_init__(self) -> None:
+        require_above_zero(self.timeout, "timeout")
+        require_above_zero(self.deadline, "deadline")
+        require_count(self.retries, "retries", 0)
+        require_at_least(self.first_wait, 0, "first_wait")
+        require_at_least(self.longest_wait, 0, "longest_wait")
+
+
+def ask_patiently(
+    ask: Callable[[float], Answer],
+    patience: Patience,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    draw: Callable[[float, float], float] = random.uniform,
+) -> Answer:
+    """Call `ask` until it answers, fails for good, or patience ends.
+
+    Args:
+        ask: one try; it is given the seconds that it may take, and raises `TryAgain` if another may succeed.
+        patience: when to give up.
+        clock: tells the time in seconds.
+        sleep: waits for so many seconds.
+        draw: a random number between two bounds.
+
+    Raises:
+        ServingError: no try succeeded; the message is that of the last one, the tries and the seconds counted.
+    """
+    begin = clock()
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return ask(min(patience.timeout, patience.deadline - (clock() - begin)))
+        except TryAgain as error:
+            wait = draw(0.0, min(patience.longest_wait, patience.first_wait * 2 ** (tries - 1)))
+            if tries > patience.retries or clock() - begin + wait >= patience.deadline:
+                counted = f"{tries} {'try' if tries == 1 else 'tries'} in {clock() - begin:.1f} s"
+                raise ServingError(f"{error} ({counted})") from error
+        sleep(wait)
+
+
+def split_address(server: str) -> SplitResult:
+    """Return the parts of a server's address; raise InputError if it is none, or has what gRPC can't use."""
+    try:
+        parts = urlsplit(server)
+        right = bool(parts.hostname) and parts.port != 0 and not parts.query and not parts.fragment
+        if parts.scheme in ("grpc", "grpcs"):
+            right = right and not parts.path.strip("/") and "@" not in parts.netloc
+        else:
+            right = right and parts.scheme in ("http", "https")
+    except ValueError:
+        right = False
+    if not right:
+        raise InputError(
+            "`server` must be the address of a server, such as http://localhost:8501 (REST) or "
+            f"grpc://localhost:8500 (gRPC). Received: {server!r}"
+        )
+    return parts
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model on a server, and how to ask it: the arguments of `connect`, which are checked here."""
+
+    address: SplitResult
+    model: str
+    version: int | None
+    label: str | None
+    headers: Mapping[str, str]
+    patience: Patience
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise InputError("`model` must be the name that the model is served under. Received: ''")
+        if self.version is not None and self.label is not None:
+            raise InputError(
+                f"`version` and `label` must not both be given. Received: {self.version} and {self.label!r}"
+            )
+        if self.version is not None:
+            require_count(self.version, "version", 0)
+        for name, value in self.headers.items():
+            if not re.fullmatch("[A-Za-z0-9_.-]+", name) or not re.fullmatch("[ -~]*", value):
+                # Not the value: it may be a password.
+                raise InputError(
+                    "`headers` must have names of letters, digits, `-`, `_`, `.` and values of printable "
+                    f"ASCII. Received: {name!r}"
+                )
+
+    @property
+    def shown(self) -> str:
+        """The address for messages, without a user's name and password."""
+        netloc = self.address.netloc.rpartition("@")[2]
+        return self.address._replace(netloc=netloc).geturl().rstrip("/")
+
+    def failure(self, port: str, asked: str, received: str, passing: bool, refused: bool) -> Exception:
+        """Return the error to raise for a server's error: another try may succeed if it is `passing`.
+
+        If it is `refused`, the server does not have what was asked for; else nothing can be asked there.
+        """
+        if passing:
+            return TryAgain(f"{self.shown} must answer. Received: {received}")
+        if refused:
+            model = repr(self.model)
+            if self.version is not None:
+                model += f", version {self.version}"
+            elif self.label is not None:
+                model += f", label {self.label!r}"
+            return InputError(
+                f"what is asked of {self.shown} must be what it serves. Asked: model {model}, {asked}. "
+                f"Received: {received}"
+            )
+        return ServingError(
+            f"{self.shown} must be the {port} port of TensorFlow Serving and let this client ask. Received: "
+            f"{received}"
+        )
 
 
 class Transport(Protocol):
-    """A way to a model on a server. All methods may be called by several threads at once.
+    """A way to a model on a server. Threads may share one.
 
-    Each raises `InputError` for what the server refuses because of what it was asked (a model, version, label
-    or signature that it does not have), and `ServingError` when there is no answer or none that can be used.
+    Each method raises `InputError` for what the server refuses because of what it was asked (a model, version,
+    label or signature that it does not have), and `ServingError` when there is no answer or none that can be
+    used.
     """
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...]
-    ) -> dict[str, Any]:
-        """Run a signature.
+    ) -> Mapping[str, Any]:
+        """Run a signature, and return its outputs as arrays or nested lists; strings are `str` or `bytes`.
 
-        Args:
-            signature: its name.
-            inputs: int32 arrays, or object arrays of bytes for strings, by name.
-            outputs: the names of its outputs.
-
-        Returns:
-            Arrays or nested lists by the name of the output; strings are `str` or `bytes`.
+        The inputs are int32 arrays [N], or object arrays [N] of bytes for strings; N is above 0.
         """
-        ...
 
-    def status(self) -> list[VersionStatus]:
-        """Return the versions of the model that the server has or had."""
-        ...
+    def status(self) -> Mapping[str, Any]:
+        """Return the versions of the model, a `GetModelStatusResponse` in JSON."""
 
-    def signatures(self) -> dict[str, Signature]:
-        """Return the signatures of the model by name."""
-        ...
+    def metadata(self) -> Mapping[str, Any]:
+        """Return the signatures of the model, a `GetModelMetadataResponse` in JSON."""
 
     def close(self) -> None:
         """Give the connections back."""
-        ...

@@ -83,14 +83,6 @@ class Tables(tf.Module):
     def similar_items_by_id(self, item_id, k):
         return self.with_names(self.similar_items(self.index(item_id, ITEM_IDS), k))
 
-    @tf.function(input_signature=[named(INDEX, "user_input")])
-    def recommend_default(self, user_input):
-        return self.recommend(user_input, tf.constant(10))
-
-    @tf.function(input_signature=[named(TEXT, "user_id")])
-    def recommend_by_id_default(self, user_id):
-        return self.recommend_by_id(user_id, tf.constant(10))
-
     def lookup(self, indices, size):
         known = (indices >= 0) & (indices < size)
         return tf.where(known, indices, 0), known
@@ -119,9 +111,9 @@ class Tables(tf.Module):
 def write_small_export(directory, with_ids=True):
     """Write the SavedModel into `directory`, whose name should be a version's number."""
     tables = Tables()
-    names = ["score", "recommend", "recommend_default", "similar_items"]
+    names = ["score", "recommend", "similar_items"]
     if with_ids:
-        names += ["recommend_by_id", "recommend_by_id_default", "similar_items_by_id"]
+        names += ["recommend_by_id", "similar_items_by_id"]
     signatures = {name: getattr(tables, name) for name in names}
     tf.saved_model.save(tables, str(directory), {"serving_default": tables.score, **signatures})
     return directory

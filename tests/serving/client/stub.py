@@ -9,31 +9,37 @@ import collections
 import concurrent.futures
 import contextlib
 import http.server
+import json
+import re
 import threading
+from urllib.parse import unquote
 
 import grpc
 import numpy as np
 import tensorflow as tf
+from google.protobuf import any_pb2, json_format
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
+    predict_pb2,
     prediction_service_pb2_grpc,
 )
 
-from tests.serving.client.json_tensor import Refused, invalid
-from tests.serving.client.stub_grpc import Models, Predictions
-from tests.serving.client.stub_rest import rest_handler
+from tests.serving.client.json_tensor import Refused, invalid, read_request, write_answer
 
 # What a fault makes the server answer instead.
 REFUSALS = {
-    "overloaded": Refused("UNAVAILABLE", "The batch scheduling queue to which this task was submitted is full"),
-    "internal": Refused("INTERNAL", "Tensor concat operation failed"),
-    "forbidden": Refused("PERMISSION_DENIED", "not for you"),
-    "too many": Refused("RESOURCE_EXHAUSTED", "quota"),
-    "unimplemented": Refused("UNIMPLEMENTED", "not built in"),
+    "overloaded": Refused(
+        "UNAVAILABLE", 503, "The batch scheduling queue to which this task was submitted is full"
+    ),
+    "internal": Refused("INTERNAL", 500, "Tensor concat operation failed"),
+    "forbidden": Refused("PERMISSION_DENIED", 403, "not for you"),
+    "too many": Refused("RESOURCE_EXHAUSTED", 429, "quota"),
+    "unimplemented": Refused("UNIMPLEMENTED", 501, "not built in"),
 }
+WHICH = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
 
 
 class Version:
@@ -50,51 +56,45 @@ class Version:
 
     def run(self, signature, tensors):
         wanted = self.inputs(signature)
-        if tensors.keys() != wanted.keys():
-            extra, missing = sorted(tensors.keys() - wanted.keys()), sorted(wanted.keys() - tensors.keys())
-            raise invalid(
-                f"input size does not match signature: {len(tensors)}!={len(wanted)} "
-                f"len({{{','.join(sorted(tensors))}}}) != len({{{','.join(sorted(wanted))}}}). "
-                f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
-            )
-        given = {name: tf.constant(array, wanted[name]) for name, array in tensors.items()}
-        try:
-            outputs = self.model.signatures[signature](**given)
-        except (tf.errors.InvalidArgumentError, ValueError) as error:
-            raise invalid(str(error)) from None
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        given = {name: tf.constant(tensors[name], dtype) for name, dtype in wanted.items()}
+        return {name: one.numpy() for name, one in self.model.signatures[signature](**given).items()}
 
 
 class Stub:
-    """What the server serves and how; change it between requests.
+    """What the server serves and how; change it between requests, `reset` it between tests.
 
     Attributes:
         models: {name: {version: Version}}.
         labels: {(name, label): version}.
         faults: what goes wrong, one name for each request to come; "" for none.
         requests: (path or method, body or message, headers) of each request so far.
-        batching: refuse single values as inputs, as a server with --enable_batching does.
         neighbours: {input: values}, rows of another client that the server batches with those of each request.
+            It then refuses single values as inputs, as a server with --enable_batching does.
         failed: {(name, version): words} of versions that could not be loaded.
         released: set when the server is to stop being slow.
     """
 
-    def __init__(self):
-        self.models = {}
+    def __init__(self, models):
+        self.models = {
+            name: {number: Version(directory) for number, directory in versions.items()}
+            for name, versions in models.items()
+        }
         self.labels = {}
         self.faults = collections.deque()
         self.requests = []
-        self.batching = False
         self.neighbours = None
         self.failed = {}
         self.released = threading.Event()
         self.rest = self.grpc = ""
 
+    def reset(self):
+        for change in (self.faults, self.failed, self.requests):
+            change.clear()
+        self.neighbours = None
+        self.released.clear()
+
     def next_fault(self):
-        try:
-            fault = self.faults.popleft()
-        except IndexError:
-            fault = ""
+        fault = self.faults.popleft() if self.faults else ""
         if fault in REFUSALS:
             raise REFUSALS[fault]
         if fault == "slow":
@@ -102,7 +102,7 @@ class Stub:
         return fault
 
     def version(self, name, version=None, label=None):
-        """Return (number, Version), or refuse as the server does."""
+        """Return the number of the version that is asked for and the Version, or refuse as the server does."""
         versions = self.models.get(name, {})
         if label is not None:
             if (name, label) not in self.labels:
@@ -112,34 +112,30 @@ class Stub:
             version = max(versions)
         if version not in versions:
             asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-            raise Refused("NOT_FOUND", f"Servable not found for request: {asked}")
+            raise Refused("NOT_FOUND", 404, f"Servable not found for request: {asked}")
         return version, versions[version]
 
     def predict(self, version, signature, tensors, fault):
-        for tensor in tensors.values():
-            if self.batching and tensor.ndim == 0:
-                raise invalid("Batching Run() input tensors must have at least one dimension")
-        if self.batching and len({len(tensor) for tensor in tensors.values()}) > 1:
-            raise invalid("Batching Run() input tensors must have equal 0th-dimension size")
+        outputs = version.run(signature, self.batched(tensors))
         if self.neighbours is not None:
             rows = len(next(iter(tensors.values())))
-            both = {
-                name: np.concatenate([tensor, np.array(self.neighbours[name], tensor.dtype)])
-                for name, tensor in tensors.items()
-            }
-            outputs = {name: array[:rows] for name, array in version.run(signature, both).items()}
-        else:
-            outputs = version.run(signature, tensors)
+            outputs = {name: array[:rows] for name, array in outputs.items()}
         if fault == "wrong shape":
             outputs = {name: array[:-1] for name, array in outputs.items()}
         if fault == "wrong type":
-            outputs = {
-                name: array.astype(np.float32).astype(str).astype("S").astype(object)
-                for name, array in outputs.items()
-            }
+            outputs = {name: np.full(array.shape, b"text", object) for name, array in outputs.items()}
         if fault == "no outputs":
             outputs = {"other": np.zeros(1, np.float32), "another": np.zeros(1, np.float32)}
         return outputs
+
+    def batched(self, tensors):
+        if self.neighbours is None:
+            return tensors
+        assert len({tensor.shape for tensor in tensors.values()}) == 1
+        return {
+            name: np.concatenate([tensor, np.array(self.neighbours[name], tensor.dtype)])
+            for name, tensor in tensors.items()
+        }
 
     def status(self, name, version=None, label=None):
         """Return the GetModelStatusResponse of the versions."""
@@ -149,43 +145,177 @@ class Stub:
         states |= {number: ("END", words) for (of, number), words in self.failed.items() if of == name}
         if version is not None:
             if version not in states:
-                raise Refused("NOT_FOUND", f"Could not find version {version} of model {name}")
+                raise Refused("NOT_FOUND", 404, f"Could not find version {version} of model {name}")
             states = {version: states[version]}
         if not states:
-            raise Refused("NOT_FOUND", f"Could not find any versions of model {name}")
+            raise Refused("NOT_FOUND", 404, f"Could not find any versions of model {name}")
         response = get_model_status_pb2.GetModelStatusResponse()
         for number, (state, words) in sorted(states.items(), reverse=True):
-            one = response.model_version_status.add(version=number)
-            one.state = get_model_status_pb2.ModelVersionStatus.State.Value(state)
+            one = response.model_version_status.add(version=number, state=state)
             one.status.error_code = 9 if words else 0
             one.status.error_message = words
         return response
 
     def metadata(self, name, version=None, label=None):
-        """Return (number, SignatureDefMap)."""
+        """Return the GetModelMetadataResponse of a version."""
         number, found = self.version(name, version, label)
-        return number, get_model_metadata_pb2.SignatureDefMap(
-            signature_def={
-                **found.signature_defs,
-                "__saved_model_init_op": meta_graph_pb2.SignatureDef(),
-            }
+        signatures = get_model_metadata_pb2.SignatureDefMap(
+            signature_def={**found.signature_defs, "__saved_model_init_op": meta_graph_pb2.SignatureDef()}
         )
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = name
+        response.model_spec.version.value = number
+        response.metadata["signature_def"].Pack(signatures)
+        return response
+
+
+class GrpcService(
+    prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer
+):
+    """`PredictionService` and `ModelService` with the server's own messages."""
+
+    def __init__(self, stub):
+        self.stub = stub
+
+    def Predict(self, request, context):
+        return self.answer("Predict", request, context, self.predict)
+
+    def GetModelMetadata(self, request, context):
+        return self.answer("GetModelMetadata", request, context, self.metadata)
+
+    def GetModelStatus(self, request, context):
+        return self.answer("GetModelStatus", request, context, lambda of, request, _: self.stub.status(*of))
+
+    def answer(self, method, request, context, answer):
+        self.stub.requests.append((method, request, dict(context.invocation_metadata())))
+        spec = request.model_spec
+        chosen = spec.WhichOneof("version_choice")
+        version = spec.version.value if chosen == "version" else None
+        label = spec.version_label if chosen == "version_label" else None
+        try:
+            fault = self.stub.next_fault()
+            return answer((spec.name, version, label), request, fault)
+        except Refused as refused:
+            return context.abort(grpc.StatusCode[refused.code], refused.words)
+
+    def predict(self, of, request, fault):
+        _, version = self.stub.version(*of)
+        signature = request.model_spec.signature_name
+        if signature not in version.signature_defs:
+            raise Refused("FAILED_PRECONDITION", 400, f'Serving signature key "{signature}" not found.')
+        tensors = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+        response = predict_pb2.PredictResponse()
+        for name, array in self.stub.predict(version, signature, tensors, fault).items():
+            response.outputs[name].CopyFrom(typed_fields(array))
+            if fault == "no tensors":
+                response.outputs[name].dtype = 0
+        return response
+
+    def metadata(self, of, request, fault):
+        assert list(request.metadata_field) == ["signature_def"]
+        response = self.stub.metadata(*of)
+        if fault == "wrong type":
+            response.metadata["signature_def"].Pack(any_pb2.Any())
+        return response
+
+
+def typed_fields(array):
+    """Return the TensorProto as the server fills it: typed fields, not raw bytes."""
+    if array.dtype == object:
+        return tf.make_tensor_proto(array)
+    proto = tf.make_tensor_proto(np.zeros(0, array.dtype))
+    proto.tensor_shape.CopyFrom(tf.TensorShape(array.shape).as_proto())
+    fields = {"f": proto.float_val, "i": proto.int_val, "b": proto.bool_val}
+    fields[array.dtype.kind].extend(array.ravel().tolist())
+    return proto
+
+
+class RestHandler(http.server.BaseHTTPRequestHandler):
+    """The REST paths and formats; subclasses set `stub`."""
+
+    stub: Stub
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.serve(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def do_GET(self):
+        self.serve(None)
+
+    def log_message(self, *_):
+        pass
+
+    def serve(self, body):
+        self.stub.requests.append((self.path, body, dict(self.headers)))
+        fault = ""
+        try:
+            fault = self.stub.next_fault()
+            code, answer = 200, self.answer(body, fault)
+        except Refused as refused:
+            code, answer = refused.status, json.dumps({"error": refused.words}, indent=4).encode()
+        self.send(code, answer, fault)
+
+    def answer(self, body, fault):
+        found = re.fullmatch(WHICH + ("(/metadata)?" if body is None else "(:predict)"), self.path)
+        if not found:
+            raise invalid(f"Malformed request: {self.command} {self.path}")
+        of = unquote(found[1]), found[2] and int(found[2]), found[3] and unquote(found[3])
+        if body is None:
+            message = self.stub.metadata(*of) if found[4] else self.stub.status(*of)
+            return json_format.MessageToJson(
+                message, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
+            ).encode()
+        _, version = self.stub.version(*of)
+
+        def inputs_of(signature):
+            if signature not in version.signature_defs:
+                raise invalid(f'Serving signature name: "{signature}" not found in signature def')
+            return version.inputs(signature)
+
+        signature, format, tensors = read_request(body, inputs_of)
+        return write_answer(self.stub.predict(version, signature, tensors, fault), format)
+
+    def send(self, code, answer, fault):
+        if fault in ("cut", "cut short", "stall"):
+            self.close_connection = True
+        if fault == "cut":
+            return
+        code, answer = {
+            "page": (404, b"<html><title>404 Not Found</title></html>"),
+            "moved": (301, answer),
+            "no json": (code, answer[:-2]),
+            "another object": (
+                code, b'{"model_version_status": [{"state": "END"}], "metadata": {"signature_def": 7}}'
+            ),
+            "a list": (code, b"[1, 2]"),
+        }.get(fault, (code, answer))  # fmt: skip
+        if fault == "stall":
+            self.stub.released.wait(0.7)
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(answer) if fault != "trickle" else 10**9))
+        if fault == "moved":
+            self.send_header("Location", self.stub.rest)
+        # The client may have given up.
+        with contextlib.suppress(OSError):
+            self.end_headers()
+            self.wfile.write({"cut short": answer[:20], "stall": answer[:9]}.get(fault, answer))
+            if fault == "stall":
+                self.stub.released.wait(30)
+            while fault == "trickle" and not self.stub.released.wait(0.0005):
+                self.wfile.write(b" ")
 
 
 @contextlib.contextmanager
 def running(models):
     """Serve {name: {version: directory}} on loopback; yield the Stub, whose `rest` and `grpc` are addresses."""
-    stub = Stub()
-    stub.models = {
-        name: {number: Version(directory) for number, directory in versions.items()}
-        for name, versions in models.items()
-    }
+    stub = Stub(models)
     service = grpc.server(concurrent.futures.ThreadPoolExecutor(16))
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Predictions(stub), service)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(Models(stub), service)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(GrpcService(stub), service)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(GrpcService(stub), service)
     stub.grpc = f"grpc://127.0.0.1:{service.add_insecure_port('127.0.0.1:0')}"
     service.start()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), rest_handler(stub)) as server:
+    handler = type("Handler", (RestHandler,), {"stub": stub})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         stub.rest = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

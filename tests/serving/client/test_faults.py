@@ -2,104 +2,119 @@
 
 import socket
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from ncf_keras.serving.client import Patience, ServingError
-from tests.serving.client.conftest import WAYS, client_of
+from ncf_keras.serving.client import Client, Patience, ServingError
+from tests.serving.client.conftest import client_of
 
-REST = WAYS[:2]
-QUICK = Patience(timeout=0.3, deadline=5, retries=2, first_wait=0.001)
+REST = "REST columns"
+BOTH = pytest.mark.parametrize("way", [REST, "gRPC"])
+ONCE_MORE = Patience(timeout=20, deadline=60, retries=1, first_wait=0.001)
 
 
-def asked(stub, way, faults, patience=QUICK):
+def asked(stub, way, faults, patience=ONCE_MORE, question="recommend"):
     """Return what a client makes of a server with faults, and how many requests it took."""
     stub.faults.extend(faults)
     with client_of(stub, way, patience=patience) as client:
+        if question != "recommend":
+            return getattr(client, question)(), len(stub.requests)
         return client.recommend(0, 3).items.tolist(), len(stub.requests)
 
 
-@pytest.mark.parametrize("fault", ["overloaded", "internal", "slow"])
-def test_what_may_pass_is_asked_again(stub, way, fault):
-    assert asked(stub, way, [fault, fault]) == ([[1, 2, 0]], 3)
-
-
-@pytest.mark.parametrize("way", REST)
-@pytest.mark.parametrize("fault", ["cut", "cut short", "trickle"])
-def test_a_broken_connection_is_asked_again(stub, way, fault):
+@pytest.mark.parametrize(
+    ("way", "fault", "words"),
+    [
+        (REST, "overloaded", "HTTP 503, .*queue to which this task was submitted is full"),
+        ("gRPC", "overloaded", "UNAVAILABLE, .*queue to which this task was submitted is full"),
+        (REST, "internal", "HTTP 500, Tensor concat operation failed"),
+        ("gRPC", "internal", "INTERNAL, Tensor concat operation failed"),
+        (REST, "cut", "must answer. Received: .*without response"),
+        (REST, "cut short", "must answer whole. Received: .*"),
+    ],
+)
+def test_what_may_pass_is_asked_again_until_patience_ends(stub, way, fault, words):
     assert asked(stub, way, [fault]) == ([[1, 2, 0]], 2)
+    with pytest.raises(ServingError, match=words + r" \(2 tries in "):
+        asked(stub, way, [fault] * 2)
+    assert len(stub.requests) == 4
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("way", "fault", "words"),
     [
-        ("overloaded", "queue to which this task was submitted is full .3 tries in"),
-        ("internal", "Tensor concat operation failed .3 tries in"),
-        ("slow", "(no whole answer in 0.3 s|DEADLINE_EXCEEDED.*) .3 tries in"),
+        (REST, "slow", "must answer in time. Received: no whole answer in 0.2 s"),
+        (REST, "trickle", "must answer in time. Received: no whole answer in 0.2 s"),
+        ("gRPC", "slow", "DEADLINE_EXCEEDED.*"),
     ],
 )
-def test_patience_ends(stub, way, fault, words):
-    with pytest.raises(ServingError, match=words):
-        asked(stub, way, [fault] * 3)
-    assert len(stub.requests) == 3
+def test_what_takes_too_long_is_asked_again_until_patience_ends(stub, way, fault, words):
+    hasty = Patience(timeout=0.2, deadline=60, retries=99, first_wait=0.001)
+    items, requests = asked(stub, way, [fault], hasty)
+    assert items == [[1, 2, 0]]
+    # On a busy machine a right answer may take too long as well.
+    assert requests >= 2
+    with pytest.raises(ServingError, match=words + r" \(2 tries in "):
+        asked(stub, way, [fault] * 2, replace(hasty, retries=1))
 
 
-@pytest.mark.parametrize("way", REST)
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        ("cut", "must answer. Received: .*without response .3 tries"),
-        ("cut short", "must answer whole. Received: .* .3 tries"),
-        ("trickle", "must answer in time. Received: no whole answer in 0.3 s .3 tries"),
-    ],
-)
-def test_patience_with_connections_ends(stub, way, fault, words):
-    with pytest.raises(ServingError, match=words):
-        asked(stub, way, [fault] * 3)
-    assert len(stub.requests) == 3
-
-
+@BOTH
 def test_the_deadline_is_over_all_tries(stub, way):
-    patience = Patience(timeout=20, deadline=0.5, retries=50, first_wait=0.001)
     begin = time.monotonic()
     with pytest.raises(ServingError, match=r"1 try in 0\.\d s"):
-        asked(stub, way, ["slow"] * 2, patience)
-    assert 0.4 < time.monotonic() - begin < 5
+        asked(stub, way, ["slow"] * 2, Patience(timeout=20, deadline=0.3, retries=50, first_wait=0.001))
+    assert 0.25 < time.monotonic() - begin < 5
     assert len(stub.requests) == 1
 
 
-@pytest.mark.parametrize("way", REST)
-def test_a_try_ends_in_time_however_its_time_is_spent(stub, way):
+def test_a_try_ends_in_time_however_its_time_is_spent(stub):
     """Most of it until the answer begins, then the answer stalls: the time-out is for both together."""
     begin = time.monotonic()
-    with pytest.raises(ServingError, match=r"no whole answer in 1\.0 s .1 try in 1"):
-        asked(stub, way, ["stall"], Patience(timeout=1, deadline=20, retries=0))
-    assert time.monotonic() - begin < 1.7
+    with pytest.raises(ServingError, match=r"no whole answer in 0\.8 s .1 try in 0"):
+        asked(stub, REST, ["stall"], Patience(timeout=0.8, deadline=20, retries=0))
+    assert time.monotonic() - begin < 1.4
 
 
+@BOTH
 @pytest.mark.parametrize("fault", ["forbidden", "too many", "unimplemented"])
 def test_a_refusal_is_not_asked_again(stub, way, fault):
-    with pytest.raises(
-        ServingError, match=r"and let this client ask\. Received: .*(not for you|quota|not built)"
-    ):
-        asked(stub, way, [fault])
-    assert len(stub.requests) == 1
-
-
-@pytest.mark.parametrize("way", REST)
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        ("no json", "must answer a JSON object. Received: b'"),
-        ("a list", r"must answer a JSON object. Received: b'\[1, 2\]'"),
-        ("page", "must be the REST port of TensorFlow Serving .*HTTP 404, Not Found"),
-        ("moved", "must be the REST port of TensorFlow Serving .*HTTP 301"),
-    ],
-)
-def test_another_kind_of_answer_is_told_and_not_asked_again(stub, way, fault, words):
+    words = r"and let this client ask\. Received: .*(not for you|quota|not built)"
     with pytest.raises(ServingError, match=words):
         asked(stub, way, [fault])
     assert len(stub.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "fault", "words"),
+    [
+        ("recommend", "no json", "must answer a JSON object. Received: b'"),
+        ("recommend", "a list", r"must answer a JSON object. Received: b'\[1, 2\]'"),
+        ("recommend", "page", "must be the REST port of TensorFlow Serving .*HTTP 404, Not Found"),
+        ("recommend", "moved", "must be the REST port of TensorFlow Serving .*HTTP 301"),
+        ("status", "no json", "must answer a JSON object. Received: b'"),
+        ("signatures", "a list", r"must answer a JSON object. Received: b'\[1, 2\]'"),
+        ("status", "another object", "must answer the status of a model. Received: .*END"),
+        ("signatures", "another object", "must answer the signatures of a model. Received: .*END"),
+    ],
+)
+def test_another_kind_of_answer_is_told_and_not_asked_again(stub, question, fault, words):
+    with pytest.raises(ServingError, match=words):
+        asked(stub, REST, [fault], question=question)
+    assert len(stub.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "fault", "words"),
+    [
+        ("recommend", "no tensors", "must answer tensors"),
+        ("signatures", "wrong type", "must answer the signatures of a model. Received: "),
+    ],
+)
+def test_messages_that_are_none_are_told(stub, question, fault, words):
+    with pytest.raises(ServingError, match=words):
+        asked(stub, "gRPC", [fault], question=question)
 
 
 @pytest.mark.parametrize(
@@ -116,70 +131,40 @@ def test_outputs_of_another_kind_are_told(stub, way, fault, words):
     assert len(stub.requests) == 1
 
 
-def test_tensors_that_are_none_are_told(stub):
-    with pytest.raises(ServingError, match="must answer tensors"):
-        asked(stub, "gRPC", ["no tensors"])
-
-
-def test_metadata_that_is_none_is_told(stub):
-    stub.faults.append("wrong type")
-    with client_of(stub, "gRPC") as client, pytest.raises(ServingError, match="the signatures of a model"):
-        client.signatures()
-
-
-@pytest.mark.parametrize("fault", ["no json", "a list"])
-@pytest.mark.parametrize("question", ["status", "signatures"])
-def test_a_status_that_is_none_is_told(stub, fault, question):
-    stub.faults.append(fault)
-    with client_of(stub, "REST columns") as client, pytest.raises(ServingError, match="must answer a JSON"):
-        getattr(client, question)()
-
-
-def test_status_is_asked_again_too(stub, way):
-    stub.faults.extend(["overloaded", "overloaded"])
-    with client_of(stub, way) as client:
-        assert [one.version for one in client.status()] == [3, 2]
-
-
 @pytest.mark.parametrize(
-    ("question", "words"), [("status", "the status of a model"), ("signatures", "the signatures of a model")]
+    ("question", "name", "values", "words"),
+    [
+        ("recommend", "items", [[2**31]], r"`items` of shape \[1, 'any'\]. Received: numbers beyond 32 bits"),
+        ("recommend", "scores", [[0.5], [0.5]], r"`scores` of shape \[1, 1\]. Received: shape \[2, 1\]"),
+        ("recommend", "scores", [[0.5], 1], "Received: values such as "),
+        ("recommend", "known", [1], r"`known` of shape \[1\]. Received: values such as \[1\]"),
+        ("recommend_by_id", "item_ids", ["i0"], r"`item_ids` of shape \[1, 1\]. Received: shape \[1\]"),
+        ("recommend_by_id", "titles", [[7]], r"`titles` of shape \[1, 1\]. Received: values such as \[\[7\]\]"),
+    ],
 )
-def test_an_answer_to_another_question_is_told(stub, question, words):
-    stub.faults.append("another object")
-    with client_of(stub, "REST columns") as client, pytest.raises(ServingError, match=f"must answer {words}"):
-        getattr(client, question)()
+def test_an_output_that_is_wrong_is_named(question, name, values, words):
+    answer = {"items": [[3]], "scores": [[0.5]], "known": [True], "item_ids": [["i0"]], "titles": [[""]]}
+    client = Client(SimpleNamespace(predict=lambda *_: {**answer, name: values}))
+    with pytest.raises(ServingError, match=words):
+        getattr(client, question)("1" if "id" in question else 1, 5)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_nobody_listens(way, stub):
+@BOTH
+def test_nobody_listens(way):
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
-        port = unheard.getsockname()[1]
-        stub_of_nobody = type(
-            "Nobody", (), {"rest": f"http://127.0.0.1:{port}", "grpc": f"grpc://127.0.0.1:{port}"}
-        )
-        with (
-            client_of(stub_of_nobody, way, patience=QUICK) as client,
-            pytest.raises(ServingError, match=r"must answer\. Received: .*Connection refused.*3 tries"),
-        ):
+        place = f"127.0.0.1:{unheard.getsockname()[1]}"
+        nobody = SimpleNamespace(rest=f"http://me:secret@{place}", grpc=f"grpc://{place}")
+        words = rf"//{place} must answer\. Received: .*Connection refused.*2 tries"
+        client = client_of(nobody, way, patience=ONCE_MORE)
+        with client, pytest.raises(ServingError, match=words) as caught:
             client.score(0, 0)
-
-
-def test_the_wrong_port_is_told(stub):
-    swapped = type(
-        "Swapped", (), {"rest": stub.grpc.replace("grpc", "http"), "grpc": stub.rest.replace("http", "grpc")}
-    )
-    for way in ("REST columns", "gRPC"):
-        with (
-            client_of(swapped, way, patience=QUICK) as client,
-            pytest.raises(ServingError, match="must answer"),
-        ):
-            client.score(0, 0)
-
-
-def test_an_address_that_can_not_be_asked_and_its_password(stub):
-    nobody = type("Nobody", (), {"rest": "http://me:secret@127.0.0.1:1"})
-    with client_of(nobody, "REST columns", patience=QUICK) as client, pytest.raises(ServingError) as caught:
-        client.score(0, 0)
-    assert "http://127.0.0.1:1 must answer" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@BOTH
+def test_the_wrong_port_is_told(stub, way):
+    swapped = SimpleNamespace(rest=stub.grpc.replace("grpc", "http"), grpc=stub.rest.replace("http", "grpc"))
+    client = client_of(swapped, way, patience=ONCE_MORE)
+    with client, pytest.raises(ServingError, match="must answer"):
+        client.score(0, 0)
