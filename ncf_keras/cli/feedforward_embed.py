@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_command
+from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import (
     LARGEST_BATCH,
     LARGEST_WIDTH,
@@ -57,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(flags: argparse.Namespace) -> None:
+    from ncf_keras.baselines.rating_predictors import BiasedMF, GlobalMean
+    from ncf_keras.data.ratings import split_ratings
+
     layers = parse_numbers(flags.layers, "--layers", whole=True)
     if not all(1 <= width <= LARGEST_WIDTH for width in layers):
         raise InputError(f"`--layers` must have widths from 1 to {LARGEST_WIDTH}. Received: {flags.layers!r}")
@@ -71,36 +75,6 @@ def _run(flags: argparse.Namespace) -> None:
         raise InputError(
             f"The ratings of {flags.log} must have at least two values. Received: {lowest:g} for all of them"
         )
-    train, test = _split_test(ratings, flags)
-
-    from ncf_keras.data.ratings import split_ratings
-
-    # The epoch is chosen on ratings of its own, so that the test ratings are looked at once.
-    learning, validation = split_ratings(train, 0.05, flags.seed + 1)
-    print(
-        f"#user={ratings.num_users}, #item={ratings.num_items}, #train={len(learning)}, "
-        f"#validation={len(validation)}, #test={len(test)}, ratings from {lowest:g} to {highest:g}"
-    )
-    predictions = _baselines(train, test)
-    predictions["FeedforwardEmbed"] = _network(flags, layers, (lowest, highest), learning, validation, test)
-    _print_errors(predictions, test)
-
-
-def _read(flags: argparse.Namespace) -> "Ratings":
-    from ncf_keras.data.log_layout import LogColumns
-    from ncf_keras.data.ratings import read_ratings
-
-    columns = LogColumns(flags.user, flags.item, flags.rating, None, flags.delimiter, None)
-    file = Path(flags.log)
-    size = file.stat().st_size if file.is_file() else 0
-    with progress_bar(size, "bytes") as show:
-        return read_ratings(file, columns, lambda done: show(f"Reading {file.name}", done))
-
-
-def _split_test(ratings: "Ratings", flags: argparse.Namespace) -> tuple["Ratings", "Ratings"]:
-    """Return the ratings to learn from, two or more, and those of the test."""
-    from ncf_keras.data.ratings import split_ratings
-
     if len(ratings) < 3:
         raise InputError(
             f"{flags.log} must have at least 3 ratings: to learn from, to choose the epoch on and to test on. "
@@ -112,16 +86,29 @@ def _split_test(ratings: "Ratings", flags: argparse.Namespace) -> tuple["Ratings
             f"`--test_share` must leave at least 2 of the {len(ratings):,} ratings of {flags.log}, to learn "
             f"from and to choose the epoch on. Received: {flags.test_share}"
         )
-    return train, test
-
-
-def _baselines(train: "Ratings", test: "Ratings") -> dict[str, "np.ndarray"]:
-    from ncf_keras.baselines.rating_predictors import BiasedMF, GlobalMean
-
-    return {
+    # The epoch is chosen on ratings of its own, so that the test ratings are looked at once.
+    learning, validation = split_ratings(train, 0.05, flags.seed + 1)
+    print(
+        f"#user={ratings.num_users}, #item={ratings.num_items}, #train={len(learning)}, "
+        f"#validation={len(validation)}, #test={len(test)}, ratings from {lowest:g} to {highest:g}"
+    )
+    predictions = {
         name: baseline.fit(train).predict(test.users, test.items)
         for name, baseline in (("global mean", GlobalMean()), ("biased MF", BiasedMF()))
     }
+    predictions["FeedforwardEmbed"] = _network(flags, layers, (lowest, highest), learning, validation, test)
+    _print_errors(predictions, test)
+
+
+def _read(flags: argparse.Namespace) -> "Ratings":
+    from ncf_keras.data.log_layout import LogColumns
+    from ncf_keras.data.ratings import read_ratings
+
+    file = Path(flags.log)
+    size = file.stat().st_size if file.is_file() else 0
+    with flag_names(same_names(vars(flags))), progress_bar(size, "bytes") as show:
+        columns = LogColumns(flags.user, flags.item, flags.rating, delimiter=flags.delimiter)
+        return read_ratings(file, columns, lambda done: show(f"Reading {file.name}", done))
 
 
 def _network(
@@ -151,6 +138,7 @@ def _network(
         seed=flags.seed,
         on_epoch=_print_epoch,
     )
+    assert best is not None, "there is at least one epoch"
     print(f"Best epoch {best.number}: validation RMSE = {best.rmse:.4f}")
     return predict_ratings(model, test.users, test.items)
 

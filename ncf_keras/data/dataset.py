@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse
 
 from ncf_keras.base.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import scipy.sparse
 
 INDEX_LIMIT = np.iinfo(np.int32).max
 
@@ -50,8 +53,11 @@ class Dataset:
     train_is_latest: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self):
-        _require_positive(self.num_users, "num_users")
-        _require_positive(self.num_items, "num_items")
+        for argument in ("num_users", "num_items"):
+            if not 0 < getattr(self, argument) <= INDEX_LIMIT:
+                raise InputError(
+                    f"`{argument}` must be between 1 and {INDEX_LIMIT}. Received: {getattr(self, argument)}"
+                )
         if len(self.train_offsets) != self.num_users + 1:
             raise InputError(
                 f"`train_offsets` must have num_users + 1 = {self.num_users + 1} entries. "
@@ -64,26 +70,21 @@ class Dataset:
                 "`test_users`, `test_items` and `test_negatives` must be of one length. Received: "
                 f"{len(self.test_users)}, {len(self.test_items)} and {len(self.test_negatives)}"
             )
-        _require_range(self.test_users, self.num_users, "test_users")
+        require_indices(self.test_users, self.num_users, "test_users")
         for argument in ("train_items", "test_items", "test_negatives"):
-            _require_range(getattr(self, argument), self.num_items, argument)
-        for ids, count, argument in (
-            (self.user_ids, self.num_users, "user_ids"),
-            (self.item_ids, self.num_items, "item_ids"),
-            (self.item_titles, self.num_items, "item_titles"),
+            require_indices(getattr(self, argument), self.num_items, argument)
+        for argument, count, each in (
+            ("user_ids", self.num_users, ""),
+            ("item_ids", self.num_items, ""),
+            ("item_titles", self.num_items, ""),
+            ("train_is_latest", self.num_train, ", one for each train interaction"),
         ):
-            if ids is not None and len(ids) != count:
-                raise InputError(f"`{argument}` must have {count} entries. Received: {len(ids)}")
-        arrays = [self.train_offsets, self.train_items, self.test_users, self.test_items, self.test_negatives]
-        if self.train_is_latest is not None:
-            if len(self.train_is_latest) != len(self.train_items):
-                raise InputError(
-                    f"`train_is_latest` must have {len(self.train_items)} entries, one for each train "
-                    f"interaction. Received: {len(self.train_is_latest)}"
-                )
-            arrays.append(self.train_is_latest)
-        for array in arrays:
-            array.setflags(write=False)
+            values = getattr(self, argument)
+            if values is not None and len(values) != count:
+                raise InputError(f"`{argument}` must have {count} entries{each}. Received: {len(values)}")
+        for values in vars(self).values():
+            if isinstance(values, np.ndarray):
+                values.setflags(write=False)
 
     @classmethod
     def from_pairs(
@@ -136,8 +137,8 @@ class Dataset:
             )
         num_users = _count(num_users, (train_users, test_users))
         num_items = _count(num_items, (train_items, test_items, test_negatives))
-        _require_range(train_users, num_users, "train_users")
-        _require_range(train_items, num_items, "train_items")
+        require_indices(train_users, num_users, "train_users")
+        require_indices(train_items, num_items, "train_items")
         keys, is_latest = _sorted_pairs(train_users, train_items, num_items, train_timestamps)
         users, items = np.divmod(keys, max(num_items, 1))
         return cls(
@@ -158,7 +159,7 @@ class Dataset:
     @classmethod
     def from_dataframe(
         cls,
-        df: pd.DataFrame,
+        df: "pd.DataFrame",
         user: str = "user",
         item: str = "item",
         rating: str | None = None,
@@ -166,7 +167,7 @@ class Dataset:
         *,
         titles: Mapping[object, str] | None = None,
         name: str = "dataset",
-        **options: object,
+        **options: Any,
     ) -> "Dataset":
         """Split a log of interactions leave-one-out, as `run/prepare.py` does with a file.
 
@@ -191,9 +192,10 @@ class Dataset:
         Example:
             >>> Dataset.from_dataframe(df, user="u", item="i", timestamp="t", negatives=20)
         """
-        from ncf_keras.data.from_dataframe import dataset_from_dataframe
+        from ncf_keras.data.prepare import dataset_from_dataframe
 
-        return dataset_from_dataframe(df, user, item, rating, timestamp, titles=titles, name=name, **options)
+        columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+        return dataset_from_dataframe(df, columns, titles, name, options)
 
     @property
     def num_train(self) -> int:
@@ -211,8 +213,10 @@ class Dataset:
         return np.repeat(np.arange(self.num_users, dtype=np.int32), np.diff(self.train_offsets))
 
     @property
-    def train_matrix(self) -> scipy.sparse.csr_matrix:
+    def train_matrix(self) -> "scipy.sparse.csr_matrix":
         """The train interactions as a sparse matrix of ones: float32, shape (users, items), made anew."""
+        import scipy.sparse
+
         ones = np.ones(self.num_train, np.float32)
         shape = (self.num_users, self.num_items)
         return scipy.sparse.csr_matrix((ones, self.train_items, self.train_offsets), shape)
@@ -224,6 +228,13 @@ class Dataset:
             f"{self.num_train:,} train interactions ({density:.2%} of pairs), {self.num_test:,} test pairs "
             f"against {self.test_negatives.shape[1]} negatives each>"
         )
+
+
+def require_indices(indices: np.ndarray, count: int, argument: str) -> None:
+    """Raise InputError unless all of `indices` are from 0 to `count` - 1."""
+    if indices.size and (indices.min() < 0 or indices.max() >= count):
+        wrong = indices.min() if indices.min() < 0 else indices.max()
+        raise InputError(f"`{argument}` must be between 0 and {count - 1}. Received: {wrong}")
 
 
 def _count(given: int | None, indices: Sequence[np.ndarray]) -> int:
@@ -264,14 +275,3 @@ def _is_latest(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray:
     latest[users] = timestamps
     np.maximum.at(latest, users, timestamps)
     return timestamps == latest[users]
-
-
-def _require_positive(count: int, argument: str) -> None:
-    if not 0 < count <= INDEX_LIMIT:
-        raise InputError(f"`{argument}` must be between 1 and {INDEX_LIMIT}. Received: {count}")
-
-
-def _require_range(indices: np.ndarray, count: int, argument: str) -> None:
-    if indices.size and (indices.min() < 0 or indices.max() >= count):
-        wrong = indices.min() if indices.min() < 0 else indices.max()
-        raise InputError(f"`{argument}` must be between 0 and {count - 1}. Received: {wrong}")

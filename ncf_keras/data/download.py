@@ -2,16 +2,26 @@
 
 Where the authors published their split (ml-1m, pinterest-20) it is taken as it is; the raw archive then only
 adds the ids and titles. The other MovieLens sets are prepared from the raw log, as `run/prepare.py` would.
+
+Files are fetched with the standard library's HTTP client, a Range header and a checksum that has the last word.
+`keras.utils.get_file` and pooch both begin an interrupted file again from its first byte (ml-20m is 200 MB),
+neither knows git's blob SHA-1, the only checksum there is for the authors' files, and the first needs
+TensorFlow.
 """
 
 import contextlib
-import json
+import errno
+import http.client
+import re
 import shutil
 import tempfile
+import urllib.error
+import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,18 +29,31 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory, written_beside
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.fetch import Progress, fetch
-from ncf_keras.data.id_files import write_ids
-from ncf_keras.data.known_datasets import KnownDataset
+from ncf_keras.data.dataset_files import (
+    prepared_paths,
+    read_dataset,
+    room_in,
+    write_ids,
+    write_prepared,
+    write_report,
+)
+from ncf_keras.data.known_datasets import KnownDataset, RemoteFile
 from ncf_keras.data.prepare import PrepareOptions, prepare
-from ncf_keras.data.prepared_files import prepared_paths, write_prepared
-from ncf_keras.data.rating_files import read_dataset
 from ncf_keras.data.raw_log import describe_source, read_log
+from ncf_keras.data.reading import file_digest
 from ncf_keras.data.tidy_log import TidyLog
 from ncf_keras.data.titles import read_titles, titles_of
 
-# The largest log known, that of ml-20m, has 533 MB.
-MOST_UNPACKED_BYTES = 1 << 30
+BLOCK = 1 << 16
+TIMEOUT_SECONDS = 30
+# The largest archive known, that of ml-20m, has 198 MB, and its log 533 MB.
+MOST_BYTES = 1 << 30
+ATTEMPTS = 5
+Progress = Callable[[str, int, int | None], None]
+
+
+class _Cut(Exception):
+    """The connection ended before the file did."""
 
 
 def download_dataset(
@@ -38,6 +61,7 @@ def download_dataset(
     directory: Path,
     on_progress: Progress = lambda name, done, total: None,
     on_step: Callable[[str], None] = lambda step: None,
+    most_unpacked_bytes: int = MOST_BYTES,
 ) -> Dataset:
     """Download a dataset, or what is missing of it, and prepare it.
 
@@ -46,6 +70,7 @@ def download_dataset(
         directory: where to; made if it is missing. The archive stays there, so that it is downloaded once.
         on_progress: told the file, the bytes that are here, and the bytes of the whole, None if not known.
         on_step: told what is done in a sentence.
+        most_unpacked_bytes: a larger file in the archive is refused.
 
     Returns:
         The dataset, read back from the files.
@@ -54,7 +79,7 @@ def download_dataset(
         InputError: a download fails (see `fetch`), a file of that name is there with other contents, or the
             archive does not hold what it should.
     """
-    directory = writable_directory(directory, "--path")
+    directory = writable_directory(directory, "directory")
     paths = prepared_paths(directory / known.name)
     if not known.split and all(path.exists() for path in paths.values()):
         on_step(f"{known.name} is there already.")
@@ -63,41 +88,78 @@ def download_dataset(
         fetch(remote, directory, on_progress)
         on_step(f"{directory / remote.name}: the authors' own file, git blob SHA-1 verified.")
     if known.archive is None:
-        _write_report(known, paths[".json"], read_dataset(directory, known.name))
-    else:
-        archive = fetch(known.archive, directory, on_progress)
-        on_step(f"{archive}: from {known.archive.url}, MD5 verified.")
-        _use_archive(known, directory, archive, on_progress, on_step)
-    return read_dataset(directory, known.name)
-
-
-def _use_archive(
-    known: KnownDataset, directory: Path, archive: Path, on_progress: Progress, on_step: Callable[[str], None]
-) -> None:
-    with _unpacked(archive, (known.log, known.titles)) as (log_file, titles_file):
+        dataset = read_dataset(directory, known.name)
+        _write_counts(known, paths[".json"], dataset)
+        return dataset
+    archive = fetch(known.archive, directory, on_progress)
+    on_step(f"{archive}: from {known.archive.url}, MD5 verified.")
+    with _unpacked(archive, (known.log, known.titles), most_unpacked_bytes) as (log_file, titles_file):
         size = log_file.stat().st_size
         log, layout = read_log(log_file, on_read=lambda done: on_progress(known.log, done, size))
         titles = read_titles(titles_file)
         if known.split:
-            _add_ids(known, directory, log, titles)
+            _add_ids(known, archive.name, directory, log, titles)
             on_step(f"{known.log} of the archive: raw ids and titles for the authors' indices.")
         else:
-            source = {**describe_source(log_file, layout, titles_file), **_origin(known)}
+            source = describe_source(log_file, layout, titles_file) | _origin(known)
             prepared = prepare(log, PrepareOptions())
             write_prepared(directory / known.name, prepared, source, titles_of(prepared.item_ids, titles))
             on_step(f"{known.log} of the archive: prepared as run/prepare.py does, every rating a positive.")
+    return read_dataset(directory, known.name)
+
+
+def fetch(
+    remote: RemoteFile,
+    directory: Path,
+    on_progress: Progress = lambda name, done, total: None,
+    most_bytes: int = MOST_BYTES,
+) -> Path:
+    """Bring a file into `directory`, unless it is there already.
+
+    What has come so far is kept as `<name>.part`; a cut connection is taken up again at once, and by the next
+    run if it stays cut. The file gets its name when its checksum is right.
+
+    Args:
+        remote: what to fetch.
+        directory: where to; it must exist.
+        on_progress: told the name, the bytes that are here, and the bytes of the whole, None if not known.
+        most_bytes: a larger file is refused.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: the publisher can't be reached or does not have the file, the connection is cut again and
+            again, the checksum is wrong, or the disk is full.
+    """
+    file = directory / remote.name
+    if file.exists():
+        _require_checksum(file, remote, f"move {file} away, so that it can be downloaded")
+        return file
+    part = directory / f"{remote.name}.part"
+    resumed = _size(part) > 0
+    _bring(remote, part, on_progress, most_bytes)
+    try:
+        _require_checksum(part, remote, "what came is deleted: run the same command again")
+    except InputError:
+        part.unlink()
+        if not resumed:
+            raise
+        # The beginning, from an earlier run, may be the wrong part of it.
+        return fetch(remote, directory, on_progress, most_bytes)
+    return part.replace(file)
 
 
 @contextlib.contextmanager
-def _unpacked(archive: Path, members: tuple[str, ...]) -> Iterator[list[Path]]:
+def _unpacked(archive: Path, members: tuple[str, ...], most_bytes: int) -> Iterator[list[Path]]:
     """Yield the named members of a zip archive as files of a directory that is removed afterwards.
 
     Nothing else is unpacked, and each gets a name of ours, so no path in an archive leads anywhere.
     """
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=archive.parent) as folder:
         try:
-            with _room_in(archive.parent), zipfile.ZipFile(archive) as package:
-                files = [_unpack(package, member, Path(folder)) for member in members]
+            with room_in(archive.parent), zipfile.ZipFile(archive) as package:
+                files = [_unpack(package, member, Path(folder), most_bytes) for member in members]
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
             raise InputError(
                 f"{archive} must be a zip archive that can be unpacked. Received: {error}"
@@ -105,25 +167,14 @@ def _unpacked(archive: Path, members: tuple[str, ...]) -> Iterator[list[Path]]:
         yield files
 
 
-@contextlib.contextmanager
-def _room_in(directory: Path) -> Iterator[None]:
-    """Turn a full disk, and whatever else keeps files from being written, into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"{directory} must be a directory with room for the dataset. Received: {error.strerror}"
-        ) from None
-
-
-def _unpack(package: zipfile.ZipFile, member: str, folder: Path) -> Path:
+def _unpack(package: zipfile.ZipFile, member: str, folder: Path, most_bytes: int) -> Path:
     try:
         entry = package.getinfo(member)
     except KeyError:
         raise InputError(f"{package.filename} must hold {member}. Received: an archive without it") from None
-    if entry.file_size > MOST_UNPACKED_BYTES:
+    if entry.file_size > most_bytes:
         raise InputError(
-            f"{member} in {package.filename} must have at most {MOST_UNPACKED_BYTES:,} bytes. "
+            f"{member} in {package.filename} must have at most {most_bytes:,} bytes. "
             f"Received: {entry.file_size:,}"
         )
     file = folder / Path(member).name
@@ -133,20 +184,22 @@ def _unpack(package: zipfile.ZipFile, member: str, folder: Path) -> Path:
     return file
 
 
-def _add_ids(known: KnownDataset, directory: Path, log: TidyLog, titles: Mapping[str, str]) -> None:
+def _add_ids(
+    known: KnownDataset, archive: str, directory: Path, log: TidyLog, titles: Mapping[str, str]
+) -> None:
     """Write the raw ids of the authors' indices, which are numbered in the log's order of first appearance."""
     dataset = read_dataset(directory, known.name)
     if not _same_pairs(log, dataset):
         raise InputError(
-            f"{known.log} of {known.archive.name} must hold the pairs of the authors' {known.name} files. "
+            f"{known.log} of {archive} must hold the pairs of the authors' {known.name} files. "
             "Received: others; the authors' files can be trained on, but their raw ids are not known"
         )
     paths = prepared_paths(directory / known.name)
     users_file, items_file = paths[".users.csv"], paths[".items.csv"]
-    with _room_in(directory), written_beside(users_file) as users, written_beside(items_file) as items:
+    with room_in(directory), written_beside(users_file) as users, written_beside(items_file) as items:
         write_ids(users, "user_id", log.user_ids)
         write_ids(items, "item_id", log.item_ids, titles_of(log.item_ids, titles))
-    _write_report(known, paths[".json"], dataset)
+    _write_counts(known, paths[".json"], dataset)
 
 
 def _same_pairs(log: TidyLog, dataset: Dataset) -> bool:
@@ -158,26 +211,128 @@ def _same_pairs(log: TidyLog, dataset: Dataset) -> bool:
     )
 
 
-def _write_report(known: KnownDataset, file: Path, dataset: Dataset) -> None:
-    report = {
-        "prepared_by": f"ncf-keras {__version__}",
-        "source": _origin(known),
-        "split": "the authors' own",
-        "counts": {
-            "users": dataset.num_users,
-            "items": dataset.num_items,
-            "train": dataset.num_train,
-            "test": dataset.num_test,
-            "negatives_per_test": int(dataset.test_negatives.shape[1]),
-        },
+def _write_counts(known: KnownDataset, file: Path, dataset: Dataset) -> None:
+    counts = {
+        "users": dataset.num_users,
+        "items": dataset.num_items,
+        "train": dataset.num_train,
+        "test": dataset.num_test,
+        "negatives_per_test": int(dataset.test_negatives.shape[1]),
     }
-    with _room_in(file.parent), written_beside(file) as beside:
-        beside.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with room_in(file.parent), written_beside(file) as beside:
+        write_report(beside, _origin(known), {"split": "the authors' own", "counts": counts})
 
 
-def _origin(known: KnownDataset) -> dict[str, object]:
+def _origin(known: KnownDataset) -> dict[str, Any]:
     remotes = known.split + (() if known.archive is None else (known.archive,))
     return {
         "downloaded_from": {remote.url: remote.checksum for remote in remotes},
         "licence": known.licence,
     }
+
+
+def _bring(remote: RemoteFile, part: Path, on_progress: Progress, most_bytes: int) -> None:
+    """Append what is missing to `part`, in as many connections as it takes while each brings something."""
+    for attempt in range(1, ATTEMPTS + 1):
+        before = _size(part)
+        try:
+            _transfer(remote, part, on_progress, most_bytes)
+            break
+        except _Cut as cut:
+            if attempt == ATTEMPTS or _size(part) <= before:
+                raise InputError(
+                    f"{remote.url} must come whole: run the same command again to go on from what is kept in "
+                    f"{part}. Received: {cut}"
+                ) from None
+
+
+def _require_checksum(file: Path, remote: RemoteFile, way_on: str) -> None:
+    kind, expected = remote.checksum.split(":")
+    if (digest := file_digest(file, kind)) != expected:
+        called = {"git": "git blob SHA-1"}.get(kind, kind.upper())
+        raise InputError(f"{file} must have the {called} {expected} ({way_on}). Received: {digest}")
+
+
+def _transfer(remote: RemoteFile, part: Path, on_progress: Progress, most_bytes: int) -> None:
+    start = _size(part)
+    headers = {"User-Agent": f"ncf-keras/{__version__}", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    try:
+        request = urllib.request.Request(remote.url, headers=headers)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            _receive(remote, response, part, start, on_progress, most_bytes)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+                # Nothing comes after what is here: it is whole or it is wrong, as its checksum tells.
+                return
+            raise InputError(
+                f"{remote.url} must be there to download. Received: HTTP {error.code} {error.reason}"
+                f"{_by_hand(remote, part)}"
+            ) from None
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise InputError(
+            f"{remote.url} must be reachable. Received: {reason}{_by_hand(remote, part)}"
+        ) from None
+
+
+def _receive(
+    remote: RemoteFile,
+    response: http.client.HTTPResponse,
+    part: Path,
+    start: int,
+    on_progress: Progress,
+    most_bytes: int,
+) -> None:
+    if start and not _continues(response, start):
+        start = 0
+    length = response.headers.get("Content-Length")
+    total = start + int(length) if length and length.isdecimal() else None
+    if total is not None and total > most_bytes:
+        raise InputError(f"{remote.url} must be of at most {most_bytes:,} bytes. Received: {total:,}")
+    done = start
+    try:
+        with part.open("ab" if start else "wb") as stream:
+            on_progress(remote.name, done, total)
+            while block := _read(response):
+                done += len(block)
+                if done > most_bytes:
+                    raise InputError(f"{remote.url} must be of at most {most_bytes:,} bytes. Received: more")
+                stream.write(block)
+                on_progress(remote.name, done, total)
+    except OSError as error:
+        kept = f"run the same command again to go on from what is kept in {part}"
+        room = (
+            "room for the download"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT)
+            else "files that can be written"
+        )
+        raise InputError(f"{part.parent} must have {room}: {kept}. Received: {error.strerror}") from None
+    if total is not None and done < total:
+        raise _Cut(f"{done:,} of {total:,} bytes")
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(BLOCK)
+    except (http.client.HTTPException, OSError) as error:
+        raise _Cut(f"a connection cut off ({error or type(error).__name__})") from None
+
+
+def _continues(response: http.client.HTTPResponse, start: int) -> bool:
+    """Tell whether the answer is what comes after byte `start`, as was asked; a server may ignore that."""
+    answered = re.match(rf"bytes {start}-", response.headers.get("Content-Range", ""))
+    return response.status == http.HTTPStatus.PARTIAL_CONTENT and answered is not None
+
+
+def _by_hand(remote: RemoteFile, part: Path) -> str:
+    return (
+        f"; either download {remote.url} by hand, put it at {part.with_suffix('')} and run the same command "
+        "again, or train without a download, with `--dataset sample`"
+    )
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0

@@ -1,6 +1,6 @@
 """Generated dirty logs end in the right dataset or in one clear sentence.
 
-The fast suite tries a few hundred; `pytest -m slow tests/data/test_dirty_logs.py` tries 10,000 of each kind.
+The fast suite tries sixty; `pytest -m slow tests/data/test_dirty_logs.py` tries 10,000 of each kind.
 """
 
 import csv
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ncf_keras.cli.prepare import main
 from ncf_keras.data import read_dataset
-from ncf_keras.data.id_files import read_ids
+from ncf_keras.data.dataset_files import read_ids
 from tests.data.slow_prepare import Refused, slow_prepare
 
 IDS = st.one_of(
@@ -182,7 +182,7 @@ def check(folder, capsys, rows, form, options):
 PROFILE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-@settings(PROFILE, max_examples=250)
+@settings(PROFILE, max_examples=60)
 @given(logs())
 def test_dirty_logs(tmp_path, capsys, log):
     check(tmp_path, capsys, *log)
@@ -222,7 +222,7 @@ FLAGS = st.sampled_from(
 )
 
 
-@settings(PROFILE, max_examples=250)
+@settings(PROFILE, max_examples=60)
 @given(BROKEN, FLAGS)
 @example(b"", [])
 @example(b"a,x,5,1\na,y,5,2\nb,z,4,1", [])
