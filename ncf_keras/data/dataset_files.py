@@ -143,7 +143,7 @@ def read_ids(file: Path, column: str, count: int) -> tuple[list[str], list[str] 
         count: number of indices in the dataset.
 
     Returns:
-        The raw id of each index, and the title of each, or None where the file has no titles.
+        The raw id of each index, and the title of each or None.
 
     Raises:
         InputError: the file breaks the format or does not fit the dataset; it names the line.
@@ -205,14 +205,7 @@ def write_prepared(
 def write_ids(
     file: Path, column: str, ids: Sequence[str] | np.ndarray, titles: Sequence[str] | None = None
 ) -> None:
-    """Write the ids, and the titles if there are any, as a column `column` and a column `title`.
-
-    Args:
-        file: written in place.
-        column: `user_id` or `item_id`.
-        ids: raw id of each index.
-        titles: title of each index, empty where there is none.
-    """
+    """Write the raw id of each index as the column `user_id` or `item_id`, and any titles as `title`."""
     columns = {"index": range(len(ids)), column: ids} | ({} if titles is None else {"title": titles})
     # Quoting every text keeps ids that hold a lone carriage return in one piece.
     pd.DataFrame(columns).to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")

@@ -20,6 +20,7 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,6 @@ ATTEMPTS = 5
 Progress = Callable[[str, int, int | None], None]
 
 
-class _Cut(Exception):
-    """The connection ended before the file did."""
-
-
 def download_dataset(
     known: KnownDataset,
     directory: Path,
@@ -68,12 +65,9 @@ def download_dataset(
     Args:
         known: one of `KNOWN_DATASETS`.
         directory: where to; made if it is missing. The archive stays there, so that it is downloaded once.
-        on_progress: told the file, the bytes that are here, and the bytes of the whole, None if not known.
+        on_progress: as of `fetch`.
         on_step: told what is done in a sentence.
         most_unpacked_bytes: a larger file in the archive is refused.
-
-    Returns:
-        The dataset, read back from the files.
 
     Raises:
         InputError: a download fails (see `fetch`), a file of that name is there with other contents, or the
@@ -125,9 +119,6 @@ def fetch(
         on_progress: told the name, the bytes that are here, and the bytes of the whole, None if not known.
         most_bytes: a larger file is refused.
 
-    Returns:
-        The path of the file.
-
     Raises:
         InputError: the publisher can't be reached or does not have the file, the connection is cut again and
             again, the checksum is wrong, or the disk is full.
@@ -137,8 +128,9 @@ def fetch(
         _require_checksum(file, remote, f"move {file} away, so that it can be downloaded")
         return file
     part = directory / f"{remote.name}.part"
-    resumed = _size(part) > 0
-    _bring(remote, part, on_progress, most_bytes)
+    download = _Download(remote, part, on_progress, most_bytes)
+    resumed = download.size() > 0
+    download.bring()
     try:
         _require_checksum(part, remote, "what came is deleted: run the same command again")
     except InputError:
@@ -231,87 +223,89 @@ def _origin(known: KnownDataset) -> dict[str, Any]:
     }
 
 
-def _bring(remote: RemoteFile, part: Path, on_progress: Progress, most_bytes: int) -> None:
-    """Append what is missing to `part`, in as many connections as it takes while each brings something."""
-    for attempt in range(1, ATTEMPTS + 1):
-        before = _size(part)
-        try:
-            _transfer(remote, part, on_progress, most_bytes)
-            break
-        except _Cut as cut:
-            if attempt == ATTEMPTS or _size(part) <= before:
-                raise InputError(
-                    f"{remote.url} must come whole: run the same command again to go on from what is kept in "
-                    f"{part}. Received: {cut}"
-                ) from None
+class _Cut(Exception):
+    """The connection ended before the file did."""
 
 
-def _require_checksum(file: Path, remote: RemoteFile, way_on: str) -> None:
-    kind, expected = remote.checksum.split(":")
-    if (digest := file_digest(file, kind)) != expected:
-        called = {"git": "git blob SHA-1"}.get(kind, kind.upper())
-        raise InputError(f"{file} must have the {called} {expected} ({way_on}). Received: {digest}")
+@dataclass(frozen=True)
+class _Download:
+    """A file on its way into `part`; the other attributes are the arguments of `fetch`."""
 
+    remote: RemoteFile
+    part: Path
+    on_progress: Progress
+    most_bytes: int
 
-def _transfer(remote: RemoteFile, part: Path, on_progress: Progress, most_bytes: int) -> None:
-    start = _size(part)
-    headers = {"User-Agent": f"ncf-keras/{__version__}", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    try:
-        request = urllib.request.Request(remote.url, headers=headers)
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-            _receive(remote, response, part, start, on_progress, most_bytes)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
-                # Nothing comes after what is here: it is whole or it is wrong, as its checksum tells.
-                return
-            raise InputError(
-                f"{remote.url} must be there to download. Received: HTTP {error.code} {error.reason}"
-                f"{_by_hand(remote, part)}"
-            ) from None
-    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise InputError(
-            f"{remote.url} must be reachable. Received: {reason}{_by_hand(remote, part)}"
-        ) from None
+    def bring(self) -> None:
+        """Append what is missing to `part`, in as many connections as it takes while each brings something."""
+        for attempt in range(1, ATTEMPTS + 1):
+            before = self.size()
+            try:
+                self._connect()
+                break
+            except _Cut as cut:
+                if attempt == ATTEMPTS or self.size() <= before:
+                    raise InputError(
+                        f"{self.remote.url} must come whole: run the same command again to go on from what is "
+                        f"kept in {self.part}. Received: {cut}"
+                    ) from None
 
+    def size(self) -> int:
+        """Return the number of bytes that are here."""
+        return self.part.stat().st_size if self.part.exists() else 0
 
-def _receive(
-    remote: RemoteFile,
-    response: http.client.HTTPResponse,
-    part: Path,
-    start: int,
-    on_progress: Progress,
-    most_bytes: int,
-) -> None:
-    if start and not _continues(response, start):
-        start = 0
-    length = response.headers.get("Content-Length")
-    total = start + int(length) if length and length.isdecimal() else None
-    if total is not None and total > most_bytes:
-        raise InputError(f"{remote.url} must be of at most {most_bytes:,} bytes. Received: {total:,}")
-    done = start
-    try:
-        with part.open("ab" if start else "wb") as stream:
-            on_progress(remote.name, done, total)
-            while block := _read(response):
-                done += len(block)
-                if done > most_bytes:
-                    raise InputError(f"{remote.url} must be of at most {most_bytes:,} bytes. Received: more")
-                stream.write(block)
-                on_progress(remote.name, done, total)
-    except OSError as error:
-        kept = f"run the same command again to go on from what is kept in {part}"
-        room = (
-            "room for the download"
-            if error.errno in (errno.ENOSPC, errno.EDQUOT)
-            else "files that can be written"
+    def _connect(self) -> None:
+        start, url = self.size(), self.remote.url
+        headers = {"User-Agent": f"ncf-keras/{__version__}", "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        by_hand = (
+            f"; either download {url} by hand, put it at {self.part.with_suffix('')} and run the same command "
+            "again, or train without a download, with `--dataset sample`"
         )
-        raise InputError(f"{part.parent} must have {room}: {kept}. Received: {error.strerror}") from None
-    if total is not None and done < total:
-        raise _Cut(f"{done:,} of {total:,} bytes")
+        try:
+            request = urllib.request.Request(url, headers=headers)
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+                self._receive(response, start)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+                    # Nothing comes after what is here: it is whole or it is wrong, as its checksum tells.
+                    return
+                raise InputError(
+                    f"{url} must be there to download. Received: HTTP {error.code} {error.reason}{by_hand}"
+                ) from None
+        except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise InputError(f"{url} must be reachable. Received: {reason}{by_hand}") from None
+
+    def _receive(self, response: http.client.HTTPResponse, start: int) -> None:
+        # What comes must be what follows byte `start`, as was asked; a server may ignore that.
+        asked = re.match(rf"bytes {start}-", response.headers.get("Content-Range", ""))
+        done = start if asked and response.status == http.HTTPStatus.PARTIAL_CONTENT else 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length and length.isdecimal() else None
+        rule = f"{self.remote.url} must be of at most {self.most_bytes:,} bytes. Received: "
+        if total is not None and total > self.most_bytes:
+            raise InputError(f"{rule}{total:,}")
+        try:
+            with self.part.open("ab" if done else "wb") as stream:
+                self.on_progress(self.remote.name, done, total)
+                while block := _read(response):
+                    done += len(block)
+                    if done > self.most_bytes:
+                        raise InputError(f"{rule}more")
+                    stream.write(block)
+                    self.on_progress(self.remote.name, done, total)
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            need = "room for the download" if full else "files that can be written"
+            raise InputError(
+                f"{self.part.parent} must have {need}: run the same command again to go on from what is kept "
+                f"in {self.part}. Received: {error.strerror}"
+            ) from None
+        if total is not None and done < total:
+            raise _Cut(f"{done:,} of {total:,} bytes")
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
@@ -321,18 +315,8 @@ def _read(response: http.client.HTTPResponse) -> bytes:
         raise _Cut(f"a connection cut off ({error or type(error).__name__})") from None
 
 
-def _continues(response: http.client.HTTPResponse, start: int) -> bool:
-    """Tell whether the answer is what comes after byte `start`, as was asked; a server may ignore that."""
-    answered = re.match(rf"bytes {start}-", response.headers.get("Content-Range", ""))
-    return response.status == http.HTTPStatus.PARTIAL_CONTENT and answered is not None
-
-
-def _by_hand(remote: RemoteFile, part: Path) -> str:
-    return (
-        f"; either download {remote.url} by hand, put it at {part.with_suffix('')} and run the same command "
-        "again, or train without a download, with `--dataset sample`"
-    )
-
-
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
+def _require_checksum(file: Path, remote: RemoteFile, way_on: str) -> None:
+    kind, expected = remote.checksum.split(":")
+    if (digest := file_digest(file, kind)) != expected:
+        called = {"git": "git blob SHA-1"}.get(kind, kind.upper())
+        raise InputError(f"{file} must have the {called} {expected} ({way_on}). Received: {digest}")

@@ -56,7 +56,7 @@ class LogColumns:
             if getattr(self, role) == "none":
                 raise InputError(f"`{role}` must name a column. Received: none")
 
-    def of_roles(self) -> dict[str, str]:
+    def by_role(self) -> dict[str, str]:
         """Return what was said about the columns, by role."""
         said = {role: getattr(self, role) for role in ROLES}
         return {role: column for role, column in said.items() if column is not None}
@@ -130,7 +130,7 @@ def has_header(first: Sequence[str], second: Sequence[str], columns: LogColumns)
     They are if one is what the user names, if two are names known for their role, or if there is a word and no
     number where the second line has its rating and timestamp.
     """
-    said = columns.of_roles()
+    said = columns.by_role()
     plain = {_without_type(field) for field in first} | set(first)
     if any(name in plain and name != "none" and not name.isdigit() for name in said.values()):
         return True
@@ -154,7 +154,7 @@ def find_columns(file: str, names: Sequence[str] | None, width: int, columns: Lo
     Raises:
         InputError: the user names no column, or one column has two roles, or user or item can't be found.
     """
-    said = columns.of_roles()
+    said = columns.by_role()
     found = {
         role: _said_column(file, role, column, names, width)
         for role, column in said.items()
@@ -209,9 +209,8 @@ def _known_column(file: str, role: str, names: Sequence[str], taken: set[int]) -
     return matches[0] if matches else None
 
 
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(name[:40] for name in names[:most])
-    return shown + (", …" if len(names) > most else "")
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(name[:40] for name in names[:12]) + (", …" if len(names) > 12 else "")
 
 
 def _without_type(name: str) -> str:

@@ -158,9 +158,6 @@ def core_filter(
         items: int32, shape (interactions,).
         min_user_interactions: a user with fewer interactions is taken out.
         min_item_interactions: an item with fewer interactions is taken out.
-
-    Returns:
-        bool, shape (interactions,).
     """
     left = np.arange(len(users))
     while len(left):
@@ -182,15 +179,7 @@ def dataset_from_dataframe(
     name: str,
     options: Mapping[str, Any],
 ) -> Dataset:
-    """Split a log of interactions leave-one-out, with ids of any kind; see `Dataset.from_dataframe`.
-
-    Args:
-        df: a row an interaction.
-        columns: the column of `user` and `item`, and of `rating` and `timestamp` or None.
-        titles: title of each item id.
-        name: what output files are named after.
-        options: as in `PrepareOptions`.
-    """
+    """Split a log of interactions leave-one-out: see `Dataset.from_dataframe`; `columns` are by role."""
     known = [*PrepareOptions.__dataclass_fields__, *columns, "titles", "name"]
     require_known_arguments(options, known, "Dataset.from_dataframe")
     if not isinstance(df, pd.DataFrame):

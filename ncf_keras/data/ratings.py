@@ -99,15 +99,7 @@ def read_ratings(
 
 
 def split_ratings(ratings: Ratings, share: float, seed: int) -> tuple[Ratings, Ratings]:
-    """Split ratings at random.
-
-    Args:
-        ratings: what to split.
-        share: of the second part, above 0 and below 1; it has at least one rating, and so has the first.
-        seed: of the draw.
-
-    Returns:
-        The rest, and the share that was drawn, both in their order.
+    """Draw a share of the ratings; return the rest and that share, both in their order, none of them empty.
 
     Raises:
         InputError: the share is out of range, or there are fewer than two ratings.

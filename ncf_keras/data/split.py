@@ -32,15 +32,7 @@ def latest_interactions(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray
 
 
 def random_interactions(users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return the position of a random interaction of each user who has two or more, each as likely.
-
-    Args:
-        users: int32, shape (interactions,), every index from 0 to the highest present.
-        generator: draws one number a user.
-
-    Returns:
-        int64, ascending by user.
-    """
+    """Return the position of a random interaction of each user who has two or more, ascending by user."""
     order = np.argsort(users, kind="stable")
     counts = np.bincount(users)
     first = np.cumsum(counts) - counts
@@ -70,7 +62,7 @@ def draw_negatives(
         generator: of all draws.
 
     Returns:
-        int32, shape (tests, negatives).
+        The negatives, int32, shape (tests, negatives).
 
     Raises:
         InputError: a user has too few free items; it names the largest number possible.
@@ -84,7 +76,15 @@ def draw_negatives(
         drawn = generator.integers(0, highest + 1).astype(np.int32)
         drawn_before = (ranks[:step] == drawn).any(axis=0)
         ranks[step] = np.where(drawn_before, highest, drawn)
-    return _free_items(users, items, counts, test_users, num_items, ranks.T)
+    # The j-th taken item p of a user (from 0, ascending) has p - j free items below it. So the free item of
+    # rank r is r + the number of taken items with p - j <= r, which one binary search over all users finds.
+    stride = num_items + 1
+    taken = np.sort(users.astype(np.int64) * stride + items)
+    first = np.cumsum(counts) - counts
+    free_below = taken - (np.arange(len(taken)) - np.repeat(first, counts))
+    keys = test_users[:, None].astype(np.int64) * stride + ranks.T
+    taken_below = np.searchsorted(free_below, keys, side="right") - first[test_users][:, None]
+    return (ranks.T + taken_below).astype(np.int32)
 
 
 def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = None) -> Dataset:
@@ -144,28 +144,6 @@ def _held_out(dataset: Dataset, generator: np.random.Generator) -> np.ndarray:
     has_two = np.diff(dataset.train_offsets) > 1
     latest = np.diff(first)[has_two]
     return places[first[:-1][has_two] + generator.integers(0, latest)]
-
-
-def _free_items(
-    users: np.ndarray,
-    items: np.ndarray,
-    counts: np.ndarray,
-    test_users: np.ndarray,
-    num_items: int,
-    ranks: np.ndarray,
-) -> np.ndarray:
-    """Return the item of each rank among the items that its test user has not interacted with.
-
-    The j-th taken item p (from 0, ascending) has p - j free items below it. So the free item of rank r is
-    r + the number of taken items with p - j <= r, which one binary search over all users finds.
-    """
-    stride = num_items + 1
-    taken = np.sort(users.astype(np.int64) * stride + items)
-    first = np.cumsum(counts) - counts
-    free_below = taken - (np.arange(len(taken)) - np.repeat(first, counts))
-    keys = test_users[:, None].astype(np.int64) * stride + ranks
-    taken_below = np.searchsorted(free_below, keys, side="right") - first[test_users][:, None]
-    return (ranks + taken_below).astype(np.int32)
 
 
 def _require_enough(free: np.ndarray, negatives: int) -> None:

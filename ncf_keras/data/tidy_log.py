@@ -75,11 +75,11 @@ def encode(values: pd.Series, argument: str) -> tuple[np.ndarray, np.ndarray]:
     turns a column of integers into floats.
 
     Args:
-        values: raw ids of any hashable kind; missing or empty ones have no index.
+        values: raw ids of any hashable kind.
         argument: what the column is called in an error.
 
     Returns:
-        indices, int32, shape (rows,), -1 where the id is missing; and the ids, str, shape (ids,).
+        The index of each row, int32, -1 where the id is missing or empty; and the ids, str.
 
     Raises:
         InputError: an id can't be used as one: it is a list, holds a NUL, or has over 10,000 characters.
@@ -96,15 +96,7 @@ def encode(values: pd.Series, argument: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def renumber(indices: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Close the gaps left by ids that no longer occur, keeping the order.
-
-    Args:
-        indices: int32, shape (rows,), none missing.
-        ids: str, shape (ids,).
-
-    Returns:
-        The new indices, int32, and the ids that are left.
-    """
+    """Close the gaps left by ids that no longer occur, keeping the order: new indices, int32, and ids."""
     present = np.zeros(len(ids), dtype=bool)
     present[indices] = True
     new_index = np.cumsum(present, dtype=np.int32) - 1
