@@ -20,8 +20,6 @@ from ncf_keras.cli.flags import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ncf_keras.data.ratings import Ratings
     from ncf_keras.training.rating_training import RatingEpoch
 
@@ -60,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(flags: argparse.Namespace) -> None:
     from ncf_keras.baselines.rating_predictors import BiasedMF, GlobalMean
     from ncf_keras.data.ratings import split_ratings
+    from ncf_keras.evaluation.rating_errors import mean_absolute_error, root_mean_squared_error
 
     layers = parse_numbers(flags.layers, "--layers", whole=True)
     if not all(1 <= width <= LARGEST_WIDTH for width in layers):
@@ -96,36 +95,12 @@ def _run(flags: argparse.Namespace) -> None:
         name: baseline.fit(train).predict(test.users, test.items)
         for name, baseline in (("global mean", GlobalMean()), ("biased MF", BiasedMF()))
     }
-    predictions["FeedforwardEmbed"] = _network(flags, layers, (lowest, highest), learning, validation, test)
-    _print_errors(predictions, test)
-
-
-def _read(flags: argparse.Namespace) -> "Ratings":
-    from ncf_keras.data.log_layout import LogColumns
-    from ncf_keras.data.ratings import read_ratings
-
-    file = Path(flags.log)
-    size = file.stat().st_size if file.is_file() else 0
-    with flag_names(same_names(vars(flags))), progress_bar(size, "bytes") as show:
-        columns = LogColumns(flags.user, flags.item, flags.rating, delimiter=flags.delimiter)
-        return read_ratings(file, columns, lambda done: show(f"Reading {file.name}", done))
-
-
-def _network(
-    flags: argparse.Namespace,
-    layers: list[int],
-    rating_range: tuple[float, float],
-    learning: "Ratings",
-    validation: "Ratings",
-    test: "Ratings",
-) -> "np.ndarray":
     import_tensorflow_quietly()
     from ncf_keras.models import build_feedforward_embed
     from ncf_keras.training.rating_training import predict_ratings, train_on_ratings
 
-    model = build_feedforward_embed(
-        learning.num_users, learning.num_items, flags.num_factors, layers, *rating_range, seed=flags.seed
-    )
+    sizes = (ratings.num_users, ratings.num_items, flags.num_factors, layers)
+    model = build_feedforward_embed(*sizes, lowest, highest, seed=flags.seed)
     best = train_on_ratings(
         model,
         learning,
@@ -140,7 +115,22 @@ def _network(
     )
     assert best is not None, "there is at least one epoch"
     print(f"Best epoch {best.number}: validation RMSE = {best.rmse:.4f}")
-    return predict_ratings(model, test.users, test.items)
+    predictions["FeedforwardEmbed"] = predict_ratings(model, test.users, test.items)
+    print(f"{'':<16}   RMSE     MAE")
+    for name, predicted in predictions.items():
+        rmse, mae = (error(predicted, test.values) for error in (root_mean_squared_error, mean_absolute_error))
+        print(f"{name:<16} {rmse:6.4f}  {mae:6.4f}")
+
+
+def _read(flags: argparse.Namespace) -> "Ratings":
+    from ncf_keras.data.log_layout import LogColumns
+    from ncf_keras.data.ratings import read_ratings
+
+    file = Path(flags.log)
+    size = file.stat().st_size if file.is_file() else 0
+    with flag_names(same_names(vars(flags))), progress_bar(size, "bytes") as show:
+        columns = LogColumns(flags.user, flags.item, flags.rating, delimiter=flags.delimiter)
+        return read_ratings(file, columns, lambda done: show(f"Reading {file.name}", done))
 
 
 def _print_epoch(epoch: "RatingEpoch") -> None:
@@ -149,12 +139,3 @@ def _print_epoch(epoch: "RatingEpoch") -> None:
         f"validation RMSE = {epoch.rmse:.4f}",
         flush=True,
     )
-
-
-def _print_errors(predictions: dict[str, "np.ndarray"], test: "Ratings") -> None:
-    from ncf_keras.evaluation.rating_errors import mean_absolute_error, root_mean_squared_error
-
-    print(f"{'':<16}   RMSE     MAE")
-    for name, predicted in predictions.items():
-        rmse, mae = (error(predicted, test.values) for error in (root_mean_squared_error, mean_absolute_error))
-        print(f"{name:<16} {rmse:6.4f}  {mae:6.4f}")

@@ -1,7 +1,7 @@
 """Dataset: the interactions to learn from and the held-out test, validated once, never changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,16 +24,14 @@ class Dataset:
 
     Attributes:
         name: what output files are named after.
-        num_users: users are the indices 0 … num_users - 1.
-        num_items: items are the indices 0 … num_items - 1.
+        num_users, num_items: users and items are the indices from 0.
         train_offsets: int64, shape (num_users + 1,). The train items of user u are
             `train_items[train_offsets[u]:train_offsets[u + 1]]`.
         train_items: int32, shape (interactions,), ascending within a user, no item twice for a user.
         test_users: int32, shape (tests,).
         test_items: int32, shape (tests,): the held-out item of each test user.
         test_negatives: int32, shape (tests, negatives): items to rank the held-out item against.
-        user_ids: raw id of each user index, or None where the source has only indices.
-        item_ids: raw id of each item index, or None.
+        user_ids, item_ids: raw id of each index, or None where the source has only indices.
         item_titles: title of each item index, or None.
         train_is_latest: bool, shape (interactions,): whether none of its user's train interactions has a later
             timestamp; None where the source has no timestamps.
@@ -42,15 +40,15 @@ class Dataset:
     name: str
     num_users: int
     num_items: int
-    train_offsets: np.ndarray = field(repr=False)
-    train_items: np.ndarray = field(repr=False)
-    test_users: np.ndarray = field(repr=False)
-    test_items: np.ndarray = field(repr=False)
-    test_negatives: np.ndarray = field(repr=False)
-    user_ids: Sequence[str] | None = field(default=None, repr=False)
-    item_ids: Sequence[str] | None = field(default=None, repr=False)
-    item_titles: Sequence[str] | None = field(default=None, repr=False)
-    train_is_latest: np.ndarray | None = field(default=None, repr=False)
+    train_offsets: np.ndarray
+    train_items: np.ndarray
+    test_users: np.ndarray
+    test_items: np.ndarray
+    test_negatives: np.ndarray
+    user_ids: Sequence[str] | None = None
+    item_ids: Sequence[str] | None = None
+    item_titles: Sequence[str] | None = None
+    train_is_latest: np.ndarray | None = None
 
     def __post_init__(self):
         for argument in ("num_users", "num_items"):
@@ -82,9 +80,16 @@ class Dataset:
             values = getattr(self, argument)
             if values is not None and len(values) != count:
                 raise InputError(f"`{argument}` must have {count} entries{each}. Received: {len(values)}")
-        for values in vars(self).values():
-            if isinstance(values, np.ndarray):
-                values.setflags(write=False)
+        for array in (
+            self.train_offsets,
+            self.train_items,
+            self.test_users,
+            self.test_items,
+            self.test_negatives,
+        ):
+            array.setflags(write=False)
+        if self.train_is_latest is not None:
+            self.train_is_latest.setflags(write=False)
 
     @classmethod
     def from_pairs(
@@ -106,17 +111,11 @@ class Dataset:
         """Make a dataset of index pairs in any order; repeated train pairs collapse to one.
 
         Args:
-            train_users: integers, shape (interactions,).
-            train_items: integers, shape (interactions,).
-            test_users: integers, shape (tests,).
-            test_items: integers, shape (tests,).
+            train_users, train_items: integers, shape (interactions,).
+            test_users, test_items: integers, shape (tests,).
             test_negatives: integers, shape (tests, negatives).
-            name: what output files are named after.
-            num_users: highest user index + 1 if not given, as the authors' `Dataset.py` counts.
-            num_items: highest item index + 1 if not given.
-            user_ids: raw id of each user index.
-            item_ids: raw id of each item index.
-            item_titles: title of each item index.
+            name, user_ids, item_ids, item_titles: as the attributes.
+            num_users, num_items: highest index + 1 if not given, as the authors' `Dataset.py` counts.
             train_timestamps: numbers or dates, shape (interactions,), of any unit, none missing; kept is only
                 which of a user's are the latest.
 
@@ -173,8 +172,7 @@ class Dataset:
 
         Args:
             df: a row an interaction, with ids of any kind; rows that lack a value are dropped.
-            user: the column of user ids.
-            item: the column of item ids.
+            user, item: the columns of ids, which become texts.
             rating: the column of ratings; a rating of 0 or below is no positive. None: every row is one.
             timestamp: the column of timestamps, numbers or dates; the latest interaction of each user is held
                 out. None: a random one is.
@@ -182,9 +180,6 @@ class Dataset:
             name: what output files are named after.
             **options: as in `ncf_keras.data.prepare.PrepareOptions`: `min_rating`, `min_user_interactions`,
                 `min_item_interactions`, `keep`, `negatives`, `seed`.
-
-        Returns:
-            A Dataset whose `user_ids` and `item_ids` are the raw ids, as texts, in order of first appearance.
 
         Raises:
             InputError: a column is not there or can't be understood, or too little is left.

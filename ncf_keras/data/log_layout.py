@@ -29,10 +29,8 @@ class LogColumns:
     """What the user says about a log; everything left out is found out.
 
     Attributes:
-        user: the name of the column, or its number counted from 1.
-        item: the same.
-        rating: the same, or `none` where the log has no ratings, such as a log of clicks.
-        timestamp: the same, or `none`.
+        user, item: the name of the column, or its number counted from 1.
+        rating, timestamp: the same, or `none` where the log has none, such as a log of clicks.
         delimiter: any string, such as `::`; `\\t` and `tab` mean a tab. Text logs only.
         header: whether the first line names the columns. Text logs only.
     """

@@ -22,8 +22,7 @@ class PrepareOptions:
     Attributes:
         min_rating: a lower rating is no positive and is dropped. Without it, ratings of 0 and below are, as
             the authors' `Dataset.py` drops them.
-        min_user_interactions: users with fewer interactions are taken out, repeatedly (k-core).
-        min_item_interactions: items with fewer interactions are taken out, repeatedly (k-core).
+        min_user_interactions, min_item_interactions: users and items with fewer are taken out, repeatedly.
         keep: which interaction stands for several of one user with one item, `first` or `last` in time.
         negatives: items to rank each held-out item against.
         seed: of the negatives, and of the held-out items where there are no timestamps.
@@ -57,8 +56,7 @@ class PreparedLog:
             in the order of the log.
         test: the same columns, one row a test user, by user.
         negatives: int32, shape (tests, negatives).
-        user_ids: raw ids, str, shape (users,).
-        item_ids: raw ids, str, shape (items,).
+        user_ids, item_ids: raw id of each index, str.
         options: how it was made.
         dropped: number of rows of the log that were dropped, by reason, in the order of the steps.
         rows: number of rows of the log.
@@ -153,11 +151,7 @@ def core_filter(
     Taking an item out can leave a user with too few interactions, and the other way round, so the filter is
     repeated until nothing changes. What is left is the largest such part of the log, whatever the order.
 
-    Args:
-        users: int32, shape (interactions,), each (user, item) pair once.
-        items: int32, shape (interactions,).
-        min_user_interactions: a user with fewer interactions is taken out.
-        min_item_interactions: an item with fewer interactions is taken out.
+    `users` and `items` are int32, shape (interactions,), each (user, item) pair once.
     """
     left = np.arange(len(users))
     while len(left):

@@ -24,13 +24,10 @@ class Ratings:
     """Ratings of items by users; all arrays are read-only.
 
     Attributes:
-        num_users: users are the indices 0 … num_users - 1.
-        num_items: items are the indices 0 … num_items - 1.
-        users: int32, shape (ratings,).
-        items: int32, shape (ratings,).
+        num_users, num_items: users and items are the indices from 0.
+        users, items: int32, shape (ratings,).
         values: float32, shape (ratings,), finite.
-        user_ids: raw id of each user index, or None.
-        item_ids: raw id of each item index, or None.
+        user_ids, item_ids: raw id of each index, or None.
     """
 
     num_users: int

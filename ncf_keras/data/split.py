@@ -54,8 +54,7 @@ def draw_negatives(
     below it. So a user with a million interactions, or with just enough free items, costs no more.
 
     Args:
-        users: int32, shape (interactions,), of train and test together.
-        items: int32, shape (interactions,), no item twice for a user.
+        users, items: int32, shape (interactions,), of train and test together, each pair once.
         test_users: int32, shape (tests,).
         num_items: items are 0 … num_items - 1.
         negatives: how many to draw for each test user.

@@ -22,8 +22,7 @@ class TidyLog:
     Attributes:
         frame: columns `user` and `item`, int32 indices into the ids; `rating`, float64, and `timestamp`,
             int64, uint64, float64 or datetime64 in UTC, where the log has them. Nothing is missing.
-        user_ids: str, shape (users,), in order of first appearance.
-        item_ids: str, shape (items,), in order of first appearance.
+        user_ids, item_ids: raw id of each index, str, in order of first appearance.
         rows: number of rows of the raw log.
         missing: number of rows dropped for want of each of user, item, rating, timestamp; a row is counted
             once, under the first it lacks.
