@@ -78,11 +78,6 @@ class LogLayout:
     width: int
     positions: Mapping[str, int]
 
-    def name_of(self, role: str) -> str:
-        """Return the name of the column of `role`, where there is a header."""
-        assert self.names is not None
-        return self.names[self.positions[role]]
-
     def describe(self) -> dict[str, Any]:
         """Return the layout for people and for JSON; columns are counted from 1."""
         columns = {

@@ -4,15 +4,13 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import require_indices
-from ncf_keras.data.log_layout import LogColumns, LogLayout
-from ncf_keras.data.raw_log import fields_of, read_log
-from ncf_keras.data.reading import number_in
+from ncf_keras.data.log_layout import LogColumns
+from ncf_keras.data.raw_log import read_log
 
 # A gradient of the squared loss grows with the square of the ratings, and Adam squares it again: with larger
 # ratings that leaves the numbers that a float32 can hold.
@@ -72,17 +70,11 @@ def read_ratings(
         InputError: the file can't be understood, it has no ratings, or one of them is not between
             -`LARGEST_RATING` and `LARGEST_RATING`.
     """
-    log, layout = read_log(file, columns, no_timestamps=True, on_read=on_read)
+    log, layout = read_log(file, columns, no_timestamps=True, on_read=on_read, largest_rating=LARGEST_RATING)
     if "rating" not in log.frame:
         raise InputError(
             f"`rating` must name the column of {file} that has the ratings. "
             f"Received: a file with {layout.width} columns, none of them known as ratings"
-        )
-    if (log.frame["rating"].abs() > LARGEST_RATING).any():
-        where, received = _first_too_large(Path(file), layout)
-        raise InputError(
-            f"{file}{where} must have a rating from {-LARGEST_RATING:.0f} to {LARGEST_RATING:.0f}. "
-            f"Received: {received[:40]!r}"
         )
     return Ratings(
         len(log.user_ids),
@@ -109,11 +101,3 @@ def split_ratings(ratings: Ratings, share: float, seed: int) -> tuple[Ratings, R
     drawn = np.zeros(len(ratings), dtype=bool)
     drawn[np.random.default_rng(seed).choice(len(ratings), count, replace=False)] = True
     return ratings.part(np.flatnonzero(~drawn)), ratings.part(np.flatnonzero(drawn))
-
-
-def _first_too_large(file: Path, layout: LogLayout) -> tuple[str, str]:
-    """Return the place of the first rating that is too large, as in `, line 7`, and its text."""
-    for where, text in fields_of(file, layout, "rating"):
-        if abs(number_in(text) or 0) > LARGEST_RATING:
-            return where, text
-    return "", "a larger one"

@@ -54,6 +54,7 @@ def read_log(
     columns: LogColumns | None = None,
     no_timestamps: bool = False,
     on_read: Callable[[int], None] = lambda position: None,
+    largest_rating: float | None = None,
 ) -> tuple[TidyLog, LogLayout]:
     """Read a raw log of interactions.
 
@@ -64,6 +65,7 @@ def read_log(
         columns: what is known about its columns; the rest is found out.
         no_timestamps: read no timestamps. Otherwise the log must have them.
         on_read: told how many bytes of the file have been read, for a progress bar.
+        largest_rating: a rating further from 0 is refused.
 
     Returns:
         The complete rows of the log, and where its columns were found.
@@ -91,7 +93,12 @@ def read_log(
             f"`timestamp` must name the column of {file} that tells each user's latest interaction, or "
             f"`no_timestamps` must ask for a random one to be held out. Received: a file with {has}"
         )
-    log = _read_parquet(file, layout) if parquet else _read_text(file, layout, on_read)
+    series = _read_parquet(file, layout) if parquet else _read_text(file, layout, on_read, largest_rating)
+
+    def where(row: int) -> str:
+        return f"{file}, row {row + 1}" if parquet else f"{file}, line {_line_of_row(file, layout, row)}"
+
+    log = tidy_log(series, where, largest_rating)
     if not len(log.frame):
         lacking = ", ".join(f"{count:,} without {role}" for role, count in log.missing.items() if count)
         raise InputError(f"{file} must hold at least one complete interaction. Received: {lacking or 'none'}")
@@ -104,19 +111,6 @@ def describe_source(
     """Return the name, SHA-256 and layout of a log, and the name and SHA-256 of its title file, for JSON."""
     source = _name_and_digest(file) | layout.describe()
     return source if titles is None else source | {"titles": _name_and_digest(titles)}
-
-
-def fields_of(file: Path, layout: LogLayout, role: str) -> Iterator[tuple[str, str]]:
-    """Yield the place of each row, such as `, line 7` or `, row 7`, and the text of its `role`, a slow read."""
-    at = layout.positions[role]
-    if layout.delimiter is None:
-        with reading_parquet(file) as parquet:
-            column = parquet.read_table(file, columns=[layout.name_of(role)]).column(0)
-        yield from ((f", row {row}", str(value)) for row, value in enumerate(column.to_pylist(), 1))
-    else:
-        for record in _records_behind_header(file, layout):
-            if at < len(record.fields):
-                yield f", line {record.line}", record.fields[at]
 
 
 def _name_and_digest(file: str | os.PathLike) -> dict[str, Any]:
@@ -141,13 +135,14 @@ def _parquet_layout(file: Path, columns: LogColumns) -> LogLayout:
     return LogLayout(None, 0, names, len(names), find_columns(str(file), names, len(names), columns))
 
 
-def _read_parquet(file: Path, layout: LogLayout) -> TidyLog:
-    names = {role: layout.name_of(role) for role in layout.positions}
+def _read_parquet(file: Path, layout: LogLayout) -> dict[str, pd.Series]:
+    assert layout.names is not None
+    names = {role: layout.names[position] for role, position in layout.positions.items()}
     with reading_parquet(file) as parquet:
         table = parquet.read_table(file, columns=list(names.values()))
         # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
         frame = table.to_pandas(strings_to_categorical=True, integer_object_nulls=True, ignore_metadata=True)
-    return tidy_log({role: frame[name] for role, name in names.items()}, lambda row: f"{file}, row {row + 1}")
+    return {role: frame[name] for role, name in names.items()}
 
 
 def _text_layout(file: Path, columns: LogColumns) -> LogLayout:
@@ -182,29 +177,35 @@ def _first_line(file: Path) -> str:
         return next((line for line in lines if line.strip()), "")
 
 
-def _read_text(file: Path, layout: LogLayout, on_read: Callable[[int], None]) -> TidyLog:
-    """Read the columns that `layout` names.
+def _read_text(
+    file: Path, layout: LogLayout, on_read: Callable[[int], None], largest_rating: float | None
+) -> dict[str, pd.Series]:
+    """Return the columns that `layout` names, by role.
 
     Raises:
-        InputError: a line has too many columns, a quotation mark is never closed, a rating or a timestamp
-            can't be understood, or the file is not UTF-8; it names the line.
+        InputError: a line has too many columns, a quotation mark is never closed, or the file is not UTF-8; it
+            names the line.
     """
     at = layout.positions
     kinds = {"user": "category", "item": "category", "rating": "float64", "timestamp": None}
     wanted = {position: kinds[role] for role, position in at.items()}
     try:
         frame = _parse(file, layout, wanted, on_read)
+        bounded = largest_rating is not None and "rating" in at
+        understood = not (bounded and (frame[at["rating"]].abs() > largest_rating).any())
     except InputError:
         raise
     except ValueError as error:
         if "rating" not in at:
             raise unreadable(file, error) from None
-        # A rating is no number: read as texts, so that its line can be named.
+        understood = False
+    if not understood:
+        # Read as texts, so that the rating that is no number or too large can be shown as it is.
         frame = _parse(file, layout, wanted | {at["rating"]: "str"}, on_read)
     series = {role: frame[position] for role, position in at.items()}
     if "timestamp" in at and not _is_exact(series["timestamp"]):
         series["timestamp"] = _parse(file, layout, {at["timestamp"]: "str"}, on_read)[at["timestamp"]]
-    return tidy_log(series, lambda row: f"{file}, line {_line_of_row(file, layout, row)}")
+    return series
 
 
 def _parse(

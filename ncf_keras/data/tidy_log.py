@@ -35,23 +35,30 @@ class TidyLog:
     missing: Mapping[str, int]
 
 
-def tidy_log(series: Mapping[str, pd.Series], where: Callable[[int], str]) -> TidyLog:
+def tidy_log(
+    series: Mapping[str, pd.Series], where: Callable[[int], str], largest_rating: float | None = None
+) -> TidyLog:
     """Encode the ids, make ratings and timestamps numbers, and drop the rows that lack one of them.
 
     Args:
         series: by role. `user` and `item` hold raw ids; `rating`, if it is there, numbers or texts of numbers;
             `timestamp`, if it is there, numbers of any unit, dates, or texts of either (ISO 8601).
         where: names the place of a row, counted from 0, in an error, such as `log.csv, line 7`.
+        largest_rating: a rating further from 0 is refused.
 
     Raises:
-        InputError: a rating or timestamp is there and can't be understood.
+        InputError: a rating or timestamp is there and can't be understood, or the rating is too large.
     """
     users, user_ids = encode(series["user"], "user")
     items, item_ids = encode(series["item"], "item")
     columns = {"user": users, "item": items}
     absent = {"user": users < 0, "item": items < 0}
     if "rating" in series:
-        columns["rating"] = _ratings(_without_categories(series["rating"]), where)
+        ratings = _without_categories(series["rating"])
+        columns["rating"] = _ratings(ratings, where)
+        if largest_rating is not None:
+            rule = f"a rating from {-largest_rating:.0f} to {largest_rating:.0f}"
+            _require_none(np.abs(columns["rating"]) > largest_rating, ratings, rule, where)
         absent["rating"] = np.isnan(columns["rating"])
     if "timestamp" in series:
         times = _without_categories(series["timestamp"])
