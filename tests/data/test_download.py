@@ -65,23 +65,25 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture
 def publisher():
-    with serving({"toy.zip": ARCHIVE, "file.zip": CONTENT}) as publisher:
+    with serving({"file.zip": CONTENT}) as publisher:
         yield publisher
 
 
 def toy(publisher, archive=ARCHIVE, split=()):
-    """A known dataset whose publisher is on loopback."""
+    """A known dataset whose publisher, on loopback, serves these files."""
+    publisher.files |= dict(split) | {"toy.zip": archive}
     files = tuple(RemoteFile(name, publisher.url, checksum(data, "git")) for name, data in split)
     remote = archive and RemoteFile("toy.zip", publisher.url, checksum(archive))
     return KnownDataset("toy", files, remote, "toy/ratings.dat", "toy/movies.dat", "Free.")
 
 
-def split_files(folder, seed=7):
+@pytest.fixture(scope="module")
+def split(tmp_path_factory):
     """The three files of LOG's split, as authors would publish them."""
+    folder = tmp_path_factory.mktemp("split")
     (folder / "log.dat").write_text(LOG)
-    write_prepared(folder / "toy", prepare(read_log(folder / "log.dat")[0], PrepareOptions(seed=seed)), {})
-    names = [f"toy{suffix}" for suffix in SPLIT_SUFFIXES]
-    return [(name, (folder / name).read_bytes()) for name in names]
+    write_prepared(folder / "toy", prepare(read_log(folder / "log.dat")[0], PrepareOptions(seed=7)), {})
+    return [(f"toy{suffix}", (folder / f"toy{suffix}").read_bytes()) for suffix in SPLIT_SUFFIXES]
 
 
 def test_an_archive_is_prepared(publisher, tmp_path):
@@ -99,56 +101,42 @@ def test_an_archive_is_prepared(publisher, tmp_path):
     assert any("MD5 verified" in step for step in steps)
 
 
-def test_a_second_run_downloads_nothing(publisher, tmp_path):
-    download_dataset(toy(publisher), tmp_path)
+def test_a_second_run_downloads_nothing_and_neither_does_one_with_the_archive_there(publisher, tmp_path):
+    (tmp_path / "toy.zip").write_bytes(ARCHIVE)
+    known = toy(publisher)
+    assert download_dataset(known, tmp_path).num_train == 580
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     steps = []
-    download_dataset(toy(publisher), tmp_path, on_step=steps.append)
+    download_dataset(known, tmp_path, on_step=steps.append)
     assert steps == ["toy is there already."]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
     (tmp_path / "toy.test.negative").unlink()
-    download_dataset(toy(publisher), tmp_path)
-    assert len(publisher.requests) == 1
-
-
-def test_an_archive_put_there_by_hand_needs_no_network(publisher, tmp_path):
-    (tmp_path / "toy.zip").write_bytes(ARCHIVE)
-    assert download_dataset(toy(publisher), tmp_path).num_train == 580
+    download_dataset(known, tmp_path)
     assert publisher.requests == []
 
 
-def test_the_authors_split_is_taken_as_it_is_and_gets_ids_from_the_archive(publisher, tmp_path):
-    split = split_files(tmp_path)
-    publisher.files.update(split)
-    folder = tmp_path / "Data"
-    dataset = download_dataset(toy(publisher, split=split), folder)
+def test_the_authors_split_is_taken_as_it_is_and_gets_ids_from_the_archive(publisher, tmp_path, split):
+    known = toy(publisher, split=split)
+    dataset = download_dataset(known, tmp_path)
     for name, data in split:
-        assert (folder / name).read_bytes() == data
+        assert (tmp_path / name).read_bytes() == data
     assert dataset.item_ids[0] == LOG.split("::")[1]
     assert dataset.item_titles[0] == f"Film {dataset.item_ids[0]}, L'été"
-    report = json.loads((folder / "toy.json").read_text())
+    report = json.loads((tmp_path / "toy.json").read_text())
     assert report["split"] == "the authors' own"
     assert len(report["source"]["downloaded_from"]) == 4
-    assert download_dataset(toy(publisher, split=split), folder).num_train == 580
+    assert download_dataset(known, tmp_path).num_train == 580
     assert len(publisher.requests) == 4
 
 
-def test_an_archive_of_other_pairs_than_the_split_is_said_so(publisher, tmp_path):
-    split = split_files(tmp_path)
-    publisher.files.update(split)
-    other = zipped(toy__ratings_dot_dat=LOG.replace("20::", "19::"), toy__movies_dot_dat=TITLES)
-    publisher.files["toy.zip"] = other
-    with pytest.raises(InputError, match="must hold the pairs of the authors' toy files"):
-        download_dataset(toy(publisher, other, split), tmp_path / "Data")
-    assert read_dataset(tmp_path / "Data", "toy").user_ids is None
-
-
-def test_a_split_without_an_archive(publisher, tmp_path):
-    split = split_files(tmp_path)
-    publisher.files.update(split)
-    dataset = download_dataset(toy(publisher, None, split), tmp_path / "Data")
+def test_a_split_without_an_archive_or_with_one_of_other_pairs_has_no_ids(publisher, tmp_path, split):
+    dataset = download_dataset(toy(publisher, None, split), tmp_path)
     assert (dataset.num_train, dataset.item_ids) == (580, None)
-    assert (tmp_path / "Data/toy.json").exists()
+    assert (tmp_path / "toy.json").exists()
+    other = zipped(toy__ratings_dot_dat=LOG.replace("20::", "19::"), toy__movies_dot_dat=TITLES)
+    with pytest.raises(InputError, match="must hold the pairs of the authors' toy files"):
+        download_dataset(toy(publisher, other, split), tmp_path)
+    assert read_dataset(tmp_path, "toy").user_ids is None
 
 
 @pytest.mark.parametrize(
@@ -162,7 +150,6 @@ def test_a_split_without_an_archive(publisher, tmp_path):
     ],
 )
 def test_archives_that_are_not_what_they_should_be(publisher, tmp_path, archive, message):
-    publisher.files["toy.zip"] = archive
     with pytest.raises(InputError, match=message):
         download_dataset(toy(publisher, archive), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["toy.zip"]
@@ -174,9 +161,7 @@ def test_an_archive_that_unpacks_to_too_much(publisher, tmp_path):
 
 
 @pytest.mark.parametrize("step", ["copyfileobj", "write_ids"])
-def test_a_full_disk_while_preparing(publisher, tmp_path, monkeypatch, step):
-    split = split_files(tmp_path)
-    publisher.files.update(split)
+def test_a_full_disk_while_preparing(publisher, tmp_path, monkeypatch, split, step):
     known = toy(publisher, split=split)
 
     def full(*_, **__):
@@ -185,10 +170,10 @@ def test_a_full_disk_while_preparing(publisher, tmp_path, monkeypatch, step):
     with monkeypatch.context() as patch:
         patch.setattr(shutil if step == "copyfileobj" else download, step, full)
         with pytest.raises(InputError, match=r"room for the dataset\. Received: No space left on device"):
-            download_dataset(known, tmp_path / "Data")
-    names = {path.name for path in (tmp_path / "Data").iterdir()}
+            download_dataset(known, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
     assert names == {"toy.zip", *(name for name, _ in split)}
-    assert download_dataset(known, tmp_path / "Data").item_ids is not None
+    assert download_dataset(known, tmp_path).item_ids is not None
 
 
 def run_command(publisher, path):
