@@ -1,7 +1,8 @@
 """The rules that arguments obey: each check raises InputError with one sentence if its rule is broken."""
 
+import difflib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from numbers import Integral, Real
 
 from ncf_keras.base.errors import InputError
@@ -39,3 +40,12 @@ def require_one_of(value: object, allowed: Collection[str], argument: str) -> No
     """Raise InputError unless `value` is one of the words `allowed`."""
     if value not in allowed:
         raise InputError(f"`{argument}` must be one of {', '.join(allowed)}. Received: {value!r}")
+
+
+def require_known_arguments(given: Iterable[str], known: Collection[str], function: str) -> None:
+    """Raise InputError unless each of the names `given` is one of the arguments `known` of `function`."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            advice = f"did you mean `{near[0]}`?" if near else f"it takes {', '.join(known)}."
+            raise InputError(f"`{name}` must be an argument of {function}: {advice} Received: {name!r}")

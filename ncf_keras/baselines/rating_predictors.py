@@ -7,6 +7,8 @@ import numpy as np
 from ncf_keras.base.checks import require_above_zero, require_count
 from ncf_keras.data.ratings import Ratings
 
+Rows = list[tuple[np.ndarray, np.ndarray]]
+
 
 @dataclass
 class GlobalMean:
@@ -33,7 +35,6 @@ class BiasedMF:
 
     Args:
         factors: width of the latent vectors.
-        regularization: above 0.
         sweeps: how often all users and all items are solved for.
         seed: of the initial item vectors, N(0, 0.1).
 
@@ -57,8 +58,8 @@ class BiasedMF:
         self._mean = ratings.values.mean(dtype=np.float64)
         self._range = ratings.values.min(), ratings.values.max()
         centred = ratings.values.astype(np.float64) - self._mean
-        by_user = _Grouped(ratings.users, ratings.items, centred, ratings.num_users)
-        by_item = _Grouped(ratings.items, ratings.users, centred, ratings.num_items)
+        by_user = _by_row(ratings.users, ratings.items, centred, ratings.num_users)
+        by_item = _by_row(ratings.items, ratings.users, centred, ratings.num_items)
         generator = np.random.default_rng(self.seed)
         # The last column is the bias.
         self._users = np.zeros((ratings.num_users, self.factors + 1))
@@ -77,24 +78,17 @@ class BiasedMF:
         return np.clip(predictions, *self._range).astype(np.float32)
 
 
-class _Grouped:
-    """Ratings in the order of one side, users or items: what each row of it has of the other side."""
-
-    def __init__(self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, num_rows: int):
-        order = np.argsort(rows, kind="stable")
-        self._columns, self._values = columns[order], values[order]
-        self._offsets = np.searchsorted(rows[order], np.arange(num_rows + 1))
-
-    def __getitem__(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        part = slice(self._offsets[row], self._offsets[row + 1])
-        return self._columns[part], self._values[part]
+def _by_row(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, num_rows: int) -> Rows:
+    """Return the columns and values of each row of one side, users or items."""
+    order = np.argsort(rows, kind="stable")
+    cuts = np.searchsorted(rows[order], np.arange(1, num_rows))
+    return list(zip(np.split(columns[order], cuts), np.split(values[order], cuts), strict=True))
 
 
-def _solve(rows: np.ndarray, columns: np.ndarray, grouped: _Grouped, regularization: float) -> None:
+def _solve(rows: np.ndarray, columns: np.ndarray, grouped: Rows, regularization: float) -> None:
     """Set each row to the ridge regression of its ratings on the columns', in place."""
     identity = np.eye(rows.shape[1])
-    for row in range(len(rows)):
-        places, values = grouped[row]
+    for row, (places, values) in enumerate(grouped):
         if not len(places):
             rows[row] = 0
             continue

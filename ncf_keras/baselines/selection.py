@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.baselines.baseline import Baseline
-from ncf_keras.data import Dataset
-from ncf_keras.data.validation_split import split_validation
+from ncf_keras.data import Dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut, RankingResult
 
 

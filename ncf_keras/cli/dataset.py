@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncf_keras.cli.flag_names import flag_names
+
 if TYPE_CHECKING:
     from ncf_keras.data import Dataset
-
-SUFFIXES = (".train.rating", ".test.rating", ".test.negative")
 
 
 def load_dataset(flags: argparse.Namespace) -> "Dataset":
@@ -21,7 +21,8 @@ def load_dataset(flags: argparse.Namespace) -> "Dataset":
 
     _offer_download(flags)
     started = time.perf_counter()
-    dataset = sample_dataset() if flags.dataset == "sample" else read_dataset(flags.path, flags.dataset)
+    with flag_names({"path": "--path", "name": "--dataset"}):
+        dataset = sample_dataset() if flags.dataset == "sample" else read_dataset(flags.path, flags.dataset)
     print(
         f"Load data done [{time.perf_counter() - started:.1f} s]. #user={dataset.num_users}, "
         f"#item={dataset.num_items}, #train={dataset.num_train}, #test={dataset.num_test}"
@@ -31,16 +32,16 @@ def load_dataset(flags: argparse.Namespace) -> "Dataset":
 
 def _offer_download(flags: argparse.Namespace) -> None:
     from ncf_keras.cli.download import download
-    from ncf_keras.data.known_datasets import KNOWN_DATASETS
+    from ncf_keras.data.known_datasets import KNOWN_DATASETS, SPLIT_SUFFIXES
 
     if flags.dataset not in KNOWN_DATASETS or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     directory = Path(flags.path)
-    if any((directory / f"{flags.dataset}{suffix}").exists() for suffix in SUFFIXES):
+    if any((directory / f"{flags.dataset}{suffix}").exists() for suffix in SPLIT_SUFFIXES):
         return
     print(
         f"{directory} has no {flags.dataset}. Download it from its publishers? [y/N] ", end="", file=sys.stderr
     )
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() in ("y", "yes"):
-        download(flags.dataset, flags.path)
+        download(KNOWN_DATASETS[flags.dataset], flags.path)

@@ -4,47 +4,40 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from ncf_keras.base.interrupts import Interrupted
 from ncf_keras.cli.console import run_command
+from ncf_keras.cli.flag_names import flag_names
+from ncf_keras.base.interrupts import Interrupted
+from ncf_keras.data.known_datasets import KNOWN_DATASETS, KnownDataset
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, known: Mapping[str, KnownDataset] = KNOWN_DATASETS) -> int:
     """Run the command and return its exit status: 0, 2 after a sentence about what went wrong, or 130."""
-    options = _parser().parse_args(arguments)
-    return run_command(lambda: download(options.dataset, options.path))
-
-
-def _parser() -> argparse.ArgumentParser:
-    from ncf_keras.data.known_datasets import KNOWN_DATASETS
-
     parser = argparse.ArgumentParser(
         description="Download a public dataset from its publishers (GroupLens; the NCF authors' repository for "
         "their split files), verify it and make it ready to train on. An interrupted download is resumed.",
         allow_abbrev=False,
     )
-    parser.add_argument("dataset", choices=KNOWN_DATASETS, help="what to download")
+    parser.add_argument("dataset", choices=known, help="what to download")
     parser.add_argument("--path", default="Data/", help="directory to put it in (default: %(default)s)")
-    return parser
+    flags = parser.parse_args(arguments)
+    return run_command(lambda: download(known[flags.dataset], flags.path))
 
 
-def download(name: str, path: str) -> None:
+def download(known: KnownDataset, path: str) -> None:
     """Download a known dataset into the directory `path` and say what came.
 
     Raises:
         InputError: what `download_dataset` raises.
         Interrupted: Ctrl-C; what has come stays, and the next download goes on from there.
     """
-    from pathlib import Path
-
     from ncf_keras.data.download import download_dataset
-    from ncf_keras.data.known_datasets import KNOWN_DATASETS
 
-    known = KNOWN_DATASETS[name]
     print(f"Licence: {known.licence}", file=sys.stderr)
     try:
-        with _download_bar() as show:
+        with flag_names({"directory": "`--path`"}), _download_bar() as show:
             dataset = download_dataset(known, Path(path), show, lambda step: print(step, file=sys.stderr))
     except KeyboardInterrupt:
         raise Interrupted(
@@ -64,10 +57,10 @@ def _download_bar() -> Iterator[Callable[[str, int, int | None], None]]:
         yield lambda name, done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    tasks: dict[str, int] = {}
+    tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
 
         def show(name: str, done: int, total: int | None) -> None:

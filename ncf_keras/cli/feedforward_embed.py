@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_command
+from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import (
     LARGEST_BATCH,
     LARGEST_WIDTH,
@@ -19,8 +20,6 @@ from ncf_keras.cli.flags import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ncf_keras.data.ratings import Ratings
     from ncf_keras.training.rating_training import RatingEpoch
 
@@ -57,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(flags: argparse.Namespace) -> None:
+    from ncf_keras.baselines.rating_predictors import BiasedMF, GlobalMean
+    from ncf_keras.data.ratings import split_ratings
+    from ncf_keras.evaluation.rating_errors import mean_absolute_error, root_mean_squared_error
+
     layers = parse_numbers(flags.layers, "--layers", whole=True)
     if not all(1 <= width <= LARGEST_WIDTH for width in layers):
         raise InputError(f"`--layers` must have widths from 1 to {LARGEST_WIDTH}. Received: {flags.layers!r}")
@@ -71,36 +74,6 @@ def _run(flags: argparse.Namespace) -> None:
         raise InputError(
             f"The ratings of {flags.log} must have at least two values. Received: {lowest:g} for all of them"
         )
-    train, test = _split_test(ratings, flags)
-
-    from ncf_keras.data.ratings import split_ratings
-
-    # The epoch is chosen on ratings of its own, so that the test ratings are looked at once.
-    learning, validation = split_ratings(train, 0.05, flags.seed + 1)
-    print(
-        f"#user={ratings.num_users}, #item={ratings.num_items}, #train={len(learning)}, "
-        f"#validation={len(validation)}, #test={len(test)}, ratings from {lowest:g} to {highest:g}"
-    )
-    predictions = _baselines(train, test)
-    predictions["FeedforwardEmbed"] = _network(flags, layers, (lowest, highest), learning, validation, test)
-    _print_errors(predictions, test)
-
-
-def _read(flags: argparse.Namespace) -> "Ratings":
-    from ncf_keras.data.log_layout import LogColumns
-    from ncf_keras.data.ratings import read_ratings
-
-    columns = LogColumns(flags.user, flags.item, flags.rating, None, flags.delimiter, None)
-    file = Path(flags.log)
-    size = file.stat().st_size if file.is_file() else 0
-    with progress_bar(size, "bytes") as show:
-        return read_ratings(file, columns, lambda done: show(f"Reading {file.name}", done))
-
-
-def _split_test(ratings: "Ratings", flags: argparse.Namespace) -> tuple["Ratings", "Ratings"]:
-    """Return the ratings to learn from, two or more, and those of the test."""
-    from ncf_keras.data.ratings import split_ratings
-
     if len(ratings) < 3:
         raise InputError(
             f"{flags.log} must have at least 3 ratings: to learn from, to choose the epoch on and to test on. "
@@ -112,33 +85,22 @@ def _split_test(ratings: "Ratings", flags: argparse.Namespace) -> tuple["Ratings
             f"`--test_share` must leave at least 2 of the {len(ratings):,} ratings of {flags.log}, to learn "
             f"from and to choose the epoch on. Received: {flags.test_share}"
         )
-    return train, test
-
-
-def _baselines(train: "Ratings", test: "Ratings") -> dict[str, "np.ndarray"]:
-    from ncf_keras.baselines.rating_predictors import BiasedMF, GlobalMean
-
-    return {
+    # The epoch is chosen on ratings of its own, so that the test ratings are looked at once.
+    learning, validation = split_ratings(train, 0.05, flags.seed + 1)
+    print(
+        f"#user={ratings.num_users}, #item={ratings.num_items}, #train={len(learning)}, "
+        f"#validation={len(validation)}, #test={len(test)}, ratings from {lowest:g} to {highest:g}"
+    )
+    predictions = {
         name: baseline.fit(train).predict(test.users, test.items)
         for name, baseline in (("global mean", GlobalMean()), ("biased MF", BiasedMF()))
     }
-
-
-def _network(
-    flags: argparse.Namespace,
-    layers: list[int],
-    rating_range: tuple[float, float],
-    learning: "Ratings",
-    validation: "Ratings",
-    test: "Ratings",
-) -> "np.ndarray":
     import_tensorflow_quietly()
     from ncf_keras.models import build_feedforward_embed
     from ncf_keras.training.rating_training import predict_ratings, train_on_ratings
 
-    model = build_feedforward_embed(
-        learning.num_users, learning.num_items, flags.num_factors, layers, *rating_range, seed=flags.seed
-    )
+    sizes = (ratings.num_users, ratings.num_items, flags.num_factors, layers)
+    model = build_feedforward_embed(*sizes, lowest, highest, seed=flags.seed)
     best = train_on_ratings(
         model,
         learning,
@@ -151,8 +113,24 @@ def _network(
         seed=flags.seed,
         on_epoch=_print_epoch,
     )
+    assert best is not None, "there is at least one epoch"
     print(f"Best epoch {best.number}: validation RMSE = {best.rmse:.4f}")
-    return predict_ratings(model, test.users, test.items)
+    predictions["FeedforwardEmbed"] = predict_ratings(model, test.users, test.items)
+    print(f"{'':<16}   RMSE     MAE")
+    for name, predicted in predictions.items():
+        rmse, mae = (error(predicted, test.values) for error in (root_mean_squared_error, mean_absolute_error))
+        print(f"{name:<16} {rmse:6.4f}  {mae:6.4f}")
+
+
+def _read(flags: argparse.Namespace) -> "Ratings":
+    from ncf_keras.data.log_layout import LogColumns
+    from ncf_keras.data.ratings import read_ratings
+
+    file = Path(flags.log)
+    size = file.stat().st_size if file.is_file() else 0
+    with flag_names(same_names(vars(flags))), progress_bar(size, "bytes") as show:
+        columns = LogColumns(flags.user, flags.item, flags.rating, delimiter=flags.delimiter)
+        return read_ratings(file, columns, lambda done: show(f"Reading {file.name}", done))
 
 
 def _print_epoch(epoch: "RatingEpoch") -> None:
@@ -161,12 +139,3 @@ def _print_epoch(epoch: "RatingEpoch") -> None:
         f"validation RMSE = {epoch.rmse:.4f}",
         flush=True,
     )
-
-
-def _print_errors(predictions: dict[str, "np.ndarray"], test: "Ratings") -> None:
-    from ncf_keras.evaluation.rating_errors import mean_absolute_error, root_mean_squared_error
-
-    print(f"{'':<16}   RMSE     MAE")
-    for name, predicted in predictions.items():
-        rmse, mae = (error(predicted, test.values) for error in (root_mean_squared_error, mean_absolute_error))
-        print(f"{name:<16} {rmse:6.4f}  {mae:6.4f}")

@@ -4,16 +4,26 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import progress_bar, run_command
+from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import whole_number
+
+if TYPE_CHECKING:
+    from ncf_keras.data.log_layout import LogLayout
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
-    options = _parser().parse_args(arguments)
-    return run_command(lambda: _prepare(options))
+    flags = _parser().parse_args(arguments)
+
+    def prepare_with_flags() -> None:
+        with flag_names(same_names(vars(flags))):
+            _prepare(flags)
+
+    return run_command(prepare_with_flags)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,73 +57,60 @@ def _parser() -> argparse.ArgumentParser:
     layout.add_argument(
         "--titles", metavar="FILE", help="item titles: id and title, such as movies.dat or u.item"
     )
-    _add_options(parser.add_argument_group("what is kept"))
-    return parser
+    kept = parser.add_argument_group("what is kept")
 
+    def add_count(flag: str, default: int, minimum: int, meaning: str) -> None:
+        kept.add_argument(
+            flag,
+            type=whole_number(minimum),
+            default=default,
+            metavar="N",
+            help=f"{meaning} (default: {default})",
+        )
 
-def _add_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--min_rating", type=float, help="drop lower ratings (default: those of 0 and below)")
-    group.add_argument(
-        "--min_user_interactions", type=whole_number(1), default=1, metavar="N",
-        help="take out users with fewer, and items, until nothing changes (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--min_item_interactions", type=whole_number(1), default=1, metavar="N",
-        help="the same for items (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
+    kept.add_argument("--min_rating", type=float, help="drop lower ratings (default: those of 0 and below)")
+    add_count("--min_user_interactions", 1, 1, "take out users with fewer, and items, until nothing changes")
+    add_count("--min_item_interactions", 1, 1, "the same for items")
+    kept.add_argument(
         "--keep", choices=("first", "last"), default="first",
         help="which interaction stands for repeats of a user with an item (default: %(default)s)",
     )  # fmt: skip
-    group.add_argument(
-        "--negatives", type=whole_number(1), default=99, metavar="N",
-        help="items to rank each held-out item against (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--seed", type=whole_number(0), default=2017, metavar="N", help="of all draws (default: %(default)s)"
-    )
+    add_count("--negatives", 99, 1, "items to rank each held-out item against")
+    add_count("--seed", 2017, 0, "of all draws")
+    return parser
 
 
-def _prepare(options: argparse.Namespace) -> None:
+def _prepare(flags: argparse.Namespace) -> None:
+    from ncf_keras.data.dataset_files import write_prepared
     from ncf_keras.data.log_layout import LogColumns
     from ncf_keras.data.prepare import PrepareOptions, prepare
-    from ncf_keras.data.prepared_files import write_prepared
     from ncf_keras.data.raw_log import describe_source, read_log
     from ncf_keras.data.titles import read_titles, titles_of
 
-    log_file, prefix = Path(options.log), Path(options.out)
-    header = {"auto": None, "yes": True, "no": False}[options.header]
-    columns = LogColumns(
-        options.user, options.item, options.rating, options.timestamp, options.delimiter, header
-    )
-    chosen = PrepareOptions(
-        options.min_rating,
-        options.min_user_interactions,
-        options.min_item_interactions,
-        options.keep,
-        options.negatives,
-        options.seed,
-    )
-    _require_out(options.out, [log_file] + ([Path(options.titles)] if options.titles else []))
-    titles = read_titles(options.titles) if options.titles else None
+    log_file, prefix = Path(flags.log), Path(flags.out)
+    header = {"auto": None, "yes": True, "no": False}[flags.header]
+    columns = LogColumns(flags.user, flags.item, flags.rating, flags.timestamp, flags.delimiter, header)
+    options = PrepareOptions(**{name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__})
+    _require_out(flags.out, [log_file] + ([Path(flags.titles)] if flags.titles else []))
+    titles = read_titles(flags.titles) if flags.titles else None
     size = log_file.stat().st_size if log_file.is_file() else 0
     with progress_bar(size, "bytes") as show:
         log, layout = read_log(
-            log_file, columns, not options.no_timestamps, lambda done: show(f"Reading {log_file.name}", done)
+            log_file, columns, flags.no_timestamps, lambda done: show(f"Reading {log_file.name}", done)
         )
         show("Splitting", size)
-        prepared = prepare(log, chosen)
-        source = describe_source(log_file, layout, options.titles)
+        prepared = prepare(log, options)
+        source = describe_source(log_file, layout, flags.titles)
         texts = None if titles is None else titles_of(prepared.item_ids, titles)
         show(f"Writing {prefix.name}", size)
         write_prepared(prefix, prepared, source, texts)
-    print(_layout_line(log_file, layout.describe()), file=sys.stderr)
+    print(_layout_line(log_file, layout), file=sys.stderr)
     _print_report(prefix, prepared.report())
 
 
 def _require_out(out: str, inputs: Sequence[Path]) -> None:
     from ncf_keras.base.files import writable_directory
-    from ncf_keras.data.prepared_files import prepared_paths
+    from ncf_keras.data.dataset_files import prepared_paths
 
     prefix = Path(out)
     if out.endswith("/") or not prefix.name or prefix.is_dir():
@@ -125,16 +122,16 @@ def _require_out(out: str, inputs: Sequence[Path]) -> None:
     writable_directory(prefix.parent, "--out")
 
 
-def _layout_line(file: Path, layout: Mapping[str, object]) -> str:
-    columns = ", ".join(f"{role} in {column}" for role, column in layout["columns"].items())
-    if layout["delimiter"] is None:
+def _layout_line(file: Path, layout: "LogLayout") -> str:
+    columns = ", ".join(f"{role} in {column}" for role, column in layout.describe()["columns"].items())
+    if layout.delimiter is None:
         return f"Read {file} as Parquet: {columns}."
-    separated = {"\t": "tabs", ",": "commas", " ": "spaces"}.get(layout["delimiter"], repr(layout["delimiter"]))
-    header = "with" if layout["header"] else "without"
+    separated = {"\t": "tabs", ",": "commas", " ": "spaces"}.get(layout.delimiter, repr(layout.delimiter))
+    header = "without" if layout.names is None else "with"
     return f"Read {file} as text separated by {separated}, {header} a header: {columns}."
 
 
-def _print_report(prefix: Path, report: Mapping[str, Mapping]) -> None:
+def _print_report(prefix: Path, report: Mapping[str, Any]) -> None:
     counts = report["counts"]
     print(
         f"{prefix.name}: {counts['users']:,} users, {counts['items']:,} items, {counts['train']:,} train and "

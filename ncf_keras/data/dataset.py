@@ -1,13 +1,16 @@
 """Dataset: the interactions to learn from and the held-out test, validated once, never changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse
 
 from ncf_keras.base.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import scipy.sparse
 
 INDEX_LIMIT = np.iinfo(np.int32).max
 
@@ -21,16 +24,14 @@ class Dataset:
 
     Attributes:
         name: what output files are named after.
-        num_users: users are the indices 0 … num_users - 1.
-        num_items: items are the indices 0 … num_items - 1.
+        num_users, num_items: users and items are the indices from 0.
         train_offsets: int64, shape (num_users + 1,). The train items of user u are
             `train_items[train_offsets[u]:train_offsets[u + 1]]`.
         train_items: int32, shape (interactions,), ascending within a user, no item twice for a user.
         test_users: int32, shape (tests,).
         test_items: int32, shape (tests,): the held-out item of each test user.
         test_negatives: int32, shape (tests, negatives): items to rank the held-out item against.
-        user_ids: raw id of each user index, or None where the source has only indices.
-        item_ids: raw id of each item index, or None.
+        user_ids, item_ids: raw id of each index, or None where the source has only indices.
         item_titles: title of each item index, or None.
         train_is_latest: bool, shape (interactions,): whether none of its user's train interactions has a later
             timestamp; None where the source has no timestamps.
@@ -39,19 +40,22 @@ class Dataset:
     name: str
     num_users: int
     num_items: int
-    train_offsets: np.ndarray = field(repr=False)
-    train_items: np.ndarray = field(repr=False)
-    test_users: np.ndarray = field(repr=False)
-    test_items: np.ndarray = field(repr=False)
-    test_negatives: np.ndarray = field(repr=False)
-    user_ids: Sequence[str] | None = field(default=None, repr=False)
-    item_ids: Sequence[str] | None = field(default=None, repr=False)
-    item_titles: Sequence[str] | None = field(default=None, repr=False)
-    train_is_latest: np.ndarray | None = field(default=None, repr=False)
+    train_offsets: np.ndarray
+    train_items: np.ndarray
+    test_users: np.ndarray
+    test_items: np.ndarray
+    test_negatives: np.ndarray
+    user_ids: Sequence[str] | None = None
+    item_ids: Sequence[str] | None = None
+    item_titles: Sequence[str] | None = None
+    train_is_latest: np.ndarray | None = None
 
     def __post_init__(self):
-        _require_positive(self.num_users, "num_users")
-        _require_positive(self.num_items, "num_items")
+        for argument in ("num_users", "num_items"):
+            if not 0 < getattr(self, argument) <= INDEX_LIMIT:
+                raise InputError(
+                    f"`{argument}` must be between 1 and {INDEX_LIMIT}. Received: {getattr(self, argument)}"
+                )
         if len(self.train_offsets) != self.num_users + 1:
             raise InputError(
                 f"`train_offsets` must have num_users + 1 = {self.num_users + 1} entries. "
@@ -64,26 +68,28 @@ class Dataset:
                 "`test_users`, `test_items` and `test_negatives` must be of one length. Received: "
                 f"{len(self.test_users)}, {len(self.test_items)} and {len(self.test_negatives)}"
             )
-        _require_range(self.test_users, self.num_users, "test_users")
+        require_indices(self.test_users, self.num_users, "test_users")
         for argument in ("train_items", "test_items", "test_negatives"):
-            _require_range(getattr(self, argument), self.num_items, argument)
-        for ids, count, argument in (
-            (self.user_ids, self.num_users, "user_ids"),
-            (self.item_ids, self.num_items, "item_ids"),
-            (self.item_titles, self.num_items, "item_titles"),
+            require_indices(getattr(self, argument), self.num_items, argument)
+        for argument, count, each in (
+            ("user_ids", self.num_users, ""),
+            ("item_ids", self.num_items, ""),
+            ("item_titles", self.num_items, ""),
+            ("train_is_latest", self.num_train, ", one for each train interaction"),
         ):
-            if ids is not None and len(ids) != count:
-                raise InputError(f"`{argument}` must have {count} entries. Received: {len(ids)}")
-        arrays = [self.train_offsets, self.train_items, self.test_users, self.test_items, self.test_negatives]
-        if self.train_is_latest is not None:
-            if len(self.train_is_latest) != len(self.train_items):
-                raise InputError(
-                    f"`train_is_latest` must have {len(self.train_items)} entries, one for each train "
-                    f"interaction. Received: {len(self.train_is_latest)}"
-                )
-            arrays.append(self.train_is_latest)
-        for array in arrays:
+            values = getattr(self, argument)
+            if values is not None and len(values) != count:
+                raise InputError(f"`{argument}` must have {count} entries{each}. Received: {len(values)}")
+        for array in (
+            self.train_offsets,
+            self.train_items,
+            self.test_users,
+            self.test_items,
+            self.test_negatives,
+        ):
             array.setflags(write=False)
+        if self.train_is_latest is not None:
+            self.train_is_latest.setflags(write=False)
 
     @classmethod
     def from_pairs(
@@ -105,17 +111,11 @@ class Dataset:
         """Make a dataset of index pairs in any order; repeated train pairs collapse to one.
 
         Args:
-            train_users: integers, shape (interactions,).
-            train_items: integers, shape (interactions,).
-            test_users: integers, shape (tests,).
-            test_items: integers, shape (tests,).
+            train_users, train_items: integers, shape (interactions,).
+            test_users, test_items: integers, shape (tests,).
             test_negatives: integers, shape (tests, negatives).
-            name: what output files are named after.
-            num_users: highest user index + 1 if not given, as the authors' `Dataset.py` counts.
-            num_items: highest item index + 1 if not given.
-            user_ids: raw id of each user index.
-            item_ids: raw id of each item index.
-            item_titles: title of each item index.
+            name, user_ids, item_ids, item_titles: as the attributes.
+            num_users, num_items: highest index + 1 if not given, as the authors' `Dataset.py` counts.
             train_timestamps: numbers or dates, shape (interactions,), of any unit, none missing; kept is only
                 which of a user's are the latest.
 
@@ -136,8 +136,8 @@ class Dataset:
             )
         num_users = _count(num_users, (train_users, test_users))
         num_items = _count(num_items, (train_items, test_items, test_negatives))
-        _require_range(train_users, num_users, "train_users")
-        _require_range(train_items, num_items, "train_items")
+        require_indices(train_users, num_users, "train_users")
+        require_indices(train_items, num_items, "train_items")
         keys, is_latest = _sorted_pairs(train_users, train_items, num_items, train_timestamps)
         users, items = np.divmod(keys, max(num_items, 1))
         return cls(
@@ -158,7 +158,7 @@ class Dataset:
     @classmethod
     def from_dataframe(
         cls,
-        df: pd.DataFrame,
+        df: "pd.DataFrame",
         user: str = "user",
         item: str = "item",
         rating: str | None = None,
@@ -166,14 +166,13 @@ class Dataset:
         *,
         titles: Mapping[object, str] | None = None,
         name: str = "dataset",
-        **options: object,
+        **options: Any,
     ) -> "Dataset":
         """Split a log of interactions leave-one-out, as `run/prepare.py` does with a file.
 
         Args:
             df: a row an interaction, with ids of any kind; rows that lack a value are dropped.
-            user: the column of user ids.
-            item: the column of item ids.
+            user, item: the columns of ids, which become texts.
             rating: the column of ratings; a rating of 0 or below is no positive. None: every row is one.
             timestamp: the column of timestamps, numbers or dates; the latest interaction of each user is held
                 out. None: a random one is.
@@ -182,18 +181,16 @@ class Dataset:
             **options: as in `ncf_keras.data.prepare.PrepareOptions`: `min_rating`, `min_user_interactions`,
                 `min_item_interactions`, `keep`, `negatives`, `seed`.
 
-        Returns:
-            A Dataset whose `user_ids` and `item_ids` are the raw ids, as texts, in order of first appearance.
-
         Raises:
             InputError: a column is not there or can't be understood, or too little is left.
 
         Example:
             >>> Dataset.from_dataframe(df, user="u", item="i", timestamp="t", negatives=20)
         """
-        from ncf_keras.data.from_dataframe import dataset_from_dataframe
+        from ncf_keras.data.prepare import dataset_from_dataframe
 
-        return dataset_from_dataframe(df, user, item, rating, timestamp, titles=titles, name=name, **options)
+        columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+        return dataset_from_dataframe(df, columns, titles, name, options)
 
     @property
     def num_train(self) -> int:
@@ -211,8 +208,10 @@ class Dataset:
         return np.repeat(np.arange(self.num_users, dtype=np.int32), np.diff(self.train_offsets))
 
     @property
-    def train_matrix(self) -> scipy.sparse.csr_matrix:
+    def train_matrix(self) -> "scipy.sparse.csr_matrix":
         """The train interactions as a sparse matrix of ones: float32, shape (users, items), made anew."""
+        import scipy.sparse
+
         ones = np.ones(self.num_train, np.float32)
         shape = (self.num_users, self.num_items)
         return scipy.sparse.csr_matrix((ones, self.train_items, self.train_offsets), shape)
@@ -224,6 +223,13 @@ class Dataset:
             f"{self.num_train:,} train interactions ({density:.2%} of pairs), {self.num_test:,} test pairs "
             f"against {self.test_negatives.shape[1]} negatives each>"
         )
+
+
+def require_indices(indices: np.ndarray, count: int, argument: str) -> None:
+    """Raise InputError unless all of `indices` are from 0 to `count` - 1."""
+    if indices.size and (indices.min() < 0 or indices.max() >= count):
+        wrong = indices.min() if indices.min() < 0 else indices.max()
+        raise InputError(f"`{argument}` must be between 0 and {count - 1}. Received: {wrong}")
 
 
 def _count(given: int | None, indices: Sequence[np.ndarray]) -> int:
@@ -264,14 +270,3 @@ def _is_latest(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray:
     latest[users] = timestamps
     np.maximum.at(latest, users, timestamps)
     return timestamps == latest[users]
-
-
-def _require_positive(count: int, argument: str) -> None:
-    if not 0 < count <= INDEX_LIMIT:
-        raise InputError(f"`{argument}` must be between 1 and {INDEX_LIMIT}. Received: {count}")
-
-
-def _require_range(indices: np.ndarray, count: int, argument: str) -> None:
-    if indices.size and (indices.min() < 0 or indices.max() >= count):
-        wrong = indices.min() if indices.min() < 0 else indices.max()
-        raise InputError(f"`{argument}` must be between 0 and {count - 1}. Received: {wrong}")

@@ -2,16 +2,27 @@
 
 Where the authors published their split (ml-1m, pinterest-20) it is taken as it is; the raw archive then only
 adds the ids and titles. The other MovieLens sets are prepared from the raw log, as `run/prepare.py` would.
+
+Files are fetched with the standard library's HTTP client, a Range header and a checksum that has the last word.
+`keras.utils.get_file` and pooch both begin an interrupted file again from its first byte (ml-20m is 200 MB),
+neither knows git's blob SHA-1, the only checksum there is for the authors' files, and the first needs
+TensorFlow.
 """
 
 import contextlib
-import json
+import errno
+import http.client
+import re
 import shutil
 import tempfile
+import urllib.error
+import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,18 +30,27 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory, written_beside
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.fetch import Progress, fetch
-from ncf_keras.data.id_files import write_ids
-from ncf_keras.data.known_datasets import KnownDataset
+from ncf_keras.data.dataset_files import (
+    prepared_paths,
+    read_dataset,
+    room_in,
+    write_ids,
+    write_prepared,
+    write_report,
+)
+from ncf_keras.data.known_datasets import KnownDataset, RemoteFile
 from ncf_keras.data.prepare import PrepareOptions, prepare
-from ncf_keras.data.prepared_files import prepared_paths, write_prepared
-from ncf_keras.data.rating_files import read_dataset
 from ncf_keras.data.raw_log import describe_source, read_log
+from ncf_keras.data.reading import file_digest
 from ncf_keras.data.tidy_log import TidyLog
 from ncf_keras.data.titles import read_titles, titles_of
 
-# The largest log known, that of ml-20m, has 533 MB.
-MOST_UNPACKED_BYTES = 1 << 30
+BLOCK = 1 << 16
+TIMEOUT_SECONDS = 30
+# The largest archive known, that of ml-20m, has 198 MB, and its log 533 MB.
+MOST_BYTES = 1 << 30
+ATTEMPTS = 5
+Progress = Callable[[str, int, int | None], None]
 
 
 def download_dataset(
@@ -38,23 +58,22 @@ def download_dataset(
     directory: Path,
     on_progress: Progress = lambda name, done, total: None,
     on_step: Callable[[str], None] = lambda step: None,
+    most_unpacked_bytes: int = MOST_BYTES,
 ) -> Dataset:
     """Download a dataset, or what is missing of it, and prepare it.
 
     Args:
         known: one of `KNOWN_DATASETS`.
         directory: where to; made if it is missing. The archive stays there, so that it is downloaded once.
-        on_progress: told the file, the bytes that are here, and the bytes of the whole, None if not known.
+        on_progress: as of `fetch`.
         on_step: told what is done in a sentence.
-
-    Returns:
-        The dataset, read back from the files.
+        most_unpacked_bytes: a larger file in the archive is refused.
 
     Raises:
         InputError: a download fails (see `fetch`), a file of that name is there with other contents, or the
             archive does not hold what it should.
     """
-    directory = writable_directory(directory, "--path")
+    directory = writable_directory(directory, "directory")
     paths = prepared_paths(directory / known.name)
     if not known.split and all(path.exists() for path in paths.values()):
         on_step(f"{known.name} is there already.")
@@ -63,41 +82,76 @@ def download_dataset(
         fetch(remote, directory, on_progress)
         on_step(f"{directory / remote.name}: the authors' own file, git blob SHA-1 verified.")
     if known.archive is None:
-        _write_report(known, paths[".json"], read_dataset(directory, known.name))
-    else:
-        archive = fetch(known.archive, directory, on_progress)
-        on_step(f"{archive}: from {known.archive.url}, MD5 verified.")
-        _use_archive(known, directory, archive, on_progress, on_step)
-    return read_dataset(directory, known.name)
-
-
-def _use_archive(
-    known: KnownDataset, directory: Path, archive: Path, on_progress: Progress, on_step: Callable[[str], None]
-) -> None:
-    with _unpacked(archive, (known.log, known.titles)) as (log_file, titles_file):
+        dataset = read_dataset(directory, known.name)
+        _write_counts(known, paths[".json"], dataset)
+        return dataset
+    archive = fetch(known.archive, directory, on_progress)
+    on_step(f"{archive}: from {known.archive.url}, MD5 verified.")
+    with _unpacked(archive, (known.log, known.titles), most_unpacked_bytes) as (log_file, titles_file):
         size = log_file.stat().st_size
         log, layout = read_log(log_file, on_read=lambda done: on_progress(known.log, done, size))
         titles = read_titles(titles_file)
         if known.split:
-            _add_ids(known, directory, log, titles)
+            _add_ids(known, archive.name, directory, log, titles)
             on_step(f"{known.log} of the archive: raw ids and titles for the authors' indices.")
         else:
-            source = {**describe_source(log_file, layout, titles_file), **_origin(known)}
+            source = describe_source(log_file, layout, titles_file) | _origin(known)
             prepared = prepare(log, PrepareOptions())
             write_prepared(directory / known.name, prepared, source, titles_of(prepared.item_ids, titles))
             on_step(f"{known.log} of the archive: prepared as run/prepare.py does, every rating a positive.")
+    return read_dataset(directory, known.name)
+
+
+def fetch(
+    remote: RemoteFile,
+    directory: Path,
+    on_progress: Progress = lambda name, done, total: None,
+    most_bytes: int = MOST_BYTES,
+) -> Path:
+    """Bring a file into `directory`, unless it is there already.
+
+    What has come so far is kept as `<name>.part`; a cut connection is taken up again at once, and by the next
+    run if it stays cut. The file gets its name when its checksum is right.
+
+    Args:
+        remote: what to fetch.
+        directory: where to; it must exist.
+        on_progress: told the name, the bytes that are here, and the bytes of the whole, None if not known.
+        most_bytes: a larger file is refused.
+
+    Raises:
+        InputError: the publisher can't be reached or does not have the file, the connection is cut again and
+            again, the checksum is wrong, or the disk is full.
+    """
+    file = directory / remote.name
+    if file.exists():
+        _require_checksum(file, remote, f"move {file} away, so that it can be downloaded")
+        return file
+    part = directory / f"{remote.name}.part"
+    download = _Download(remote, part, on_progress, most_bytes)
+    resumed = download.size() > 0
+    download.bring()
+    try:
+        _require_checksum(part, remote, "what came is deleted: run the same command again")
+    except InputError:
+        part.unlink()
+        if not resumed:
+            raise
+        # The beginning, from an earlier run, may be the wrong part of it.
+        return fetch(remote, directory, on_progress, most_bytes)
+    return part.replace(file)
 
 
 @contextlib.contextmanager
-def _unpacked(archive: Path, members: tuple[str, ...]) -> Iterator[list[Path]]:
+def _unpacked(archive: Path, members: tuple[str, ...], most_bytes: int) -> Iterator[list[Path]]:
     """Yield the named members of a zip archive as files of a directory that is removed afterwards.
 
     Nothing else is unpacked, and each gets a name of ours, so no path in an archive leads anywhere.
     """
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=archive.parent) as folder:
         try:
-            with _room_in(archive.parent), zipfile.ZipFile(archive) as package:
-                files = [_unpack(package, member, Path(folder)) for member in members]
+            with room_in(archive.parent), zipfile.ZipFile(archive) as package:
+                files = [_unpack(package, member, Path(folder), most_bytes) for member in members]
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
             raise InputError(
                 f"{archive} must be a zip archive that can be unpacked. Received: {error}"
@@ -105,25 +159,14 @@ def _unpacked(archive: Path, members: tuple[str, ...]) -> Iterator[list[Path]]:
         yield files
 
 
-@contextlib.contextmanager
-def _room_in(directory: Path) -> Iterator[None]:
-    """Turn a full disk, and whatever else keeps files from being written, into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"{directory} must be a directory with room for the dataset. Received: {error.strerror}"
-        ) from None
-
-
-def _unpack(package: zipfile.ZipFile, member: str, folder: Path) -> Path:
+def _unpack(package: zipfile.ZipFile, member: str, folder: Path, most_bytes: int) -> Path:
     try:
         entry = package.getinfo(member)
     except KeyError:
         raise InputError(f"{package.filename} must hold {member}. Received: an archive without it") from None
-    if entry.file_size > MOST_UNPACKED_BYTES:
+    if entry.file_size > most_bytes:
         raise InputError(
-            f"{member} in {package.filename} must have at most {MOST_UNPACKED_BYTES:,} bytes. "
+            f"{member} in {package.filename} must have at most {most_bytes:,} bytes. "
             f"Received: {entry.file_size:,}"
         )
     file = folder / Path(member).name
@@ -133,20 +176,22 @@ def _unpack(package: zipfile.ZipFile, member: str, folder: Path) -> Path:
     return file
 
 
-def _add_ids(known: KnownDataset, directory: Path, log: TidyLog, titles: Mapping[str, str]) -> None:
+def _add_ids(
+    known: KnownDataset, archive: str, directory: Path, log: TidyLog, titles: Mapping[str, str]
+) -> None:
     """Write the raw ids of the authors' indices, which are numbered in the log's order of first appearance."""
     dataset = read_dataset(directory, known.name)
     if not _same_pairs(log, dataset):
         raise InputError(
-            f"{known.log} of {known.archive.name} must hold the pairs of the authors' {known.name} files. "
+            f"{known.log} of {archive} must hold the pairs of the authors' {known.name} files. "
             "Received: others; the authors' files can be trained on, but their raw ids are not known"
         )
     paths = prepared_paths(directory / known.name)
     users_file, items_file = paths[".users.csv"], paths[".items.csv"]
-    with _room_in(directory), written_beside(users_file) as users, written_beside(items_file) as items:
+    with room_in(directory), written_beside(users_file) as users, written_beside(items_file) as items:
         write_ids(users, "user_id", log.user_ids)
         write_ids(items, "item_id", log.item_ids, titles_of(log.item_ids, titles))
-    _write_report(known, paths[".json"], dataset)
+    _write_counts(known, paths[".json"], dataset)
 
 
 def _same_pairs(log: TidyLog, dataset: Dataset) -> bool:
@@ -158,26 +203,120 @@ def _same_pairs(log: TidyLog, dataset: Dataset) -> bool:
     )
 
 
-def _write_report(known: KnownDataset, file: Path, dataset: Dataset) -> None:
-    report = {
-        "prepared_by": f"ncf-keras {__version__}",
-        "source": _origin(known),
-        "split": "the authors' own",
-        "counts": {
-            "users": dataset.num_users,
-            "items": dataset.num_items,
-            "train": dataset.num_train,
-            "test": dataset.num_test,
-            "negatives_per_test": int(dataset.test_negatives.shape[1]),
-        },
+def _write_counts(known: KnownDataset, file: Path, dataset: Dataset) -> None:
+    counts = {
+        "users": dataset.num_users,
+        "items": dataset.num_items,
+        "train": dataset.num_train,
+        "test": dataset.num_test,
+        "negatives_per_test": int(dataset.test_negatives.shape[1]),
     }
-    with _room_in(file.parent), written_beside(file) as beside:
-        beside.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with room_in(file.parent), written_beside(file) as beside:
+        write_report(beside, _origin(known), {"split": "the authors' own", "counts": counts})
 
 
-def _origin(known: KnownDataset) -> dict[str, object]:
+def _origin(known: KnownDataset) -> dict[str, Any]:
     remotes = known.split + (() if known.archive is None else (known.archive,))
     return {
         "downloaded_from": {remote.url: remote.checksum for remote in remotes},
         "licence": known.licence,
     }
+
+
+class _Cut(Exception):
+    """The connection ended before the file did."""
+
+
+@dataclass(frozen=True)
+class _Download:
+    """A file on its way into `part`; the other attributes are the arguments of `fetch`."""
+
+    remote: RemoteFile
+    part: Path
+    on_progress: Progress
+    most_bytes: int
+
+    def bring(self) -> None:
+        """Append what is missing to `part`, in as many connections as it takes while each brings something."""
+        for attempt in range(1, ATTEMPTS + 1):
+            before = self.size()
+            try:
+                self._connect()
+                break
+            except _Cut as cut:
+                if attempt == ATTEMPTS or self.size() <= before:
+                    raise InputError(
+                        f"{self.remote.url} must come whole: run the same command again to go on from what is "
+                        f"kept in {self.part}. Received: {cut}"
+                    ) from None
+
+    def size(self) -> int:
+        """Return the number of bytes that are here."""
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _connect(self) -> None:
+        start, url = self.size(), self.remote.url
+        headers = {"User-Agent": f"ncf-keras/{__version__}", "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        by_hand = (
+            f"; either download {url} by hand, put it at {self.part.with_suffix('')} and run the same command "
+            "again, or train without a download, with `--dataset sample`"
+        )
+        try:
+            request = urllib.request.Request(url, headers=headers)
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+                self._receive(response, start)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+                    # Nothing comes after what is here: it is whole or it is wrong, as its checksum tells.
+                    return
+                raise InputError(
+                    f"{url} must be there to download. Received: HTTP {error.code} {error.reason}{by_hand}"
+                ) from None
+        except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise InputError(f"{url} must be reachable. Received: {reason}{by_hand}") from None
+
+    def _receive(self, response: http.client.HTTPResponse, start: int) -> None:
+        # What comes must be what follows byte `start`, as was asked; a server may ignore that.
+        asked = re.match(rf"bytes {start}-", response.headers.get("Content-Range", ""))
+        done = start if asked and response.status == http.HTTPStatus.PARTIAL_CONTENT else 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length and length.isdecimal() else None
+        rule = f"{self.remote.url} must be of at most {self.most_bytes:,} bytes. Received: "
+        if total is not None and total > self.most_bytes:
+            raise InputError(f"{rule}{total:,}")
+        try:
+            with self.part.open("ab" if done else "wb") as stream:
+                self.on_progress(self.remote.name, done, total)
+                while block := _read(response):
+                    done += len(block)
+                    if done > self.most_bytes:
+                        raise InputError(f"{rule}more")
+                    stream.write(block)
+                    self.on_progress(self.remote.name, done, total)
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            need = "room for the download" if full else "files that can be written"
+            raise InputError(
+                f"{self.part.parent} must have {need}: run the same command again to go on from what is kept "
+                f"in {self.part}. Received: {error.strerror}"
+            ) from None
+        if total is not None and done < total:
+            raise _Cut(f"{done:,} of {total:,} bytes")
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(BLOCK)
+    except (http.client.HTTPException, OSError) as error:
+        raise _Cut(f"a connection cut off ({error or type(error).__name__})") from None
+
+
+def _require_checksum(file: Path, remote: RemoteFile, way_on: str) -> None:
+    kind, expected = remote.checksum.split(":")
+    if (digest := file_digest(file, kind)) != expected:
+        called = {"git": "git blob SHA-1"}.get(kind, kind.upper())
+        raise InputError(f"{file} must have the {called} {expected} ({way_on}). Received: {digest}")

@@ -5,8 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.data.reading import number_in
 
 ROLES = ("user", "item", "rating", "timestamp")
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
@@ -27,10 +29,8 @@ class LogColumns:
     """What the user says about a log; everything left out is found out.
 
     Attributes:
-        user: the name of the column, or its number counted from 1.
-        item: the same.
-        rating: the same, or `none` where the log has no ratings, such as a log of clicks.
-        timestamp: the same, or `none`.
+        user, item: the name of the column, or its number counted from 1.
+        rating, timestamp: the same, or `none` where the log has none, such as a log of clicks.
         delimiter: any string, such as `::`; `\\t` and `tab` mean a tab. Text logs only.
         header: whether the first line names the columns. Text logs only.
     """
@@ -47,16 +47,17 @@ class LogColumns:
             object.__setattr__(self, "delimiter", "\t")
         if self.delimiter is not None and not re.fullmatch(r'[^"\r\n]+', self.delimiter):
             raise InputError(
-                "`--delimiter` must be one or more characters, none of them a quotation mark or a line end. "
+                "`delimiter` must be one or more characters, none of them a quotation mark or a line end. "
                 f"Received: {self.delimiter!r}"
             )
         for role in ("user", "item"):
             if getattr(self, role) == "none":
-                raise InputError(f"`--{role}` must name a column. Received: none")
+                raise InputError(f"`{role}` must name a column. Received: none")
 
-    def named(self, role: str) -> str | None:
-        """Return what was said about `role`, one of `ROLES`."""
-        return getattr(self, role)
+    def by_role(self) -> dict[str, str]:
+        """Return what was said about the columns, by role."""
+        said = {role: getattr(self, role) for role in ROLES}
+        return {role: column for role, column in said.items() if column is not None}
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,18 @@ class LogLayout:
     width: int
     positions: Mapping[str, int]
 
-    def describe(self) -> dict[str, object]:
+    def describe(self) -> dict[str, Any]:
         """Return the layout for people and for JSON; columns are counted from 1."""
         columns = {
             role: f"column {position + 1}" + (f" ({self.names[position]})" if self.names else "")
             for role, position in self.positions.items()
         }
         return {"delimiter": self.delimiter, "header": self.names is not None, "columns": columns}
+
+
+def letters_of(name: str) -> str:
+    """Return the letters and digits of a column name, in lower case and without its type: `userid`."""
+    return re.sub(r"[^a-z0-9]", "", _without_type(name).lower())
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
@@ -107,66 +113,71 @@ def guess_delimiter(line: str, file: Path) -> str:
     if likely and len(split_line(line, likely)) > 1:
         return likely
     counts = {delimiter: len(split_line(line, delimiter)) for delimiter in DELIMITERS[:-1]}
-    best = max(counts, key=counts.get)
+    best = max(counts, key=lambda delimiter: counts[delimiter])
     return best if counts[best] > 1 else DELIMITERS[-1]
 
 
 def has_header(first: Sequence[str], second: Sequence[str], columns: LogColumns) -> bool:
     """Tell whether the fields `first` of the first line are names, given those of the line after it.
 
-    They are if one is what a flag names, if two are names known for their role, or if there is a word and no
+    They are if one is what the user names, if two are names known for their role, or if there is a word and no
     number where the second line has its rating and timestamp.
     """
-    wanted = {columns.named(role) for role in ROLES} - {None, "none"}
+    said = columns.by_role()
     plain = {_without_type(field) for field in first} | set(first)
-    if any(name in plain and not name.isdigit() for name in wanted):
+    if any(name in plain and name != "none" and not name.isdigit() for name in said.values()):
         return True
-    known = [role for role in ROLES if any(_letters(field) in KNOWN_NAMES[role] for field in first)]
+    known = [role for role in ROLES if any(letters_of(field) in KNOWN_NAMES[role] for field in first)]
     if len(known) >= 2:
         return True
-    flagged = [columns.named(role) for role in ("rating", "timestamp")]
-    numeric = [
-        int(flag) - 1 if flag and flag.isdecimal() else default for default, flag in enumerate(flagged, 2)
-    ]
+    places = [(said.get(role, ""), default) for default, role in ((2, "rating"), (3, "timestamp"))]
+    numeric = [int(column) - 1 if column.isdecimal() else default for column, default in places]
     pairs = [(first[at], second[at]) for at in numeric if 0 <= at < min(len(first), len(second))]
-    words = any(name.strip() and not _is_number(name) and _is_number(value) for name, value in pairs)
-    return words and not any(_is_number(name) for name, _ in pairs)
+    names_are_numbers = [number_in(name) is not None for name, _ in pairs]
+    words = [name.strip() and number_in(value) is not None for name, value in pairs]
+    return any(words) and not any(names_are_numbers)
 
 
 def find_columns(file: str, names: Sequence[str] | None, width: int, columns: LogColumns) -> dict[str, int]:
     """Return the column of each role, counted from 0; rating and timestamp may be absent.
 
-    What a flag names comes first. Else, with a header, the column whose name is known for the role; without
+    What the user names comes first. Else, with a header, the column whose name is known for the role; without
     one, the order of MovieLens and of the authors' files: user, item, rating, timestamp.
 
     Raises:
-        InputError: a flag names no column, or one column has two roles, or user or item can't be found.
+        InputError: the user names no column, or one column has two roles, or user or item can't be found.
     """
-    found: dict[str, int] = {}
-    for role in ROLES:
-        wanted = columns.named(role)
-        if wanted is not None and wanted != "none":
-            found[role] = _flagged_column(file, role, wanted, names, width)
+    said = columns.by_role()
+    found = {
+        role: _said_column(file, role, column, names, width)
+        for role, column in said.items()
+        if column != "none"
+    }
     taken = set(found.values())
     for default, role in enumerate(ROLES):
-        if columns.named(role) is not None:
-            continue
-        position = default if names is None else _known_column(file, role, names, taken)
-        if position is not None and position < width and position not in taken:
-            found[role] = position
-    _require_user_and_item(file, found, names, width)
+        if role not in said:
+            position = default if names is None else _known_column(file, role, names, taken)
+            if position is not None and position < width and position not in taken:
+                found[role] = position
+    for role in ("user", "item"):
+        if role not in found:
+            has = f"the columns {_listed(names)}" if names is not None else f"{width} column(s) and no header"
+            raise InputError(
+                f"`{role}` must name the column of {file} with the {role} ids (or `delimiter` what "
+                f"separates its columns). Received: a file with {has}"
+            )
     if len(set(found.values())) < len(found):
-        pairs = ", ".join(f"--{role} {position + 1}" for role, position in found.items())
+        pairs = ", ".join(f"{role} {position + 1}" for role, position in found.items())
         raise InputError(f"The columns of {file} must each have one role. Received: {pairs}")
     return {role: found[role] for role in ROLES if role in found}
 
 
-def _flagged_column(file: str, role: str, wanted: str, names: Sequence[str] | None, width: int) -> int:
+def _said_column(file: str, role: str, wanted: str, names: Sequence[str] | None, width: int) -> int:
     if names is not None:
         for candidates in (list(names), [_without_type(name) for name in names]):
             if (count := candidates.count(wanted)) > 1:
                 raise InputError(
-                    f"`--{role}` must name one column of {file}. Received: {wanted}, the name of {count} "
+                    f"`{role}` must name one column of {file}. Received: {wanted}, the name of {count} "
                     "columns; give its number"
                 )
             if wanted in candidates:
@@ -175,7 +186,7 @@ def _flagged_column(file: str, role: str, wanted: str, names: Sequence[str] | No
         return int(wanted) - 1
     choice = f"one of {_listed(names)} or " if names is not None else ""
     raise InputError(
-        f"`--{role}` must be {choice}a column number of {file} from 1 to {width}. Received: {wanted}"
+        f"`{role}` must be {choice}a column number of {file} from 1 to {width}. Received: {wanted}"
     )
 
 
@@ -183,43 +194,18 @@ def _known_column(file: str, role: str, names: Sequence[str], taken: set[int]) -
     matches = [
         position
         for position, name in enumerate(names)
-        if _letters(name) in KNOWN_NAMES[role] and position not in taken
+        if letters_of(name) in KNOWN_NAMES[role] and position not in taken
     ]
     if len(matches) > 1:
         called = _listed([names[position] for position in matches])
-        raise InputError(f"`--{role}` must say which column of {file} it is. Received: no flag, and {called}")
+        raise InputError(f"`{role}` must say which column of {file} it is. Received: no flag, and {called}")
     return matches[0] if matches else None
 
 
-def _require_user_and_item(
-    file: str, found: Mapping[str, int], names: Sequence[str] | None, width: int
-) -> None:
-    for role in ("user", "item"):
-        if role not in found:
-            has = f"the columns {_listed(names)}" if names is not None else f"{width} column(s) and no header"
-            raise InputError(
-                f"`--{role}` must name the column of {file} with the {role} ids (or `--delimiter` what "
-                f"separates its columns). Received: a file with {has}"
-            )
-
-
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(name[:40] for name in names[:most])
-    return shown + (", …" if len(names) > most else "")
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(name[:40] for name in names[:12]) + (", …" if len(names) > 12 else "")
 
 
 def _without_type(name: str) -> str:
     """Drop the type that some formats append to a column name, as in `user_id:token`."""
     return name.split(":")[0].strip()
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", _without_type(name).lower())
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

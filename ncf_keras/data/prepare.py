@@ -1,17 +1,18 @@
 """A raw log, cleaned and split leave-one-out: for `run/prepare.py` and `Dataset.from_dataframe`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.checks import require_count, require_known_arguments, require_one_of
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.core_filter import core_filter
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.encode import renumber
-from ncf_keras.data.leave_one_out_split import draw_negatives, latest_interactions, random_interactions
-from ncf_keras.data.tidy_log import TidyLog
+from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
+from ncf_keras.data.tidy_log import TidyLog, renumber, tidy_log
+from ncf_keras.data.titles import titles_of
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,7 @@ class PrepareOptions:
     Attributes:
         min_rating: a lower rating is no positive and is dropped. Without it, ratings of 0 and below are, as
             the authors' `Dataset.py` drops them.
-        min_user_interactions: users with fewer interactions are taken out, repeatedly (k-core).
-        min_item_interactions: items with fewer interactions are taken out, repeatedly (k-core).
+        min_user_interactions, min_item_interactions: users and items with fewer are taken out, repeatedly.
         keep: which interaction stands for several of one user with one item, `first` or `last` in time.
         negatives: items to rank each held-out item against.
         seed: of the negatives, and of the held-out items where there are no timestamps.
@@ -31,7 +31,7 @@ class PrepareOptions:
     min_rating: float | None = None
     min_user_interactions: int = 1
     min_item_interactions: int = 1
-    keep: str = "first"
+    keep: Literal["first", "last"] = "first"
     negatives: int = 99
     seed: int = 2017
 
@@ -41,14 +41,10 @@ class PrepareOptions:
                 "`min_rating` must be above 0, because a rating of 0 or below is never a positive. "
                 f"Received: {self.min_rating}"
             )
-        if self.keep not in ("first", "last"):
-            raise InputError(f"`keep` must be first or last. Received: {self.keep!r}")
-        for argument, least in (
-            ("min_user_interactions", 1), ("min_item_interactions", 1), ("negatives", 1), ("seed", 0)
-        ):  # fmt: skip
-            value = getattr(self, argument)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-                raise InputError(f"`{argument}` must be an integer of at least {least}. Received: {value!r}")
+        require_one_of(self.keep, ("first", "last"), "keep")
+        for argument in ("min_user_interactions", "min_item_interactions", "negatives"):
+            require_count(getattr(self, argument), argument)
+        require_count(self.seed, "seed", 0)
 
 
 @dataclass(frozen=True)
@@ -60,18 +56,17 @@ class PreparedLog:
             in the order of the log.
         test: the same columns, one row a test user, by user.
         negatives: int32, shape (tests, negatives).
-        user_ids: raw ids, str, shape (users,).
-        item_ids: raw ids, str, shape (items,).
+        user_ids, item_ids: raw id of each index, str.
         options: how it was made.
         dropped: number of rows of the log that were dropped, by reason, in the order of the steps.
         rows: number of rows of the log.
     """
 
-    train: pd.DataFrame
-    test: pd.DataFrame
-    negatives: np.ndarray
-    user_ids: np.ndarray
-    item_ids: np.ndarray
+    train: pd.DataFrame = field(repr=False)
+    test: pd.DataFrame = field(repr=False)
+    negatives: np.ndarray = field(repr=False)
+    user_ids: np.ndarray = field(repr=False)
+    item_ids: np.ndarray = field(repr=False)
     options: PrepareOptions
     dropped: Mapping[str, int]
     rows: int
@@ -93,7 +88,7 @@ class PreparedLog:
             train_timestamps=self.train["timestamp"].to_numpy() if "timestamp" in self.train else None,
         )
 
-    def report(self) -> dict[str, object]:
+    def report(self) -> dict[str, Any]:
         """Return the options, what was dropped, the counts and the sparsity, for people and for JSON."""
         users, items = len(self.user_ids), len(self.item_ids)
         interactions = len(self.train) + len(self.test)
@@ -133,21 +128,74 @@ def prepare(log: TidyLog, options: PrepareOptions) -> PreparedLog:
     if "rating" in frame:
         least = options.min_rating
         positive = frame["rating"] > 0 if least is None else frame["rating"] >= least
-        dropped["rating not above 0" if least is None else f"rating below {least:g}"] = int((~positive).sum())
-        frame = _left(frame, positive.to_numpy(), dropped)
+        reason = "rating not above 0" if least is None else f"rating below {least:g}"
+        frame = _left(frame, positive.to_numpy(), dropped, reason)
     elif options.min_rating is not None:
         raise InputError(
             f"`min_rating` must be left out where a log has no ratings. Received: {options.min_rating:g}"
         )
     single = _one_of_each_pair(frame, len(log.item_ids), options.keep)
-    dropped[f"repeated (user, item), {options.keep} kept"] = int((~single).sum())
-    frame = _left(frame, single, dropped)
+    frame = _left(frame, single, dropped, f"repeated (user, item), {options.keep} kept")
     users, items = options.min_user_interactions, options.min_item_interactions
     if max(users, items) > 1:
         stays = core_filter(frame["user"].to_numpy(), frame["item"].to_numpy(), users, items)
-        dropped[f"user with fewer than {users} or item with fewer than {items}"] = int((~stays).sum())
-        frame = _left(frame, stays, dropped)
+        frame = _left(frame, stays, dropped, f"user with fewer than {users} or item with fewer than {items}")
     return _split(frame, log, options, dropped)
+
+
+def core_filter(
+    users: np.ndarray, items: np.ndarray, min_user_interactions: int, min_item_interactions: int
+) -> np.ndarray:
+    """Return which interactions stay when every user and item left must have enough of them: the k-core.
+
+    Taking an item out can leave a user with too few interactions, and the other way round, so the filter is
+    repeated until nothing changes. What is left is the largest such part of the log, whatever the order.
+
+    `users` and `items` are int32, shape (interactions,), each (user, item) pair once.
+    """
+    left = np.arange(len(users))
+    while len(left):
+        left_users, left_items = users[left], items[left]
+        enough = np.bincount(left_users)[left_users] >= min_user_interactions
+        enough &= np.bincount(left_items)[left_items] >= min_item_interactions
+        if enough.all():
+            break
+        left = left[enough]
+    stays = np.zeros(len(users), dtype=bool)
+    stays[left] = True
+    return stays
+
+
+def dataset_from_dataframe(
+    df: pd.DataFrame,
+    columns: Mapping[str, str | None],
+    titles: Mapping[object, str] | None,
+    name: str,
+    options: Mapping[str, Any],
+) -> Dataset:
+    """Split a log of interactions leave-one-out: see `Dataset.from_dataframe`; `columns` are by role."""
+    known = [*PrepareOptions.__dataclass_fields__, *columns, "titles", "name"]
+    require_known_arguments(options, known, "Dataset.from_dataframe")
+    if not isinstance(df, pd.DataFrame):
+        raise InputError(f"`df` must be a pandas DataFrame. Received: {type(df).__name__}")
+    series = {}
+    for role, column in columns.items():
+        if column is None and role in ("rating", "timestamp"):
+            continue
+        if column not in df.columns or not isinstance(df[column], pd.Series):
+            names = ", ".join(map(str, df.columns[:12]))
+            raise InputError(f"`{role}` must be one of the columns {names} of `df`. Received: {column!r}")
+        series[role] = df[column]
+    if not len(df):
+        raise InputError("`df` must hold at least one interaction. Received: an empty DataFrame")
+    log = tidy_log(series, lambda row: f"`df`, row {row} (counted from 0)")
+    if not len(log.frame):
+        raise InputError(f"`df` must hold at least one complete interaction. Received: {dict(log.missing)}")
+    prepared = prepare(log, PrepareOptions(**options))
+    texts = None
+    if titles is not None:
+        texts = titles_of(prepared.item_ids, {str(item_id): str(title) for item_id, title in titles.items()})
+    return prepared.dataset(name, texts)
 
 
 def _split(
@@ -175,7 +223,7 @@ def _split(
     return PreparedLog(frame[in_train], test, negatives, user_ids, item_ids, options, dropped, log.rows)
 
 
-def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: str) -> np.ndarray:
+def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: Literal["first", "last"]) -> np.ndarray:
     """Return which rows are the first or last in time of their (user, item) pair, by row where times tie."""
     pairs = pd.Series(frame["user"].to_numpy(np.int64) * num_items + frame["item"].to_numpy())
     if "timestamp" not in frame:
@@ -186,8 +234,10 @@ def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: str) -> np.ndar
     return single
 
 
-def _left(frame: pd.DataFrame, stays: np.ndarray, dropped: Mapping[str, int]) -> pd.DataFrame:
-    if stays.all():
+def _left(frame: pd.DataFrame, stays: np.ndarray, dropped: dict[str, int], reason: str) -> pd.DataFrame:
+    """Return the rows that stay; count the others in `dropped`."""
+    dropped[reason] = int((~stays).sum())
+    if not dropped[reason]:
         return frame
     if not stays.any():
         reasons = ", ".join(f"{count:,} with {reason}" for reason, count in dropped.items() if count)

@@ -1,17 +1,16 @@
 """Explicit ratings: the same logs, with the rating kept as a number to predict."""
 
+import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.log_layout import LogColumns, LogLayout
-from ncf_keras.data.parquet_file import reading_parquet
+from ncf_keras.data.dataset import require_indices
+from ncf_keras.data.log_layout import LogColumns
 from ncf_keras.data.raw_log import read_log
-from ncf_keras.data.text_log import records_of
 
 # A gradient of the squared loss grows with the square of the ratings, and Adam squares it again: with larger
 # ratings that leaves the numbers that a float32 can hold.
@@ -23,13 +22,10 @@ class Ratings:
     """Ratings of items by users; all arrays are read-only.
 
     Attributes:
-        num_users: users are the indices 0 … num_users - 1.
-        num_items: items are the indices 0 … num_items - 1.
-        users: int32, shape (ratings,).
-        items: int32, shape (ratings,).
+        num_users, num_items: users and items are the indices from 0.
+        users, items: int32, shape (ratings,).
         values: float32, shape (ratings,), finite.
-        user_ids: raw id of each user index, or None.
-        item_ids: raw id of each item index, or None.
+        user_ids, item_ids: raw id of each index, or None.
     """
 
     num_users: int
@@ -46,29 +42,20 @@ class Ratings:
                 "`users`, `items` and `values` must be of one length. "
                 f"Received: {len(self.users)}, {len(self.items)} and {len(self.values)}"
             )
-        for name, count in (("users", self.num_users), ("items", self.num_items)):
-            indices = getattr(self, name)
-            if indices.size and not 0 <= indices.min() <= indices.max() < count:
-                wrong = indices.min() if indices.min() < 0 else indices.max()
-                raise InputError(f"`{name}` must be between 0 and {count - 1}. Received: {wrong}")
+        require_indices(self.users, self.num_users, "users")
+        require_indices(self.items, self.num_items, "items")
         if not np.isfinite(self.values).all():
             raise InputError("`values` must be finite numbers. Received: one that is not")
-        for name in ("users", "items", "values"):
-            getattr(self, name).setflags(write=False)
+        for array in (self.users, self.items, self.values):
+            array.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def part(self, places: np.ndarray) -> "Ratings":
         """Return the ratings at some places, of the same users and items."""
-        return Ratings(
-            self.num_users,
-            self.num_items,
-            self.users[places],
-            self.items[places],
-            self.values[places],
-            self.user_ids,
-            self.item_ids,
+        return dataclasses.replace(
+            self, users=self.users[places], items=self.items[places], values=self.values[places]
         )
 
 
@@ -83,17 +70,11 @@ def read_ratings(
         InputError: the file can't be understood, it has no ratings, or one of them is not between
             -`LARGEST_RATING` and `LARGEST_RATING`.
     """
-    log, layout = read_log(file, columns, timestamps=False, on_read=on_read)
+    log, layout = read_log(file, columns, no_timestamps=True, on_read=on_read, largest_rating=LARGEST_RATING)
     if "rating" not in log.frame:
         raise InputError(
-            f"`--rating` must name the column of {file} that has the ratings. "
+            f"`rating` must name the column of {file} that has the ratings. "
             f"Received: a file with {layout.width} columns, none of them known as ratings"
-        )
-    if (log.frame["rating"].abs() > LARGEST_RATING).any():
-        where, received = _first_too_large(Path(file), layout)
-        raise InputError(
-            f"{file}{where} must have a rating from {-LARGEST_RATING:.0f} to {LARGEST_RATING:.0f}. "
-            f"Received: {received[:40]!r}"
         )
     return Ratings(
         len(log.user_ids),
@@ -101,44 +82,13 @@ def read_ratings(
         log.frame["user"].to_numpy(np.int32),
         log.frame["item"].to_numpy(np.int32),
         log.frame["rating"].to_numpy(np.float32),
-        log.user_ids,
-        log.item_ids,
+        list(log.user_ids),
+        list(log.item_ids),
     )
 
 
-def _first_too_large(file: Path, layout: LogLayout) -> tuple[str, str]:
-    """Return the place of the first rating that is too large, as in `, line 7`, and its text."""
-    for where, text in _rating_texts(file, layout):
-        try:
-            if abs(float(text)) > LARGEST_RATING:
-                return where, text
-        except ValueError:
-            continue
-    return "", "a larger one"
-
-
-def _rating_texts(file: Path, layout: LogLayout) -> Iterator[tuple[str, str]]:
-    place = layout.positions["rating"]
-    if layout.delimiter is None:
-        with reading_parquet(file) as parquet:
-            column = parquet.read_table(file, columns=[layout.names[place]]).column(0)
-        yield from ((f", row {row}", str(value)) for row, value in enumerate(column.to_pylist(), 1))
-        return
-    for record in records_of(file, layout.delimiter):
-        if record.position >= layout.header_lines and place < len(record.fields):
-            yield f", line {record.line}", record.fields[place]
-
-
 def split_ratings(ratings: Ratings, share: float, seed: int) -> tuple[Ratings, Ratings]:
-    """Split ratings at random.
-
-    Args:
-        ratings: what to split.
-        share: of the second part, above 0 and below 1; it has at least one rating, and so has the first.
-        seed: of the draw.
-
-    Returns:
-        The rest, and the share that was drawn, both in their order.
+    """Draw a share of the ratings; return the rest and that share, both in their order, none of them empty.
 
     Raises:
         InputError: the share is out of range, or there are fewer than two ratings.

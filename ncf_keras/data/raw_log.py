@@ -1,28 +1,60 @@
-"""Raw logs of interactions: MovieLens files, CSV, TSV, any delimiter, Parquet, with or without gzip."""
+"""Raw logs of interactions: MovieLens files, CSV, TSV, any delimiter, Parquet, with or without gzip.
 
-import hashlib
+Text is parsed by pandas' C parser a column at a time. Memory grows with the rows, not with the text: ids become
+categories while they are read, and a column that nobody asked for takes one byte a row. All columns are read,
+because a line with one column too many (an unquoted delimiter in a title, say) would otherwise shift the ids
+without a word.
+"""
+
+import csv
+import dataclasses
+import itertools
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.log_layout import LogColumns, LogLayout, find_columns
-from ncf_keras.data.parquet_file import reading_parquet
-from ncf_keras.data.text_file import unreadable
-from ncf_keras.data.text_log import read_text_log, text_layout
-from ncf_keras.data.tidy_log import TidyLog, tidy_log
+from ncf_keras.data.log_layout import LogColumns, LogLayout, find_columns, guess_delimiter, has_header
+from ncf_keras.data.reading import (
+    LONGEST_LINE,
+    READ_ERRORS,
+    UNIT_SEPARATOR,
+    ParserText,
+    file_digest,
+    open_text,
+    reading_parquet,
+    unreadable,
+)
+from ncf_keras.data.tidy_log import EXACT_FLOAT, MISSING_MARKS, TidyLog, tidy_log
 
 PARQUET_MAGIC = b"PAR1"
 PACKED_MAGICS = {b"PK\x03\x04": "a zip archive", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
 
 
+class Record(NamedTuple):
+    """A record of a text log that is not blank.
+
+    Attributes:
+        position: its place among all records, blank ones too, from 0.
+        line: the number of its last line, from 1.
+        fields: its texts.
+    """
+
+    position: int
+    line: int
+    fields: list[str]
+
+
 def read_log(
     file: str | os.PathLike,
     columns: LogColumns | None = None,
-    timestamps: bool = True,
+    no_timestamps: bool = False,
     on_read: Callable[[int], None] = lambda position: None,
+    largest_rating: float | None = None,
 ) -> tuple[TidyLog, LogLayout]:
     """Read a raw log of interactions.
 
@@ -31,8 +63,9 @@ def read_log(
     Args:
         file: the log.
         columns: what is known about its columns; the rest is found out.
-        timestamps: whether the log must have timestamps. If not, none are read.
+        no_timestamps: read no timestamps. Otherwise the log must have them.
         on_read: told how many bytes of the file have been read, for a progress bar.
+        largest_rating: a rating further from 0 is refused.
 
     Returns:
         The complete rows of the log, and where its columns were found.
@@ -46,36 +79,42 @@ def read_log(
         if magic.startswith(packed):
             raise InputError(f"{file} must be text, gzip or Parquet. Received: {called}; unpack it first")
     parquet = magic.startswith(PARQUET_MAGIC)
-    layout = _parquet_layout(file, columns) if parquet else text_layout(file, columns)
-    if timestamps and "timestamp" not in layout.positions:
-        raise InputError(_no_timestamp(file, layout))
-    if not timestamps:
+    layout = _parquet_layout(file, columns) if parquet else _text_layout(file, columns)
+    if no_timestamps:
         positions = {role: at for role, at in layout.positions.items() if role != "timestamp"}
-        layout = LogLayout(layout.delimiter, layout.header_lines, layout.names, layout.width, positions)
-    log = _read_parquet(file, layout) if parquet else read_text_log(file, layout, on_read)
+        layout = dataclasses.replace(layout, positions=positions)
+    elif "timestamp" not in layout.positions:
+        has = (
+            f"the columns {', '.join(layout.names)}"
+            if layout.names
+            else f"{layout.width} columns and no header"
+        )
+        raise InputError(
+            f"`timestamp` must name the column of {file} that tells each user's latest interaction, or "
+            f"`no_timestamps` must ask for a random one to be held out. Received: a file with {has}"
+        )
+    series = _read_parquet(file, layout) if parquet else _read_text(file, layout, on_read, largest_rating)
+
+    def where(row: int) -> str:
+        return f"{file}, row {row + 1}" if parquet else f"{file}, line {_line_of_row(file, layout, row)}"
+
+    log = tidy_log(series, where, largest_rating)
     if not len(log.frame):
         lacking = ", ".join(f"{count:,} without {role}" for role, count in log.missing.items() if count)
         raise InputError(f"{file} must hold at least one complete interaction. Received: {lacking or 'none'}")
     return log, layout
 
 
-def sha256_of(file: str | os.PathLike) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with Path(file).open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def describe_source(
     file: str | os.PathLike, layout: LogLayout, titles: str | os.PathLike | None = None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return the name, SHA-256 and layout of a log, and the name and SHA-256 of its title file, for JSON."""
-    source: dict[str, object] = {"name": Path(file).name, "sha256": sha256_of(file), **layout.describe()}
-    if titles is not None:
-        source["titles"] = {"name": Path(titles).name, "sha256": sha256_of(titles)}
-    return source
+    source = _name_and_digest(file) | layout.describe()
+    return source if titles is None else source | {"titles": _name_and_digest(titles)}
+
+
+def _name_and_digest(file: str | os.PathLike) -> dict[str, Any]:
+    return {"name": Path(file).name, "sha256": file_digest(file, "sha256")}
 
 
 def _first_bytes(file: Path) -> bytes:
@@ -88,30 +127,171 @@ def _first_bytes(file: Path) -> bytes:
         raise unreadable(file, error) from None
 
 
-def _no_timestamp(file: Path, layout: LogLayout) -> str:
-    what = f"the columns {', '.join(layout.names)}" if layout.names else f"{layout.width} columns and no header"
-    return (
-        f"`--timestamp` must name the column of {file} that tells each user's latest interaction, or "
-        f"`--no_timestamps` must ask for a random one to be held out. Received: a file with {what}"
-    )
-
-
 def _parquet_layout(file: Path, columns: LogColumns) -> LogLayout:
     if columns.delimiter is not None or columns.header is not None:
-        raise InputError(f"`--delimiter` and `--header` must be left out for Parquet. Received: {file}")
+        raise InputError(f"`delimiter` and `header` must be left out for Parquet. Received: {file}")
     with reading_parquet(file) as parquet:
         names = tuple(parquet.read_schema(file).names)
     return LogLayout(None, 0, names, len(names), find_columns(str(file), names, len(names), columns))
 
 
-def _read_parquet(file: Path, layout: LogLayout) -> TidyLog:
-    wanted = {role: layout.names[position] for role, position in layout.positions.items()}
+def _read_parquet(file: Path, layout: LogLayout) -> dict[str, pd.Series]:
+    assert layout.names is not None
+    names = {role: layout.names[position] for role, position in layout.positions.items()}
     with reading_parquet(file) as parquet:
-        table = parquet.read_table(file, columns=list(wanted.values()))
+        table = parquet.read_table(file, columns=list(names.values()))
         # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
         frame = table.to_pandas(strings_to_categorical=True, integer_object_nulls=True, ignore_metadata=True)
-    series: dict[str, pd.Series | None] = {
-        role: frame[wanted[role]] if role in wanted else None
-        for role in ("user", "item", "rating", "timestamp")
-    }
-    return tidy_log(*series.values(), where=lambda row: f"{file}, row {row + 1}")
+    return {role: frame[name] for role, name in names.items()}
+
+
+def _text_layout(file: Path, columns: LogColumns) -> LogLayout:
+    """Find out where `file` keeps its columns, from its first two records and from what the user says."""
+    try:
+        delimiter = columns.delimiter or guess_delimiter(_first_line(file), file)
+        records = list(itertools.islice(_records_of(file, delimiter), 2))
+    except csv.Error as error:
+        raise InputError(f"{file} must begin with a line of a table. Received: {error}") from None
+    except READ_ERRORS as error:
+        raise unreadable(file, error) from None
+    if not records:
+        raise InputError(f"{file} must hold at least one interaction. Received: an empty file")
+    first, second = records[0], records[-1]
+    header = has_header(first.fields, second.fields, columns) if columns.header is None else columns.header
+    if header and len(records) == 1:
+        raise InputError(f"{file} must hold at least one interaction. Received: a header alone")
+    data = second if header else first
+    if len(data.fields) != len(first.fields):
+        raise InputError(
+            f"{file}, line {data.line} must have as many columns as the header, {len(first.fields)}. "
+            f"Received: {len(data.fields)}"
+        )
+    names = tuple(field.strip() for field in first.fields) if header else None
+    positions = find_columns(str(file), names, len(data.fields), columns)
+    return LogLayout(delimiter, data.position, names, len(data.fields), positions)
+
+
+def _first_line(file: Path) -> str:
+    with open_text(file) as text:
+        lines = iter(lambda: text.readline(LONGEST_LINE), "")
+        return next((line for line in lines if line.strip()), "")
+
+
+def _read_text(
+    file: Path, layout: LogLayout, on_read: Callable[[int], None], largest_rating: float | None
+) -> dict[str, pd.Series]:
+    """Return the columns that `layout` names, by role.
+
+    Raises:
+        InputError: a line has too many columns, a quotation mark is never closed, or the file is not UTF-8; it
+            names the line.
+    """
+    at = layout.positions
+    kinds = {"user": "category", "item": "category", "rating": "float64", "timestamp": None}
+    wanted = {position: kinds[role] for role, position in at.items()}
+    try:
+        frame = _parse(file, layout, wanted, on_read)
+        bounded = largest_rating is not None and "rating" in at
+        understood = not (bounded and (frame[at["rating"]].abs() > largest_rating).any())
+    except InputError:
+        raise
+    except ValueError as error:
+        if "rating" not in at:
+            raise unreadable(file, error) from None
+        understood = False
+    if not understood:
+        # Read as texts, so that the rating that is no number or too large can be shown as it is.
+        frame = _parse(file, layout, wanted | {at["rating"]: "str"}, on_read)
+    series = {role: frame[position] for role, position in at.items()}
+    if "timestamp" in at and not _is_exact(series["timestamp"]):
+        series["timestamp"] = _parse(file, layout, {at["timestamp"]: "str"}, on_read)[at["timestamp"]]
+    return series
+
+
+def _parse(
+    file: Path, layout: LogLayout, kinds: dict[int, str | None], on_read: Callable[[int], None]
+) -> pd.DataFrame:
+    """Return the columns in `kinds` with those dtypes; None is a dtype found by pandas.
+
+    Raises:
+        ValueError: a column that must be float64 is not.
+    """
+    marks = [variant for mark in MISSING_MARKS for variant in (mark, mark.upper(), mark.title())] + ["NaN"]
+    unwanted = set(range(layout.width)) - set(kinds)
+    known = {position: kind for position, kind in kinds.items() if kind}
+    absent = {position: marks if kind in ("float64", None) else [""] for position, kind in kinds.items()}
+    delimiter = layout.delimiter or ""
+    wide = len(delimiter) > 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        # Timestamps of mixed kinds are read again as texts.
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+        try:
+            with open_text(file, on_read) as text:
+                options: dict[str, Any] = {
+                    "sep": UNIT_SEPARATOR if wide else delimiter,
+                    "quoting": csv.QUOTE_NONE if wide else csv.QUOTE_MINIMAL,
+                    "names": range(layout.width),
+                    "skiprows": layout.header_lines,
+                    "dtype": known | dict.fromkeys(unwanted, "S1"),
+                    "na_values": absent,
+                    "keep_default_na": False,
+                }
+                source: Any = ParserText(text, delimiter)
+                return pd.read_csv(source, header=None, index_col=False, engine="c", **options)
+        except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+            raise _first_wrong_line(file, layout, error) from None
+        except READ_ERRORS as error:
+            raise unreadable(file, error) from None
+
+
+def _is_exact(timestamp: pd.Series) -> bool:
+    """Tell whether pandas read numbers, and none that a float would round."""
+    if timestamp.dtype.kind in "iu":
+        return True
+    return timestamp.dtype.kind == "f" and not (timestamp.abs() >= EXACT_FLOAT).any()
+
+
+def _records_of(file: Path, delimiter: str) -> Iterator[Record]:
+    """Yield the records of a log as pandas reads them."""
+    with open_text(file) as text:
+        for position, (line, fields) in enumerate(_numbered_fields(text, delimiter)):
+            if len(fields) > 1 or "".join(fields).strip():
+                yield Record(position, line, fields)
+
+
+def _numbered_fields(text: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    if len(delimiter) > 1:
+        yield from enumerate((line.rstrip("\r\n").split(delimiter) for line in text), 1)
+    else:
+        reader = csv.reader(text, delimiter=delimiter)
+        yield from ((reader.line_num, fields) for fields in reader)
+
+
+def _records_behind_header(file: Path, layout: LogLayout) -> Iterator[Record]:
+    records = _records_of(file, layout.delimiter or "")
+    return (record for record in records if record.position >= layout.header_lines)
+
+
+def _line_of_row(file: Path, layout: LogLayout, row: int) -> str:
+    try:
+        return str(next(itertools.islice(_records_behind_header(file, layout), row, None)).line)
+    except (StopIteration, csv.Error, *READ_ERRORS):
+        return f"unknown (record {row + 1})"
+
+
+def _first_wrong_line(file: Path, layout: LogLayout, error: Exception) -> InputError:
+    """Return the sentence for a log that pandas could not cut into columns."""
+    try:
+        for record in _records_of(file, layout.delimiter or ""):
+            if len(record.fields) > layout.width:
+                return InputError(
+                    f"{file}, line {record.line} must have as many columns as the first, {layout.width}. "
+                    f"Received: {len(record.fields)}"
+                )
+    except (csv.Error, *READ_ERRORS):
+        pass
+    return InputError(
+        f"{file} must be a table of {layout.width} columns with every quotation closed. "
+        f"Received: {str(error).strip()}"
+    )

@@ -1,16 +1,18 @@
 """A raw log as one clean table, whatever it was read from, and a count of the rows that were incomplete."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.encode import encode
 
 # What stands for a missing rating or timestamp, in any case. An id is missing only where it is empty.
 MISSING_MARKS = ("", "nan", "na", "n/a", "null", "none", "\\n")
+LONGEST_ID = 10_000
+# Whole numbers above this are not all representable as floats, so they are left as they print.
+EXACT_FLOAT = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -20,48 +22,47 @@ class TidyLog:
     Attributes:
         frame: columns `user` and `item`, int32 indices into the ids; `rating`, float64, and `timestamp`,
             int64, uint64, float64 or datetime64 in UTC, where the log has them. Nothing is missing.
-        user_ids: str, shape (users,), in order of first appearance.
-        item_ids: str, shape (items,), in order of first appearance.
+        user_ids, item_ids: raw id of each index, str, in order of first appearance.
         rows: number of rows of the raw log.
         missing: number of rows dropped for want of each of user, item, rating, timestamp; a row is counted
             once, under the first it lacks.
     """
 
-    frame: pd.DataFrame
-    user_ids: np.ndarray
-    item_ids: np.ndarray
+    frame: pd.DataFrame = field(repr=False)
+    user_ids: np.ndarray = field(repr=False)
+    item_ids: np.ndarray = field(repr=False)
     rows: int
     missing: Mapping[str, int]
 
 
 def tidy_log(
-    user: pd.Series,
-    item: pd.Series,
-    rating: pd.Series | None,
-    timestamp: pd.Series | None,
-    where: Callable[[int], str],
+    series: Mapping[str, pd.Series], where: Callable[[int], str], largest_rating: float | None = None
 ) -> TidyLog:
     """Encode the ids, make ratings and timestamps numbers, and drop the rows that lack one of them.
 
     Args:
-        user: raw user ids.
-        item: raw item ids.
-        rating: numbers, or texts of numbers.
-        timestamp: numbers of any unit, dates, or texts of either (dates as in ISO 8601).
+        series: by role. `user` and `item` hold raw ids; `rating`, if it is there, numbers or texts of numbers;
+            `timestamp`, if it is there, numbers of any unit, dates, or texts of either (ISO 8601).
         where: names the place of a row, counted from 0, in an error, such as `log.csv, line 7`.
+        largest_rating: a rating further from 0 is refused.
 
     Raises:
-        InputError: a rating or timestamp is there and can't be understood.
+        InputError: a rating or timestamp is there and can't be understood, or the rating is too large.
     """
-    users, user_ids = encode(user, "user")
-    items, item_ids = encode(item, "item")
+    users, user_ids = encode(series["user"], "user")
+    items, item_ids = encode(series["item"], "item")
     columns = {"user": users, "item": items}
     absent = {"user": users < 0, "item": items < 0}
-    if rating is not None:
-        columns["rating"] = _ratings(rating, where)
+    if "rating" in series:
+        ratings = _without_categories(series["rating"])
+        columns["rating"] = _ratings(ratings, where)
+        if largest_rating is not None:
+            rule = f"a rating from {-largest_rating:.0f} to {largest_rating:.0f}"
+            _require_none(np.abs(columns["rating"]) > largest_rating, ratings, rule, where)
         absent["rating"] = np.isnan(columns["rating"])
-    if timestamp is not None:
-        columns["timestamp"], absent["timestamp"] = _timestamps(timestamp, where)
+    if "timestamp" in series:
+        times = _without_categories(series["timestamp"])
+        columns["timestamp"], absent["timestamp"] = _timestamps(times, where)
     complete = np.ones(len(users), dtype=bool)
     missing = {}
     for role, lacking in absent.items():
@@ -72,23 +73,71 @@ def tidy_log(
     return TidyLog(pd.DataFrame(columns, copy=False), user_ids, item_ids, len(users), missing)
 
 
+def encode(values: pd.Series, argument: str) -> tuple[np.ndarray, np.ndarray]:
+    """Number the ids of a column in order of first appearance, as the authors' files are numbered.
+
+    An id is the text it is in the file, without the white space around it: `007` is not `7`. Numbers in a
+    DataFrame or in Parquet are ids as they print; whole floats print as integers, because one missing value
+    turns a column of integers into floats.
+
+    Args:
+        values: raw ids of any hashable kind.
+        argument: what the column is called in an error.
+
+    Returns:
+        The index of each row, int32, -1 where the id is missing or empty; and the ids, str.
+
+    Raises:
+        InputError: an id can't be used as one: it is a list, holds a NUL, or has over 10,000 characters.
+    """
+    try:
+        codes, uniques = pd.factorize(values)
+    except TypeError as error:
+        raise InputError(f"`{argument}` must be a column of single values. Received: {error}") from None
+    texts = [_id_text(value, argument) for value in uniques.tolist()]
+    # Different values can be one id: 7 and 7.0, or `a` and `a` with a space. An empty text is no id.
+    merged, ids = pd.factorize(np.array([text or None for text in texts], dtype=object))
+    index_of = np.append(merged, -1).astype(np.int32)
+    return index_of[codes], np.asarray(ids, dtype=object)
+
+
+def renumber(indices: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Close the gaps left by ids that no longer occur, keeping the order: new indices, int32, and ids."""
+    present = np.zeros(len(ids), dtype=bool)
+    present[indices] = True
+    new_index = np.cumsum(present, dtype=np.int32) - 1
+    return new_index[indices], ids[present]
+
+
+def _id_text(value: object, argument: str) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_FLOAT:
+        value = int(value)
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="backslashreplace")
+    text = str(value).strip()
+    if "\0" in text:
+        raise InputError(f"`{argument}` must hold ids without NUL characters. Received: {text[:40]!r}")
+    if len(text) > LONGEST_ID:
+        raise InputError(
+            f"`{argument}` must hold ids of at most {LONGEST_ID:,} characters (a quotation mark that is never "
+            f"closed makes long ones). Received: {len(text):,} characters beginning {text[:40]!r}"
+        )
+    return text
+
+
 def _ratings(values: pd.Series, where: Callable[[int], str]) -> np.ndarray:
     """Return float64, NaN where missing."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
     numbers = _numbers(values).to_numpy(dtype=np.float64, na_value=np.nan)
     lacking = np.isnan(numbers)
     wrong = np.isinf(numbers)
     if lacking.any() and not pd.api.types.is_numeric_dtype(values.dtype):
         wrong[lacking] = ~_is_missing(values[lacking])
-    _require(wrong, values, "a finite number for the rating", where)
+    _require_none(wrong, values, "a finite number for the rating", where)
     return numbers
 
 
 def _timestamps(values: pd.Series, where: Callable[[int], str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the timestamps, anything where missing, and where they are missing."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
     lacking = values.isna().to_numpy()
     if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
         return _in_utc(values), lacking
@@ -101,16 +150,22 @@ def _timestamps(values: pd.Series, where: Callable[[int], str]) -> tuple[np.ndar
         parsed = _in_utc(pd.to_datetime(present.astype(str), errors="coerce", utc=True, format="ISO8601"))
         wrong = np.isnat(parsed)
     else:
-        parsed = numbers.to_numpy(dtype=_number_dtype(numbers))
+        parsed = numbers.to_numpy(dtype=f"{numbers.dtype.kind}8" if numbers.dtype.kind in "iu" else "f8")
         wrong = ~np.isfinite(parsed)
     bad = np.zeros(len(values), dtype=bool)
     bad[~lacking] = wrong
-    _require(bad, values, "a number or an ISO 8601 date for the timestamp", where)
+    _require_none(bad, values, "a number or an ISO 8601 date for the timestamp", where)
     if not lacking.any():
         return parsed, lacking
     everywhere = np.zeros(len(values), dtype=parsed.dtype)
     everywhere[~lacking] = parsed
     return everywhere, lacking
+
+
+def _without_categories(values: pd.Series) -> pd.Series:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.astype(values.cat.categories.dtype)
+    return values
 
 
 def _in_utc(dates: pd.Series) -> np.ndarray:
@@ -127,17 +182,13 @@ def _numbers(values: pd.Series) -> pd.Series:
         return pd.Series(np.nan, index=values.index)
 
 
-def _number_dtype(numbers: pd.Series) -> np.dtype:
-    kind = numbers.dtype.kind if numbers.dtype.kind in "iu" else "f"
-    return np.dtype(f"{kind}8")
-
-
 def _is_missing(values: pd.Series) -> np.ndarray:
     marks = values.astype(str).str.strip().str.lower().isin(MISSING_MARKS)
     return (values.isna() | marks).to_numpy(dtype=bool)
 
 
-def _require(wrong: np.ndarray, values: pd.Series, rule: str, where: Callable[[int], str]) -> None:
+def _require_none(wrong: np.ndarray, values: pd.Series, rule: str, where: Callable[[int], str]) -> None:
+    """Raise InputError with the first row of `values` that is wrong, if there is one."""
     if wrong.any():
         row = int(np.argmax(wrong))
         raise InputError(f"{where(row)} must have {rule}. Received: {str(values.iloc[row])[:40]!r}")

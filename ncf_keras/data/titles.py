@@ -5,20 +5,15 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ncf_keras.base.errors import InputError
-from ncf_keras.data.log_layout import guess_delimiter
-from ncf_keras.data.text_file import READ_ERRORS, open_text, unreadable
+import numpy as np
 
-TITLE_NAMES = (
-    "title",
-    "movietitle",
-    "itemtitle",
-    "booktitle",
-    "producttitle",
-    "name",
-    "itemname",
-    "productname",
-)
+from ncf_keras.base.errors import InputError
+from ncf_keras.data.log_layout import guess_delimiter, letters_of
+from ncf_keras.data.reading import READ_ERRORS, open_text, unreadable
+
+TITLE_NAMES = {
+    "title", "movietitle", "itemtitle", "booktitle", "producttitle", "name", "itemname", "productname",
+}  # fmt: skip
 
 
 def read_titles(file: str | os.PathLike) -> dict[str, str]:
@@ -36,7 +31,7 @@ def read_titles(file: str | os.PathLike) -> dict[str, str]:
     """
     file = Path(file)
     if not file.is_file():
-        raise InputError(f"`--titles` must be a file. Received: {file}, which is not there or no file")
+        raise InputError(f"`titles` must be a file. Received: {file}, which is not there or no file")
     lines = _lines(file)
     delimiter = guess_delimiter(next((line for line in lines if line.strip()), ""), file)
     try:
@@ -56,7 +51,7 @@ def read_titles(file: str | os.PathLike) -> dict[str, str]:
     return titles
 
 
-def titles_of(item_ids: Sequence[str], titles: Mapping[str, str]) -> list[str]:
+def titles_of(item_ids: Sequence[str] | np.ndarray, titles: Mapping[str, str]) -> list[str]:
     """Return the title of each item, empty where there is none.
 
     Raises:
@@ -97,7 +92,6 @@ def _unquoted(field: str) -> str:
 
 def _title_column(first: Sequence[str]) -> int:
     for position, name in enumerate(first):
-        letters = "".join(filter(str.isalnum, name.split(":")[0].lower()))
-        if position and letters in TITLE_NAMES:
+        if position and letters_of(name) in TITLE_NAMES:
             return position
     return 1

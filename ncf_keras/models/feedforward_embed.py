@@ -23,12 +23,10 @@ def build_feedforward_embed(
     """Build sigmoid(tower([p_u, q_i])) * (max_rating - min_rating) + min_rating.
 
     Args:
-        num_users: rows of `user_embedding`.
-        num_items: rows of `item_embedding`.
+        num_users, num_items: rows of `user_embedding` and `item_embedding`.
         num_factors: width of both embeddings.
         hidden: widths of the ReLU layers `layer1`, `layer2`, … over both embeddings together.
-        min_rating: the lowest rating there is; no prediction is below it.
-        max_rating: the highest; no prediction is above it.
+        min_rating, max_rating: the lowest and highest rating there is; predictions stay between them.
         seed: of the initial weights; None draws fresh ones.
 
     Returns:

@@ -51,11 +51,9 @@ def train_on_ratings(
         model: from `user_input` and `item_input` to one rating, built.
         train: to learn from.
         validation: to choose the epoch on.
-        learner: as in `make_optimizer`.
-        learning_rate: a positive number.
+        learner: as in `make_optimizer`, and so is the learning rate.
         batch_size: ratings a step.
-        epochs: at the most.
-        patience: stop after so many epochs without a lower RMSE.
+        epochs: at the most; it ends after `patience` epochs without a lower RMSE.
         seed: of the order of the ratings.
         on_epoch: called after each epoch.
 

@@ -27,7 +27,7 @@ def test_the_global_mean_is_the_mean(ratings):
 
 def test_biased_mf_ends_at_a_minimum_of_the_loss_of_its_docstring(ratings):
     """The gradient of the whole loss, written out with loops, is zero."""
-    model = BiasedMF(2, 0.05, sweeps=3000).fit(ratings)
+    model = BiasedMF(2, 0.05, sweeps=600).fit(ratings)
     users, items, mean = model._users, model._items, np.mean(np.float64(ratings.values))
     slopes = np.zeros_like(users), np.zeros_like(items)
     for user, item, value in zip(ratings.users, ratings.items, np.float64(ratings.values), strict=True):

@@ -6,7 +6,7 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.baselines import ItemPop, choose
 from ncf_keras.baselines.baseline import Baseline
-from ncf_keras.data.validation_split import split_validation
+from ncf_keras.data import split_validation
 from ncf_keras.evaluation import LeaveOneOut
 
 

@@ -22,9 +22,9 @@ def downloads(monkeypatch, tmp_path):
     """Have downloads write a small dataset; return what was asked for."""
     asked = []
 
-    def fetch(name, path):
-        asked.append((name, path))
-        write_files(tmp_path, name)
+    def fetch(known, path):
+        asked.append((known.name, path))
+        write_files(tmp_path, known.name)
 
     monkeypatch.setattr(download, "download", fetch)
     return asked

@@ -7,7 +7,7 @@ import pytest
 
 from ncf_keras.cli.recommend import main
 from ncf_keras.data import Dataset
-from ncf_keras.data.id_files import write_ids
+from ncf_keras.data.dataset_files import write_ids
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import popular_items, recommend, recommend_for_history, similar_items
 from ncf_keras.weights import load_model, save_weights

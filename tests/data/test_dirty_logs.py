@@ -1,6 +1,6 @@
 """Generated dirty logs end in the right dataset or in one clear sentence.
 
-The fast suite tries a few hundred; `pytest -m slow tests/data/test_dirty_logs.py` tries 10,000 of each kind.
+The fast suite tries sixty; `pytest -m slow tests/data/test_dirty_logs.py` tries 10,000 of each kind.
 """
 
 import csv
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ncf_keras.cli.prepare import main
 from ncf_keras.data import read_dataset
-from ncf_keras.data.id_files import read_ids
+from ncf_keras.data.dataset_files import read_ids
 from tests.data.slow_prepare import Refused, slow_prepare
 
 IDS = st.one_of(
@@ -179,20 +179,20 @@ def check(folder, capsys, rows, form, options):
         require_expected(folder, expected, options["negatives"])
 
 
-PROFILE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+PROFILE = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(PROFILE, max_examples=250)
-@given(logs())
-def test_dirty_logs(tmp_path, capsys, log):
-    check(tmp_path, capsys, *log)
+EXAMPLES = pytest.mark.parametrize("examples", [60, pytest.param(10_000, marks=pytest.mark.slow)])
 
 
-@pytest.mark.slow
-@settings(PROFILE, max_examples=10_000)
-@given(logs())
-def test_ten_thousand_dirty_logs(tmp_path, capsys, log):
-    check(tmp_path, capsys, *log)
+@EXAMPLES
+def test_dirty_logs(tmp_path, capsys, examples):
+    @settings(PROFILE, max_examples=examples)
+    @given(logs())
+    def try_one(log):
+        check(tmp_path, capsys, *log)
+
+    try_one()
 
 
 def check_broken(folder, capsys, data, arguments):
@@ -222,16 +222,13 @@ FLAGS = st.sampled_from(
 )
 
 
-@settings(PROFILE, max_examples=250)
-@given(BROKEN, FLAGS)
-@example(b"", [])
-@example(b"a,x,5,1\na,y,5,2\nb,z,4,1", [])
-def test_broken_logs(tmp_path, capsys, data, arguments):
-    check_broken(tmp_path, capsys, data, arguments)
+@EXAMPLES
+def test_broken_logs(tmp_path, capsys, examples):
+    @settings(PROFILE, max_examples=examples)
+    @given(BROKEN, FLAGS)
+    @example(b"", [])
+    @example(b"a,x,5,1\na,y,5,2\nb,z,4,1", [])
+    def try_one(data, arguments):
+        check_broken(tmp_path, capsys, data, arguments)
 
-
-@pytest.mark.slow
-@settings(PROFILE, max_examples=10_000)
-@given(BROKEN, FLAGS)
-def test_ten_thousand_broken_logs(tmp_path, capsys, data, arguments):
-    check_broken(tmp_path, capsys, data, arguments)
+    try_one()

@@ -66,15 +66,20 @@ def test_find_columns(names, width, flags, found):
 @pytest.mark.parametrize(
     ("names", "width", "flags", "message"),
     [
-        ("a,b,c", 3, {}, "`--user` must name the column of log.csv with the user ids .*the columns a, b, c"),
-        (None, 1, {}, r"`--item` must name the column .*1 column\(s\) and no header"),
-        (None, 3, {"user": "4"}, "`--user` must be a column number of log.csv from 1 to 3. Received: 4"),
-        (None, 3, {"user": "0"}, "`--user` must be a column number"),
-        (None, 3, {"item": "thing"}, "`--item` must be a column number"),
-        ("user,item", 2, {"rating": "stars"}, "`--rating` must be one of user, item or a column number"),
-        ("user,item,user", 3, {"user": "user"}, "`--user` must name one column .* 2 columns"),
-        ("user,userId,item", 3, {}, "`--user` must say which column of log.csv it is. .*user, userId"),
-        ("user,item", 2, {"user": "item", "item": "item"}, "must each have one role"),
+        ("a,b,c", 3, {}, "`user` must name the column of log.csv with the user ids .*the columns a, b, c"),
+        (None, 1, {}, r"`item` must name the column .*1 column\(s\) and no header"),
+        (None, 3, {"user": "4"}, "`user` must be a column number of log.csv from 1 to 3. Received: 4"),
+        (None, 3, {"user": "0"}, "`user` must be a column number"),
+        (None, 3, {"item": "thing"}, "`item` must be a column number"),
+        ("user,item", 2, {"rating": "stars"}, "`rating` must be one of user, item or a column number"),
+        ("user,item,user", 3, {"user": "user"}, "`user` must name one column .* 2 columns"),
+        ("user,userId,item", 3, {}, "`user` must say which column of log.csv it is. .*user, userId"),
+        (
+            "user,item",
+            2,
+            {"user": "item", "item": "item"},
+            r"must each have one role\. Received: user 2, item 2",
+        ),
     ],
 )
 def test_columns_that_cannot_be_found(names, width, flags, message):
@@ -83,8 +88,8 @@ def test_columns_that_cannot_be_found(names, width, flags, message):
 
 
 def test_flags_that_make_no_sense():
-    with pytest.raises(InputError, match="`--delimiter` must be one or more characters"):
+    with pytest.raises(InputError, match="`delimiter` must be one or more characters"):
         LogColumns(delimiter="")
-    with pytest.raises(InputError, match="`--item` must name a column"):
+    with pytest.raises(InputError, match="`item` must name a column"):
         LogColumns(item="none")
     assert LogColumns(delimiter="\\t").delimiter == LogColumns(delimiter="tab").delimiter == "\t"

@@ -1,15 +1,19 @@
 import gzip
 import hashlib
+import io
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data import text_file
 from ncf_keras.data.log_layout import LogColumns
-from ncf_keras.data.raw_log import describe_source, read_log, sha256_of
+from ncf_keras.data.raw_log import describe_source, read_log
+from ncf_keras.data.reading import ParserText, open_text
+from ncf_keras.data.tidy_log import LONGEST_ID, encode, renumber
 
 ROWS = [("007", "x y", 5.0, 100), ("alice", "2", 3.5, 99), ("007", "2", 1.0, 101)]
 
@@ -58,17 +62,13 @@ def test_the_same_log_in_many_formats(tmp_path, name, text, columns, packed):
     assert list(layout.positions) == ["user", "item", "rating", "timestamp"]
 
 
-def test_two_columns_are_a_log_of_clicks(tmp_path):
-    file = write(tmp_path, "alice,NA\nbob,null\n")
-    log, _ = read_log(file, timestamps=False)
-    assert rows_of(log) == [("alice", "NA"), ("bob", "null")]
-
-
 def test_a_log_without_a_timestamp_column_is_told_the_two_ways_on(tmp_path):
+    clicks = write(tmp_path, "alice,NA\nbob,null\n")
+    assert rows_of(read_log(clicks, no_timestamps=True)[0]) == [("alice", "NA"), ("bob", "null")]
     file = write(tmp_path, "alice,book,5\nbob,book,4\n")
-    with pytest.raises(InputError, match=r"`--timestamp` must name .* or `--no_timestamps`.*3 columns"):
+    with pytest.raises(InputError, match=r"`timestamp` must name .* or `no_timestamps`.*3 columns"):
         read_log(file)
-    assert "timestamp" not in read_log(file, timestamps=False)[0].frame
+    assert "timestamp" not in read_log(file, no_timestamps=True)[0].frame
     assert read_log(file, LogColumns(timestamp="3"))[0].frame["timestamp"].tolist() == [5, 4]
 
 
@@ -126,8 +126,9 @@ def test_dates_are_compared_in_utc_to_the_last_digit(tmp_path):
         (b"\xff\xfea\x00,\x00", "line 1 must be text in UTF-8"),
         ("a,x,5,1\nb,y\0,4,2\n", r"line 2 must be text in UTF-8. Received: the control character U\+0000"),
         ("a::x::5::1\nb::y\0::4::2\n", r"line 2 must be text in UTF-8. Received: the control .* U\+0000"),
+        ("a::x::5::1\nb::y\x1f::4::2\n", r"line 2 must be text in UTF-8. Received: the control .* U\+001F"),
         ("a,,5,1\n,x,4,2\n", "at least one complete interaction. Received: 1 without user, 1 without item"),
-        ("alone\nalone\n", "`--item` must name the column"),
+        ("alone\nalone\n", "`item` must name the column"),
         (b"PK\x03\x04rest", "a zip archive; unpack it first"),
         (gzip.compress(b"a,x,5,1\nb,y,4,2\n" * 999, mtime=0)[:60], "can be read to its end"),
         (b"\x1f\x8bjunk", "can be read to its end"),
@@ -143,12 +144,6 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path, text, message):
     assert str(file) in str(caught.value) or "`" in str(caught.value)
 
 
-def test_a_control_character_in_a_log_with_a_long_delimiter(tmp_path):
-    file = write(tmp_path, "a::x::5::1\nb::y\x1f::5::1\n", "log.dat")
-    with pytest.raises(InputError, match=r"line 2 must be text in UTF-8. Received: .*U\+001F"):
-        read_log(file)
-
-
 def test_a_missing_log_and_a_directory(tmp_path):
     for path in (tmp_path / "no.csv", tmp_path):
         with pytest.raises(InputError, match="The log must be a file"):
@@ -159,23 +154,23 @@ def test_long_delimiters_are_never_cut_between_blocks(tmp_path):
     text = "".join(f"u{':' * (n % 2)}{n}::i{n}::5::{n}\n" for n in range(500))
     file = write(tmp_path, text, "log.dat")
     expected = [tuple(line.split("::")[:2]) for line in text.splitlines()]
-    with text_file.open_text(file) as source:
+    with open_text(file) as source:
         for size in (1, 2, 7, 10_000):
             source.seek(0)
-            reader = text_file.SeparatedText(source, "::")
+            reader = ParserText(source, "::")
             joined = "".join(iter(lambda: reader.read(size), ""))  # noqa: B023
             assert [tuple(line.split("\x1f")[:2]) for line in joined.splitlines()] == expected
     assert [row[:2] for row in rows_of(read_log(file)[0])] == expected
 
 
 def test_progress_ends_at_the_size_of_the_file(tmp_path):
-    for data in (b"a,x,5,1\n" * 200_000, gzip.compress(b"a,x,5,1\n" * 200_000)):
+    for data in (b"a,x,5,1\n" * 100_000, gzip.compress(b"a,x,5,1\n" * 100_000)):
         file = write(tmp_path, data)
         seen = []
         read_log(file, on_read=seen.append)
         assert seen == sorted(seen)
         assert seen[-1] == len(data)
-    assert len(seen) < 20 < 200_000
+    assert len(seen) < 20
 
 
 def test_describe_source(tmp_path):
@@ -183,7 +178,6 @@ def test_describe_source(tmp_path):
     _, layout = read_log(file)
     described = describe_source(file, layout, file)
     digest = hashlib.sha256(b"user,item,ts\na,x,1\n").hexdigest()
-    assert sha256_of(file) == digest
     assert described == {
         "name": "log.csv",
         "sha256": digest,
@@ -216,7 +210,7 @@ def test_parquet(tmp_path):
         "2021-01-01",
     ]
     assert layout.describe()["columns"]["item"] == "column 3 (item)"
-    with pytest.raises(InputError, match="`--delimiter` and `--header` must be left out"):
+    with pytest.raises(InputError, match="`delimiter` and `header` must be left out"):
         read_log(file, LogColumns(delimiter=","))
     bad = tmp_path / "bad.parquet"
     frame.assign(rating=["5", "x", "3"]).to_parquet(bad)
@@ -243,18 +237,19 @@ def test_parquet_with_integers_of_no_known_size_is_refused(tmp_path):
     file = tmp_path / "log.parquet"
     pd.DataFrame({"user": ["alice"], "item": [1], "timestamp": [5]}).to_parquet(file, compression=None)
     content = file.read_bytes()
-    unknown = 0
     for place in range(content.index(b"ARROW:schema") + len("ARROW:schema"), len(content) - 8):
-        file.write_bytes(content[:place] + b"A" + content[place + 1 :])
+        damaged = content[:place] + b"A" + content[place + 1 :]
         try:
-            parquet.read_schema(file)
+            parquet.read_schema(io.BytesIO(damaged))
         except NotImplementedError:
-            unknown += 1
-            with pytest.raises(InputError, match=r"log\.parquet must be a file that can be read to its end"):
-                read_log(file)
+            break
         except (OSError, ValueError):
             pass
-    assert unknown
+    file.write_bytes(damaged)
+    with pytest.raises(NotImplementedError):
+        parquet.read_schema(file)
+    with pytest.raises(InputError, match=r"log\.parquet must be a file that can be read to its end"):
+        read_log(file)
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
@@ -262,3 +257,52 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(InputError, match=r"pip install 'ncf-keras\[parquet\]'"):
         read_log(write(tmp_path, b"PAR1...."))
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text(max_size=4).filter(lambda text: "\0" not in text), max_size=40))
+def test_ids_are_numbered_in_order_of_first_appearance(values):
+    index_of = {}
+    expected = [index_of.setdefault(v.strip(), len(index_of)) if v.strip() else -1 for v in values]
+    for series in (pd.Series(values, dtype=object), pd.Series(values, dtype=object).astype("category")):
+        indices, ids = encode(series, "user")
+        assert indices.tolist() == expected
+        assert indices.dtype == np.int32
+        assert list(ids) == list(index_of)
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (["007", "7", "7 "], ["007", "7", "7"]),
+        ([7, 10**30, -1], ["7", str(10**30), "-1"]),
+        ([1.0, np.nan, 2.0], ["1", None, "2"]),
+        ([1.5, 2.0**60], ["1.5", "1.152921504606847e+18"]),
+        ([None, pd.NA, pd.NaT, "", "  ", "NA", "nan", "null"], [None] * 5 + ["NA", "nan", "null"]),
+        ([b"caf\xc3\xa9", True], ["café", "True"]),
+    ],
+)
+def test_ids_are_texts_as_they_print(values, texts):
+    dtype = float if all(isinstance(value, float) for value in values) else object
+    indices, ids = encode(pd.Series(values, dtype=dtype), "user")
+    assert [None if index < 0 else ids[index] for index in indices] == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1], "`item` must be a column of single values"),
+        ("a\0b", "`item` must hold ids without NUL characters"),
+        ("a" * (LONGEST_ID + 1), "at most 10,000 characters"),
+    ],
+)
+def test_what_is_no_id(value, message):
+    with pytest.raises(InputError, match=message):
+        encode(pd.Series([value, value]), "item")
+    assert encode(pd.Series(["a" * LONGEST_ID]), "item")[1] == ["a" * LONGEST_ID]
+
+
+def test_renumber_closes_gaps_and_keeps_the_order():
+    indices, ids = renumber(np.array([4, 1, 4, 3], np.int32), np.array(list("abcde"), dtype=object))
+    assert list(ids) == ["b", "d", "e"]
+    assert [ids[index] for index in indices] == ["e", "b", "e", "d"]

@@ -49,7 +49,7 @@ def test_what_is_no_title_file(tmp_path, data, message):
 
 
 def test_a_missing_file_and_titles_of_other_items(tmp_path):
-    with pytest.raises(InputError, match="`--titles` must be a file"):
+    with pytest.raises(InputError, match="`titles` must be a file"):
         read_titles(tmp_path / "no.csv")
     with pytest.raises(InputError, match="ids such as 1, where the log has B0, B1"):
         titles_of(["B0", "B1"], {"1": "one"})

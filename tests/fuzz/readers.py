@@ -20,11 +20,10 @@ from ncf_keras.cli.flags import training_parser
 from ncf_keras.cli.model_flags import check_pretraining, parse_model_flags
 from ncf_keras.cli.run_state import RunState
 from ncf_keras.data import Dataset, read_dataset
-from ncf_keras.data.id_files import read_ids
+from ncf_keras.data.dataset_files import read_ids, read_train_parquet
 from ncf_keras.data.ratings import read_ratings
 from ncf_keras.data.raw_log import read_log
 from ncf_keras.data.titles import read_titles
-from ncf_keras.data.train_parquet import read_train_parquet
 from ncf_keras.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from ncf_keras.weights import read_weight_file
 from tests.reproduction.small_results import put

@@ -16,7 +16,7 @@ from tests.fuzz.mutations import damaged
 from tests.fuzz.readers import READERS
 from tests.fuzz.watch import Watch
 
-FEW, MANY = 100, 8_000
+FEW, MANY = 40, 8_000
 CALM = (
     HealthCheck.too_slow,
     HealthCheck.data_too_large,

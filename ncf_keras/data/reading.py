@@ -1,11 +1,14 @@
-"""Text files opened for parsers: with or without gzip, in UTF-8, with a delimiter of any length."""
+"""How files are opened for parsers: text with or without gzip, a delimiter of any length, and Parquet."""
 
 import contextlib
 import gzip
+import hashlib
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ncf_keras.base.errors import InputError
 
@@ -24,7 +27,7 @@ class CountedFile(io.FileIO):
         super().__init__(file)
         self._on_read = on_read
 
-    def readinto(self, buffer: bytearray) -> int:
+    def readinto(self, buffer: Any) -> int:
         """Fill `buffer` and report the position."""
         count = super().readinto(buffer)
         self._on_read(self.tell())
@@ -39,26 +42,8 @@ class ForbiddenCharacter(UnicodeError):
         self.character = character
 
 
-class CheckedText(io.TextIOBase):
-    """Text without NUL, which parsers written in C take for the end of a field."""
-
-    def __init__(self, text: io.TextIOBase):
-        self._text = text
-
-    def readable(self) -> bool:
-        """Return True, as a parser may ask."""
-        return True
-
-    def read(self, size: int = -1) -> str:
-        """Return at most `size` characters."""
-        chunk = self._text.read(size)
-        if "\0" in chunk:
-            raise ForbiddenCharacter("\0")
-        return chunk
-
-
-class SeparatedText(io.TextIOBase):
-    """Text in which a delimiter of several characters reads as a single one, for parsers that need that."""
+class ParserText(io.TextIOBase):
+    """Text for a parser written in C: without NUL, and with a single character for a delimiter of several."""
 
     def __init__(self, text: io.TextIOBase, delimiter: str):
         self._text = text
@@ -69,11 +54,13 @@ class SeparatedText(io.TextIOBase):
         """Return True, as a parser may ask."""
         return True
 
-    def read(self, size: int = -1) -> str:
-        """Return whole lines, so that no delimiter is cut in two; at the end, what is left."""
-        size = size if size > 0 else LONGEST_LINE
+    def read(self, size: int | None = -1, /) -> str:
+        """Return at most `size` characters; with a long delimiter whole lines, so that none is cut in two."""
+        if len(self._delimiter) == 1:
+            return self._chunk(size)
+        size = size if size and size > 0 else LONGEST_LINE
         chunks = [self._rest]
-        while chunk := self._text.read(size):
+        while chunk := self._chunk(size):
             chunks.append(chunk)
             if "\n" in chunk:
                 break
@@ -83,6 +70,12 @@ class SeparatedText(io.TextIOBase):
         if UNIT_SEPARATOR in lines:
             raise ForbiddenCharacter(UNIT_SEPARATOR)
         return lines.replace(self._delimiter, UNIT_SEPARATOR)
+
+    def _chunk(self, size: int | None) -> str:
+        chunk = self._text.read(size)
+        if "\0" in chunk:
+            raise ForbiddenCharacter("\0")
+        return chunk
 
 
 @contextlib.contextmanager
@@ -103,12 +96,58 @@ def open_text(file: Path, on_read: Callable[[int], None] = lambda position: None
             yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
+@contextlib.contextmanager
+def reading_parquet(file: Path) -> Iterator[Any]:
+    """Yield the module `pyarrow.parquet`, to read `file` with.
+
+    Raises:
+        InputError: pyarrow is not installed, or it can't read the file.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError(f"Parquet needs pyarrow: pip install 'ncf-keras[parquet]'. Received: {file}") from None
+    try:
+        yield pyarrow.parquet
+    except InputError:
+        raise
+    # Some errors of pyarrow are ValueErrors, some NotImplementedErrors, some neither.
+    except (OSError, ValueError, NotImplementedError, pyarrow.ArrowException) as error:
+        raise unreadable(file, error) from None
+
+
 def unreadable(file: Path, error: Exception) -> InputError:
     """Return the sentence for a file that can't be read to its end, naming the line that is not text."""
     if isinstance(error, UnicodeError):
         return InputError(f"{file}{_line_not_text(file, error)} must be text in UTF-8. Received: {error}")
     reason = getattr(error, "strerror", None) or str(error)
     return InputError(f"{file} must be a file that can be read to its end. Received: {reason}")
+
+
+def number_in(text: str) -> float | None:
+    """Return the number that a text stands for, None where it stands for none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def file_digest(file: str | os.PathLike, kind: str) -> str:
+    """Return the digest of a file, in hexadecimal.
+
+    Args:
+        file: the file.
+        kind: a name that `hashlib` knows, or `git`, the SHA-1 of git's blob of the file.
+    """
+    if kind == "git":
+        digest = hashlib.sha1(b"blob %d\0" % Path(file).stat().st_size, usedforsecurity=False)
+    else:
+        digest = hashlib.new(kind, usedforsecurity=False)
+    with Path(file).open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _line_not_text(file: Path, error: UnicodeError) -> str:

@@ -1,4 +1,5 @@
 import collections
+import itertools
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
+from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
 from tests.shared_files import shared
 from tests.small_data import write_files
 
@@ -35,6 +37,74 @@ def dataset_of(log, timestamps=True):
 
 def pairs(users, items):
     return list(zip(users.tolist(), items.tolist(), strict=True))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(-3, 3)), min_size=1, max_size=40))
+def test_the_latest_is_the_last_row_of_the_highest_timestamp(rows):
+    present = sorted({user for user, _ in rows})
+    users = np.array([present.index(user) for user, _ in rows], np.int32)
+    timestamps = np.array([timestamp for _, timestamp in rows])
+    expected = []
+    for user in range(len(present)):
+        mine = [row for row in range(len(rows)) if users[row] == user]
+        if len(mine) > 1:
+            expected.append(max(mine, key=lambda row: (timestamps[row], row)))
+    assert latest_interactions(users, timestamps).tolist() == expected
+
+
+def test_random_held_out_items_are_any_of_a_user_with_the_same_chance():
+    users = np.array([0, 1, 0, 2, 0, 1], np.int32)
+    generator = np.random.default_rng(0)
+    drawn = [tuple(random_interactions(users, generator)) for _ in range(3000)]
+    counts = collections.Counter(drawn)
+    assert set(counts) == set(itertools.product([0, 2, 4], [1, 5]))
+    # Binomial(3000, 1/6): five standard deviations are 102.
+    assert all(abs(count - 500) < 102 for count in counts.values())
+
+
+@given(
+    st.lists(st.sets(st.integers(0, 9), min_size=1, max_size=8), min_size=1, max_size=6),
+    st.integers(1, 5),
+    st.integers(0, 100),
+)
+def test_negatives_are_distinct_items_without_interaction(histories, negatives, seed):
+    users = np.repeat(np.arange(len(histories), dtype=np.int32), [len(h) for h in histories])
+    items = np.concatenate([np.array(sorted(h, reverse=True)) for h in histories]).astype(np.int32)
+    test_users = np.arange(0, len(histories), 2, dtype=np.int32)
+    fewest = min(10 - len(histories[user]) for user in test_users)
+    generator = np.random.default_rng(seed)
+    if fewest < negatives:
+        with pytest.raises(InputError, match=f"`negatives` must be at most {fewest}"):
+            draw_negatives(users, items, test_users, 10, negatives, generator)
+        return
+    drawn = draw_negatives(users, items, test_users, 10, negatives, generator)
+    assert drawn.shape == (len(test_users), negatives)
+    assert drawn.dtype == np.int32
+    for user, row in zip(test_users, drawn.tolist(), strict=True):
+        assert len(set(row)) == negatives
+        assert set(row) <= set(range(10)) - histories[user]
+
+
+def test_every_set_of_negatives_has_the_same_chance():
+    users = np.array([0, 0, 1], np.int32)
+    items = np.array([1, 4, 0], np.int32)
+    generator = np.random.default_rng(3)
+    tests = np.array([0, 1] * 3000, np.int32)
+    drawn = draw_negatives(users, items, tests, 7, 2, generator)
+    for user, free in ((0, [0, 2, 3, 5, 6]), (1, [1, 2, 3, 4, 5, 6])):
+        counts = collections.Counter(tuple(sorted(row)) for row in drawn[tests == user].tolist())
+        subsets = list(itertools.combinations(free, 2))
+        assert set(counts) == set(subsets)
+        expected = 3000 / len(subsets)
+        chi_square = sum((counts[subset] - expected) ** 2 / expected for subset in subsets)
+        # The 0.999 quantiles of chi-square with 9 and 14 degrees of freedom.
+        assert chi_square < {0: 27.9, 1: 36.1}[user]
+
+
+def test_a_user_who_has_seen_everything_is_said_so():
+    users, items = np.array([0, 0], np.int32), np.array([0, 1], np.int32)
+    with pytest.raises(InputError, match=r"1 user\(s\) have interacted with every item"):
+        draw_negatives(users, items, np.array([0], np.int32), 2, 1, np.random.default_rng(0))
 
 
 @given(LOGS, st.booleans(), st.integers(0, 9), st.sampled_from([None, 1, 5]))
@@ -101,16 +171,12 @@ def test_without_a_timestamp_in_every_line_any_is_held_out(tmp_path, last):
     assert {int(split_validation(dataset, seed).test_items[0]) for seed in range(40)} == {0, 1, 2}
 
 
-def test_timestamps_of_dropped_ratings_do_not_count(tmp_path):
+def test_timestamps_of_dropped_ratings_do_not_count_and_of_repeats_the_latest_does(tmp_path):
     train = "0\t0\t1\t1\n0\t1\t0\t9\n0\t2\t5\t3\n"
     write_files(tmp_path, train=train, test="0\t3\t3\t102\n", negatives="(0,3)\t4\t5\n")
     assert split_validation(read_dataset(tmp_path, "small")).test_items.tolist() == [2]
-
-
-def test_a_pair_that_is_repeated_counts_with_its_latest_timestamp():
-    items = np.array([0, 1, 0, 1, 2])
     dataset = Dataset.from_pairs(
-        np.zeros(5, int), items, [0], [3], [[4]], train_timestamps=np.array([1, 7, 9, 2, 8])
+        np.zeros(5, int), [0, 1, 0, 1, 2], [0], [3], [[4]], train_timestamps=np.array([1, 7, 9, 2, 8])
     )
     assert dataset.train_is_latest.tolist() == [True, False, False]
 
@@ -136,19 +202,17 @@ def test_timestamps_that_are_missing_are_refused(times, rule):
         Dataset.from_pairs([0, 0], [0, 1], [0], [3], [[4]], train_timestamps=times)
 
 
-def test_nobody_with_two_interactions_is_refused():
-    dataset = Dataset.from_pairs([0, 1], [0, 0], [0], [1], [[2]])
-    with pytest.raises(InputError, match=r"must have a user with two interactions.* Received: 2 interaction"):
-        split_validation(dataset)
-
-
 @pytest.mark.parametrize(
-    ("negatives", "rule"), [(0, "at least 1. Received: 0"), (3, "at most 2, .*Received: 3")]
+    ("users", "negatives", "rule"),
+    [
+        ([0, 1], 1, r"must have a user with two interactions.* Received: 2 interaction"),
+        ([0, 0], 0, "`negatives` must be a whole number of at least 1. Received: 0"),
+        ([0, 0], 3, "`negatives` must be at most 2, .*Received: 3"),
+    ],
 )
-def test_negatives_out_of_range_are_refused(negatives, rule):
-    dataset = Dataset.from_pairs([0, 0], [0, 1], [0], [2], [[3]])
-    with pytest.raises(InputError, match=f"`negatives` must be {rule}"):
-        split_validation(dataset, negatives=negatives)
+def test_what_cannot_be_split_is_said(users, negatives, rule):
+    with pytest.raises(InputError, match=rule):
+        split_validation(Dataset.from_pairs(users, [0, 1], [0], [2], [[3]]), negatives=negatives)
 
 
 def test_movielens_100k_by_its_real_timestamps(tmp_path):

@@ -1,0 +1,413 @@
+"""The files of a dataset, read and written.
+
+`<path><dataset>.train.rating`   user TAB item TAB rating [TAB timestamp], a line an interaction
+`<path><dataset>.test.rating`    the same, a line a test user
+`<path><dataset>.test.negative`  (user,item) TAB negative TAB negative …, a line for each line of test.rating
+
+These are the authors' (their `Dataset.py`, and the section "Dataset" of their README); they have no header.
+Beside them may lie
+
+`<path><dataset>.train.parquet`  stands in for .train.rating: columns `user` and `item` of whole numbers
+`<path><dataset>.users.csv`      index,user_id: the raw id of each user index, under a header
+`<path><dataset>.items.csv`      index,item_id or index,item_id,title
+`<path><dataset>.json`           what `run/prepare.py` or `run/download.py` did
+"""
+
+import contextlib
+import csv
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import written_beside
+from ncf_keras.base.version import __version__
+from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
+from ncf_keras.data.known_datasets import download_hint
+from ncf_keras.data.reading import number_in, reading_parquet
+
+if TYPE_CHECKING:
+    from ncf_keras.data.prepare import PreparedLog
+
+SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
+
+
+def prepared_paths(prefix: str | os.PathLike) -> dict[str, Path]:
+    """Return the path of each file of the dataset `prefix`, such as `Data/mydata`, by its suffix."""
+    return {suffix: Path(os.fspath(prefix) + suffix) for suffix in SUFFIXES}
+
+
+def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
+    """Read `<path><name>.train.rating`, `.test.rating` and `.test.negative`.
+
+    As in the authors' code, `path` and `name` are joined as they are, so a directory ends in a slash; a
+    directory without one is understood too. A train rating above 0 is a positive, others are dropped;
+    repeated pairs collapse. Users and items are counted as highest index + 1 over all three files. Raw ids and
+    titles come from `<path><name>.users.csv` and `.items.csv` where these exist.
+
+    Args:
+        path: what stands before the name, such as `Data/`.
+        name: the dataset, such as `ml-1m`.
+
+    Raises:
+        InputError: a file is missing, empty or breaks the format; it names the file and line.
+    """
+    prefix = os.fspath(path)
+    if prefix and not prefix.endswith("/") and Path(prefix).is_dir():
+        prefix += "/"
+    prefix += name
+    train_file, test_file, negative_file, users_file, items_file, _ = prepared_paths(prefix).values()
+    parquet = Path(prefix + ".train.parquet")
+    if not train_file.exists() and parquet.is_file():
+        train_file = parquet
+    for file in (train_file, test_file, negative_file):
+        if not file.is_file():
+            raise InputError(
+                f"`path` and `name` must name {prefix}.train.rating, .test.rating and .test.negative. "
+                f"Received: no file {file}{download_hint(name)}"
+            )
+    ratings: np.ndarray | None
+    timestamps: np.ndarray | None
+    if train_file == parquet:
+        (train_users, train_items), ratings, timestamps = read_train_parquet(parquet), None, None
+    else:
+        train_users, train_items, ratings, timestamps = _read_ratings(train_file)
+    test_users, test_items, *_ = _read_ratings(test_file)
+    negatives = _read_negatives(negative_file, test_file, test_users, test_items)
+    if ratings is not None and not (ratings > 0).any():
+        raise InputError(f"{train_file} must hold at least one rating above 0. Received: none")
+    positive = slice(None) if ratings is None else ratings > 0
+    # Dropped rows count for the sizes, as they do in the authors' code.
+    num_users = 1 + int(max(train_users.max(), test_users.max()))
+    num_items = 1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0)))
+    user_ids, _ = read_ids(users_file, "user_id", num_users) if users_file.is_file() else (None, None)
+    item_ids, titles = read_ids(items_file, "item_id", num_items) if items_file.is_file() else (None, None)
+    return Dataset.from_pairs(
+        train_users[positive],
+        train_items[positive],
+        test_users,
+        test_items,
+        negatives,
+        name=name,
+        num_users=num_users,
+        num_items=num_items,
+        user_ids=user_ids,
+        item_ids=item_ids,
+        item_titles=titles,
+        train_timestamps=None if timestamps is None else timestamps[positive],
+    )
+
+
+def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the users and items of the interactions in `file`, int32, shape (interactions,).
+
+    It is read a row group at a time, so besides the indices themselves, 8 bytes an interaction, only one row
+    group is in memory.
+
+    Raises:
+        InputError: the file can't be read, does not have the columns `user` and `item` once, or an index is
+            missing, no whole number, negative or too large; it names the row.
+    """
+    with reading_parquet(file) as parquet, parquet.ParquetFile(file) as table:
+        names = table.schema_arrow.names
+        for name in ("user", "item"):
+            if names.count(name) != 1:
+                raise InputError(
+                    f"{file} must have one column {name!r}. Received: {', '.join(names) or 'none'}"
+                )
+        groups = [table.metadata.row_group(number).num_rows for number in range(table.num_row_groups)]
+        if sum(groups) == 0:
+            raise InputError(f"{file} must hold at least one interaction. Received: none")
+        columns: dict[str, list[np.ndarray]] = {"user": [], "item": []}
+        start = 0
+        for number, rows in enumerate(groups):
+            group = table.read_row_group(number, columns=list(columns), use_threads=False)
+            for name, parts in columns.items():
+                parts.append(_indices(file, name, group.column(name), start))
+            start += rows
+        return _joined(columns["user"]), _joined(columns["item"])
+
+
+def read_ids(file: Path, column: str, count: int) -> tuple[list[str], list[str] | None]:
+    """Read what `write_ids` wrote.
+
+    Args:
+        file: the file.
+        column: `user_id` or `item_id`.
+        count: number of indices in the dataset.
+
+    Returns:
+        The raw id of each index, and the title of each or None.
+
+    Raises:
+        InputError: the file breaks the format or does not fit the dataset; it names the line.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            reader = csv.reader(text)
+            header = next(reader, [])
+            if header not in (["index", column], ["index", column, "title"]):
+                raise InputError(
+                    f"{file}, line 1 must be index,{column} or index,{column},title. "
+                    f"Received: {','.join(header)[:80]!r}"
+                )
+            rows: list[list[str]] = []
+            for row in reader:
+                if row:
+                    _require_id_row(f"{file}, line {reader.line_num}", row, len(rows), len(header), count)
+                    rows.append(row)
+    except (csv.Error, UnicodeError) as error:
+        raise InputError(f"{file} must be a CSV file in UTF-8. Received: {error}") from None
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    if len(rows) != count:
+        raise InputError(
+            f"{file} must have a line for each of the {count} indices of the dataset. Received: {len(rows)}"
+        )
+    return [row[1] for row in rows], [row[2] for row in rows] if len(header) == 3 else None
+
+
+def write_prepared(
+    prefix: Path, prepared: "PreparedLog", source: Mapping[str, object], titles: Sequence[str] | None = None
+) -> None:
+    """Write the six files of a dataset; none is there under its name before all of them are written.
+
+    Args:
+        prefix: directory, which must exist, and name, such as `Data/mydata`.
+        prepared: what to write.
+        source: where the log came from, kept in the JSON file.
+        titles: title of each item, empty where there is none.
+
+    Raises:
+        InputError: the directory can't be written to, or the disk is full.
+    """
+    report = prepared.report()
+    if titles is not None:
+        report["counts"]["items_without_title"] = sum(not title for title in titles)
+    paths = prepared_paths(prefix)
+    with room_in(prefix.parent), contextlib.ExitStack() as stack:
+        # Renamed last to first, so that the JSON file appears when the others are complete.
+        beside = {suffix: stack.enter_context(written_beside(paths[suffix])) for suffix in reversed(SUFFIXES)}
+        _write_ratings(beside[".train.rating"], prepared.train)
+        _write_ratings(beside[".test.rating"], prepared.test)
+        _write_negatives(beside[".test.negative"], prepared.test, prepared.negatives)
+        write_ids(beside[".users.csv"], "user_id", prepared.user_ids)
+        write_ids(beside[".items.csv"], "item_id", prepared.item_ids, titles)
+        write_report(beside[".json"], source, report)
+
+
+def write_ids(
+    file: Path, column: str, ids: Sequence[str] | np.ndarray, titles: Sequence[str] | None = None
+) -> None:
+    """Write the raw id of each index as the column `user_id` or `item_id`, and any titles as `title`."""
+    columns = {"index": range(len(ids)), column: ids} | ({} if titles is None else {"title": titles})
+    # Quoting every text keeps ids that hold a lone carriage return in one piece.
+    pd.DataFrame(columns).to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+
+
+def write_report(file: Path, source: Mapping[str, object], report: Mapping[str, object]) -> None:
+    """Write the JSON file of a dataset: where it came from, and what was done."""
+    whole = {"prepared_by": f"ncf-keras {__version__}", "source": dict(source), **report}
+    file.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def room_in(directory: Path) -> Iterator[None]:
+    """Turn a full disk, and whatever else keeps files from being written, into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{directory} must be a directory with room for the dataset. Received: {error.strerror}"
+        ) from None
+
+
+def _read_ratings(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return users int64, items int64, ratings and timestamps float64, a row a line of `file`.
+
+    The timestamps are None where a line has none, or one that is no number: nothing but the choice of the
+    validation pairs depends on them.
+    """
+    # A dtype for the indices would take 1.0 and 1e3 for whole numbers.
+    frame = _parse(file, usecols=[0, 1, 2, 3], dtype={2: np.float64, 3: np.float64})
+    if frame is None:
+        frame = _parse(file, usecols=[0, 1, 2], dtype={2: np.float64})
+    if frame is None or not _all_indices(frame[[0, 1]]) or frame[2].isna().any():
+        raise _first_bad_line(file, _rating_line_problem)
+    has_timestamps = 3 in frame and not frame[3].isna().any()
+    timestamps = frame[3].to_numpy() if has_timestamps else None
+    return frame[0].to_numpy(), frame[1].to_numpy(), frame[2].to_numpy(), timestamps
+
+
+def _read_negatives(file: Path, test_file: Path, test_users: np.ndarray, test_items: np.ndarray) -> np.ndarray:
+    """Return the negatives, int64, shape (lines, negatives), of the pairs of `test_file`, which they name."""
+    frame = _parse(file, dtype={0: str})
+    if frame is None:
+        raise _first_bad_line(file, _negative_line_problem)
+    pairs = frame[0].str.extract(r"^\((\d{1,10}),(\d{1,10})\)$")
+    negatives = frame.iloc[:, 1:]
+    if pairs.isna().any(axis=None) or negatives.shape[1] == 0 or not _all_indices(negatives):
+        raise _first_bad_line(file, _negative_line_problem)
+    if len(negatives) != len(test_users):
+        raise InputError(
+            f"{file} must have one line for each line of {test_file}. "
+            f"Received: {len(negatives)} and {len(test_users)} lines"
+        )
+    named_users, named_items = pairs.to_numpy().astype(np.int64).T
+    differs = np.flatnonzero((named_users != test_users) | (named_items != test_items))
+    if differs.size:
+        line = differs[0]
+        raise InputError(
+            f"{file}, line {line + 1} must begin with the pair of the same line of {test_file}, "
+            f"({test_users[line]},{test_items[line]}). Received: ({named_users[line]},{named_items[line]})"
+        )
+    return negatives.to_numpy()
+
+
+def _parse(file: Path, **options: Any) -> pd.DataFrame | None:
+    """Return the table in `file`, or None if it is not one of the expected shape.
+
+    pandas' own complaint does not name our rules, so a failed parse is followed by a slow read that does.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            warnings.simplefilter("error", pd.errors.DtypeWarning)
+            return pd.read_csv(
+                file, sep="\t", header=None, engine="c", quoting=3, skip_blank_lines=False, na_values=[""],
+                keep_default_na=False, index_col=False, encoding_errors="replace", **options,
+            )  # fmt: skip
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{file} must hold at least one line. Received: an empty file") from None
+    except (ValueError, OverflowError, pd.errors.ParserWarning, pd.errors.DtypeWarning):
+        return None
+    except OSError as error:
+        raise _unreadable(file, error) from None
+
+
+def _all_indices(table: pd.DataFrame) -> bool:
+    if not all(kind == np.int64 for kind in table.dtypes):
+        return False
+    values = table.to_numpy()
+    return bool(values.min() >= 0 and values.max() < INDEX_LIMIT)
+
+
+def _unreadable(file: Path, error: OSError) -> InputError:
+    return InputError(f"{file} must be a file that can be read. Received: {error.strerror}")
+
+
+def _first_bad_line(file: Path, problem: Callable[[list[str], int], str | None]) -> InputError:
+    width = 0
+    with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+        for number, line in enumerate(lines, 1):
+            fields = line.rstrip("\r\n").split("\t")
+            width = width or len(fields)
+            wrong = problem(fields, width)
+            if wrong:
+                return InputError(f"{file}, line {number} must {wrong}")
+    return InputError(f"{file} must be a table of tab-separated columns. Received: something pandas can't read")
+
+
+def _rating_line_problem(fields: list[str], _width: int) -> str | None:
+    if len(fields) < 3:
+        return f"be `user TAB item TAB rating [TAB timestamp]`. Received: {len(fields)} columns"
+    for column, text in zip(("a user", "an item"), fields, strict=False):
+        if not _is_index(text):
+            return f"have {column} between 0 and {INDEX_LIMIT - 1}. Received: {text[:40]!r}"
+    if not _is_rating(fields[2]):
+        return f"have a number for the rating. Received: {fields[2][:40]!r}"
+    return None
+
+
+def _negative_line_problem(fields: list[str], width: int) -> str | None:
+    pair = fields[0]
+    inner = pair[1:-1].split(",")
+    if not (pair.startswith("(") and pair.endswith(")") and len(inner) == 2 and all(map(_is_index, inner))):
+        return f"begin with `(user,item)`. Received: {pair[:40]!r}"
+    if len(fields) < 2:
+        return "have at least one negative. Received: none"
+    for text in fields[1:]:
+        if not _is_index(text):
+            return f"have negatives between 0 and {INDEX_LIMIT - 1}. Received: {text[:40]!r}"
+    if len(fields) != width:
+        return f"have as many negatives as the first line, {width - 1}. Received: {len(fields) - 1}"
+    return None
+
+
+def _is_index(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text[:20]) < INDEX_LIMIT
+
+
+def _is_rating(text: str) -> bool:
+    # Python's numbers include 1_000 and other scripts' digits; the parser's don't.
+    number = number_in(text)
+    return text.isascii() and "_" not in text and number is not None and not np.isnan(number)
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """Return the parts as one array, each let go of once it is copied."""
+    result = np.empty(sum(map(len, parts)), np.int32)
+    end = len(result)
+    while parts:
+        part = parts.pop()
+        result[end - len(part) : end] = part
+        end -= len(part)
+    return result
+
+
+def _indices(file: Path, name: str, column: Any, start: int) -> np.ndarray:
+    """Return the column of a row group as int32; `start` is the number of rows before it."""
+    if column.null_count:
+        row = start + int(np.flatnonzero(column.is_null().to_numpy())[0]) + 1
+        raise InputError(f"{file}, row {row} must have a {name}. Received: none")
+    values = column.to_numpy()
+    if values.dtype.kind not in "iu":
+        raise InputError(f"{file} must have whole numbers in column {name!r}. Received: {column.type}")
+    wrong = np.flatnonzero((values < 0) | (values >= INDEX_LIMIT))
+    if wrong.size:
+        raise InputError(
+            f"{file}, row {start + wrong[0] + 1} must have a {name} between 0 and {INDEX_LIMIT - 1}. "
+            f"Received: {values[wrong[0]]}"
+        )
+    return values.astype(np.int32)
+
+
+def _require_id_row(where: str, row: Sequence[str], index: int, width: int, count: int) -> None:
+    if len(row) != width:
+        raise InputError(f"{where} must have {width} columns. Received: {len(row)}")
+    if row[0] != str(index):
+        raise InputError(f"{where} must have the index {index}. Received: {row[0][:40]!r}")
+    if index >= count:
+        raise InputError(f"{where} must not be there: the dataset has {count} indices. Received: {row[0]}")
+
+
+def _write_ratings(file: Path, frame: pd.DataFrame) -> None:
+    """Write user, item, rating (1 where the log has none) and any timestamp (a date in Unix seconds)."""
+    columns: dict[str, Any] = {"user": frame["user"], "item": frame["item"], "rating": 1}
+    if "rating" in frame:
+        columns["rating"] = _shortest(frame["rating"].to_numpy())
+    if "timestamp" in frame:
+        timestamps = frame["timestamp"].to_numpy()
+        dates = timestamps.dtype.kind == "M"
+        columns["timestamp"] = timestamps.astype("M8[s]").astype(np.int64) if dates else _shortest(timestamps)
+    pd.DataFrame(columns).to_csv(file, sep="\t", header=False, index=False, lineterminator="\n")
+
+
+def _write_negatives(file: Path, test: pd.DataFrame, negatives: np.ndarray) -> None:
+    pairs = [f"({user},{item})" for user, item in zip(test["user"], test["item"], strict=True)]
+    frame = pd.DataFrame(negatives)
+    frame.insert(0, "pair", pairs)
+    frame.to_csv(file, sep="\t", header=False, index=False, quoting=3, lineterminator="\n")
+
+
+def _shortest(numbers: np.ndarray) -> np.ndarray:
+    """Return whole floats as integers, so that a rating of 5 is written `5`."""
+    if numbers.dtype.kind == "f" and (numbers == np.trunc(numbers)).all() and (np.abs(numbers) < 2**53).all():
+        return numbers.astype(np.int64)
+    return numbers

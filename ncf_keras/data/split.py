@@ -1,0 +1,161 @@
+"""The leave-one-out protocol of section 4.1 of the paper, for the test and once more for validation.
+
+One interaction of each user is held out, and ranked among negatives. Picking an epoch or settings on the test
+pairs, as the authors' scripts do, makes its figure a little too good. With validation pairs, held out of the
+train set, the test set is scored once, at the end.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from ncf_keras.base.checks import require_count
+from ncf_keras.base.errors import InputError
+from ncf_keras.data.dataset import Dataset
+
+
+def latest_interactions(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray:
+    """Return the position of the latest interaction of each user who has two or more.
+
+    Of interactions at the same time the one that comes later in the log is the latest.
+
+    Args:
+        users: int32, shape (interactions,), every index from 0 to the highest present.
+        timestamps: shape (interactions,), anything that sorts.
+
+    Returns:
+        int64, ascending by user. A user with a single interaction has none: it is kept for training.
+    """
+    order = np.lexsort((timestamps, users))
+    counts = np.bincount(users)
+    return order[np.cumsum(counts) - 1][counts > 1]
+
+
+def random_interactions(users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return the position of a random interaction of each user who has two or more, ascending by user."""
+    order = np.argsort(users, kind="stable")
+    counts = np.bincount(users)
+    first = np.cumsum(counts) - counts
+    return order[first + generator.integers(0, counts)][counts > 1]
+
+
+def draw_negatives(
+    users: np.ndarray,
+    items: np.ndarray,
+    test_users: np.ndarray,
+    num_items: int,
+    negatives: int,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Draw for each test user items that the user has never interacted with, without replacement.
+
+    Floyd's method (Bentley and Floyd, "A sample of brilliance", CACM 1987) draws ranks among the free items
+    of all users at once, every subset as likely; a rank then becomes an item by counting the taken items
+    below it. So a user with a million interactions, or with just enough free items, costs no more.
+
+    Args:
+        users, items: int32, shape (interactions,), of train and test together, each pair once.
+        test_users: int32, shape (tests,).
+        num_items: items are 0 … num_items - 1.
+        negatives: how many to draw for each test user.
+        generator: of all draws.
+
+    Returns:
+        The negatives, int32, shape (tests, negatives).
+
+    Raises:
+        InputError: a user has too few free items; it names the largest number possible.
+    """
+    counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
+    free = (num_items - counts[test_users]).astype(np.int64)
+    _require_enough(free, negatives)
+    ranks = np.empty((negatives, len(test_users)), dtype=np.int32)
+    for step in range(negatives):
+        highest = free - negatives + step
+        drawn = generator.integers(0, highest + 1).astype(np.int32)
+        drawn_before = (ranks[:step] == drawn).any(axis=0)
+        ranks[step] = np.where(drawn_before, highest, drawn)
+    # The j-th taken item p of a user (from 0, ascending) has p - j free items below it. So the free item of
+    # rank r is r + the number of taken items with p - j <= r, which one binary search over all users finds.
+    stride = num_items + 1
+    taken = np.sort(users.astype(np.int64) * stride + items)
+    first = np.cumsum(counts) - counts
+    free_below = taken - (np.arange(len(taken)) - np.repeat(first, counts))
+    keys = test_users[:, None].astype(np.int64) * stride + ranks.T
+    taken_below = np.searchsorted(free_below, keys, side="right") - first[test_users][:, None]
+    return (ranks.T + taken_below).astype(np.int32)
+
+
+def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = None) -> Dataset:
+    """Return the dataset with a train interaction of each user held out, and those as its test pairs.
+
+    Held out is the latest train interaction of each user, as the test item was the latest of all; of several
+    with that timestamp a random one. So it is a random one where a file has no timestamps: the order of the
+    lines does not stand in for them, because it means something else in every file (the authors' ML-1M has a
+    user's latest first). A user with a single train interaction keeps it and has no validation pair.
+
+    The negatives are drawn from all items that the user has no train interaction with, the held-out one
+    included. The test item may be among them: it is unknown at that time, and leaving it out would leak it.
+
+    Args:
+        dataset: what to split; it stays as it is.
+        seed: of the draws. The same dataset and seed give the same pairs, whatever model they are for.
+        negatives: how many for each validation pair; as many as the test pairs have if not given.
+
+    Returns:
+        A Dataset of the same name, sizes and ids, without the held-out interactions in its train fields, whose
+        `test_users`, `test_items` and `test_negatives` are the validation pairs, ascending by user.
+
+    Raises:
+        InputError: no user has two train interactions, or a user has too few items to draw negatives from.
+    """
+    negatives = dataset.test_negatives.shape[1] if negatives is None else negatives
+    require_count(negatives, "negatives")
+    generator = np.random.default_rng(seed)
+    held_out = _held_out(dataset, generator)
+    if not held_out.size:
+        raise InputError(
+            "The train set must have a user with two interactions, one to learn from and one to hold out for "
+            f"validation. Received: {dataset.num_train:,} interaction(s), none of them of such a user"
+        )
+    users = dataset.train_users
+    drawn = draw_negatives(users, dataset.train_items, users[held_out], dataset.num_items, negatives, generator)
+    counts = np.diff(dataset.train_offsets)
+    counts[users[held_out]] -= 1
+    return dataclasses.replace(
+        dataset,
+        train_offsets=np.concatenate([[0], np.cumsum(counts)]),
+        train_items=np.delete(dataset.train_items, held_out),
+        test_users=users[held_out],
+        test_items=dataset.train_items[held_out],
+        test_negatives=drawn,
+        train_is_latest=None,
+    )
+
+
+def _held_out(dataset: Dataset, generator: np.random.Generator) -> np.ndarray:
+    """Return the place in `train_items` of the held-out interaction of each user with two or more: int64."""
+    if dataset.train_is_latest is None:
+        places = np.arange(dataset.num_train)
+    else:
+        places = np.flatnonzero(dataset.train_is_latest)
+    first = np.searchsorted(places, dataset.train_offsets)
+    has_two = np.diff(dataset.train_offsets) > 1
+    latest = np.diff(first)[has_two]
+    return places[first[:-1][has_two] + generator.integers(0, latest)]
+
+
+def _require_enough(free: np.ndarray, negatives: int) -> None:
+    fewest = int(free.min(initial=negatives))
+    if fewest >= negatives:
+        return
+    if fewest == 0:
+        raise InputError(
+            f"`negatives` must leave each test user items without interaction to draw from, but "
+            f"{np.count_nonzero(free == 0):,} user(s) have interacted with every item: filter them out of the "
+            f"log, or give a log with more items. Received: {negatives}"
+        )
+    raise InputError(
+        f"`negatives` must be at most {fewest}, because a test user has interacted with all but {fewest} of "
+        f"the items. Received: {negatives}"
+    )
