@@ -52,7 +52,7 @@ class BPR(FactorModel):
 
     def _factorise(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         # It imports TensorFlow, which takes seconds that the other baselines do not need.
-        from ncf_keras.sampling.pairs import PairSampler
+        from ncf_keras.sampling import PairSampler
 
         generator = np.random.default_rng(self.seed)
         users = generator.normal(0, 0.01, (dataset.num_users, self.factors)).astype(np.float32)

@@ -7,20 +7,20 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.weights import ModelSizes, fuse_pretrained, load_model, read_weight_file
-from tests.shared_files import shared
+from tests.shared_files import golden, shared
 from tests.weights.small_models import arrays, assert_equal_bits, small_model
 
 
 def test_equals_the_authors_load_pretrain_model():
     """Bit for bit the NeuMF that `load_pretrain_model` of the authors made of the same two models."""
-    gmf = load_model(shared("golden/fusion_GMF.keras1.h5"))
-    mlp = load_model(shared("golden/fusion_MLP.keras1.h5"))
+    gmf = load_model(golden("fusion_GMF.keras1.h5"))
+    mlp = load_model(golden("fusion_MLP.keras1.h5"))
     neumf = build_neumf(50, 40, 6, [16, 12, 8], [0, 0, 0])
     fuse_pretrained(neumf, gmf, mlp)
-    expected = read_weight_file(shared("golden/fusion_NeuMF.keras1.h5")).layers
+    expected = read_weight_file(golden("fusion_NeuMF.keras1.h5")).layers
     assert_equal_bits(arrays(neumf), expected)
-    with np.load(shared("golden/fusion.npz")) as golden:
-        predictions = golden["neumf_prediction"]
+    with np.load(golden("fusion.npz")) as recorded:
+        predictions = recorded["neumf_prediction"]
     users, items = np.indices(predictions.shape).reshape(2, -1, 1).astype(np.int32)
     found = neumf([users, items]).numpy().reshape(predictions.shape)
     np.testing.assert_allclose(found, predictions, rtol=0, atol=1e-6)
@@ -163,8 +163,8 @@ def test_published_weights_fused(alpha, hr, ndcg, published, protocol):
 def test_published_weights_rank_as_the_authors_code_does(name, published, protocol):
     fuse_pretrained(published["NeuMF"], published["GMF"], published["MLP"])
     result = protocol.evaluate(scores(published[name]))
-    with np.load(shared("golden/ml-1m_evaluation.npz")) as golden:
-        np.testing.assert_array_equal(result.hits, golden[f"{name}_hit"])
-        np.testing.assert_allclose(result.ndcgs, golden[f"{name}_ndcg"], rtol=0, atol=1e-7)
+    with np.load(shared("golden/ml-1m_evaluation.npz")) as recorded:
+        np.testing.assert_array_equal(result.hits, recorded[f"{name}_hit"])
+        np.testing.assert_allclose(result.ndcgs, recorded[f"{name}_ndcg"], rtol=0, atol=1e-7)
     expected = {"GMF": (0.6368, 0.3691), "MLP": (0.6710, 0.3963), "NeuMF": (0.6710, 0.3969)}[name]
     assert (round(result.hr, 4), round(result.ndcg, 4)) == expected

@@ -7,7 +7,7 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.weights import ModelSizes, build_model_for, load_model, model_sizes, read_weight_file
-from tests.shared_files import shared
+from tests.shared_files import golden
 from tests.weights.small_models import WRITERS, arrays, assert_equal_bits, small_model, write_keras2, written
 
 MODELS = {
@@ -62,9 +62,9 @@ def test_a_file_becomes_its_model(name, layout, tmp_path):
 @pytest.mark.parametrize("name", ["GMF", "MLP", "NeuMF"])
 def test_predictions_of_the_authors_code(name):
     """What Keras 1.0.7 on Theano predicted with these weights, for every pair of user and item."""
-    model = load_model(shared(f"golden/fusion_{name}.keras1.h5"))
-    with np.load(shared("golden/fusion.npz")) as golden:
-        expected = golden[f"{name.lower()}_prediction"]
+    model = load_model(golden(f"fusion_{name}.keras1.h5"))
+    with np.load(golden("fusion.npz")) as recorded:
+        expected = recorded[f"{name.lower()}_prediction"]
     users, items = np.indices(expected.shape).reshape(2, -1, 1).astype(np.int32)
     found = model([users, items]).numpy().reshape(expected.shape)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)

@@ -12,7 +12,7 @@ import pytest
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.weights import format_of, load_model, load_weights, save_weights
-from tests.shared_files import PROJECT, shared
+from tests.shared_files import PROJECT, golden
 from tests.weights.small_models import KINDS, arrays, assert_equal_bits, small_model
 from tests.weights.test_keras1_file import structure
 
@@ -35,10 +35,10 @@ def test_round_trip_keras1_to_every_format_and_back(kind, format, tmp_path):
 @pytest.mark.parametrize("format", PATHS)
 @pytest.mark.parametrize("name", KINDS)
 def test_round_trip_of_the_authors_files(name, format, tmp_path):
-    golden = shared(f"golden/fusion_{name}.keras1.h5")
-    save_weights(load_model(golden), tmp_path / PATHS[format], format)
+    original = golden(f"fusion_{name}.keras1.h5")
+    save_weights(load_model(original), tmp_path / PATHS[format], format)
     save_weights(load_model(tmp_path / PATHS[format]), tmp_path / "end.h5", "h5")
-    assert structure(tmp_path / "end.h5") == structure(golden)
+    assert structure(tmp_path / "end.h5") == structure(original)
 
 
 @pytest.mark.parametrize("kind", KINDS)

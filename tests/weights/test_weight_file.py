@@ -10,7 +10,7 @@ import pytest
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.weights import load_weights, read_weight_file
-from tests.shared_files import shared
+from tests.shared_files import golden
 from tests.weights.small_models import (
     KINDS,
     LAYOUTS,
@@ -47,8 +47,8 @@ def test_content_tells_the_layout_and_not_the_suffix(tmp_path):
 @pytest.mark.parametrize("name", ["GMF", "MLP", "NeuMF"])
 def test_reads_what_the_authors_code_wrote(name):
     """The arrays of a file of Keras 1.0.7 equal those that the same run stored with NumPy."""
-    file = read_weight_file(shared(f"golden/{name}_adam_plain.keras1.h5"))
-    with np.load(shared(f"golden/{name}_adam_plain.npz")) as run:
+    file = read_weight_file(golden(f"{name}_adam_plain.keras1.h5"))
+    with np.load(golden(f"{name}_adam_plain.npz")) as run:
         final = {key: run[key] for key in run.files if key.startswith("final/")}
     assert file.layout == "keras1"
     assert sum(map(len, file.layers.values())) == len(final)

@@ -1,16 +1,17 @@
-"""Negative sampling: at each epoch anew, `num_neg` negatives for each positive, everything shuffled.
+"""What a step trains on: positives and the negatives drawn for them, anew and in another order at each epoch.
 
-For each train positive (u, i), `num_neg` items are drawn uniformly with replacement from all items and
-redrawn while the pair is a train positive. The held-out test item can be drawn: it is unknown to training,
-and leaving it out would leak it. Source: `get_train_instances` in the authors' GMF.py.
+For each train positive (u, i), items are drawn uniformly with replacement from all items and redrawn while the
+pair is a train positive. The held-out test item can be drawn: it is unknown to training, and leaving it out
+would leak it. Source: `get_train_instances` in the authors' GMF.py.
 """
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+import abc
+import secrets
+from collections.abc import Iterator
 
 import numpy as np
-import tensorflow as tf
 
+from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.sampling.order import shuffled_order
@@ -28,24 +29,28 @@ BITS_A_POSITIVE = 16
 class PositivePairs:
     """Answers which of many (user, item) pairs are train positives, in about 10 ns a pair.
 
-    A bit for each pair where they fit in 64 MiB. Where not, pairs share bits by a hash, and the few that hit
-    a set bit are looked up in the sorted list of positives, so the answer is exact at any size.
+    There is a bit for each pair where they fit in 64 MiB. Where they do not, pairs share bits by a hash, and
+    those that hit a set bit are looked up in the sorted list of positives: the answer is exact at any size.
+
+    Args:
+        dataset: whose train interactions are the positives.
+        most_bits: size of the table up to which each pair has a bit of its own.
+        bits_a_positive: size of the table, for each positive, where pairs share bits.
     """
 
-    def __init__(self, dataset: Dataset):
+    def __init__(self, dataset: Dataset, most_bits: int = MOST_BITS, bits_a_positive: int = BITS_A_POSITIVE):
         self._num_items = dataset.num_items
         keys = dataset.train_users.astype(np.int64) * dataset.num_items + dataset.train_items
-        pairs = dataset.num_users * dataset.num_items
-        self._sorted_keys = None
-        self._shift = None
-        if pairs <= MOST_BITS:
-            bits = pairs
-        else:
+        bits = dataset.num_users * dataset.num_items
+        self._sorted_keys: np.ndarray | None = None
+        self._shift: np.uint64 | None = None
+        if bits > most_bits:
             self._sorted_keys = keys
-            bits = 2 ** int(np.ceil(np.log2(max(BITS_A_POSITIVE * len(keys), 8))))
+            bits = 2 ** int(np.ceil(np.log2(max(bits_a_positive * len(keys), 8))))
             self._shift = np.uint64(64 - int(np.log2(bits)))
+        slots = self._slots(keys)
         self._bytes = np.zeros(bits // 8 + 1, dtype=np.uint8)
-        self._fill(keys)
+        np.bitwise_or.at(self._bytes, slots >> 3, np.left_shift(1, slots & 7).astype(np.uint8))
 
     def __call__(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Return bool, shape (n,): whether each (users[j], items[j]), int32 of shape (n,), is a positive."""
@@ -65,27 +70,23 @@ class PositivePairs:
         # Fibonacci hashing: the high bits of a product with 2**64 / golden ratio.
         return ((keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> self._shift).astype(np.int64)
 
-    def _fill(self, keys: np.ndarray) -> None:
-        slots = self._slots(keys)
-        np.bitwise_or.at(self._bytes, slots >> 3, np.left_shift(1, slots & 7).astype(np.uint8))
 
-
-class NegativeSampler:
-    """Draws the examples of an epoch: every positive once and `num_neg` negatives for each, shuffled.
+class Sampler(abc.ABC):
+    """Draws the examples of an epoch, shuffled; a subclass says what an example is.
 
     The examples of epoch e depend on the seed, e and the size of the chunks they are drawn in (which changes
     negatives only), so any epoch can be drawn again.
 
     Args:
         dataset: whose train interactions are the positives.
-        num_neg: negatives for each positive; 0 or more.
+        num_neg: negatives for each positive.
         seed: of every draw; None takes a fresh one from the operating system.
         item_weights: how likely each item is drawn as a negative, shape (items,), such as
             `popularity_weights`; None: all alike, as in the paper. A user for whom only items of weight 0 are
             left gets any of those.
 
     Raises:
-        InputError: `num_neg` is negative, or a user has interacted with every item, so that no negative of
+        InputError: `num_neg` is too small, or a user has interacted with every item, so that no negative of
             theirs exists; or the weights are not finite numbers of at least 0, some above.
     """
 
@@ -96,8 +97,7 @@ class NegativeSampler:
         seed: int | None = None,
         item_weights: np.ndarray | None = None,
     ):
-        if num_neg < 0:
-            raise InputError(f"`num_neg` must be 0 or more. Received: {num_neg}")
+        require_count(num_neg, "num_neg", 0)
         saturated = np.flatnonzero(np.diff(dataset.train_offsets) >= dataset.num_items)
         if num_neg and saturated.size:
             raise InputError(
@@ -105,41 +105,36 @@ class NegativeSampler:
                 f"Received: {num_neg}, and user {saturated[0]} has all {dataset.num_items} items"
             )
         self._dataset = dataset
-        self._num_neg = num_neg
-        self._weights = None if item_weights is None else _checked_weights(item_weights, dataset.num_items)
-        self._cumulative = None if item_weights is None else _cumulative(self._weights)
-        self._seed = np.random.SeedSequence(seed).entropy
         self._users = dataset.train_users
+        self._num_neg = num_neg
+        self._weights: np.ndarray | None = None
+        if item_weights is not None:
+            self._weights = _checked_weights(item_weights, dataset.num_items)
+            # The share of all items up to each: it ends in 1, which no draw reaches.
+            sums = np.cumsum(self._weights / self._weights.max())
+            self._cumulative = sums / sums[-1]
+        self._seed = secrets.randbits(128) if seed is None else seed
         self._is_positive = PositivePairs(dataset)
 
     @property
+    @abc.abstractmethod
     def num_examples(self) -> int:
         """Number of examples in an epoch."""
-        return self._dataset.num_train * (1 + self._num_neg)
+
+    @abc.abstractmethod
+    def _examples(self, order: np.ndarray, generator: np.random.Generator) -> Examples:
+        """Return the examples of the numbers `order`, which are below `num_examples`."""
 
     def chunks(self, epoch: int, chunk_size: int) -> Iterator[Examples]:
         """Yield the shuffled examples of an epoch, `chunk_size` at a time and the rest at the end.
 
         Only the order of the epoch (4 bytes an example, half a gigabyte at the most: see `shuffled_order`) and
         one chunk are in memory at once.
-
-        Yields:
-            users int32, items int32 and labels float32 (1 or 0), each of shape (examples in the chunk,).
         """
         generator = np.random.default_rng([self._seed, epoch])
         order = shuffled_order(self.num_examples, generator)
         for start in range(0, len(order), chunk_size):
             yield self._examples(order[start : start + chunk_size], generator)
-
-    def _examples(self, order: np.ndarray, generator: np.random.Generator) -> Examples:
-        # Example n belongs to positive n // (1 + num_neg); the first of each group is the positive itself.
-        positives, place = np.divmod(order, order.dtype.type(1 + self._num_neg))
-        users = self._users[positives]
-        items = self._dataset.train_items[positives]
-        is_negative = place != 0
-        slots = np.flatnonzero(is_negative)
-        items[slots] = self._draw_negatives(users[slots], generator)
-        return users, items, (~is_negative).astype(np.float32)
 
     def _draw_negatives(self, users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         items = self._draw_items(len(users), generator)
@@ -157,7 +152,7 @@ class NegativeSampler:
         return items
 
     def _draw_items(self, count: int, generator: np.random.Generator) -> np.ndarray:
-        if self._cumulative is None:
+        if self._weights is None:
             return generator.integers(0, self._dataset.num_items, count, dtype=np.int32)
         return np.searchsorted(self._cumulative, generator.random(count), side="right").astype(np.int32)
 
@@ -169,6 +164,55 @@ class NegativeSampler:
         offsets = self._dataset.train_offsets
         positives = self._dataset.train_items[offsets[user] : offsets[user + 1]]
         return np.setdiff1d(np.arange(self._dataset.num_items, dtype=np.int32), positives, assume_unique=True)
+
+
+class NegativeSampler(Sampler):
+    """Draws (user, item, label): every positive once and `num_neg` negatives for each.
+
+    Arguments as in `Sampler`; `chunks` yields users int32, items int32 and labels float32, 1 or 0.
+    """
+
+    @property
+    def num_examples(self) -> int:
+        """Number of examples in an epoch."""
+        return self._dataset.num_train * (1 + self._num_neg)
+
+    def _examples(self, order: np.ndarray, generator: np.random.Generator) -> Examples:
+        # Example n belongs to positive n // (1 + num_neg); the first of each group is the positive itself.
+        positives, place = np.divmod(order, order.dtype.type(1 + self._num_neg))
+        users = self._users[positives]
+        items = self._dataset.train_items[positives]
+        is_negative = place != 0
+        slots = np.flatnonzero(is_negative)
+        items[slots] = self._draw_negatives(users[slots], generator)
+        return users, items, (~is_negative).astype(np.float32)
+
+
+class PairSampler(Sampler):
+    """Draws (user, positive, negative), for pairwise learning: each positive with each of its negatives.
+
+    Arguments as in `Sampler`; `chunks` yields users, positive items and negative items, int32.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        num_neg: int = 1,
+        seed: int | None = None,
+        item_weights: np.ndarray | None = None,
+    ):
+        require_count(num_neg, "num_neg")
+        super().__init__(dataset, num_neg, seed, item_weights)
+
+    @property
+    def num_examples(self) -> int:
+        """Number of pairs in an epoch."""
+        return self._dataset.num_train * self._num_neg
+
+    def _examples(self, order: np.ndarray, generator: np.random.Generator) -> Examples:
+        positives = order // order.dtype.type(self._num_neg)
+        users = self._users[positives]
+        return users, self._dataset.train_items[positives], self._draw_negatives(users, generator)
 
 
 def popularity_weights(dataset: Dataset, exponent: float = 0.75) -> np.ndarray:
@@ -196,99 +240,19 @@ def _checked_weights(weights: np.ndarray, num_items: int) -> np.ndarray:
     return weights
 
 
-def _cumulative(weights: np.ndarray) -> np.ndarray:
-    """Return the share of all items up to each: it ends in 1, which no draw reaches."""
-    sums = np.cumsum(weights / weights.max())
-    return sums / sums[-1]
-
-
 def stacks_of_batches(
-    sampler: NegativeSampler, epoch: int, batch_size: int, batches_a_stack: int = 2048
+    sampler: Sampler, epoch: int, batch_size: int, batches_a_stack: int = 2048
 ) -> Iterator[Examples]:
     """Yield an epoch as stacks of whole batches, and at the end the last partial batch as a stack of one.
 
     Yields:
-        users int32, items int32 and labels float32, each of shape (batches, batch_size); the last of shape
+        The three arrays of the sampler, each of shape (batches, batch_size); the last of shape
         (1, examples left) where `batch_size` does not divide the epoch.
     """
-    for chunk in sampler.chunks(epoch, batch_size * batches_a_stack):
-        whole = len(chunk[0]) // batch_size * batch_size
+    for first, second, third in sampler.chunks(epoch, batch_size * batches_a_stack):
+        whole = len(first) // batch_size * batch_size
         if whole:
-            yield tuple(array[:whole].reshape(-1, batch_size) for array in chunk)
-        if whole < len(chunk[0]):
-            yield tuple(array[None, whole:] for array in chunk)
-
-
-def stack_dataset(
-    sampler: NegativeSampler, batch_size: int, epochs: Iterable[int], batches_a_stack: int = 2048
-) -> tf.data.Dataset:
-    """Return `stacks_of_batches` of one epoch after another, drawn ahead while the last one is used.
-
-    Args:
-        sampler: where the examples come from.
-        batch_size: examples in a batch.
-        epochs: the numbers of the epochs, such as `itertools.count()`.
-        batches_a_stack: batches in a stack, at the most.
-
-    Returns:
-        A dataset of (users, items, labels): int32, int32, float32 of shape (batches, examples in a batch).
-    """
-    options = tf.data.Options()
-    # There is nothing to tune, and letting go of an iterator would wait for the tuner, up to a second.
-    options.autotune.enabled = False
-    return _stacks(lambda: itertools.chain.from_iterable(
-        stacks_of_batches(sampler, epoch, batch_size, batches_a_stack) for epoch in epochs
-    )).with_options(options)  # fmt: skip
-
-
-def batch_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterator[int]) -> tf.data.Dataset:
-    """Return batches for `model.fit`; each pass over the dataset is the epoch that `epochs` gives next.
-
-    Args:
-        sampler: where the examples come from.
-        batch_size: examples in a batch; the last, partial batch of an epoch is kept.
-        epochs: the number of the epoch of each pass.
-
-    Returns:
-        A dataset of ({"user_input": int32, "item_input": int32}, label float32), each of shape (batch, 1).
-    """
-
-    def as_fit_takes_them(users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor) -> tuple:
-        inputs = {"user_input": users[:, :, None], "item_input": items[:, :, None]}
-        return tf.data.Dataset.from_tensor_slices((inputs, labels[:, :, None]))
-
-    batches = _stacks(lambda: stacks_of_batches(sampler, next(epochs), batch_size)).flat_map(as_fit_takes_them)
-    return batches.apply(tf.data.experimental.assert_cardinality(-(-sampler.num_examples // batch_size)))
-
-
-def training_dataset(
-    dataset: Dataset, num_neg: int = 4, batch_size: int = 256, seed: int | None = None
-) -> tf.data.Dataset:
-    """Return batches for any `model.fit`: each pass over them is an epoch with negatives drawn anew.
-
-    Args:
-        dataset: whose train interactions are the positives.
-        num_neg: negatives drawn for each positive.
-        batch_size: examples in a batch; the last, partial batch of an epoch is kept.
-        seed: the same seed gives the same first pass, second pass and so on; None differs each time.
-
-    Returns:
-        A dataset of ({"user_input": int32, "item_input": int32}, label float32), each of shape (batch, 1).
-
-    Raises:
-        InputError: `num_neg` or `batch_size` is out of range, or a user has no negative.
-
-    Example:
-        >>> model = build_neumf(dataset.num_users, dataset.num_items)
-        >>> model.compile(make_optimizer("adam", 0.001), "binary_crossentropy")
-        >>> model.fit(training_dataset(dataset), epochs=20, shuffle=False)
-    """
-    if batch_size < 1:
-        raise InputError(f"`batch_size` must be at least 1. Received: {batch_size}")
-    return batch_dataset(NegativeSampler(dataset, num_neg, seed), batch_size, itertools.count())
-
-
-def _stacks(make_iterator: Callable[[], Iterator[Examples]]) -> tf.data.Dataset:
-    stack = tf.TensorSpec([None, None], tf.int32)
-    signature = (stack, stack, tf.TensorSpec([None, None], tf.float32))
-    return tf.data.Dataset.from_generator(make_iterator, output_signature=signature).prefetch(1)
+            stack = (-1, batch_size)
+            yield first[:whole].reshape(stack), second[:whole].reshape(stack), third[:whole].reshape(stack)
+        if whole < len(first):
+            yield first[None, whole:], second[None, whole:], third[None, whole:]
