@@ -9,7 +9,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def golden(name: str) -> Path:
-    """Return the path of a golden result, which every clone has; `tests/golden/README.md` says what they are."""
+    """Return the path of a golden result, which every clone has; its README says what they are."""
     return PROJECT / "tests" / "golden" / name
 
 

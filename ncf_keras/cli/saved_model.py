@@ -32,8 +32,8 @@ def load_saved_model(
     sizes = model_sizes(file.layers, weights)
     if kind is not None and sizes.model != kind:
         raise InputError(f"`{argument}` must hold a {kind}. Received: {weights}, which holds {sizes}")
-    fits = dataset is None or (sizes.num_users, sizes.num_items) == (dataset.num_users, dataset.num_items)
-    if not fits:
+    counts = (sizes.num_users, sizes.num_items)
+    if dataset is not None and counts != (dataset.num_users, dataset.num_items):
         raise InputError(
             f"`{argument}` must be of a model for the {dataset.num_users} users and {dataset.num_items} items "
             f"of {dataset.name}. Received: {weights}, which holds {sizes}"
