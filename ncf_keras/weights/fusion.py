@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.weights.keras_layouts import Layers
 from ncf_keras.weights.loading import Shapes, assign_layers, layers_of, shapes_of, sizes_in_words
 from ncf_keras.weights.model_sizes import ModelSizes, model_sizes
+from ncf_keras.weights.weight_file import Layers
 
 
 def fuse_pretrained(

@@ -12,8 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ncf_keras.weights.keras_layouts import Layers
 from ncf_keras.weights.model_sizes import ModelSizes
+from ncf_keras.weights.weight_file import Layers
 
 _ROLES = ("W", "b")
 

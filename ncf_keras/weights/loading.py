@@ -5,8 +5,7 @@ import os
 import keras
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.weights.keras_layouts import Layers
-from ncf_keras.weights.weight_file import WeightFile, read_weight_file
+from ncf_keras.weights.weight_file import Layers, WeightFile, read_weight_file
 
 Shapes = dict[str, list[tuple[int, ...]]]
 

@@ -8,9 +8,8 @@ import keras
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
-from ncf_keras.weights.keras_layouts import Layers
 from ncf_keras.weights.loading import Shapes, assign_layers, require_shapes, shapes_of
-from ncf_keras.weights.weight_file import WeightFile, read_weight_file
+from ncf_keras.weights.weight_file import Layers, WeightFile, read_weight_file
 
 _PLAIN = ("user_embedding", "item_embedding")
 _MF = ("mf_embedding_user", "mf_embedding_item")
