@@ -60,7 +60,7 @@ class Protocol:
             metrics: the figures of each metric.
             more: what else the command tells.
         """
-        from ncf_keras.evaluation.intervals import CONFIDENCE, RESAMPLES
+        from ncf_keras.evaluation.statistics import CONFIDENCE, RESAMPLES
 
         about = {"protocol": self.name, "description": self.description, "note": self.note, "dataset": dataset}
         bootstrap = {"rankings": rankings, "confidence": CONFIDENCE, "resamples": RESAMPLES, "metrics": metrics}
