@@ -33,10 +33,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _convert(flags: argparse.Namespace) -> None:
     import_tensorflow_quietly()
-    from ncf_keras.weights import build_model_for, format_of, model_sizes, read_weight_file, save_weights
+    from ncf_keras.weights import (
+        build_model_for,
+        format_of,
+        model_sizes,
+        read_weight_file,
+        save_weights,
+        sizes_in_words,
+    )
 
     format = flags.format or format_of(flags.to)
     file = read_weight_file(flags.file)
     save_weights(build_model_for(file), flags.to, format)
-    sizes = model_sizes(file.layers, flags.file)
+    sizes = sizes_in_words(model_sizes(file.layers, flags.file))
     print(f"{flags.to}: {sizes}, from {flags.file} ({file.layout})", file=sys.stderr)
