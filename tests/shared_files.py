@@ -1,4 +1,4 @@
-"""Where the developers' golden results and data lie; tests that need them skip where they are missing."""
+"""Where the files that tests compare with lie: golden results here, the developers' larger files elsewhere."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+
+def golden(name: str) -> Path:
+    """Return the path of a golden result, which every clone has; its README says what they are."""
+    return PROJECT / "tests" / "golden" / name
 
 
 def shared(relative: str) -> Path:

@@ -2,12 +2,9 @@
 
 from ncf_keras.baselines.baseline import Baseline
 from ncf_keras.baselines.bpr import BPR
-from ncf_keras.baselines.dot_product import DotProduct
 from ncf_keras.baselines.eals import EALS
-from ncf_keras.baselines.ease import EASE
-from ncf_keras.baselines.ials import IALS
-from ncf_keras.baselines.item_knn import ItemKNN
-from ncf_keras.baselines.item_pop import ItemPop
+from ncf_keras.baselines.factor_models import IALS, DotProduct
+from ncf_keras.baselines.item_models import EASE, ItemKNN, ItemPop
 from ncf_keras.baselines.selection import Trial, choose
 
 __all__ = ["BPR", "EALS", "EASE", "IALS", "Baseline", "DotProduct", "ItemKNN", "ItemPop", "Trial", "choose"]

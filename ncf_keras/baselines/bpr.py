@@ -6,7 +6,7 @@ import numpy as np
 
 from ncf_keras.base.checks import require_above_zero, require_at_least, require_count
 from ncf_keras.base.errors import InputError
-from ncf_keras.baselines.factor_model import FactorModel, products_are_finite
+from ncf_keras.baselines.factor_models import FactorModel, products_are_finite
 from ncf_keras.data import Dataset
 
 PAIRS_A_CHUNK = 2**16
@@ -52,7 +52,7 @@ class BPR(FactorModel):
 
     def _factorise(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         # It imports TensorFlow, which takes seconds that the other baselines do not need.
-        from ncf_keras.sampling.pairs import PairSampler
+        from ncf_keras.sampling import PairSampler
 
         generator = np.random.default_rng(self.seed)
         users = generator.normal(0, 0.01, (dataset.num_users, self.factors)).astype(np.float32)
@@ -61,8 +61,8 @@ class BPR(FactorModel):
         for epoch in range(self.epochs):
             for chunk in sampler.chunks(epoch, PAIRS_A_CHUNK):
                 for start in range(0, len(chunk[0]), PAIRS_A_STEP):
-                    step = [part[start : start + PAIRS_A_STEP] for part in chunk]
-                    descend(users, items, *step, self.learning_rate, self.regularization)
+                    pairs = tuple(part[start : start + PAIRS_A_STEP] for part in chunk)
+                    descend(users, items, pairs, self.learning_rate, self.regularization)
             if not products_are_finite(users, items):
                 raise InputError(
                     "`learning_rate` and `regularization` must be small enough for the scores to stay finite. "
@@ -74,9 +74,7 @@ class BPR(FactorModel):
 def descend(
     users: np.ndarray,
     items: np.ndarray,
-    user_index: np.ndarray,
-    positive_index: np.ndarray,
-    negative_index: np.ndarray,
+    pairs: tuple[np.ndarray, ...],
     learning_rate: float,
     regularization: float,
 ) -> None:
@@ -85,12 +83,11 @@ def descend(
     Args:
         users: floats, shape (users, factors).
         items: floats, shape (items, factors).
-        user_index: int32, shape (pairs,).
-        positive_index: int32, shape (pairs,).
-        negative_index: int32, shape (pairs,).
+        pairs: indices of users, of their positive and of their negative items, each int32 of shape (pairs,).
         learning_rate: of each pair.
         regularization: of each pair.
     """
+    user_index, positive_index, negative_index = pairs
     user, positive, negative = users[user_index], items[positive_index], items[negative_index]
     apart = positive - negative
     # 1 - sigmoid(x) = 1 / (1 + exp(x)), written so that nothing overflows.

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse
 
 from ncf_keras.base.checks import require_above_zero, require_at_least, require_count
-from ncf_keras.baselines.factor_model import FactorModel
+from ncf_keras.baselines.factor_models import FactorModel
 from ncf_keras.data import Dataset
 
 

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.text_table import text_table
-from ncf_keras.base.version import __version__
 from ncf_keras.cli.console import run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags
+from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, write_json
-from ncf_keras.cli.protocols import Protocol, add_protocol_flags, make_protocol
+from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
 from ncf_keras.cli.saved_model import load_saved_model
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Compare two saved models of any kind on one dataset and protocol, user by user: paired "
         "t-test, Wilcoxon signed-rank test, and the difference with its 95% confidence interval.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("a", metavar="A", help="weight file of any Keras")
@@ -47,11 +47,16 @@ def _compare(flags: argparse.Namespace) -> None:
     models = [load_saved_model(file, dataset, argument=name) for name, file in (("A", flags.a), ("B", flags.b))]
     from ncf_keras.evaluation import compare_paired, ranking_metrics
 
-    values = [ranking_metrics(protocol.rank(model), flags.topk) for model in models]
-    comparisons = compare_paired(*values)
-    rankings = len(next(iter(values[0].values())))
+    values_a, values_b = (ranking_metrics(protocol.rank(model), flags.topk) for model in models)
+    comparisons = compare_paired(values_a, values_b)
+    rankings = len(next(iter(values_a.values())))
     if flags.json:
-        write_json(flags.json, _document(flags, protocol, rankings, comparisons), "--json")
+        metrics = {
+            name: asdict(comparison) | {"difference": comparison.difference._asdict()}
+            for name, comparison in comparisons.items()
+        }
+        document = protocol.document(flags.dataset, {"a": flags.a, "b": flags.b}, rankings, metrics)
+        write_json(flags.json, document, "--json")
     print(protocol)
     print(f"A: {flags.a}\nB: {flags.b}")
     print(text_table(HEADER, [_row(name, comparison) for name, comparison in comparisons.items()]))
@@ -84,30 +89,3 @@ def _reading(rankings: int, comparisons: "Mapping[str, PairedComparison]") -> st
         f"{rankings:,} rankings; `differ` counts those on which A and B differ. p-values are two-sided and not "
         "corrected for the number of metrics."
     )
-
-
-def _document(
-    flags: argparse.Namespace,
-    protocol: Protocol,
-    rankings: int,
-    comparisons: "Mapping[str, PairedComparison]",
-) -> dict[str, object]:
-    from ncf_keras.evaluation.intervals import CONFIDENCE, RESAMPLES
-
-    metrics = {
-        name: asdict(comparison) | {"difference": comparison.difference._asdict()}
-        for name, comparison in comparisons.items()
-    }
-    return {
-        "protocol": protocol.name,
-        "description": protocol.description,
-        "note": protocol.note,
-        "dataset": flags.dataset,
-        "a": flags.a,
-        "b": flags.b,
-        "rankings": rankings,
-        "confidence": CONFIDENCE,
-        "resamples": RESAMPLES,
-        "metrics": metrics,
-        "ncf_keras": __version__,
-    }

@@ -9,14 +9,7 @@ from ncf_keras.cli.flags import FORMATS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        arguments: the command line without the program's name; that of the process if None.
-
-    Returns:
-        The exit status: 0, or 2 after a sentence on standard error about a mistake in the arguments or files.
-    """
+    """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
     flags = _parser().parse_args(arguments)
     return run_command(lambda: _convert(flags))
 
@@ -32,7 +25,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        default=None,
         help="h5 as Keras 1 and the authors' code, a .keras archive, or .weights.h5 of Keras 3; "
         "by the suffix of OUT if left out",
     )
@@ -41,10 +33,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _convert(flags: argparse.Namespace) -> None:
     import_tensorflow_quietly()
-    from ncf_keras.weights import build_model_for, format_of, model_sizes, read_weight_file, save_weights
+    from ncf_keras.weights import (
+        build_model_for,
+        format_of,
+        model_sizes,
+        read_weight_file,
+        save_weights,
+        sizes_in_words,
+    )
 
     format = flags.format or format_of(flags.to)
     file = read_weight_file(flags.file)
     save_weights(build_model_for(file), flags.to, format)
-    sizes = model_sizes(file.layers, flags.file)
+    sizes = sizes_in_words(model_sizes(file.layers, flags.file))
     print(f"{flags.to}: {sizes}, from {flags.file} ({file.layout})", file=sys.stderr)

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.text_table import text_table
-from ncf_keras.base.version import __version__
 from ncf_keras.cli.console import run_command
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import MODELS, add_data_flags
+from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, write_json, write_output_file
-from ncf_keras.cli.protocols import Protocol, add_protocol_flags, make_protocol
+from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
 from ncf_keras.cli.saved_model import load_saved_model
 
 if TYPE_CHECKING:
@@ -24,14 +24,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        arguments: the command line without the program's name; that of the process if None.
-
-    Returns:
-        The exit status: 0, or 2 after a sentence on standard error about a mistake in the arguments or files.
-    """
+    """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
     flags = _parser().parse_args(arguments)
     return run_command(lambda: _evaluate(flags))
 
@@ -39,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Evaluate a saved GMF, MLP or NeuMF by the paper's protocol, on validation pairs, or by a "
-        "ranking of all items, with 95% confidence intervals. Sizes are read from the file.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        "ranking of all items, with 95% confidence intervals. The model and its sizes are read from the file.",
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--model", choices=MODELS, required=True, help="what the file must hold")
     parser.add_argument("--weights", required=True, metavar="FILE", help="weight file of any Keras")
+    parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of them if left out")
     add_data_flags(parser)
     add_protocol_flags(parser)
     parser.add_argument("--per_user", metavar="FILE", help="write the metrics of each user as CSV, too")
@@ -57,26 +50,26 @@ def _evaluate(flags: argparse.Namespace) -> None:
     dataset = load_dataset(flags)
     protocol = make_protocol(flags.protocol, dataset)
     model = load_saved_model(flags.weights, dataset, flags.model)
+    import numpy as np
+
     from ncf_keras.evaluation import bootstrap_intervals, ranking_metrics
 
     started = time.perf_counter()
     rankings = protocol.rank(model)
     seconds = time.perf_counter() - started
     values = ranking_metrics(rankings, flags.topk)
-    intervals = dict(zip(values, bootstrap_intervals(_columns(values)), strict=True))
+    columns = np.stack(list(values.values()), axis=1)
+    intervals = dict(zip(values, bootstrap_intervals(columns), strict=True))
     if flags.per_user:
         write_output_file(flags.per_user, _per_user(rankings.users, values, dataset), "--per_user")
     if flags.json:
-        write_json(flags.json, _document(flags, protocol, len(rankings), intervals, seconds), "--json")
+        metrics = {name: interval._asdict() for name, interval in intervals.items()}
+        subject = {"model": model.name, "weights": flags.weights}
+        document = protocol.document(flags.dataset, subject, len(rankings), metrics, {"seconds": seconds})
+        write_json(flags.json, document, "--json")
     print(protocol)
     print(text_table(["metric", "mean", "95% confidence interval"], _rows(intervals)))
     print(_summary(flags, intervals, seconds))
-
-
-def _columns(values: "Mapping[str, np.ndarray]") -> "np.ndarray":
-    import numpy as np
-
-    return np.stack(list(values.values()), axis=1)
 
 
 def _rows(intervals: "Mapping[str, MeanInterval]") -> list[list[str]]:
@@ -91,34 +84,9 @@ def _summary(flags: argparse.Namespace, intervals: "Mapping[str, MeanInterval]",
     return f"{figures} [{seconds:.1f} s]{label}"
 
 
-def _document(
-    flags: argparse.Namespace,
-    protocol: Protocol,
-    rankings: int,
-    intervals: "Mapping[str, MeanInterval]",
-    seconds: float,
-) -> dict[str, object]:
-    from ncf_keras.evaluation.intervals import CONFIDENCE, RESAMPLES
-
-    return {
-        "protocol": protocol.name,
-        "description": protocol.description,
-        "note": protocol.note,
-        "dataset": flags.dataset,
-        "model": flags.model,
-        "weights": flags.weights,
-        "rankings": rankings,
-        "confidence": CONFIDENCE,
-        "resamples": RESAMPLES,
-        "metrics": {name: interval._asdict() for name, interval in intervals.items()},
-        "seconds": seconds,
-        "ncf_keras": __version__,
-    }
-
-
 def _per_user(users: "np.ndarray", values: "Mapping[str, np.ndarray]", dataset: "Dataset") -> str:
     """Return a line a ranking: the user's index, the raw id where there are such, and the metrics."""
-    columns = {"user": users.tolist()}
+    columns: dict[str, list] = {"user": users.tolist()}
     if dataset.user_ids is not None:
         columns["user_id"] = [dataset.user_ids[user] for user in users]
     columns |= {name: value.tolist() for name, value in values.items()}

@@ -1,10 +1,11 @@
 """The three protocols by name, ready to rank a model, and the flags of the commands that evaluate by them."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.version import __version__
 from ncf_keras.cli.console import progress_bar
 
 if TYPE_CHECKING:
@@ -42,6 +43,29 @@ class Protocol:
     def __str__(self) -> str:
         return f"Protocol {self.name}: {self.description}. {self.note}".rstrip()
 
+    def document(
+        self,
+        dataset: str,
+        subject: Mapping[str, str],
+        rankings: int,
+        metrics: Mapping[str, object],
+        more: Mapping[str, object] | None = None,
+    ) -> dict[str, object]:
+        """Return what `--json` writes.
+
+        Args:
+            dataset: its name.
+            subject: which model or models were ranked.
+            rankings: how many.
+            metrics: the figures of each metric.
+            more: what else the command tells.
+        """
+        from ncf_keras.evaluation.statistics import CONFIDENCE, RESAMPLES
+
+        about = {"protocol": self.name, "description": self.description, "note": self.note, "dataset": dataset}
+        bootstrap = {"rankings": rankings, "confidence": CONFIDENCE, "resamples": RESAMPLES, "metrics": metrics}
+        return {**about, **subject, **bootstrap, **(more or {}), "ncf_keras": __version__}
+
 
 def add_protocol_flags(parser: argparse.ArgumentParser) -> None:
     """Add `--protocol`, `--topk` and `--json`."""
@@ -49,8 +73,8 @@ def add_protocol_flags(parser: argparse.ArgumentParser) -> None:
         "--protocol",
         choices=PROTOCOLS,
         default="sampled",
-        help="rank the test items among sampled negatives as the paper does, items held out of train likewise "
-        "(for models trained with --select validation), or the test items among all items",
+        help="rank the test items among sampled negatives as the paper does, so rank items held out of train "
+        "(for models trained with --select validation), or rank the test items among all items",
     )
     parser.add_argument(
         "--topk",

@@ -26,16 +26,17 @@ def load_saved_model(
         InputError: the file can't be read, holds another kind of model, or one of other sizes.
     """
     import_tensorflow_quietly()
-    from ncf_keras.weights import build_model_for, model_sizes, read_weight_file
+    from ncf_keras.weights import build_model_for, model_sizes, read_weight_file, sizes_in_words
 
     file = read_weight_file(weights)
-    sizes = model_sizes(file.layers, weights)
-    if kind is not None and sizes.model != kind:
-        raise InputError(f"`{argument}` must hold a {kind}. Received: {weights}, which holds {sizes}")
-    fits = dataset is None or (sizes.num_users, sizes.num_items) == (dataset.num_users, dataset.num_items)
-    if not fits:
+    spec = model_sizes(file.layers, weights)
+    found = f"{weights}, which holds {sizes_in_words(spec)}"
+    if kind is not None and spec.kind != kind:
+        raise InputError(f"`{argument}` must hold a {kind}. Received: {found}")
+    counts = (spec.num_users, spec.num_items)
+    if dataset is not None and counts != (dataset.num_users, dataset.num_items):
         raise InputError(
             f"`{argument}` must be of a model for the {dataset.num_users} users and {dataset.num_items} items "
-            f"of {dataset.name}. Received: {weights}, which holds {sizes}"
+            f"of {dataset.name}. Received: {found}"
         )
     return build_model_for(file)

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.output_file import check_output_file, write_output_file
@@ -56,7 +56,7 @@ def _text(frame: "pd.DataFrame", format: str) -> str:
     return _aligned(frame)
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> object:
     """Return a text, an int or a float; of a float32 the shortest number that is read back as it."""
     kind = getattr(value, "dtype", None)
     if kind is None:

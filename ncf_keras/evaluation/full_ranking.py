@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.evaluation.rankings import Rankings
+from ncf_keras.evaluation.metrics import Rankings
 
 ScoreAll = Callable[[np.ndarray], np.ndarray]
 
@@ -55,23 +55,24 @@ class FullRanking:
         self._train_items = train_items
         self._num_items = num_items
         pairs = np.unique(np.stack([test_users, test_items], axis=1).astype(np.int64), axis=0)
-        self._users, first, self._counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+        self._users, first = np.unique(pairs[:, 0], return_index=True)
         self._test_items = pairs[:, 1]
         self._offsets = np.append(first, len(pairs))
 
-    def rankings(self, score_all: ScoreAll) -> Rankings:
+    def rankings(self, score_all: ScoreAll, scores_a_call: int = SCORES_A_CALL) -> Rankings:
         """Return where the test items of each test user stand, by user.
 
         Args:
             score_all: takes users, int32 of shape (n,), and returns the scores of all items for each, float32
-                of shape (n, items). It is called with some users at a time, 16 MiB of scores.
+                of shape (n, items). It is called with some users at a time.
+            scores_a_call: how many scores it is asked for at a time, at the most; those of one user at least.
 
         Raises:
             InputError: `score_all` returns scores of another shape.
         """
         users = self._users.astype(np.int32)
         positions = np.empty(len(self._test_items), np.int64)
-        users_a_call = max(1, SCORES_A_CALL // self._num_items)
+        users_a_call = max(1, scores_a_call // self._num_items)
         for start in range(0, len(users), users_a_call):
             end = min(start + users_a_call, len(users))
             scores = np.asarray(score_all(users[start:end]))
@@ -80,34 +81,17 @@ class FullRanking:
                     f"`score_all` must return scores of shape {(end - start, self._num_items)}. "
                     f"Received: shape {scores.shape}"
                 )
-            part = slice(self._offsets[start], self._offsets[end])
-            positions[part] = self._positions(scores, start, end)
+            for row, place in enumerate(range(start, end)):
+                own = slice(self._offsets[place], self._offsets[place + 1])
+                positions[own] = self._positions(scores[row], users[place], self._test_items[own])
         return Rankings(users, self._offsets, positions)
 
-    def _positions(self, scores: np.ndarray, start: int, end: int) -> np.ndarray:
-        """Return the positions of the test items of some users, ascending by user."""
-        counts = self._counts[start:end]
-        rows = np.repeat(np.arange(end - start), counts)
-        items = self._test_items[self._offsets[start] : self._offsets[end]]
-        others = self._others(rows, items, start, end)
-        relevant = scores[rows, items]
-        # By user and falling score; a score that is not a number sorts last.
-        order = np.lexsort((-relevant, rows))
-        place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-        ahead = np.empty(len(rows), np.int64)
-        for number in range(counts.max()):
-            at = np.flatnonzero(place == number)
-            not_below = ~(scores[rows[at]] < relevant[order[at], None])
-            ahead[at] = np.count_nonzero(not_below & others[rows[at]], axis=1)
-        return ahead + place
-
-    def _others(self, rows: np.ndarray, items: np.ndarray, start: int, end: int) -> np.ndarray:
-        """Return bool, shape (users, items): the items that are neither train nor test items of the user."""
-        others = np.ones((end - start, self._num_items), bool)
-        users = self._users[start:end]
-        first, counts = self._train_offsets[users], self._train_offsets[users + 1] - self._train_offsets[users]
-        steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        train_rows = np.repeat(np.arange(end - start), counts)
-        others[train_rows, self._train_items[np.repeat(first, counts) + steps]] = False
-        others[rows, items] = False
-        return others
+    def _positions(self, scores: np.ndarray, user: int, test_items: np.ndarray) -> np.ndarray:
+        """Return the positions of a user's test items, ascending; `scores` are those of all items."""
+        is_rival = np.ones(self._num_items, bool)
+        is_rival[self._train_items[self._train_offsets[user] : self._train_offsets[user + 1]]] = False
+        is_rival[test_items] = False
+        # Falling; a score that is not a number sorts last, and every rival is ahead of it.
+        relevant = -np.sort(-scores[test_items])
+        ahead = [np.count_nonzero(is_rival & ~(scores < score)) for score in relevant]
+        return np.add(ahead, np.arange(len(relevant)))

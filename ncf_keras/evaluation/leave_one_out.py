@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.evaluation.metrics import hit_ratio, ndcg
-from ncf_keras.evaluation.rankings import Rankings
+from ncf_keras.evaluation.metrics import Rankings, hit_ratio, ndcg
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

@@ -1,32 +1,117 @@
-"""Ranking metrics from the position of the held-out item: pure NumPy."""
+"""Ranking metrics at several K, for any number of relevant items a list: pure NumPy.
+
+R is the set of a list's relevant items, p1 < p2 < … their positions from 1, at K:
+
+- HR: 1 if p1 <= K, else 0.
+- NDCG: sum of 1 / log2(p + 1) over the p <= K, by the same sum for the positions 1 … min(|R|, K). Järvelin and
+  Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (ACM TOIS 2002), gains of 0 and 1.
+- MRR: 1 / p1 if p1 <= K, else 0. Voorhees, "The TREC-8 question answering track report" (TREC 1999).
+- MAP: sum of j / pj over the pj <= K, by min(|R|, K).
+- recall: how many p <= K, by |R|.
+
+With one relevant item, as in leave-one-out, recall is HR, MAP is MRR, and HR and NDCG are those of section 4.1
+of the paper.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from ncf_keras.base.errors import InputError
+
+METRICS = ("HR", "NDCG", "MRR", "MAP", "recall")
+
+
+@dataclass(frozen=True, eq=False)
+class Rankings:
+    """The positions of the relevant items of many ranked lists: what a protocol gives and a metric takes.
+
+    Attributes:
+        users: int32, shape (rankings,): whose list each is.
+        offsets: int64, shape (rankings + 1,). The relevant items of ranking r have the positions
+            `positions[offsets[r]:offsets[r + 1]]`; every ranking has at least one.
+        positions: int64, shape (relevant items,), ascending within a ranking; 0 is the top of the list.
+    """
+
+    users: np.ndarray
+    offsets: np.ndarray
+    positions: np.ndarray
+
+    def __post_init__(self):
+        if len(self.offsets) != len(self.users) + 1 or self.offsets[-1] != len(self.positions):
+            raise InputError(
+                "`offsets` must have one entry more than `users` and end in the number of `positions`. "
+                f"Received: {len(self.offsets)}, {len(self.users)} and {len(self.positions)} entries"
+            )
+        if len(self.users) == 0 or np.diff(self.offsets).min() < 1:
+            raise InputError("Rankings must have at least one, each with a relevant item. Received: none")
+
+    @classmethod
+    def of_single_items(cls, users: np.ndarray, positions: np.ndarray) -> "Rankings":
+        """Return rankings with one relevant item each, from integers of shape (rankings,)."""
+        return cls(users.astype(np.int32), np.arange(len(users) + 1), positions.astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.users)
+
 
 def hit_ratio(positions: np.ndarray, top_k: int) -> np.ndarray:
-    """Return 1 where the held-out item is among the first `top_k`, else 0.
+    """Return 1 where an item is among the first `top_k`, else 0.
 
     Args:
-        positions: integers, shape (tests,); 0 is the top of the list.
+        positions: integers; 0 is the top of the list.
         top_k: length of the list.
 
     Returns:
-        float64, shape (tests,). Their mean is HR@K of section 4.1 of the paper.
+        float64, of the shape of `positions`. Their mean is HR@K of section 4.1 of the paper.
     """
     return (positions < top_k).astype(np.float64)
 
 
 def ndcg(positions: np.ndarray, top_k: int) -> np.ndarray:
-    """Return ln 2 / ln(position + 2) where the held-out item is among the first `top_k`, else 0.
+    """Return ln 2 / ln(position + 2) where an item is among the first `top_k`, else 0.
 
-    With one relevant item the ideal gain is 1, so this is the normalised gain. Source: `getNDCG` in the
-    authors' evaluate.py.
-
-    Args:
-        positions: integers, shape (tests,); 0 is the top of the list.
-        top_k: length of the list.
-
-    Returns:
-        float64, shape (tests,).
+    With one relevant item the ideal gain is 1, so this is the normalised gain. Arguments and result are as in
+    `hit_ratio`. Source: `getNDCG` in the authors' evaluate.py.
     """
     return np.where(positions < top_k, np.log(2) / np.log(positions + 2.0), 0.0)
+
+
+def ranking_metrics(rankings: Rankings, top_ks: Sequence[int] = (10,)) -> dict[str, np.ndarray]:
+    """Return each metric at each K of each ranking.
+
+    Args:
+        rankings: what a protocol gave.
+        top_ks: lengths of the list, each at least 1.
+
+    Returns:
+        float64 of shape (rankings,) by name, such as `HR@10`: all metrics of the first K, then of the next.
+
+    Raises:
+        InputError: `top_ks` is empty or has a length below 1.
+
+    Example:
+        >>> values = ranking_metrics(LeaveOneOut(users, items, negatives).rankings(score), (5, 10))
+        >>> values["NDCG@10"].mean()
+    """
+    if not len(top_ks) or min(top_ks) < 1:
+        raise InputError(f"`top_ks` must be one or more lengths of at least 1. Received: {list(top_ks)}")
+    positions, starts, counts = rankings.positions, rankings.offsets[:-1], np.diff(rankings.offsets)
+    # 1, 2, … within each ranking: how many relevant items stand at or before each position.
+    found = np.arange(1, len(positions) + 1) - np.repeat(starts, counts)
+    reciprocal = 1.0 / (positions + 1)
+    ideal_gains = np.cumsum(ndcg(np.arange(counts.max()), counts.max()))
+    values: dict[str, np.ndarray] = {}
+    for top_k in top_ks:
+        listed = hit_ratio(positions, top_k)
+        most = np.minimum(counts, top_k)
+        at_k = (
+            listed[starts],
+            np.add.reduceat(ndcg(positions, top_k), starts) / ideal_gains[most - 1],
+            (listed * reciprocal)[starts],
+            np.add.reduceat(listed * found * reciprocal, starts) / most,
+            np.add.reduceat(listed, starts) / counts,
+        )
+        values |= {f"{metric}@{top_k}": value for metric, value in zip(METRICS, at_k, strict=True)}
+    return values

@@ -1,22 +1,22 @@
 """Training examples: the order of an epoch, negatives drawn anew at each, and pairs for pairwise learning."""
 
-from ncf_keras.sampling.negatives import (
+from ncf_keras.sampling.batches import batch_dataset, pair_batch_dataset, stack_dataset, training_dataset
+from ncf_keras.sampling.samplers import (
     Examples,
     NegativeSampler,
+    PairSampler,
     PositivePairs,
-    batch_dataset,
+    Sampler,
     popularity_weights,
-    stack_dataset,
     stacks_of_batches,
-    training_dataset,
 )
-from ncf_keras.sampling.pairs import PairSampler, pair_batch_dataset
 
 __all__ = [
     "Examples",
     "NegativeSampler",
     "PairSampler",
     "PositivePairs",
+    "Sampler",
     "batch_dataset",
     "pair_batch_dataset",
     "popularity_weights",

@@ -1,5 +1,7 @@
 """The order of an epoch: drawn and held in memory, or, of very many examples, computed where it is needed."""
 
+from typing import Any
+
 import numpy as np
 
 # Up to here an order is drawn: 4 bytes an example, half a gigabyte at the most.
@@ -40,7 +42,7 @@ class ComputedOrder:
     def __init__(self, size: int, generator: np.random.Generator):
         self._size = size
         bits = max(2, (size - 1).bit_length())
-        self._kind = np.dtype(np.uint32 if bits <= 32 else np.uint64)
+        self._kind: np.dtype[Any] = np.dtype(np.uint32 if bits <= 32 else np.uint64)
         self._halves = bits // 2, bits - bits // 2
         self._keys = generator.integers(0, np.iinfo(self._kind).max, ROUNDS, dtype=self._kind, endpoint=True)
 

@@ -18,7 +18,7 @@ _PLAIN_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError)
 
 
-class ArchiveError(ValueError):
+class ArchiveError(Exception):
     """These bytes are no `.keras` archive that we read; the message says why, to follow the file's name."""
 
 
@@ -30,11 +30,7 @@ def is_archive(data: bytes) -> bool:
 def read_archive(data: bytes) -> tuple[bytes, dict[str, str]]:
     """Return the bytes of the weight file in an archive, and the layer's name for each of its groups.
 
-    Args:
-        data: the bytes of the archive.
-
-    Returns:
-        The HDF5 bytes, and names such as `{"embedding_1": "item_embedding"}`, read from the configuration.
+    The names, such as `{"embedding_1": "item_embedding"}`, are read from the configuration.
 
     Raises:
         ArchiveError: it is broken, is not a Keras archive, or would unpack to out of proportion.
@@ -43,8 +39,6 @@ def read_archive(data: bytes) -> tuple[bytes, dict[str, str]]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             weights = _member(archive, WEIGHTS, _MOST_EXPANSION * len(data))
             config = _member(archive, CONFIG, _LARGEST_CONFIG)
-    except ArchiveError:
-        raise
     except _ZIP_ERRORS as error:
         raise ArchiveError(f"is a damaged zip archive ({error})") from None
     return weights, _names_of_groups(config)
@@ -75,7 +69,8 @@ def _names_of_groups(config: bytes) -> dict[str, str]:
         raise ArchiveError(f"has a {CONFIG!r} that is not JSON") from None
     except (KeyError, TypeError):
         raise ArchiveError(f"has a {CONFIG!r} that does not describe a functional Keras model") from None
-    names, count = {}, Counter()
+    names: dict[str, str] = {}
+    count: Counter[str] = Counter()
     for class_name, name in layers:
         group = _snake_case(class_name)
         # Keras numbers the groups of each class from the second on, in the order of the configuration.

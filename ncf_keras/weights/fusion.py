@@ -1,15 +1,22 @@
 """Pre-training of NeuMF: its start from a trained GMF and a trained MLP, section 3.4.1 of the paper."""
 
-import math
-from numbers import Real
+from dataclasses import replace
 
 import keras
 import numpy as np
 
+from ncf_keras.base.checks import is_number
 from ncf_keras.base.errors import InputError
-from ncf_keras.weights.keras_layouts import Layers
-from ncf_keras.weights.loading import Shapes, assign_layers, layers_of, shapes_of, sizes_in_words
-from ncf_keras.weights.model_sizes import ModelSizes, model_sizes
+from ncf_keras.models.spec import ModelSpec
+from ncf_keras.weights.loading import (
+    assign_layers,
+    expected_shapes,
+    layers_of,
+    model_sizes,
+    shapes_in_words,
+    shapes_of,
+)
+from ncf_keras.weights.weight_file import Layers
 
 
 def fuse_pretrained(
@@ -24,7 +31,7 @@ def fuse_pretrained(
     """Start a NeuMF from a trained GMF and MLP.
 
     Embeddings and hidden layers are copied; the output layer is equation 13 of the paper, its kernel
-    `concat(alpha * h_GMF, (1 - alpha) * h_MLP)`, and its bias likewise `alpha * b_GMF + (1 - alpha) * b_MLP`.
+    `concat(alpha * h_GMF, (1 - alpha) * h_MLP)`, and its bias `alpha * b_GMF + (1 - alpha) * b_MLP`.
 
     Args:
         neumf: gets the weights, all of them or none.
@@ -40,14 +47,13 @@ def fuse_pretrained(
 
     Source: `load_pretrain_model` in the authors' NeuMF.py.
     """
-    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not 0 <= alpha <= 1 or math.isnan(alpha):
+    if not (is_number(alpha) and 0 <= alpha <= 1):
         raise InputError(f"`alpha` must be a number from 0 to 1. Received: {alpha!r}")
-    sizes = model_sizes(layers_of(neumf), "`neumf`")
-    if sizes.model != "NeuMF":
-        raise InputError(f"`neumf` must be a NeuMF. Received: {sizes.model}")
-    users_items = (sizes.num_users, sizes.num_items)
-    factors = _fitting(gmf, gmf_name, ModelSizes("GMF", *users_items, sizes.num_factors, None))
-    tower = _fitting(mlp, mlp_name, ModelSizes("MLP", *users_items, None, sizes.layers))
+    spec = model_sizes(layers_of(neumf), "`neumf`")
+    if spec.kind != "NeuMF":
+        raise InputError(f"`neumf` must be a NeuMF. Received: {spec.kind}")
+    factors = _fitting(gmf, gmf_name, replace(spec, kind="GMF"))
+    tower = _fitting(mlp, mlp_name, replace(spec, kind="MLP"))
     assign_layers(neumf, _fused(factors, tower, float(alpha)), f"{gmf_name} and {mlp_name}")
 
 
@@ -67,20 +73,18 @@ def _fused(gmf: Layers, mlp: Layers, alpha: float) -> Layers:
     }
 
 
-def _fitting(model: keras.Model, name: str, expected: ModelSizes) -> Layers:
-    """Return the layers of `model`; InputError in a sentence unless it has the expected sizes."""
+def _fitting(model: keras.Model, name: str, spec: ModelSpec) -> Layers:
+    """Return the layers of `model`; InputError in a sentence unless it has the kind and the sizes of `spec`."""
     layers = layers_of(model)
-    found = model_sizes(layers, name)
-    if found.model != expected.model:
-        raise InputError(f"{name} must be a trained {expected.model}. Received: {found.model}")
-    if found != expected:
-        raise InputError(f"{name} must fit the NeuMF: {_difference(expected.shapes(), shapes_of(layers))}")
+    kind = model_sizes(layers, name).kind
+    if kind != spec.kind:
+        raise InputError(f"{name} must be a trained {spec.kind}. Received: {kind}")
+    expected, found = expected_shapes(spec), shapes_of(layers)
+    differences = [
+        f"{layer} must be {shapes_in_words(expected.get(layer))}. Received: {shapes_in_words(found.get(layer))}"
+        for layer in {**expected, **found}
+        if expected.get(layer) != found.get(layer)
+    ]
+    if differences:
+        raise InputError(f"{name} must fit the NeuMF: {'; '.join(differences)}")
     return layers
-
-
-def _difference(expected: Shapes, found: Shapes) -> str:
-    return "; ".join(
-        f"{name} must be {sizes_in_words(expected.get(name))}. Received: {sizes_in_words(found.get(name))}"
-        for name in {**expected, **found}
-        if expected.get(name) != found.get(name)
-    )

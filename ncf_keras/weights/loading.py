@@ -1,21 +1,31 @@
-"""Weights into a model: by layer name, all of them or none."""
+"""Weights into a model, by layer name, all of them or none; and the model that the weights of a file belong to.
 
+Only names and numbers are taken from a file, never code or a configuration, so it may come from anyone.
+"""
+
+import itertools
 import os
+from typing import Any
 
 import keras
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.weights.keras_layouts import Layers
-from ncf_keras.weights.weight_file import WeightFile, read_weight_file
+from ncf_keras.models.spec import ModelSpec
+from ncf_keras.weights.weight_file import Layers, WeightFile, read_weight_file
 
 Shapes = dict[str, list[tuple[int, ...]]]
+
+_PLAIN = ("user_embedding", "item_embedding")
+_MF = ("mf_embedding_user", "mf_embedding_item")
+_MLP = ("mlp_embedding_user", "mlp_embedding_item")
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> WeightFile:
     """Load the weights of a file of any Keras into a model, layer by layer by name.
 
     Args:
-        model: built; its layers have the names that the file has, as those of `build_gmf` and its kin do.
+        model: built; its layers have the names that the file has, as those of `build_gmf`, `build_mlp` and
+            `build_neumf` do.
         path: see `read_weight_file`.
 
     Returns:
@@ -30,20 +40,104 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> WeightFile:
     return file
 
 
-def assign_layers(model: keras.Model, layers: Layers, source: str) -> None:
-    """Set all weights of a model after checking that all of them fit.
+def load_model(path: str | os.PathLike) -> keras.Model:
+    """Return the GMF, MLP or NeuMF in a weight file of any Keras; its sizes are read from the file.
+
+    Raises:
+        InputError: as `read_weight_file` and `build_model_for`.
+    """
+    return build_model_for(read_weight_file(path))
+
+
+def build_model_for(file: WeightFile) -> keras.Model:
+    """Build the GMF, MLP or NeuMF that the weights of a file belong to, without penalties, and load them.
+
+    Raises:
+        InputError: the weights are of none of the three.
+    """
+    model = model_sizes(file.layers, str(file.path)).build()
+    assign_layers(model, file.layers, str(file.path))
+    return model
+
+
+def model_sizes(layers: Layers, source: str) -> ModelSpec:
+    """Tell the model and its sizes from the names and shapes of its weights; penalties leave no trace in them.
+
+    GMF and MLP have the same embeddings. They are told apart by the rows of the prediction kernel: in GMF as
+    many as an embedding is wide, in an MLP without hidden layers (MLP-0) twice as many.
 
     Args:
-        model: built.
-        layers: the arrays of each layer that has weights.
+        layers: the arrays of each layer, as in `WeightFile.layers`.
         source: where they come from, for the error.
 
     Raises:
-        InputError: as `load_weights`.
+        InputError: they are the layers of none of the three models, or contradict each other.
+    """
+    hidden = list(itertools.takewhile(layers.__contains__, (f"layer{n}" for n in itertools.count(1))))
+    names = set(layers) - set(hidden)
+
+    def shape(name: str) -> tuple[int, int]:
+        found = layers[name][0].shape
+        if len(found) != 2:
+            raise InputError(
+                f"{source} must hold tables and kernels of two dimensions. Received: {name} of {found}"
+            )
+        return found
+
+    if names == {*_MF, *_MLP, "prediction"}:
+        kind, (user, item) = "NeuMF", _MLP
+    elif names == {*_PLAIN, "prediction"}:
+        user, item = _PLAIN
+        kind = "GMF" if not hidden and shape("prediction")[0] == shape(user)[1] else "MLP"
+    else:
+        raise InputError(
+            f"{source} must hold the layers of GMF, MLP or NeuMF. Received: {', '.join(sorted(layers))}"
+        )
+    num_users, width = shape(user)
+    sizes: dict[str, Any] = {"num_users": num_users, "num_items": shape(item)[0]}
+    if kind != "MLP":
+        sizes["num_factors"] = width if kind == "GMF" else shape(_MF[0])[1]
+    if kind != "GMF":
+        sizes["layers"] = (2 * width, *(shape(name)[1] for name in hidden))
+    spec = ModelSpec(kind, **sizes)
+    _require_shapes(expected_shapes(spec), shapes_of(layers), kind, source)
+    return spec
+
+
+def sizes_in_words(spec: ModelSpec) -> str:
+    """Return the kind and the sizes of a model, such as `GMF, 6040 users, 3706 items, 8 factors`."""
+    factors = f", {spec.num_factors} factors" if spec.kind != "MLP" else ""
+    layers = f", layers {list(spec.layers)}" if spec.kind != "GMF" else ""
+    return f"{spec.kind}, {spec.num_users} users, {spec.num_items} items{factors}{layers}"
+
+
+def expected_shapes(spec: ModelSpec) -> Shapes:
+    """Return the shapes of the arrays of each layer with weights: the table, or the kernel and the bias."""
+    counts = (spec.num_users, spec.num_items)
+    shapes: Shapes = {}
+    top = 0
+    if spec.kind != "MLP":
+        tables = _MF if spec.kind == "NeuMF" else _PLAIN
+        shapes |= {name: [(rows, spec.num_factors)] for name, rows in zip(tables, counts, strict=True)}
+        top += spec.num_factors
+    if spec.kind != "GMF":
+        tables = _MLP if spec.kind == "NeuMF" else _PLAIN
+        shapes |= {name: [(rows, spec.layers[0] // 2)] for name, rows in zip(tables, counts, strict=True)}
+        for number, (rows, columns) in enumerate(itertools.pairwise(spec.layers), 1):
+            shapes[f"layer{number}"] = [(rows, columns), (columns,)]
+        top += spec.layers[-1]
+    return {**shapes, "prediction": [(top, 1), (1,)]}
+
+
+def assign_layers(model: keras.Model, layers: Layers, source: str) -> None:
+    """Set all weights of a built model to the arrays of its layers, after checking that all of them fit.
+
+    Raises:
+        InputError: as `load_weights`; `source` says in the message where the arrays come from.
     """
     expected = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in model.layers}
     expected = {name: shapes for name, shapes in expected.items() if shapes}
-    require_shapes(expected, shapes_of(layers), model.name, source)
+    _require_shapes(expected, shapes_of(layers), model.name, source)
     for layer in model.layers:
         if layer.weights:
             layer.set_weights(list(layers[layer.name]))
@@ -59,25 +153,19 @@ def shapes_of(layers: Layers) -> Shapes:
     return {name: [array.shape for array in arrays] for name, arrays in layers.items()}
 
 
-def require_shapes(expected: Shapes, found: Shapes, model_name: str, source: str) -> None:
-    """Raise InputError with a table unless the layers and their shapes are the expected ones."""
-    if expected != found:
-        raise InputError(
-            f"{source} must have exactly the layers of the model {model_name}. "
-            f"Received:\n{_table(expected, found)}"
-        )
-
-
-def sizes_in_words(shapes: list[tuple[int, ...]] | None) -> str:
+def shapes_in_words(shapes: list[tuple[int, ...]] | None) -> str:
     """Return shapes as people write them: `6040 x 8` for a table, `16 x 8 + 8` for a kernel and a bias."""
     if shapes is None:
         return "-"
     return " + ".join(" x ".join(str(size) for size in shape) or "1 number" for shape in shapes)
 
 
-def _table(expected: Shapes, found: Shapes) -> str:
+def _require_shapes(expected: Shapes, found: Shapes, model_name: str, source: str) -> None:
+    """Raise InputError with a table unless the layers and their shapes are the expected ones."""
+    if expected == found:
+        return
     rows = [("layer", "expected", "found", "")]
-    for name in [*expected, *(name for name in found if name not in expected)]:
+    for name in {**expected, **found}:
         wanted, got = expected.get(name), found.get(name)
         if wanted == got:
             remark = "ok"
@@ -85,10 +173,8 @@ def _table(expected: Shapes, found: Shapes) -> str:
             remark = "missing"
         else:
             remark = "not in the model" if wanted is None else "another shape"
-        rows.append((name, sizes_in_words(wanted), sizes_in_words(got), remark))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "\n".join(
-        "  "
-        + "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
-        for row in rows
-    )
+        rows.append((name, shapes_in_words(wanted), shapes_in_words(got), remark))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    table = "\n".join(f"  {line}" for line in lines)
+    raise InputError(f"{source} must have exactly the layers of the model {model_name}. Received:\n{table}")

@@ -1,6 +1,16 @@
-"""A weight file of any Keras, read into memory without TensorFlow and without trusting it."""
+"""A weight file of any Keras, read into memory without TensorFlow and without trusting it.
+
+Layers are found by name, never by order. Where each Keras keeps their arrays:
+
+- Keras 1 and 2 (and the `.h5` of Keras 3): a group for each layer, at the root or under `model_weights`, whose
+  attribute `weight_names` lists its arrays: `user_embedding_W`, `layer1_b` in Keras 1,
+  `user_embedding/embeddings:0`, `layer1/bias:0` in Keras 2.
+- Keras 3 `.weights.h5`, also inside `.keras`: arrays `layers/<class>_<number>/vars/<place>`. The layer's name
+  is an attribute of `vars` since Keras 3.6; before, only the configuration in a `.keras` archive tells it.
+"""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +18,12 @@ import numpy as np
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.weights.archive import ArchiveError, is_archive, read_archive
-from ncf_keras.weights.hdf5_bytes import Hdf5Error
-from ncf_keras.weights.keras_layouts import Layers, read_layers
+from ncf_keras.weights.hdf5 import Hdf5Error, Hdf5Node, read_hdf5
+
+Layers = dict[str, tuple[np.ndarray, ...]]
+
+_FIRST = ("W", "embeddings", "kernel")
+_SECOND = ("b", "bias")
 
 
 @dataclass(frozen=True)
@@ -44,19 +58,16 @@ def read_weight_file(path: str | os.PathLike) -> WeightFile:
     data = _content(path)
     try:
         if is_archive(data):
-            weights, names = read_archive(data)
-            layout, layers = "archive", read_layers(weights, names)[1]
+            weights, names_of_groups = read_archive(data)
+            layout, layers = "archive", _layers(read_hdf5(weights), names_of_groups)[1]
         else:
-            layout, layers = read_layers(data)
+            layout, layers = _layers(read_hdf5(data), {})
     except (ArchiveError, Hdf5Error) as error:
         raise InputError(f"{path} must be a weight file of Keras. Received: a file that {error}") from None
     if not layers:
         raise InputError(f"{path} must be a weight file of Keras. Received: one without any weights")
-    return WeightFile(
-        path,
-        layout,
-        {name: tuple(_float32(path, name, array) for array in arrays) for name, arrays in layers.items()},
-    )
+    checked = {name: tuple(_float32(path, name, array) for array in arrays) for name, arrays in layers.items()}
+    return WeightFile(path, layout, checked)
 
 
 def _content(path: Path) -> bytes:
@@ -75,3 +86,81 @@ def _float32(path: Path, layer: str, array: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
         raise InputError(f"{path} must hold finite numbers. Received: NaN or infinity in layer {layer!r}")
     return values
+
+
+def _layers(root: Hdf5Node, names_of_groups: Mapping[str, str]) -> tuple[str, Layers]:
+    """Return the layout (`keras1`, `keras2` or `keras3`) and the arrays of each layer, as they are stored.
+
+    `names_of_groups` has the layer's name for each group of `layers`, for files that don't say it themselves.
+    """
+    members = root.names()
+    if root.text("layer_names") is not None:
+        return _legacy(root)
+    if "model_weights" in members:
+        return _legacy(root.group("model_weights"))
+    if "layers" in members:
+        return "keras3", _keras3(root.group("layers"), names_of_groups)
+    raise Hdf5Error("is HDF5 without the weights of a Keras model")
+
+
+def _legacy(weights: Hdf5Node) -> tuple[str, Layers]:
+    listed = weights.text("layer_names")
+    if listed is None or len(set(listed)) != len(listed):
+        raise Hdf5Error("is damaged: its list `layer_names` is missing or repeats a layer")
+    # A group that is not listed is read too: whatever it holds is then surplus rather than overlooked.
+    unlisted = [name for name in weights.names() if name not in listed]
+    found = {layer: _legacy_layer(weights.group(layer), layer) for layer in listed + unlisted}
+    layers = {
+        layer: tuple(arrays[role] for role in _FIRST + _SECOND if role in arrays)
+        for layer, arrays in found.items()
+        if arrays
+    }
+    is_keras1 = any({"W", "b"} & arrays.keys() for arrays in found.values())
+    return ("keras1" if is_keras1 else "keras2"), layers
+
+
+def _legacy_layer(group: Hdf5Node, layer: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a layer by role: W and b, or kernel, bias and embeddings."""
+    paths = group.text("weight_names")
+    if paths is None:
+        raise Hdf5Error(f"is damaged: {group.path} has no proper list `weight_names`")
+    arrays: dict[str, np.ndarray] = {}
+    for path in paths:
+        *parents, name = path.split("/")
+        inner = group
+        for parent in parents:
+            inner = inner.group(parent)
+        role = name.removesuffix(":0").removeprefix(f"{layer}_")
+        same_kind = _FIRST if role in _FIRST else _SECOND
+        if role not in _FIRST + _SECOND or any(other in same_kind for other in arrays):
+            raise Hdf5Error(
+                f"holds {path!r} in layer {layer!r}, which is no kernel, bias or embedding table of it"
+            )
+        arrays[role] = inner.array(name)
+    return arrays
+
+
+def _keras3(layers: Hdf5Node, names_of_groups: Mapping[str, str]) -> Layers:
+    found: Layers = {}
+    for member in layers.names():
+        group = layers.group(member)
+        if not set(group.names()) <= {"vars"}:
+            raise Hdf5Error(f"holds {group.path}, a layer with layers in it")
+        if not group.names():
+            continue
+        variables = group.group("vars")
+        places = variables.names()
+        if not places:
+            continue
+        named = variables.text("name")
+        name = named[0] if named else names_of_groups.get(member)
+        if name is None:
+            raise Hdf5Error(
+                "does not name its layers, as Keras before 3.6 wrote .weights.h5; "
+                "save the model as .keras or .h5 there"
+            )
+        in_order = [str(place) for place in range(len(places))]
+        if name in found or set(places) != set(in_order):
+            raise Hdf5Error(f"is damaged: the arrays of layer {name!r} are not in order")
+        found[name] = tuple(variables.array(place) for place in in_order)
+    return found

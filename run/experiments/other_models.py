@@ -96,7 +96,7 @@ def _pointwise(weigh: Callable[["Dataset"], object] | None = None, **loss: objec
 
 def _pairwise(loss: Callable) -> MakeEngine:
     def make(model: "keras.Model", dataset: "Dataset", seed: int) -> object:
-        from ncf_keras.sampling.pairs import PairSampler
+        from ncf_keras.sampling import PairSampler
         from ncf_keras.training import PairwiseEngine
 
         sampler = PairSampler(dataset, 1, seed)

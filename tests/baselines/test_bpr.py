@@ -31,7 +31,7 @@ def test_a_step_goes_down_the_gradient_of_the_loss_of_the_docstring(factors, pai
         loss = -tf.reduce_sum(tf.math.log_sigmoid(difference)) + 0.3 / 2 * size
     slopes = [tf.convert_to_tensor(slope).numpy() for slope in tape.gradient(loss, tables)]
     expected = [table - 0.01 * slope for table, slope in zip(factors, slopes, strict=True)]
-    descend(*factors, *pairs, learning_rate=0.01, regularization=0.3)
+    descend(*factors, pairs, learning_rate=0.01, regularization=0.3)
     for table, right in zip(factors, expected, strict=True):
         np.testing.assert_allclose(table, right, rtol=1e-12)
 
@@ -39,13 +39,13 @@ def test_a_step_goes_down_the_gradient_of_the_loss_of_the_docstring(factors, pai
 @pytest.mark.parametrize("scale", [1e3, 1e5])
 def test_large_differences_do_not_overflow(factors, pairs, scale):
     large = [scale * table for table in factors]
-    descend(*large, *pairs, learning_rate=0.01, regularization=0.0)
+    descend(*large, pairs, learning_rate=0.01, regularization=0.0)
     assert all(np.isfinite(table).all() for table in large)
 
 
 def test_an_epoch_takes_each_interaction_once_and_in_steps(monkeypatch, sample):
     seen = []
-    monkeypatch.setattr(bpr, "descend", lambda users, items, *step: seen.append(step))
+    monkeypatch.setattr(bpr, "descend", lambda users, items, pairs, *rates: seen.append((*pairs, *rates)))
     BPR(factors=2, learning_rate=0.5, regularization=0.25, epochs=2).fit(sample)
     assert max(len(step[0]) for step in seen) == 1024
     assert {step[3:] for step in seen} == {(0.5, 0.25)}

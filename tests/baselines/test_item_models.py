@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.baselines import EASE, ItemKNN, ItemPop, item_item
+from ncf_keras.baselines import EASE, ItemKNN, ItemPop
 from ncf_keras.data import Dataset
 
 USERS, ITEMS = 211, 9
@@ -74,6 +74,6 @@ def test_equations_that_have_no_solution_are_told():
 def test_scores_do_not_depend_on_the_size_of_blocks(dataset, monkeypatch, generator):
     baseline = EASE(2.5).fit(dataset)
     expected = scores_of_all(baseline)
-    monkeypatch.setattr(item_item, "SCORES_A_BLOCK", 2 * ITEMS)
+    monkeypatch.setattr(baseline, "scores_a_block", 2 * ITEMS, raising=False)
     users, items = generator.integers(0, USERS, 300), generator.integers(0, ITEMS, 300)
     np.testing.assert_allclose(baseline.score(users, items), expected[users, items], rtol=1e-6)

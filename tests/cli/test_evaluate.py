@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ncf_keras.cli.evaluate import main
-from ncf_keras.data import sample_dataset, split_validation
+from ncf_keras.data import split_validation
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, build_mlp
 from ncf_keras.weights import save_weights
@@ -24,22 +24,8 @@ AUTHORS = {
 def test_the_authors_files_give_the_authors_figures(model, capsys):
     file, figures = AUTHORS[model]
     data = shared("data/ml-1m.train.rating").parent
-    weights = shared(f"authors/{file}")
-    arguments = ["--model", model, "--weights", str(weights), "--path", f"{data}/", "--dataset", "ml-1m"]
-    assert main(arguments) == 0
+    assert main(["--weights", str(shared(f"authors/{file}")), "--path", f"{data}/", "--dataset", "ml-1m"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith(figures)
-
-
-def test_a_saved_model_gives_the_figures_of_its_predictions(tmp_path, capsys):
-    dataset = sample_dataset()
-    model = build_gmf(dataset.num_users, dataset.num_items, 4, seed=1)
-    save_weights(model, tmp_path / "model.keras", "keras")
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    expected = protocol.evaluate(lambda users, items: predict(model, users, items), top_k=5)
-    arguments = ["--model", "GMF", "--weights", str(tmp_path / "model.keras"), "--dataset", "sample"]
-    assert main([*arguments, "--topk", "5"]) == 0
-    line = capsys.readouterr().out.splitlines()[-1]
-    assert line.startswith(f"HR@5 = {expected.hr:.4f}, NDCG@5 = {expected.ndcg:.4f} [")
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +35,8 @@ def scored(tmp_path_factory):
     by_hand.randomise(model)
     file = tmp_path_factory.mktemp("model") / "model.h5"
     save_weights(model, file)
-    users, items = np.divmod(np.arange(500_000, dtype=np.int32), 500)
-    table = model.predict([users[:, None], items[:, None]], batch_size=100_000, verbose=0).reshape(1000, 500)
-    return ["--model", "GMF", "--weights", str(file), "--dataset", "sample"], table
+    table = predict(model, *np.divmod(np.arange(500_000, dtype=np.int32), 500)).reshape(1000, 500)
+    return ["--weights", str(file), "--dataset", "sample"], table
 
 
 def evaluated(arguments, directory, capsys):
@@ -62,18 +47,21 @@ def evaluated(arguments, directory, capsys):
     return capsys.readouterr().out.splitlines(), json.loads(document.read_text()), list(rows)
 
 
-def test_every_figure_comes_with_its_interval_and_its_protocol(scored, tmp_path, capsys):
-    arguments, table = scored
-    dataset = sample_dataset()
-    lines, document, rows = evaluated([*arguments, "--topk", "20,5"], tmp_path, capsys)
+def expected_of(dataset, table, top_k):
     protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    expected = protocol.evaluate(lambda users, items: table[users, items], 20)
+    return protocol.evaluate(lambda users, items: table[users, items], top_k)
+
+
+def test_every_figure_comes_with_its_interval_and_its_protocol(scored, sample, tmp_path, capsys):
+    arguments, table = scored
+    lines, document, rows = evaluated([*arguments, "--topk", "20,5"], tmp_path, capsys)
+    expected = expected_of(sample, table, 20)
     assert lines[1].startswith("Protocol sampled: each of 1,000 test items ranked among 99 sampled negatives.")
     assert lines[-1].startswith(f"HR@20 = {expected.hr:.4f}, NDCG@20 = {expected.ndcg:.4f} [")
     assert lines[-1].endswith(" s]")
     names = [f"{metric}@{top_k}" for top_k in (5, 20) for metric in ("HR", "NDCG", "MRR", "MAP", "recall")]
     assert [line.split()[0] for line in lines[3:-1]] == names == list(document["metrics"])
-    assert document["protocol"] == "sampled" and document["rankings"] == 1000
+    assert document["protocol"] == "sampled" and document["rankings"] == 1000 and document["model"] == "GMF"
     for name, metric in document["metrics"].items():
         assert 0 <= metric["low"] < metric["mean"] < metric["high"] <= 1, name
         shown = f"{metric['mean']:.4f} {metric['low']:.4f} … {metric['high']:.4f}"
@@ -82,13 +70,12 @@ def test_every_figure_comes_with_its_interval_and_its_protocol(scored, tmp_path,
     assert [float(row["NDCG@20"]) for row in rows] == expected.ndcgs.tolist()
 
 
-def test_full_ranks_all_items_but_the_train_items(scored, tmp_path, capsys):
+def test_full_ranks_all_items_but_the_train_items(scored, sample, tmp_path, capsys):
     arguments, table = scored
     lines, document, rows = evaluated([*arguments, "--protocol", "full"], tmp_path, capsys)
-    dataset = sample_dataset()
     hits = []
-    for user, item in zip(dataset.test_users, dataset.test_items, strict=True):
-        seen = set(dataset.train_items[dataset.train_offsets[user] : dataset.train_offsets[user + 1]])
+    for user, item in zip(sample.test_users, sample.test_items, strict=True):
+        seen = set(sample.train_items[sample.train_offsets[user] : sample.train_offsets[user + 1]])
         ahead = [other for other in range(500) if other not in seen and table[user, other] > table[user, item]]
         hits.append(float(len(ahead) < 10))
     assert [float(row["HR@10"]) for row in rows] == hits
@@ -97,12 +84,10 @@ def test_full_ranks_all_items_but_the_train_items(scored, tmp_path, capsys):
     assert "can't be compared" in lines[1] and document["protocol"] == "full"
 
 
-def test_validation_ranks_items_held_out_of_train(scored, tmp_path, capsys):
+def test_validation_ranks_items_held_out_of_train(scored, sample, tmp_path, capsys):
     arguments, table = scored
     lines, document, rows = evaluated([*arguments, "--protocol", "validation"], tmp_path, capsys)
-    split = split_validation(sample_dataset())
-    protocol = LeaveOneOut(split.test_users, split.test_items, split.test_negatives)
-    expected = protocol.evaluate(lambda users, items: table[users, items])
+    expected = expected_of(split_validation(sample), table, 10)
     assert [float(row["HR@10"]) for row in rows] == expected.hits.tolist()
     assert lines[-1].startswith(f"HR@10 = {expected.hr:.4f}, ") and lines[-1].endswith("(protocol validation)")
     assert "--select validation" in lines[1] and document["protocol"] == "validation"
@@ -114,20 +99,11 @@ def small(tmp_path):
     write_files(tmp_path)
     (tmp_path / "small.users.csv").write_text("index,user_id\n0,ann\n1,bob\n")
     save_weights(build_gmf(2, 4, 2, seed=1), tmp_path / "model.h5")
-    return [
-        "--model",
-        "GMF",
-        "--weights",
-        f"{tmp_path}/model.h5",
-        "--path",
-        f"{tmp_path}/",
-        "--dataset",
-        "small",
-    ]
+    return ["--weights", f"{tmp_path}/model.h5", "--path", f"{tmp_path}/", "--dataset", "small"]
 
 
 def test_users_have_their_raw_ids(small, tmp_path, capsys):
-    _, document, rows = evaluated(small, tmp_path, capsys)
+    _, document, rows = evaluated([*small, "--model", "GMF"], tmp_path, capsys)
     assert [(row["user"], row["user_id"]) for row in rows] == [("0", "ann"), ("1", "bob")]
     assert document["rankings"] == 2
 
@@ -172,21 +148,21 @@ def test_flags_that_are_none_are_refused(scored, capsys, arguments, sentence):
 
 
 @pytest.mark.parametrize(
-    ("model", "sentence"),
+    ("model", "kind", "sentence"),
     [
-        (build_mlp(1000, 500, (8,), (0,)), "`--weights` must hold a GMF. Received: "),
-        (build_gmf(999, 500, 4), "`--weights` must be of a model for the 1000 users and 500 items of sample"),
+        (build_mlp(1000, 500, (8,), (0,)), ["--model", "GMF"], "`--weights` must hold a GMF. Received: "),
+        (
+            build_gmf(999, 500, 4),
+            [],
+            "`--weights` must be of a model for the 1000 users and 500 items of sample",
+        ),
+        (None, [], "{file} must be a weight file that can be read"),
     ],
 )
-def test_another_model_or_another_size_is_refused(tmp_path, capsys, model, sentence):
-    save_weights(model, tmp_path / "model.h5")
-    arguments = ["--model", "GMF", "--weights", str(tmp_path / "model.h5"), "--dataset", "sample"]
-    assert main(arguments) == 2
+def test_another_model_another_size_or_no_file_is_refused(tmp_path, capsys, model, kind, sentence):
+    file = tmp_path / "model.h5"
+    if model is not None:
+        save_weights(model, file)
+    assert main(["--weights", str(file), "--dataset", "sample", *kind]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {sentence}")
-    assert error.count("\n") == 1
-
-
-def test_a_missing_file_is_named(tmp_path, capsys):
-    assert main(["--model", "GMF", "--weights", str(tmp_path / "none.h5"), "--dataset", "sample"]) == 2
-    assert str(tmp_path / "none.h5") in capsys.readouterr().err
+    assert error.startswith(f"error: {sentence.format(file=file)}") and error.count("\n") == 1

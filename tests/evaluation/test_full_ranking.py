@@ -1,5 +1,4 @@
 import math
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -7,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.evaluation import FullRanking, LeaveOneOut, full_ranking
+from ncf_keras.evaluation import FullRanking, LeaveOneOut
 from ncf_keras.models import build_neumf
 from ncf_keras.models.all_scores import all_scores
 from tests.predicting import predict
@@ -59,8 +58,7 @@ PAIRS = st.tuples(st.integers(0, USERS - 1), st.integers(0, ITEMS - 1))
 )
 def test_equals_a_slow_ranking_item_for_item(table, train, tests, scores_a_call):
     array = np.array(table, np.float32)
-    with mock.patch.object(full_ranking, "SCORES_A_CALL", scores_a_call):
-        rankings = protocol_of(train, tests).rankings(lambda users: array[users])
+    rankings = protocol_of(train, tests).rankings(lambda users: array[users], scores_a_call)
     ours = {
         int(user): rankings.positions[rankings.offsets[row] : rankings.offsets[row + 1]].tolist()
         for row, user in enumerate(rankings.users)
@@ -120,8 +118,7 @@ def test_users_are_asked_for_in_order_and_none_without_a_test():
         asked.extend(users.tolist())
         return np.zeros((len(users), ITEMS), np.float32)
 
-    with mock.patch.object(full_ranking, "SCORES_A_CALL", 1):
-        protocol_of([set()] * USERS, [(3, 1), (1, 2), (3, 1)]).rankings(score_all)
+    protocol_of([set()] * USERS, [(3, 1), (1, 2), (3, 1)]).rankings(score_all, scores_a_call=1)
     assert asked == [1, 3]
 
 

@@ -1,17 +1,13 @@
 import heapq
 import math
 
-import h5py
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data import read_dataset
 from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
-from tests.shared_files import shared
 
 
 def authors_evaluation(score, user, test_item, negatives, top_k):
@@ -121,54 +117,3 @@ def test_scores_that_are_no_numbers_are_misses(broken):
 def test_nothing_to_rank_against_is_refused(shape):
     with pytest.raises(InputError, match=r"`test_negatives` must have at least one .*Received: shape"):
         LeaveOneOut(np.zeros(shape[0], int), np.zeros(shape[0], int), np.zeros(shape, int))
-
-
-@pytest.fixture(scope="module")
-def movielens():
-    return read_dataset(f"{shared('data/ml-1m.train.rating').parent}/", "ml-1m")
-
-
-@pytest.fixture(scope="module")
-def authors_weights():
-    """The authors' published weights, read with h5py alone: the arrays of each layer by name."""
-    weights = {}
-    names = {"GMF": "ml-1m_GMF_8_1501651698.h5", "MLP": "ml-1m_MLP_[64,32,16,8]_1501652038.h5"}
-    for model, name in names.items():
-        with h5py.File(shared("authors/ml-1m_GMF_8_1501651698.h5").parent / name) as file:
-            weights[model] = {
-                group: [file[group][array][()] for array in file[group].attrs["weight_names"]]
-                for group in map(bytes.decode, file.attrs["layer_names"])
-                if len(file[group].attrs["weight_names"])
-            }
-    gmf, mlp = weights["GMF"], weights["MLP"]
-    halves = [[0.5 * gmf["prediction"][n], 0.5 * mlp["prediction"][n]] for n in range(2)]
-    weights["NeuMF"] = {
-        "mf_embedding_user": gmf["user_embedding"],
-        "mf_embedding_item": gmf["item_embedding"],
-        "mlp_embedding_user": mlp["user_embedding"],
-        "mlp_embedding_item": mlp["item_embedding"],
-        **{name: arrays for name, arrays in mlp.items() if name.startswith("layer")},
-        "prediction": [np.concatenate(halves[0]), sum(halves[1])],
-    }
-    return weights
-
-
-BUILDERS = {
-    "GMF": lambda *sizes: build_gmf(*sizes, 8),
-    "MLP": lambda *sizes: build_mlp(*sizes, (64, 32, 16, 8), (0, 0, 0, 0)),
-    "NeuMF": lambda *sizes: build_neumf(*sizes, 8, (64, 32, 16, 8), (0, 0, 0, 0)),
-}
-MEANS = {"GMF": (0.6368, 0.3691), "MLP": (0.6710, 0.3963), "NeuMF": (0.6710, 0.3969)}
-
-
-@pytest.mark.parametrize("name", BUILDERS)
-def test_every_user_of_movielens_is_as_in_the_authors_evaluation(name, movielens, authors_weights):
-    model = BUILDERS[name](movielens.num_users, movielens.num_items)
-    for layer, arrays in authors_weights[name].items():
-        model.get_layer(layer).set_weights(arrays)
-    protocol = LeaveOneOut(movielens.test_users, movielens.test_items, movielens.test_negatives)
-    result = protocol.evaluate(model_scores(model))
-    golden = np.load(shared("golden/ml-1m_evaluation.npz"))
-    np.testing.assert_array_equal(result.hits, golden[f"{name}_hit"])
-    np.testing.assert_allclose(result.ndcgs, golden[f"{name}_ndcg"], rtol=1e-12)
-    assert (round(result.hr, 4), round(result.ndcg, 4)) == MEANS[name]

@@ -2,9 +2,13 @@ import math
 
 import numpy as np
 import pytest
+import pytrec_eval
 
-from ncf_keras.evaluation import hit_ratio, ndcg
+from ncf_keras.base.errors import InputError
+from ncf_keras.evaluation import METRICS, Rankings, hit_ratio, ndcg, ranking_metrics
 
+TOP_KS = (1, 2, 5, 10, 30, 40)
+LISTED = 30
 POSITIONS = np.array([0, 1, 2, 6, 9, 10, 99])
 
 
@@ -26,3 +30,92 @@ def test_gains_by_hand():
 def test_gains_are_the_authors_to_the_last_bit():
     authors = [math.log(2) / math.log(position + 2) for position in range(100)]
     np.testing.assert_array_equal(ndcg(np.arange(100), 100), authors)
+
+
+def random_rankings(generator, count, most_relevant):
+    """Return for each of `count` lists of 30 items which positions hold relevant ones."""
+    numbers = generator.integers(1, most_relevant + 1, count)
+    return [np.sort(generator.choice(LISTED, number, replace=False)) for number in numbers]
+
+
+def rankings_of(lists):
+    counts = [len(positions) for positions in lists]
+    return Rankings(np.arange(len(lists), dtype=np.int32), np.cumsum([0, *counts]), np.concatenate(lists))
+
+
+def trec_eval(lists, top_k):
+    """Return our metrics as NIST's trec_eval computes them, from scores and judgements of every item.
+
+    Its average precision is by the number of all relevant items, ours by how many of them the list can hold.
+    Its reciprocal rank knows no K, so it gets the first K items only.
+    """
+    judged = {str(number): {f"d{at}": 1 for at in positions} for number, positions in enumerate(lists)}
+    scored = {name: {f"d{at}": float(-at) for at in range(LISTED)} for name in judged}
+    cut = {name: dict(list(items.items())[:top_k]) for name, items in scored.items()}
+    measures = {f"{measure}.{top_k}" for measure in ("success", "ndcg_cut", "map_cut", "recall")}
+    at_k = pytrec_eval.RelevanceEvaluator(judged, measures).evaluate(scored)
+    first = pytrec_eval.RelevanceEvaluator(judged, {"recip_rank"}).evaluate(cut)
+    rows = []
+    for number, positions in enumerate(lists):
+        theirs = at_k[str(number)]
+        rows.append(
+            {
+                "HR": theirs[f"success_{top_k}"],
+                "NDCG": theirs[f"ndcg_cut_{top_k}"],
+                "MRR": first[str(number)]["recip_rank"],
+                "MAP": theirs[f"map_cut_{top_k}"] * len(positions) / min(len(positions), top_k),
+                "recall": theirs[f"recall_{top_k}"],
+            }
+        )
+    return {f"{metric}@{top_k}": np.array([row[metric] for row in rows]) for metric in METRICS}
+
+
+@pytest.mark.parametrize("most_relevant", [1, 3, LISTED])
+def test_metrics_are_those_of_trec_eval(generator, most_relevant):
+    lists = random_rankings(generator, 200, most_relevant)
+    ours = ranking_metrics(rankings_of(lists), TOP_KS)
+    assert list(ours) == [f"{metric}@{top_k}" for top_k in TOP_KS for metric in METRICS]
+    for top_k in TOP_KS:
+        for name, theirs in trec_eval(lists, top_k).items():
+            np.testing.assert_allclose(ours[name], theirs, rtol=1e-12, atol=0, err_msg=name)
+            assert ours[name].dtype == np.float64
+
+
+def test_several_relevant_items_by_hand():
+    # Places 2 and 5 of a list: at 3 one of them is found, at 5 both.
+    values = ranking_metrics(rankings_of([np.array([1, 4])]), (3, 5))
+    ideal = 1 + 1 / np.log2(3)
+    expected = {
+        "HR@3": 1, "NDCG@3": (1 / np.log2(3)) / ideal, "MRR@3": 1 / 2, "MAP@3": (1 / 2) / 2, "recall@3": 1 / 2,
+        "HR@5": 1, "NDCG@5": (1 / np.log2(3) + 1 / np.log2(6)) / ideal, "MRR@5": 1 / 2,
+        "MAP@5": (1 / 2 + 2 / 5) / 2, "recall@5": 1,
+    }  # fmt: skip
+    assert {name: value.tolist() for name, value in values.items()} == {
+        name: pytest.approx([value]) for name, value in expected.items()
+    }
+
+
+def test_with_one_relevant_item_the_metrics_are_the_papers(generator):
+    positions = generator.integers(0, 100, 300)
+    rankings = Rankings.of_single_items(np.arange(300), positions)
+    values = ranking_metrics(rankings, (10,))
+    np.testing.assert_array_equal(values["HR@10"], hit_ratio(positions, 10))
+    np.testing.assert_array_equal(values["NDCG@10"], ndcg(positions, 10))
+    np.testing.assert_array_equal(values["recall@10"], values["HR@10"])
+    np.testing.assert_array_equal(values["MAP@10"], values["MRR@10"])
+    assert len(rankings) == 300
+
+
+@pytest.mark.parametrize("top_ks", [(), (0,), (10, -1)])
+def test_lengths_that_are_none_are_refused(top_ks):
+    with pytest.raises(InputError, match=r"`top_ks` must be one or more lengths .*Received: \["):
+        ranking_metrics(rankings_of([np.array([0])]), top_ks)
+
+
+@pytest.mark.parametrize(
+    ("users", "offsets", "positions"),
+    [([0], [0, 1, 2], [3, 4]), ([0, 1], [0, 1, 2], [3]), ([], [0], []), ([0, 1], [0, 0, 1], [3])],
+)
+def test_rankings_without_a_relevant_item_or_of_wrong_lengths_are_refused(users, offsets, positions):
+    with pytest.raises(InputError, match="must"):
+        Rankings(np.array(users), np.array(offsets), np.array(positions))

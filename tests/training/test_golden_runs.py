@@ -10,7 +10,7 @@ import tensorflow as tf
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.sampling import stack_dataset
 from ncf_keras.training import CompiledEngine, clipped_log_loss, make_optimizer
-from tests.shared_files import shared
+from tests.shared_files import golden
 
 RUNS = [
     f"{model}_{learner}_{penalty}"
@@ -23,8 +23,8 @@ RUNS = [
 class RecordedBatches:
     """Stands in for the sampler: the batches that the authors' code was given."""
 
-    def __init__(self, golden: dict):
-        self._arrays = tuple(golden[f"batches/{name}"].ravel() for name in ("user", "item", "label"))
+    def __init__(self, recorded: dict):
+        self._arrays = tuple(recorded[f"batches/{name}"].ravel() for name in ("user", "item", "label"))
         self.num_examples = len(self._arrays[0])
 
     def chunks(self, epoch: int, chunk_size: int):
@@ -32,7 +32,7 @@ class RecordedBatches:
             yield tuple(array[start : start + chunk_size] for array in self._arrays)
 
 
-def initial_model(golden: dict, settings: dict) -> keras.Model:
+def initial_model(recorded: dict, settings: dict) -> keras.Model:
     sizes = (settings["num_users"], settings["num_items"])
     if settings["model"] == "GMF":
         model = build_gmf(*sizes, settings["num_factors"], settings["regs"])
@@ -44,24 +44,24 @@ def initial_model(golden: dict, settings: dict) -> keras.Model:
     for layer in model.layers:
         if layer.weights:
             names = [f"init/{layer.name}/{layer.name}_{part}" for part in ("W", "b")]
-            layer.set_weights([golden[name] for name in names if name in golden])
+            layer.set_weights([recorded[name] for name in names if name in recorded])
     return model
 
 
-def train_with_keras(model: keras.Model, golden: dict, settings: dict) -> np.ndarray:
+def train_with_keras(model: keras.Model, recorded: dict, settings: dict) -> np.ndarray:
     model.compile(make_optimizer(settings["learner"], settings["learning_rate"]), clipped_log_loss)
     losses = []
-    batches = zip(*(golden[f"batches/{name}"][:, :, None] for name in ("user", "item", "label")), strict=True)
+    batches = zip(*(recorded[f"batches/{name}"][:, :, None] for name in ("user", "item", "label")), strict=True)
     for users, items, labels in batches:
         losses.append(model.train_on_batch([users, items], labels))
         model.reset_metrics()
     return np.array(losses)
 
 
-def train_compiled(model: keras.Model, golden: dict, settings: dict) -> np.ndarray:
-    batch_size = golden["batches/user"].shape[1]
+def train_compiled(model: keras.Model, recorded: dict, settings: dict) -> np.ndarray:
+    batch_size = recorded["batches/user"].shape[1]
     engine = CompiledEngine(
-        model, RecordedBatches(golden), settings["learner"], settings["learning_rate"], batch_size
+        model, RecordedBatches(recorded), settings["learner"], settings["learning_rate"], batch_size
     )
     losses = []
     train_stack = engine.train_stack
@@ -74,15 +74,15 @@ def train_compiled(model: keras.Model, golden: dict, settings: dict) -> np.ndarr
 def test_the_authors_runs_are_reproduced(train):
     worst = {}
     for run in RUNS:
-        golden = dict(np.load(shared(f"golden/{run}.npz")))
-        settings = json.loads(str(golden["meta_json"]))
-        model = initial_model(golden, settings)
-        losses = train(model, golden, settings)
-        users, items = np.indices(golden["final_prediction"].shape, dtype=np.int32).reshape(2, -1, 1)
+        recorded = dict(np.load(golden(f"{run}.npz")))
+        settings = json.loads(str(recorded["meta_json"]))
+        model = initial_model(recorded, settings)
+        losses = train(model, recorded, settings)
+        users, items = np.indices(recorded["final_prediction"].shape, dtype=np.int32).reshape(2, -1, 1)
         predictions = model([tf.constant(users), tf.constant(items)]).numpy()
         differences = (
-            np.abs(losses - golden["loss"]).max(),
-            np.abs(predictions.ravel() - golden["final_prediction"].ravel()).max(),
+            np.abs(losses - recorded["loss"]).max(),
+            np.abs(predictions.ravel() - recorded["final_prediction"].ravel()).max(),
         )
         worst[run] = max(differences)
     assert max(worst.values()) <= 5e-4, worst
@@ -90,6 +90,6 @@ def test_the_authors_runs_are_reproduced(train):
 
 
 def test_the_stand_in_sampler_gives_the_recorded_batches():
-    golden = dict(np.load(shared("golden/GMF_sgd_plain.npz")))
-    (stack,) = stack_dataset(RecordedBatches(golden), 32, [0])
-    np.testing.assert_array_equal(stack[0], golden["batches/user"])
+    recorded = dict(np.load(golden("GMF_sgd_plain.npz")))
+    (stack,) = stack_dataset(RecordedBatches(recorded), 32, [0])
+    np.testing.assert_array_equal(stack[0], recorded["batches/user"])

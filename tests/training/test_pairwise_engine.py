@@ -7,7 +7,7 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, build_mf, build_neumf, model_scores
-from ncf_keras.sampling.pairs import PairSampler
+from ncf_keras.sampling import PairSampler
 from ncf_keras.training import PairwiseEngine, bpr_loss, margin_loss
 from ncf_keras.training.engines.pairwise_engine import PairDifference
 from tests.models import by_hand

@@ -7,21 +7,16 @@ import h5py
 import keras
 import numpy as np
 
-from ncf_keras.models import build_gmf, build_mlp, build_neumf
+from ncf_keras.models.spec import ModelSpec
 from ncf_keras.weights import save_weights
-
-Layers = dict[str, tuple[np.ndarray, ...]]
+from ncf_keras.weights.weight_file import Layers
 
 KINDS = ("GMF", "MLP", "NeuMF")
 
 
 def small_model(kind: str, num_users: int = 7, num_items: int = 5, seed: int = 0) -> keras.Model:
     """Return a model whose weights, biases too, are drawn from N(0, 1)."""
-    model = {
-        "GMF": lambda: build_gmf(num_users, num_items, 3),
-        "MLP": lambda: build_mlp(num_users, num_items, [8, 6, 4], [0, 0, 0]),
-        "NeuMF": lambda: build_neumf(num_users, num_items, 3, [8, 6, 4], [0, 0, 0]),
-    }[kind]()
+    model = ModelSpec(kind, num_users, num_items, 3, (8, 6, 4)).build()
     generator = np.random.default_rng(seed)
     model.set_weights([generator.normal(size=w.shape).astype(np.float32) for w in model.weights])
     return model

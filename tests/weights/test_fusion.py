@@ -4,23 +4,25 @@ import numpy as np
 import pytest
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.data import read_dataset
 from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import build_gmf, build_mlp, build_neumf
-from ncf_keras.weights import ModelSizes, fuse_pretrained, load_model, read_weight_file
-from tests.shared_files import shared
+from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
+from ncf_keras.models.spec import ModelSpec
+from ncf_keras.weights import fuse_pretrained, load_model, read_weight_file
+from tests.shared_files import golden, shared
 from tests.weights.small_models import arrays, assert_equal_bits, small_model
 
 
 def test_equals_the_authors_load_pretrain_model():
     """Bit for bit the NeuMF that `load_pretrain_model` of the authors made of the same two models."""
-    gmf = load_model(shared("golden/fusion_GMF.keras1.h5"))
-    mlp = load_model(shared("golden/fusion_MLP.keras1.h5"))
+    gmf = load_model(golden("fusion_GMF.keras1.h5"))
+    mlp = load_model(golden("fusion_MLP.keras1.h5"))
     neumf = build_neumf(50, 40, 6, [16, 12, 8], [0, 0, 0])
     fuse_pretrained(neumf, gmf, mlp)
-    expected = read_weight_file(shared("golden/fusion_NeuMF.keras1.h5")).layers
+    expected = read_weight_file(golden("fusion_NeuMF.keras1.h5")).layers
     assert_equal_bits(arrays(neumf), expected)
-    with np.load(shared("golden/fusion.npz")) as golden:
-        predictions = golden["neumf_prediction"]
+    with np.load(golden("fusion.npz")) as recorded:
+        predictions = recorded["neumf_prediction"]
     users, items = np.indices(predictions.shape).reshape(2, -1, 1).astype(np.int32)
     found = neumf([users, items]).numpy().reshape(predictions.shape)
     np.testing.assert_allclose(found, predictions, rtol=0, atol=1e-6)
@@ -70,38 +72,29 @@ def test_no_hidden_layers_and_equal_counts():
     np.testing.assert_allclose(bias, 0.25 * of_gmf["prediction"][1] + 0.75 * of_mlp["prediction"][1], rtol=1e-6)
 
 
-MISFITS = [
-    (
-        lambda: build_gmf(8, 5, 3),
-        None,
-        "A.h5 must fit the NeuMF: user_embedding must be 7 x 3. Received: 8 x 3",
-    ),
-    (
-        lambda: build_gmf(7, 4, 3),
-        None,
-        "A.h5 must fit the NeuMF: item_embedding must be 5 x 3. Received: 4 x 3",
-    ),
-    (lambda: build_gmf(7, 5, 4), None, "user_embedding must be 7 x 3. Received: 7 x 4; item_embedding"),
-    (
-        None,
-        lambda: build_mlp(8, 5, [8, 6, 4], [0] * 3),
-        "B.h5 must fit.*user_embedding must be 7 x 4. Received: 8",
-    ),
-    (None, lambda: build_mlp(7, 5, [8, 6], [0] * 2), "layer2 must be 6 x 4 [+] 4. Received: -"),
-    (None, lambda: build_mlp(7, 5, [8, 5, 4], [0] * 3), "layer1 must be 8 x 6 [+] 6. Received: 8 x 5 [+] 5"),
-    (None, lambda: build_mlp(7, 5, [8, 6, 4, 2], [0] * 4), "layer3 must be -. Received: 4 x 2 [+] 2"),
-    (lambda: build_mlp(7, 5, [6], [0]), None, "A.h5 must be a trained GMF. Received: MLP"),
-    (None, lambda: build_gmf(7, 5, 4), "B.h5 must be a trained MLP. Received: GMF"),
-    (lambda: build_neumf(7, 5, 3), None, "A.h5 must be a trained GMF. Received: NeuMF"),
-]
+MLP = [8, 6, 4]
 
 
-@pytest.mark.parametrize(("gmf", "mlp", "sentence"), MISFITS)
+@pytest.mark.parametrize(
+    ("gmf", "mlp", "sentence"),
+    [
+        ((8, 5, 3), MLP, "A.h5 must fit the NeuMF: user_embedding must be 7 x 3. Received: 8 x 3"),
+        ((7, 4, 3), MLP, "A.h5 must fit the NeuMF: item_embedding must be 5 x 3. Received: 4 x 3"),
+        ((7, 5, 4), MLP, "user_embedding must be 7 x 3. Received: 7 x 4; item_embedding"),
+        ((7, 5, 3), [10, 6, 4], "B.h5 must fit.*user_embedding must be 7 x 4. Received: 7 x 5"),
+        ((7, 5, 3), [8, 6], "layer2 must be 6 x 4 [+] 4. Received: -"),
+        ((7, 5, 3), [8, 5, 4], "layer1 must be 8 x 6 [+] 6. Received: 8 x 5 [+] 5"),
+        ((7, 5, 3), [8, 6, 4, 2], "layer3 must be -. Received: 4 x 2 [+] 2"),
+        (build_mlp(7, 5, [6], [0]), MLP, "A.h5 must be a trained GMF. Received: MLP"),
+        ((7, 5, 3), build_gmf(7, 5, 4), "B.h5 must be a trained MLP. Received: GMF"),
+        (build_neumf(7, 5, 3), MLP, "A.h5 must be a trained GMF. Received: NeuMF"),
+    ],
+)
 def test_a_misfit_is_told_in_a_sentence(gmf, mlp, sentence):
     neumf = small_model("NeuMF")
     before = arrays(neumf)
-    gmf = gmf() if gmf else small_model("GMF")
-    mlp = mlp() if mlp else small_model("MLP")
+    gmf = build_gmf(*gmf) if isinstance(gmf, tuple) else gmf
+    mlp = build_mlp(7, 5, mlp, [0] * len(mlp)) if isinstance(mlp, list) else mlp
     with pytest.raises(InputError, match=sentence) as caught:
         fuse_pretrained(neumf, gmf, mlp, gmf_name="A.h5", mlp_name="B.h5")
     assert "\n" not in str(caught.value)
@@ -119,52 +112,33 @@ def test_the_target_is_a_neumf():
         fuse_pretrained(small_model("GMF"), small_model("GMF"), small_model("MLP"))
 
 
-# HR@10 and NDCG@10 on MovieLens-1M of the authors' published weights, and fused from them by the authors' code.
-FUSED = [(0.5, 0.6710, 0.3969), (0.3, 0.6732, 0.3992), (0.7, 0.6666, 0.3907)]
-
-
 @pytest.fixture(scope="module")
 def published():
     gmf = load_model(shared("authors/ml-1m_GMF_8_1501651698.h5"))
     mlp = load_model(shared("authors/ml-1m_MLP_[64,32,16,8]_1501652038.h5"))
-    neumf = ModelSizes("NeuMF", 6040, 3706, 8, (64, 32, 16, 8)).build()
-    return {"GMF": gmf, "MLP": mlp, "NeuMF": neumf}
+    return {"GMF": gmf, "MLP": mlp, "NeuMF": ModelSpec("NeuMF", 6040, 3706).build()}
 
 
 @pytest.fixture(scope="module")
 def protocol():
-    ratings = np.loadtxt(shared("data/ml-1m.test.rating"), dtype=np.int32, usecols=(0, 1))
-    lines = shared("data/ml-1m.test.negative").read_text().splitlines()
-    negatives = np.array([line.split("\t")[1:] for line in lines], dtype=np.int32)
-    return LeaveOneOut(ratings[:, 0], ratings[:, 1], negatives)
+    dataset = read_dataset(f"{shared('data/ml-1m.train.rating').parent}/", "ml-1m")
+    return LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
 
 
-def scores(model):
-    def score(users, items):
-        # Straight through the graph, the plainest way to score.
-        return np.concatenate(
-            [
-                model([users[start : start + 2**16, None], items[start : start + 2**16, None]])[:, 0]
-                for start in range(0, len(users), 2**16)
-            ]
-        )
-
-    return score
-
-
-@pytest.mark.parametrize(("alpha", "hr", "ndcg"), FUSED)
+# HR@10 and NDCG@10 on MovieLens-1M of the authors' published weights, fused by the authors' code.
+@pytest.mark.parametrize(("alpha", "hr", "ndcg"), [(0.3, 0.6732, 0.3992), (0.7, 0.6666, 0.3907)])
 def test_published_weights_fused(alpha, hr, ndcg, published, protocol):
     fuse_pretrained(published["NeuMF"], published["GMF"], published["MLP"], alpha)
-    result = protocol.evaluate(scores(published["NeuMF"]))
+    result = protocol.evaluate(model_scores(published["NeuMF"]))
     assert (round(result.hr, 4), round(result.ndcg, 4)) == (hr, ndcg)
 
 
 @pytest.mark.parametrize("name", ["GMF", "MLP", "NeuMF"])
 def test_published_weights_rank_as_the_authors_code_does(name, published, protocol):
     fuse_pretrained(published["NeuMF"], published["GMF"], published["MLP"])
-    result = protocol.evaluate(scores(published[name]))
-    with np.load(shared("golden/ml-1m_evaluation.npz")) as golden:
-        np.testing.assert_array_equal(result.hits, golden[f"{name}_hit"])
-        np.testing.assert_allclose(result.ndcgs, golden[f"{name}_ndcg"], rtol=0, atol=1e-7)
+    result = protocol.evaluate(model_scores(published[name]))
+    with np.load(shared("golden/ml-1m_evaluation.npz")) as recorded:
+        np.testing.assert_array_equal(result.hits, recorded[f"{name}_hit"])
+        np.testing.assert_allclose(result.ndcgs, recorded[f"{name}_ndcg"], rtol=0, atol=1e-7)
     expected = {"GMF": (0.6368, 0.3691), "MLP": (0.6710, 0.3963), "NeuMF": (0.6710, 0.3969)}[name]
     assert (round(result.hr, 4), round(result.ndcg, 4)) == expected

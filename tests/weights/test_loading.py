@@ -1,4 +1,4 @@
-"""All weights of a file into a model, or none."""
+"""All weights of a file into a model, or none; and the model and its sizes, told from a file."""
 
 import keras
 import numpy as np
@@ -6,7 +6,16 @@ import pytest
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.models import build_gmf, build_mlp
-from ncf_keras.weights import load_weights
+from ncf_keras.models.spec import ModelSpec
+from ncf_keras.weights import (
+    build_model_for,
+    load_model,
+    load_weights,
+    model_sizes,
+    read_weight_file,
+    sizes_in_words,
+)
+from tests.shared_files import golden
 from tests.weights.small_models import (
     KINDS,
     WRITERS,
@@ -19,19 +28,14 @@ from tests.weights.small_models import (
 
 
 @pytest.mark.parametrize("layout", WRITERS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_users_and_items_are_never_swapped(kind, layout, tmp_path):
+def test_users_and_items_are_never_swapped(layout, tmp_path):
     """With as many users as items every shape fits both tables: only the name tells them apart."""
-    source = small_model(kind, num_users=6, num_items=6, seed=1)
-    target = small_model(kind, num_users=6, num_items=6, seed=2)
+    source = small_model("NeuMF", num_users=6, num_items=6, seed=1)
+    target = small_model("NeuMF", num_users=6, num_items=6, seed=2)
     load_weights(target, written(source, layout, tmp_path))
-    for name, expected in arrays(source).items():
-        layer = target.get_layer(name)
-        if "user" in name or "item" in name:
-            np.testing.assert_array_equal(layer.embeddings, expected[0])
-    pairs = [np.repeat(np.arange(6), 6), np.tile(np.arange(6), 6)]
-    inputs = [side[:, None].astype(np.int32) for side in pairs]
-    np.testing.assert_array_equal(target(inputs), source(inputs))
+    assert_equal_bits(arrays(target), arrays(source))
+    pairs = [side[:, None] for side in np.divmod(np.arange(36, dtype=np.int32), 6)]
+    np.testing.assert_array_equal(target(pairs), source(pairs))
 
 
 @pytest.mark.parametrize("layout", WRITERS)
@@ -87,24 +91,89 @@ def test_table_of_what_does_not_fit(tmp_path):
 @pytest.mark.parametrize(
     ("model", "remark"),
     [
-        (lambda: build_gmf(8, 5, 3), "user_embedding  8 x 3      7 x 3      another shape"),
-        (lambda: build_gmf(7, 4, 3), "item_embedding  4 x 3      5 x 3      another shape"),
-        (lambda: build_gmf(7, 5, 4), "prediction      4 x 1 + 1  3 x 1 + 1  another shape"),
-        (lambda: build_mlp(7, 5, [6, 3], [0, 0]), "layer1          6 x 3 + 3  -          missing"),
+        (build_gmf(8, 5, 3), "user_embedding  8 x 3      7 x 3      another shape"),
+        (build_gmf(7, 4, 3), "item_embedding  4 x 3      5 x 3      another shape"),
+        (build_gmf(7, 5, 4), "prediction      4 x 1 + 1  3 x 1 + 1  another shape"),
+        (build_mlp(7, 5, [6, 3], [0, 0]), "layer1          6 x 3 + 3  -          missing"),
     ],
 )
 def test_other_sizes_than_the_models(model, remark, tmp_path):
-    assert remark in refused(model(), arrays(small_model("GMF")), tmp_path)
+    assert remark in refused(model, arrays(small_model("GMF")), tmp_path)
 
 
-def test_swapped_counts_of_users_and_items(tmp_path):
-    """The transposed problem: 5 users and 7 items instead of 7 and 5."""
+def test_swapped_counts_and_a_missing_bias_are_refused(tmp_path):
+    """The transposed problem: 5 users and 7 items instead of 7 and 5. And a kernel without its bias."""
     message = refused(small_model("NeuMF"), arrays(small_model("NeuMF", 5, 7)), tmp_path)
     assert message.count("another shape") == 4
-
-
-def test_a_kernel_without_its_bias(tmp_path):
     layers = arrays(small_model("GMF"))
     layers["prediction"] = layers["prediction"][:1]
-    message = refused(small_model("GMF", seed=2), layers, tmp_path)
-    assert "prediction" in message
+    assert "prediction      3 x 1 + 1  3 x 1  another shape" in refused(small_model("GMF"), layers, tmp_path)
+
+
+SPECS = {
+    "GMF, 7 users, 5 items, 3 factors": ModelSpec("GMF", 7, 5, 3),
+    "GMF, 1 users, 1 items, 1 factors": ModelSpec("GMF", 1, 1, 1),
+    "MLP, 7 users, 5 items, layers [8, 6, 4]": ModelSpec("MLP", 7, 5, layers=(8, 6, 4)),
+    # As narrow as a GMF.
+    "MLP, 7 users, 5 items, layers [8, 4]": ModelSpec("MLP", 7, 5, layers=(8, 4)),
+    "MLP, 7 users, 5 items, layers [8]": ModelSpec("MLP", 7, 5, layers=(8,)),
+    f"MLP, 7 users, 5 items, layers {[2] * 12}": ModelSpec("MLP", 7, 5, layers=(2,) * 12),
+    "NeuMF, 7 users, 5 items, 3 factors, layers [8, 6]": ModelSpec("NeuMF", 7, 5, 3, (8, 6)),
+    "NeuMF, 7 users, 5 items, 3 factors, layers [8]": ModelSpec("NeuMF", 7, 5, 3, (8,)),
+}
+
+
+@pytest.mark.parametrize("words", SPECS)
+def test_a_file_becomes_its_model(words, tmp_path):
+    spec, model = SPECS[words], SPECS[words].build()
+    assert model_sizes(arrays(model), "it") == spec
+    assert sizes_in_words(spec) == words
+    loaded = load_model(written(model, "keras1.h5", tmp_path))
+    assert loaded.name == spec.kind
+    assert_equal_bits(arrays(loaded), arrays(model))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_predictions_of_the_authors_code(name):
+    """What Keras 1.0.7 on Theano predicted with these weights, for every pair of user and item."""
+    model = load_model(golden(f"fusion_{name}.keras1.h5"))
+    with np.load(golden("fusion.npz")) as recorded:
+        expected = recorded[f"{name.lower()}_prediction"]
+    users, items = np.indices(expected.shape).reshape(2, -1, 1).astype(np.int32)
+    found = model([users, items]).numpy().reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"user_embedding": None}, "layers of GMF, MLP or NeuMF"),
+        ({"conv2d": (np.ones((3, 3), "f4"),)}, "layers of GMF, MLP or NeuMF.*conv2d"),
+        ({"layer2": (np.ones((3, 3), "f4"),)}, "layers of GMF, MLP or NeuMF.*layer2"),
+        ({"item_embedding": (np.ones((5, 4), "f4"),)}, "item_embedding +5 x 3 +5 x 4 +another shape"),
+        ({"item_embedding": (np.ones(5, "f4"),)}, "two dimensions"),
+        ({"prediction": (np.ones((5, 1), "f4"), np.ones(1, "f4"))}, "prediction +6 x 1"),
+        ({"prediction": (np.ones((3, 2), "f4"), np.ones(2, "f4"))}, "another shape"),
+        ({"prediction": (np.ones((3, 1), "f4"),)}, "another shape"),
+        ({"prediction": (np.ones(3, "f4"), np.ones(1, "f4"))}, "two dimensions"),
+    ],
+)
+def test_refuses_what_is_none_of_the_three(change, reason, tmp_path):
+    layers = arrays(small_model("GMF")) | change
+    write_keras2(tmp_path / "f.h5", {name: found for name, found in layers.items() if found})
+    file = read_weight_file(tmp_path / "f.h5")
+    with pytest.raises(InputError, match=reason) as caught:
+        build_model_for(file)
+    assert str(file.path) in str(caught.value)
+
+
+def test_a_small_file_does_not_ask_for_a_huge_model(tmp_path):
+    """100,000 users of width 1 against one item of width 100,000: a table of both would take 40 GB."""
+    layers = {
+        "user_embedding": (np.zeros((1, 10**5), "f4"),),
+        "item_embedding": (np.zeros((10**5, 1), "f4"),),
+        "prediction": (np.zeros((10**5, 1), "f4"), np.zeros(1, "f4")),
+    }
+    write_keras2(tmp_path / "f.h5", layers)
+    with pytest.raises(InputError, match="another shape"):
+        load_model(tmp_path / "f.h5")

@@ -10,7 +10,7 @@ import pytest
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.weights import load_weights, read_weight_file
-from tests.shared_files import shared
+from tests.shared_files import golden
 from tests.weights.small_models import (
     KINDS,
     LAYOUTS,
@@ -22,33 +22,23 @@ from tests.weights.small_models import (
     written,
 )
 
-FLIPS = 200
-HEAVY_DAMAGES = 80
+FLIPS = 60
 
 
 @pytest.mark.parametrize("layout", WRITERS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_reads_every_layout(kind, layout, tmp_path):
+def test_content_tells_the_layout_and_not_the_suffix(kind, layout, tmp_path):
     model = small_model(kind)
-    file = read_weight_file(written(model, layout, tmp_path))
+    file = read_weight_file(str(written(model, layout, tmp_path).rename(tmp_path / "odd.txt")))
     assert file.layout == LAYOUTS[layout]
     assert_equal_bits(file.layers, arrays(model))
 
 
-def test_content_tells_the_layout_and_not_the_suffix(tmp_path):
-    model = small_model("MLP")
-    for layout in WRITERS:
-        odd = tmp_path / f"{layout}.txt"
-        written(model, layout, tmp_path).rename(odd)
-        assert read_weight_file(odd).layout == LAYOUTS[layout]
-        assert_equal_bits(read_weight_file(str(odd)).layers, arrays(model))
-
-
-@pytest.mark.parametrize("name", ["GMF", "MLP", "NeuMF"])
+@pytest.mark.parametrize("name", KINDS)
 def test_reads_what_the_authors_code_wrote(name):
     """The arrays of a file of Keras 1.0.7 equal those that the same run stored with NumPy."""
-    file = read_weight_file(shared(f"golden/{name}_adam_plain.keras1.h5"))
-    with np.load(shared(f"golden/{name}_adam_plain.npz")) as run:
+    file = read_weight_file(golden(f"{name}_adam_plain.keras1.h5"))
+    with np.load(golden(f"{name}_adam_plain.npz")) as run:
         final = {key: run[key] for key in run.files if key.startswith("final/")}
     assert file.layout == "keras1"
     assert sum(map(len, file.layers.values())) == len(final)
@@ -113,15 +103,6 @@ def test_reads_groups_that_the_list_of_layers_leaves_out(tmp_path):
     with h5py.File(tmp_path / "f.h5", "a") as file:
         file.attrs["layer_names"] = np.array([b"a"])
     assert set(read_weight_file(tmp_path / "f.h5").layers) == {"a", "b"}
-
-
-def test_refuses_keras3_weights_without_names(tmp_path):
-    path = written(small_model("GMF"), "keras3.weights.h5", tmp_path)
-    with h5py.File(path, "a") as file:
-        for group in file["layers"].values():
-            del group["vars"].attrs["name"]
-    with pytest.raises(InputError, match=r"does not name its layers.*Keras before 3\.6"):
-        read_weight_file(path)
 
 
 def test_refuses_layers_within_layers(tmp_path):
@@ -221,29 +202,10 @@ def flipped(data: bytes, place: int) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("layout", WRITERS)
-def test_heavy_damage_ends_in_a_sentence(layout, tmp_path):
-    """Many bytes at once, which makes the HDF5 library itself crash or hang now and then."""
-    whole = written(small_model("MLP"), layout, tmp_path).read_bytes()
-    chance = random.Random(11)
-    damaged = tmp_path / "damaged.h5"
-    for _ in range(HEAVY_DAMAGES):
-        changed = bytearray(whole)
-        for _ in range(chance.randint(2, 40)):
-            changed[chance.randrange(len(whole))] = chance.choice([0, 127, 128, 255, chance.randrange(256)])
-        damaged.write_bytes(changed)
-        try:
-            layers = read_weight_file(damaged).layers
-        except InputError as error:
-            assert "\n" not in str(error).replace(str(damaged), "")
-        else:
-            assert all(array.dtype == np.float32 for layer in layers.values() for array in layer)
-
-
 def test_reading_needs_no_tensorflow():
     """The reader may be used where nothing else of Keras is wanted."""
     folder = Path(read_weight_file.__code__.co_filename).parent
-    for module in ("weight_file", "keras_layouts", "archive", "hdf5_file", "hdf5_bytes"):
+    for module in ("weight_file", "archive", "hdf5"):
         source = (folder / f"{module}.py").read_text()
         assert "import keras\n" not in source
         assert "import tensorflow" not in source

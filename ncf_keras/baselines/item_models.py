@@ -1,0 +1,124 @@
+"""Models of items: what is popular (ItemPop), and sums of weights from a user's items (ItemKNN, EASE)."""
+
+import abc
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import scipy.sparse
+
+from ncf_keras.base.checks import require_above_zero, require_count
+from ncf_keras.base.errors import InputError
+from ncf_keras.baselines.baseline import Baseline
+from ncf_keras.baselines.library import library
+from ncf_keras.data import Dataset
+
+
+@dataclass
+class ItemPop(Baseline):
+    """Scores an item by its number of train interactions (section 4.1 of the paper)."""
+
+    def _learn(self, dataset: Dataset) -> None:
+        self._counts = np.bincount(dataset.train_items, minlength=dataset.num_items)
+
+    def _score(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        return self._counts[items]
+
+
+class ItemItemModel(Baseline):
+    """score(u, i) = sum of weights[j, i] over the train items j of u."""
+
+    # Scores of all items are computed for some users at a time: 128 MiB of float64.
+    scores_a_block: ClassVar[int] = 2**24
+
+    @abc.abstractmethod
+    def _item_weights(self, interactions: scipy.sparse.csr_matrix) -> "np.ndarray | scipy.sparse.csr_matrix":
+        """Return the weights: shape (items, items), from a float32 matrix of ones, shape (users, items)."""
+
+    def _learn(self, dataset: Dataset) -> None:
+        self._interactions = dataset.train_matrix
+        self._weights = self._item_weights(self._interactions)
+
+    def _score(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        scores = np.empty(len(users), np.float32)
+        different, which = np.unique(users, return_inverse=True)
+        order = np.argsort(which, kind="stable")
+        users_a_block = max(1, self.scores_a_block // self._weights.shape[0])
+        starts = np.arange(0, len(different), users_a_block)
+        parts = np.split(order, np.searchsorted(which[order], starts[1:]))
+        for start, pairs in zip(starts, parts, strict=False):
+            rows = self._interactions[different[start : start + users_a_block]] @ self._weights
+            rows = rows.toarray() if scipy.sparse.issparse(rows) else rows
+            scores[pairs] = rows[which[pairs] - start, items[pairs]]
+        return scores
+
+
+@dataclass
+class ItemKNN(ItemItemModel):
+    """Scores an item by its cosine similarities to the user's items, as far as those are its neighbours.
+
+    The item-based method of Sarwar et al. (WWW 2001) in the setting of Hu et al. (ICDM 2008, section 5): the
+    similarity of two items is the cosine of their columns of the interaction matrix, and a score is the sum of
+    similarities, not divided by their total.
+
+    Args:
+        neighbours: how many most similar other items are the neighbours of an item.
+
+    Raises:
+        InputError: an argument breaks its rule.
+    """
+
+    neighbours: int = 30
+
+    def __post_init__(self):
+        require_count(self.neighbours, "neighbours")
+
+    def _item_weights(self, interactions: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
+        with library() as implicit:
+            neighbours = implicit.nearest_neighbours
+            # Columns of unit length, so that their products are cosines.
+            columns = neighbours.normalize(interactions.T).T.tocsr()
+            # One more, because an item is its own nearest neighbour.
+            most = min(self.neighbours, interactions.shape[1]) + 1
+            nearest = neighbours.all_pairs_knn(columns, most, show_progress=False, num_threads=1).tolil()
+        nearest.setdiag(0)
+        return nearest.T.tocsr()
+
+
+@dataclass
+class EASE(ItemItemModel):
+    """Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019.
+
+    The weights B minimise |X - X B|^2 + regularization * |B|^2 with a diagonal of zeros. With
+    P = (X'X + regularization * I)^-1 they are B[i, j] = -P[i, j] / P[j, j]. Memory grows with the square of the
+    number of items.
+
+    Args:
+        regularization: above 0; the default is what Ferrari Dacrema et al. (TOIS 2021) found on ML-1M.
+
+    Raises:
+        InputError: an argument breaks its rule; in `fit`, the regularization is too small for the equations to
+            have a solution in floating point.
+    """
+
+    regularization: float = 1320.0
+
+    def __post_init__(self):
+        require_above_zero(self.regularization, "regularization")
+
+    def _item_weights(self, interactions: scipy.sparse.csr_matrix) -> np.ndarray:
+        gram = (interactions.T @ interactions).toarray().astype(np.float64)
+        gram[np.diag_indices_from(gram)] += self.regularization
+        try:
+            with np.errstate(all="ignore"):
+                inverse = np.linalg.inv(gram)
+                weights = (inverse / -np.diag(inverse)).astype(np.float32)
+        except np.linalg.LinAlgError:
+            weights = np.full(gram.shape, np.nan, np.float32)
+        if not np.isfinite(weights).all():
+            raise InputError(
+                "`regularization` must be large enough for the equations to have a solution. "
+                f"Received: {self.regularization!r}"
+            )
+        weights[np.diag_indices_from(weights)] = 0.0
+        return weights

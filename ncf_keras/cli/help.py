@@ -1,0 +1,11 @@
+"""How the commands print their `--help`."""
+
+import argparse
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Names the default of each flag that has one: no switch and no flag that may be absent has."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        has_default = action.default not in (None, "", False) and not action.required
+        return super()._get_help_string(action) if has_default else action.help

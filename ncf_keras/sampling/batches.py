@@ -1,0 +1,109 @@
+"""Batches of a sampler's examples as `tf.data` datasets, for our engines and for `model.fit`."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+
+import tensorflow as tf
+
+from ncf_keras.base.checks import require_count
+from ncf_keras.data import Dataset
+from ncf_keras.sampling.samplers import Examples, NegativeSampler, PairSampler, Sampler, stacks_of_batches
+
+
+def stack_dataset(
+    sampler: Sampler, batch_size: int, epochs: Iterable[int], batches_a_stack: int = 2048
+) -> tf.data.Dataset:
+    """Return `stacks_of_batches` of one epoch after another, drawn ahead while the last one is used.
+
+    Args:
+        sampler: where the examples come from.
+        batch_size: examples in a batch.
+        epochs: the numbers of the epochs, such as `itertools.count()`.
+        batches_a_stack: batches in a stack, at the most.
+
+    Returns:
+        A dataset of (users, items, labels): int32, int32, float32 of shape (batches, examples in a batch).
+    """
+    options = tf.data.Options()
+    # There is nothing to tune, and letting go of an iterator would wait for the tuner, up to a second.
+    options.autotune.enabled = False
+
+    def stacks() -> Iterator[Examples]:
+        for epoch in epochs:
+            yield from stacks_of_batches(sampler, epoch, batch_size, batches_a_stack)
+
+    return _drawn_ahead(stacks, tf.float32).with_options(options)
+
+
+def batch_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterator[int]) -> tf.data.Dataset:
+    """Return batches for `model.fit`; each pass over the dataset is the epoch that `epochs` gives next.
+
+    Args:
+        sampler: where the examples come from.
+        batch_size: examples in a batch; the last, partial batch of an epoch is kept.
+        epochs: the number of the epoch of each pass.
+
+    Returns:
+        A dataset of ({"user_input": int32, "item_input": int32}, label float32), each of shape (batch, 1).
+    """
+
+    def as_fit_takes_them(users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor) -> tuple:
+        return {"user_input": users, "item_input": items}, labels
+
+    stacks = _drawn_ahead(lambda: stacks_of_batches(sampler, next(epochs), batch_size), tf.float32)
+    return _batches(stacks.map(as_fit_takes_them), sampler, batch_size)
+
+
+def pair_batch_dataset(sampler: PairSampler, batch_size: int, epoch: int) -> tf.data.Dataset:
+    """Return the batches of an epoch for `model.fit`.
+
+    Returns:
+        A dataset of ({"user_input", "item_input", "negative_input"}, label): int32 and float32 ones, each of
+        shape (batch, 1); the last, partial batch is kept.
+    """
+
+    def as_fit_takes_them(users: tf.Tensor, positives: tf.Tensor, negatives: tf.Tensor) -> tuple:
+        inputs = {"user_input": users, "item_input": positives, "negative_input": negatives}
+        return inputs, tf.ones_like(users, tf.float32)
+
+    stacks = _drawn_ahead(lambda: stacks_of_batches(sampler, epoch, batch_size), tf.int32)
+    return _batches(stacks.map(as_fit_takes_them), sampler, batch_size)
+
+
+def training_dataset(
+    dataset: Dataset, num_neg: int = 4, batch_size: int = 256, seed: int | None = None
+) -> tf.data.Dataset:
+    """Return batches for any `model.fit`: each pass over them is an epoch with negatives drawn anew.
+
+    Args:
+        dataset: whose train interactions are the positives.
+        num_neg: negatives drawn for each positive.
+        batch_size: examples in a batch; the last, partial batch of an epoch is kept.
+        seed: the same seed gives the same first pass, second pass and so on; None differs each time.
+
+    Returns:
+        A dataset of ({"user_input": int32, "item_input": int32}, label float32), each of shape (batch, 1).
+
+    Raises:
+        InputError: `num_neg` or `batch_size` is out of range, or a user has no negative.
+
+    Example:
+        >>> model = build_neumf(dataset.num_users, dataset.num_items)
+        >>> model.compile(make_optimizer("adam", 0.001), "binary_crossentropy")
+        >>> model.fit(training_dataset(dataset), epochs=20, shuffle=False)
+    """
+    require_count(batch_size, "batch_size")
+    return batch_dataset(NegativeSampler(dataset, num_neg, seed), batch_size, itertools.count())
+
+
+def _drawn_ahead(make_stacks: Callable[[], Iterator[Examples]], third: tf.DType) -> tf.data.Dataset:
+    """Return stacks, the next one drawn while one is used; `third` is the dtype of the third array."""
+    signature = tuple(tf.TensorSpec([None, None], dtype) for dtype in (tf.int32, tf.int32, third))
+    return tf.data.Dataset.from_generator(make_stacks, output_signature=signature).prefetch(1)
+
+
+def _batches(stacks: tf.data.Dataset, sampler: Sampler, batch_size: int) -> tf.data.Dataset:
+    """Return the batches in the stacks of an epoch, each array of shape (batch, 1)."""
+    columns = stacks.map(lambda *stack: tf.nest.map_structure(lambda array: array[:, :, None], stack))
+    batches = columns.flat_map(lambda *stack: tf.data.Dataset.from_tensor_slices(stack))
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-sampler.num_examples // batch_size)))

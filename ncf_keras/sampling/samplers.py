@@ -1,0 +1,258 @@
+"""What a step trains on: positives and the negatives drawn for them, anew and in another order at each epoch.
+
+For each train positive (u, i), items are drawn uniformly with replacement from all items and redrawn while the
+pair is a train positive. The held-out test item can be drawn: it is unknown to training, and leaving it out
+would leak it. Source: `get_train_instances` in the authors' GMF.py.
+"""
+
+import abc
+import secrets
+from collections.abc import Iterator
+
+import numpy as np
+
+from ncf_keras.base.checks import require_count
+from ncf_keras.base.errors import InputError
+from ncf_keras.data import Dataset
+from ncf_keras.sampling.order import shuffled_order
+
+Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+# Rounds of redrawing before the rest is drawn from a list of its user's non-positives: a user with half of
+# all items needs about 20 rounds for a million draws, so only users with nearly every item come to that.
+REDRAW_ROUNDS = 24
+# Bits of the table of positives: 64 MiB at the most, and at least 8 a positive when pairs share bits.
+MOST_BITS = 2**29
+BITS_A_POSITIVE = 16
+
+
+class PositivePairs:
+    """Answers which of many (user, item) pairs are train positives, in about 10 ns a pair.
+
+    There is a bit for each pair where they fit in 64 MiB. Where they do not, pairs share bits by a hash, and
+    those that hit a set bit are looked up in the sorted list of positives: the answer is exact at any size.
+
+    Args:
+        dataset: whose train interactions are the positives.
+        most_bits: size of the table up to which each pair has a bit of its own.
+        bits_a_positive: size of the table, for each positive, where pairs share bits.
+    """
+
+    def __init__(self, dataset: Dataset, most_bits: int = MOST_BITS, bits_a_positive: int = BITS_A_POSITIVE):
+        self._num_items = dataset.num_items
+        keys = dataset.train_users.astype(np.int64) * dataset.num_items + dataset.train_items
+        bits = dataset.num_users * dataset.num_items
+        self._sorted_keys: np.ndarray | None = None
+        self._shift: np.uint64 | None = None
+        if bits > most_bits:
+            self._sorted_keys = keys
+            bits = 2 ** int(np.ceil(np.log2(max(bits_a_positive * len(keys), 8))))
+            self._shift = np.uint64(64 - int(np.log2(bits)))
+        slots = self._slots(keys)
+        self._bytes = np.zeros(bits // 8 + 1, dtype=np.uint8)
+        np.bitwise_or.at(self._bytes, slots >> 3, np.left_shift(1, slots & 7).astype(np.uint8))
+
+    def __call__(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Return bool, shape (n,): whether each (users[j], items[j]), int32 of shape (n,), is a positive."""
+        keys = users.astype(np.int64) * self._num_items + items
+        slots = self._slots(keys)
+        found = (self._bytes[slots >> 3] >> (slots & 7).astype(np.uint8)) & 1 == 1
+        if self._sorted_keys is not None:
+            maybe = np.flatnonzero(found)
+            places = np.searchsorted(self._sorted_keys, keys[maybe])
+            places[places == len(self._sorted_keys)] = 0
+            found[maybe] = self._sorted_keys[places] == keys[maybe]
+        return found
+
+    def _slots(self, keys: np.ndarray) -> np.ndarray:
+        if self._shift is None:
+            return keys
+        # Fibonacci hashing: the high bits of a product with 2**64 / golden ratio.
+        return ((keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> self._shift).astype(np.int64)
+
+
+class Sampler(abc.ABC):
+    """Draws the examples of an epoch, shuffled; a subclass says what an example is.
+
+    The examples of epoch e depend on the seed, e and the size of the chunks they are drawn in (which changes
+    negatives only), so any epoch can be drawn again.
+
+    Args:
+        dataset: whose train interactions are the positives.
+        num_neg: negatives for each positive.
+        seed: of every draw; None takes a fresh one from the operating system.
+        item_weights: how likely each item is drawn as a negative, shape (items,), such as
+            `popularity_weights`; None: all alike, as in the paper. A user for whom only items of weight 0 are
+            left gets any of those.
+
+    Raises:
+        InputError: `num_neg` is too small, or a user has interacted with every item, so that no negative of
+            theirs exists; or the weights are not finite numbers of at least 0, some above.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        num_neg: int = 4,
+        seed: int | None = None,
+        item_weights: np.ndarray | None = None,
+    ):
+        require_count(num_neg, "num_neg", 0)
+        saturated = np.flatnonzero(np.diff(dataset.train_offsets) >= dataset.num_items)
+        if num_neg and saturated.size:
+            raise InputError(
+                f"`num_neg` must be 0 where a user has interacted with every item: no negative exists. "
+                f"Received: {num_neg}, and user {saturated[0]} has all {dataset.num_items} items"
+            )
+        self._dataset = dataset
+        self._users = dataset.train_users
+        self._num_neg = num_neg
+        self._weights: np.ndarray | None = None
+        if item_weights is not None:
+            self._weights = _checked_weights(item_weights, dataset.num_items)
+            # The share of all items up to each: it ends in 1, which no draw reaches.
+            sums = np.cumsum(self._weights / self._weights.max())
+            self._cumulative = sums / sums[-1]
+        self._seed = secrets.randbits(128) if seed is None else seed
+        self._is_positive = PositivePairs(dataset)
+
+    @property
+    @abc.abstractmethod
+    def num_examples(self) -> int:
+        """Number of examples in an epoch."""
+
+    @abc.abstractmethod
+    def _examples(self, order: np.ndarray, generator: np.random.Generator) -> Examples:
+        """Return the examples of the numbers `order`, which are below `num_examples`."""
+
+    def chunks(self, epoch: int, chunk_size: int) -> Iterator[Examples]:
+        """Yield the shuffled examples of an epoch, `chunk_size` at a time and the rest at the end.
+
+        Only the order of the epoch (4 bytes an example, half a gigabyte at the most: see `shuffled_order`) and
+        one chunk are in memory at once.
+        """
+        generator = np.random.default_rng([self._seed, epoch])
+        order = shuffled_order(self.num_examples, generator)
+        for start in range(0, len(order), chunk_size):
+            yield self._examples(order[start : start + chunk_size], generator)
+
+    def _draw_negatives(self, users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        items = self._draw_items(len(users), generator)
+        rejected = np.flatnonzero(self._is_positive(users, items))
+        for _ in range(REDRAW_ROUNDS):
+            if not rejected.size:
+                return items
+            redrawn = self._draw_items(len(rejected), generator)
+            items[rejected] = redrawn
+            rejected = rejected[self._is_positive(users[rejected], redrawn)]
+        for user in np.unique(users[rejected]):
+            mine = rejected[users[rejected] == user]
+            free = self._non_positives(user)
+            items[mine] = generator.choice(free, len(mine), p=self._shares_of(free))
+        return items
+
+    def _draw_items(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        if self._weights is None:
+            return generator.integers(0, self._dataset.num_items, count, dtype=np.int32)
+        return np.searchsorted(self._cumulative, generator.random(count), side="right").astype(np.int32)
+
+    def _shares_of(self, items: np.ndarray) -> np.ndarray | None:
+        weights = None if self._weights is None else self._weights[items]
+        return None if weights is None or not weights.any() else weights / weights.sum()
+
+    def _non_positives(self, user: int) -> np.ndarray:
+        offsets = self._dataset.train_offsets
+        positives = self._dataset.train_items[offsets[user] : offsets[user + 1]]
+        return np.setdiff1d(np.arange(self._dataset.num_items, dtype=np.int32), positives, assume_unique=True)
+
+
+class NegativeSampler(Sampler):
+    """Draws (user, item, label): every positive once and `num_neg` negatives for each.
+
+    Arguments as in `Sampler`; `chunks` yields users int32, items int32 and labels float32, 1 or 0.
+    """
+
+    @property
+    def num_examples(self) -> int:
+        """Number of examples in an epoch."""
+        return self._dataset.num_train * (1 + self._num_neg)
+
+    def _examples(self, order: np.ndarray, generator: np.random.Generator) -> Examples:
+        # Example n belongs to positive n // (1 + num_neg); the first of each group is the positive itself.
+        positives, place = np.divmod(order, order.dtype.type(1 + self._num_neg))
+        users = self._users[positives]
+        items = self._dataset.train_items[positives]
+        is_negative = place != 0
+        slots = np.flatnonzero(is_negative)
+        items[slots] = self._draw_negatives(users[slots], generator)
+        return users, items, (~is_negative).astype(np.float32)
+
+
+class PairSampler(Sampler):
+    """Draws (user, positive, negative), for pairwise learning: each positive with each of its negatives.
+
+    Arguments as in `Sampler`; `chunks` yields users, positive items and negative items, int32.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        num_neg: int = 1,
+        seed: int | None = None,
+        item_weights: np.ndarray | None = None,
+    ):
+        require_count(num_neg, "num_neg")
+        super().__init__(dataset, num_neg, seed, item_weights)
+
+    @property
+    def num_examples(self) -> int:
+        """Number of pairs in an epoch."""
+        return self._dataset.num_train * self._num_neg
+
+    def _examples(self, order: np.ndarray, generator: np.random.Generator) -> Examples:
+        positives = order // order.dtype.type(self._num_neg)
+        users = self._users[positives]
+        return users, self._dataset.train_items[positives], self._draw_negatives(users, generator)
+
+
+def popularity_weights(dataset: Dataset, exponent: float = 0.75) -> np.ndarray:
+    """Return weights that make popular items likely negatives: float64, shape (items,).
+
+    A popular item that a user left out is more surely a negative (He et al., SIGIR 2016, section 4.1).
+
+    Args:
+        dataset: whose train interactions are counted.
+        exponent: of the counts; 0 makes all items alike that occur in train.
+    """
+    counts = np.bincount(dataset.train_items, minlength=dataset.num_items).astype(np.float64)
+    return np.where(counts > 0, np.maximum(counts, 1.0) ** exponent, 0.0)
+
+
+def _checked_weights(weights: np.ndarray, num_items: int) -> np.ndarray:
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != (num_items,):
+        raise InputError(f"`item_weights` must have shape ({num_items},). Received: shape {weights.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise InputError(
+            "`item_weights` must be finite numbers of at least 0, some above. "
+            f"Received: numbers from {weights.min()} to {weights.max()}"
+        )
+    return weights
+
+
+def stacks_of_batches(
+    sampler: Sampler, epoch: int, batch_size: int, batches_a_stack: int = 2048
+) -> Iterator[Examples]:
+    """Yield an epoch as stacks of whole batches, and at the end the last partial batch as a stack of one.
+
+    Yields:
+        The three arrays of the sampler, each of shape (batches, batch_size); the last of shape
+        (1, examples left) where `batch_size` does not divide the epoch.
+    """
+    for first, second, third in sampler.chunks(epoch, batch_size * batches_a_stack):
+        whole = len(first) // batch_size * batch_size
+        if whole:
+            stack = (-1, batch_size)
+            yield first[:whole].reshape(stack), second[:whole].reshape(stack), third[:whole].reshape(stack)
+        if whole < len(first):
+            yield first[None, whole:], second[None, whole:], third[None, whole:]

@@ -1,0 +1,188 @@
+"""The HDF5 reader against h5py, and what it must not do for a stranger."""
+
+import io
+import string
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ncf_keras.weights.hdf5 import Hdf5Error, Hdf5Node, read_hdf5
+
+
+def in_memory(fill) -> bytes:
+    """Return the bytes of an HDF5 file that `fill` fills."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        fill(file)
+    return buffer.getvalue()
+
+
+def contents(group: Hdf5Node) -> dict:
+    """Return all arrays below a group by path."""
+    found = {}
+    for name in group.names():
+        child = group.child(name)
+        if child.is_group:
+            found.update(contents(child))
+        else:
+            found[child.path] = group.array(name)
+    return found
+
+
+def h5py_contents(data: bytes) -> dict:
+    found = {}
+    with h5py.File(io.BytesIO(data), "r") as file:
+        file.visititems(
+            lambda name, node: found.update({f"/{name}": node[()]} if isinstance(node, h5py.Dataset) else {})
+        )
+    return found
+
+
+@settings(max_examples=50)
+@given(
+    arrays=st.dictionaries(
+        st.text(string.ascii_letters + "_:é0", min_size=1, max_size=40),
+        st.tuples(
+            st.lists(st.integers(1, 5), max_size=4),
+            st.sampled_from(["<f4", ">f4", "<f8", ">f8", "<f2", ">f2"]),
+        ),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_reads_the_same_arrays_as_h5py(arrays):
+    generator = np.random.default_rng(0)
+
+    def fill(file):
+        for number, (name, (shape, dtype)) in enumerate(arrays.items()):
+            # Some at the root, some two groups down.
+            place = name if number % 2 else f"group/inner {number % 3}/{name}"
+            file.create_dataset(place, data=generator.normal(size=shape).astype(dtype))
+
+    data = in_memory(fill)
+    found, expected = contents(read_hdf5(data)), h5py_contents(data)
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype.newbyteorder("=")
+
+
+@settings(max_examples=30)
+@given(names=st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=50), max_size=40))
+def test_reads_the_same_text_as_h5py(names):
+    def fill(file):
+        file.attrs["filler"] = np.zeros(900)
+        if names:
+            file.attrs["fixed"] = np.array([name.encode() for name in names])
+            file.attrs["variable"] = names
+        file.attrs["empty"] = np.zeros(0)
+        file.attrs["scalar"] = "prediction"
+        file.attrs["null"] = h5py.Empty("S1")
+
+    root = read_hdf5(in_memory(fill))
+    if names:
+        assert root.text("fixed") == names
+        assert root.text("variable") == names
+    assert root.text("empty") == []
+    assert root.text("null") == []
+    assert root.text("scalar") == ["prediction"]
+    assert root.text("absent") is None
+
+
+def test_text_attribute_that_is_no_text():
+    data = in_memory(lambda file: file.attrs.update(layer_names=[1.0, 2.0]))
+    with pytest.raises(Hdf5Error, match="not text"):
+        read_hdf5(data).text("layer_names")
+
+
+def test_group_asked_for_as_array_and_array_as_group():
+    def fill(file):
+        file["array"] = np.ones(3)
+        file.create_group("group")
+
+    root = read_hdf5(in_memory(fill))
+    with pytest.raises(Hdf5Error, match="/array, which should be a group"):
+        root.group("array")
+    with pytest.raises(Hdf5Error, match="/group, which should be an array"):
+        root.array("group")
+    with pytest.raises(Hdf5Error, match="it has no /neither"):
+        root.child("neither")
+
+
+def external_storage(file):
+    file.create_dataset("x", (3,), "f4", external=[("elsewhere.bin", 0, 12)])
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((3,), "f4")
+    layout[:] = h5py.VirtualSource("elsewhere.h5", "x", (3,))
+    file.create_virtual_dataset("x", layout)
+
+
+REFUSED = {
+    "soft link": lambda file: file.update(x=h5py.SoftLink("/elsewhere")),
+    "links in /": lambda file: file.update(x=h5py.ExternalLink("elsewhere.h5", "/x")),
+    "another file": external_storage,
+    "in chunks or virtually": virtual,
+    "compressed": lambda file: file.create_dataset("x", data=np.ones(99, "f4"), compression="gzip"),
+    "x in chunks": lambda file: file.create_dataset("x", data=np.ones(99, "f4"), chunks=(9,)),
+    "not of floating-point": lambda file: file.update(x=np.arange(3)),
+    "/x, which is not of": lambda file: file.create_dataset("x", data=["a"], dtype=h5py.string_dtype()),
+    "which is not of fl": lambda file: file.update(x=np.zeros(3, [("a", "f4"), ("b", "i8")])),
+    "does not hold that much": lambda file: file.create_dataset("x", (10**6, 10**6), "f4"),
+    "and does not hold": lambda file: file.create_dataset("x", (0, 4), "f4"),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_refuses_what_keras_never_writes(reason):
+    data = in_memory(REFUSED[reason])
+    with pytest.raises(Hdf5Error, match=reason):
+        read_hdf5(data).array("x")
+
+
+def test_refuses_one_array_under_many_names():
+    """Else a small file would take memory without end."""
+
+    def fill(file):
+        file["x"] = np.ones(100, "f4")
+        file["y"] = file["x"]
+
+    root = read_hdf5(in_memory(fill))
+    root.array("x")
+    with pytest.raises(Hdf5Error, match="/y and /x are one object"):
+        root.array("y")
+
+
+def test_refuses_a_group_in_itself():
+    def fill(file):
+        group = file.create_group("a")
+        group["inner"] = group
+
+    with pytest.raises(Hdf5Error, match="one object"):
+        contents(read_hdf5(in_memory(fill)))
+
+
+def test_refuses_the_newer_style_with_what_to_do(tmp_path: Path):
+    with h5py.File(tmp_path / "new.h5", "w", libver="latest") as file:
+        file["x"] = np.ones(3)
+    with pytest.raises(Hdf5Error, match="newer or rarer style"):
+        read_hdf5((tmp_path / "new.h5").read_bytes())
+
+
+def test_refuses_groups_of_the_newer_style():
+    data = in_memory(lambda file: file.create_group("g", track_order=True))
+    with pytest.raises(Hdf5Error, match=r"newer style|links"):
+        read_hdf5(data).group("g")
+
+
+def test_every_cut_is_noticed():
+    data = in_memory(lambda file: file.update(x=np.arange(50, dtype="f4")))
+    end = int.from_bytes(data[40:48], "little")
+    for size in range(0, end, 7):
+        with pytest.raises(Hdf5Error):
+            contents(read_hdf5(data[:size]))
