@@ -9,11 +9,12 @@ import importlib
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.version import __version__
 
-__all__ = ["Dataset", "InputError", "TrainingResult", "__version__", "recommend", "train"]
+__all__ = ["Dataset", "InputError", "Recommender", "TrainingResult", "__version__", "recommend", "train"]
 
 # Looked up at first use, because the commands answer `--help` without TensorFlow.
 _LAZY = {
     "Dataset": "ncf_keras.data",
+    "Recommender": "ncf_keras.recommending",
     "TrainingResult": "ncf_keras.training.train_model",
     "recommend": "ncf_keras.recommending",
     "train": "ncf_keras.training.train_model",

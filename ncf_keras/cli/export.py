@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         "scores, recommendations and similar items. Its directory is printed.",
         allow_abbrev=False,
     )
-    parser.add_argument("--model", choices=MODELS, required=True, help="what the file must hold")
+    parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of these if left out")
     parser.add_argument("--weights", required=True, metavar="FILE", help="weight file of any Keras")
     parser.add_argument(
         "--to",

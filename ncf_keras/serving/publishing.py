@@ -1,8 +1,10 @@
-"""A new version of a served model, which a polling server sees whole or not at all.
+"""The numbered versions of a served model: a new one is seen by a polling server whole or not at all.
 
-It is built in a directory beside the versions whose name is no number, so servers pass it over, and renamed
-when all of it is on the disk. The builder holds a lock on that directory for as long as it lives; what a killed
-one left behind is unlocked, and the next export removes it.
+They are the directories `<model>/<version>/`, of which a server takes the highest.
+
+A new one is built in a directory beside the versions whose name is no number, so servers pass it over, and
+renamed when all of it is on the disk. The builder holds a lock on that directory for as long as it lives; what
+a killed one left behind is unlocked, and the next export removes it.
 """
 
 import contextlib
@@ -16,10 +18,12 @@ from pathlib import Path
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory
 from ncf_keras.base.locks import take_lock
-from ncf_keras.serving.versions import HIGHEST_VERSION, next_version
 
 PREFIX = ".exporting-"
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+
+# The server reads a version as an int64.
+HIGHEST_VERSION = 2**63 - 1
 
 
 def publish(build: Callable[[Path], None], base: str | os.PathLike, version: int | None = None) -> Path:
@@ -135,3 +139,36 @@ def _flush_entry(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def version_number(path: Path) -> int | None:
+    """Return the version that a server reads off the name of a directory, or None if it is no version."""
+    name = path.name
+    if not (name.isascii() and name.isdigit() and path.is_dir()):
+        return None
+    return int(name) if int(name) <= HIGHEST_VERSION else None
+
+
+def versions(base: str | os.PathLike) -> dict[int, Path]:
+    """Return the directory of each version of a model, lowest first; empty where there is no such model.
+
+    Args:
+        base: the directory of the model, such as `serving/ncf`.
+    """
+    base = Path(base)
+    found = {}
+    for path in base.iterdir() if base.is_dir() else ():
+        number = version_number(path)
+        if number is not None:
+            found[number] = path
+    return dict(sorted(found.items()))
+
+
+def latest_version(base: str | os.PathLike) -> Path | None:
+    """Return the directory of the highest version of a model, or None if it has none."""
+    return next(reversed(versions(base).values()), None)
+
+
+def next_version(base: str | os.PathLike) -> int:
+    """Return the number after the highest version of a model; 1 for the first."""
+    return max(versions(base), default=0) + 1

@@ -9,7 +9,7 @@ from ncf_keras.cli.recommend import main
 from ncf_keras.data import Dataset
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.models import build_gmf
-from ncf_keras.recommending import popular_items, recommend, recommend_for_history, similar_items
+from ncf_keras.recommending import Recommender, popular_items
 from ncf_keras.weights import load_model, save_weights
 from tests.recommending.crowd import ITEM_IDS, MODELS, SIZES, TITLES, USER_IDS, crowd
 from tests.small_data import write_files
@@ -53,9 +53,9 @@ def run(folder, capsys):
     return run
 
 
-@pytest.fixture
-def model(folder):
-    return load_model(folder / "model.h5")
+@pytest.fixture(scope="module")
+def recommender(folder):
+    return Recommender(load_model(folder / "model.h5"), crowd())
 
 
 def rows_of(text):
@@ -86,18 +86,18 @@ def test_the_files_are_those_of_the_crowd(folder):
     assert (dataset.train_matrix != crowd().train_matrix).nnz == 0
 
 
-def test_json_holds_what_recommend_returns(run, model):
+def test_json_holds_what_recommend_returns(run, recommender):
     status, out, err = run("--user", "ann, bob", "--user", "3", "--k", 4, "--format", "json")
     assert status == 0
-    assert_same(json.loads(out), records_of(recommend(model, crowd(), ["ann, bob", "3"], 4)))
+    assert_same(json.loads(out), records_of(recommender.recommend(["ann, bob", "3"], 4)))
     assert "日本の歌" in out or "Amélie" in out or "Größe" in out
     assert err.startswith("Load data done") and err.count("\n") == 1
 
 
-def test_csv_holds_what_recommend_returns(run, model):
+def test_csv_holds_what_recommend_returns(run, recommender):
     status, out, _ = run("--user", 'the "cat"', "--user", "Ω", "--include_seen", "--format", "csv")
     assert status == 0
-    frame = recommend(model, crowd(), ['the "cat"', "Ω"], 10, include_seen=True)
+    frame = recommender.recommend(['the "cat"', "Ω"], 10, include_seen=True)
     found = rows_of(out)
     assert [row["item_id"] for row in found] == list(frame["item_id"])
     assert [row["title"] for row in found] == list(frame["title"])
@@ -105,9 +105,9 @@ def test_csv_holds_what_recommend_returns(run, model):
     np.testing.assert_array_equal(np.float32([row["score"] for row in found]), frame["score"])
 
 
-def test_the_table_has_a_line_a_row(run, model):
+def test_the_table_has_a_line_a_row(run, recommender):
     status, out, _ = run("--user", "Zoë", "--k", 3)
-    frame = recommend(model, crowd(), "Zoë", 3)
+    frame = recommender.recommend("Zoë", 3)
     lines = out.splitlines()
     assert status == 0 and len(lines) == 4
     assert lines[0].split() == ["user_id", "rank", "item_id", "title", "score", "source"]
@@ -117,10 +117,11 @@ def test_the_table_has_a_line_a_row(run, model):
         assert line.endswith(f"{row.score:.4f}  model")
 
 
-def test_indices_stand_for_users_and_items_where_there_are_no_raw_ids(run, model):
-    _, out, _ = run("--user", "3", "--format", "json", dataset="plain")
-    frame = recommend(model, crowd(ids=False, titles=False), [3])
+def test_indices_stand_for_users_and_items_where_there_are_no_raw_ids(run, folder):
+    _, out, err = run("--user", "3", "--format", "json", dataset="plain")
+    frame = Recommender(load_model(folder / "model.h5"), crowd(ids=False, titles=False)).recommend([3])
     assert_same(json.loads(out), records_of(frame))
+    assert err.endswith("\nThe dataset has no ids: users and items are shown as indices from 0.\n")
     # With raw ids, 3 is somebody else.
     _, other, _ = run("--user", "3", "--format", "json")
     assert [ITEM_IDS[row["item_id"]] for row in json.loads(out)] != [
@@ -130,7 +131,7 @@ def test_indices_stand_for_users_and_items_where_there_are_no_raw_ids(run, model
 
 @pytest.mark.parametrize("stdin", [False, True])
 def test_users_from_a_file_are_answered_in_order_and_unknown_ones_by_popularity(
-    run, model, tmp_path, monkeypatch, stdin
+    run, recommender, tmp_path, monkeypatch, stdin
 ):
     text = "\ufeffΩ\r\n\r\nnobody\n3 \nann, bob"
     file = tmp_path / "users.txt"
@@ -143,7 +144,7 @@ def test_users_from_a_file_are_answered_in_order_and_unknown_ones_by_popularity(
         record
         for user in ("Ω", "nobody", "3", "ann, bob")
         for record in records_of(
-            popular_items(crowd(), 2, [user]) if user == "nobody" else recommend(model, crowd(), [user], 2)
+            popular_items(crowd(), 2, [user]) if user == "nobody" else recommender.recommend([user], 2)
         )
     ]
     assert_same(json.loads(out), expected)
@@ -151,25 +152,25 @@ def test_users_from_a_file_are_answered_in_order_and_unknown_ones_by_popularity(
 
 
 @pytest.mark.parametrize("flags", [['"a,b",日本, 11'], ['"a,b"', "日本,11"]])
-def test_a_history_is_a_line_of_csv_or_several(run, model, flags):
+def test_a_history_is_a_line_of_csv_or_several(run, recommender, flags):
     flags = [part for flag in flags for part in ("--history", flag)]
     status, out, _ = run(*flags, "--k", 3, "--format", "json")
     assert status == 0
-    frame = recommend_for_history(model, crowd(), ["a,b", "日本", "11"], 3).drop(columns="user_id")
+    frame = recommender.fold_in(["a,b", "日本", "11"], 3).drop(columns="user_id")
     assert_same(json.loads(out), records_of(frame))
     assert {row["source"] for row in json.loads(out)} == {"folded in"}
 
 
-def test_an_id_that_is_a_quotation_mark_can_be_typed(run, model):
+def test_an_id_that_is_a_quotation_mark_can_be_typed(run, recommender):
     _, out, _ = run("--history", '""""', "--format", "json")
-    frame = recommend_for_history(model, crowd(), ['"']).drop(columns="user_id")
+    frame = recommender.fold_in(['"']).drop(columns="user_id")
     assert_same(json.loads(out), records_of(frame))
 
 
-def test_similar_items(run, model):
+def test_similar_items(run, recommender):
     status, out, _ = run("--similar_items", "a,b", "--similar_items", "5", "--k", 4, "--format", "json")
     assert status == 0
-    assert_same(json.loads(out), records_of(similar_items(model, crowd(), ["a,b", "5"], 4)))
+    assert_same(json.loads(out), records_of(recommender.similar_items(["a,b", "5"], 4)))
 
 
 def test_popularity_needs_no_model_and_says_what_it_is(run):
@@ -244,7 +245,7 @@ def test_every_kind_of_model_is_told_from_its_file(run, folder):
     for kind in MODELS:
         save_weights(small_model(kind, *SIZES), folder / f"{kind}.h5")
         _, out, _ = run("--user", "Ω", "--format", "json", weights=("--weights", f"{kind}.h5"))
-        expected = recommend(load_model(folder / f"{kind}.h5"), crowd(), "Ω")
+        expected = Recommender(load_model(folder / f"{kind}.h5"), crowd()).recommend("Ω")
         assert_same(json.loads(out), records_of(expected))
 
 

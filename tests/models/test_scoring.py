@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores, scoring
+from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
 from ncf_keras.models.factored import FactoredModel, can_factor
+from ncf_keras.models.scoring import all_scores
 from tests import predicting
 from tests.models import by_hand
 
@@ -68,7 +69,7 @@ def test_scores_of_all_items_are_those_of_the_pairs(name):
     by_hand.randomise(model)
     factored = FactoredModel(model)
     users = tf.constant([3, 0, 3, 8])
-    everything = factored.score_all(factored.halves(), users).numpy()
+    everything = factored.score_grid(factored.halves().of_users(users)).numpy()
     assert everything.shape == (4, ITEMS)
     pairs = np.repeat(users.numpy(), ITEMS), np.tile(np.arange(ITEMS, dtype=np.int32), 4)
     by_pair = factored.score_pairs(factored.halves(), *map(tf.constant, pairs)).numpy()
@@ -93,11 +94,10 @@ def test_scores_follow_the_weights(make):
 
 
 @pytest.mark.parametrize("make", [FACTORED["MLP"], PLAIN["dropout"]])
-def test_any_number_of_pairs_of_any_integer_type(make, monkeypatch):
-    monkeypatch.setattr(scoring, "PAIRS_A_CALL", 10)
+def test_any_number_of_pairs_of_any_integer_type(make):
     model = make()
     by_hand.randomise(model)
-    score, expected = model_scores(model), predict(model)
+    score, expected = model_scores(model, pairs_a_call=10), predict(model)
     for count in (0, 1, 9, 10, 11, 20, 63):
         scores = score(PAIR_USERS[:count].astype(np.int64), PAIR_ITEMS[:count].tolist())
         assert scores.shape == (count,) and scores.dtype == np.float32
@@ -122,6 +122,17 @@ def test_a_model_used_inside_another_is_still_known():
     np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
 
 
+def test_a_layer_that_is_called_twice_makes_another_model():
+    first = FACTORED["GMF"]()
+    users, items = (keras.Input((1,), dtype="int32", name=f"{side}_input") for side in ("user", "item"))
+    parts = [first.get_layer(f"{side}_embedding")(index) for side, index in (("user", users), ("item", items))]
+    joined = keras.layers.Multiply()([keras.layers.Flatten()(part) for part in parts])
+    second = keras.Model([users, items], first.get_layer("prediction")(joined))
+    assert can_factor(first) and not can_factor(second)
+    by_hand.randomise(first)
+    np.testing.assert_allclose(model_scores(second)(PAIR_USERS, PAIR_ITEMS), predict(first), atol=1e-6)
+
+
 def test_a_model_that_is_no_graph_of_layers_is_scored_as_it_is():
     class Dot(keras.Model):
         def __init__(self):
@@ -137,3 +148,23 @@ def test_a_model_that_is_no_graph_of_layers_is_scored_as_it_is():
     expected = model(pairs).numpy()[:, 0]
     assert not can_factor(model)
     np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("numbers", [2**24, 1])
+@pytest.mark.parametrize("name", ["GMF", "MLP", "NeuMF", "MLP-0", "items first"])
+def test_all_scores_are_the_predictions_of_every_item(name, numbers):
+    model = (FACTORED | PLAIN)[name]()
+    score_all = all_scores(model, ITEMS, numbers)
+    for seed in (1, 2):
+        by_hand.randomise(model, seed)
+        expected = predict(model).reshape(USERS, ITEMS)
+        for users in ([4], [8, 0, 8], range(USERS), []):
+            scores = score_all(np.array(users, np.int64))
+            assert scores.dtype == np.float32 and scores.shape == (len(users), ITEMS)
+            np.testing.assert_allclose(scores, expected[list(users)], rtol=2e-6, atol=1e-6)
+
+
+def test_the_number_of_items_is_needed_only_for_models_of_another_make():
+    assert all_scores(FACTORED["GMF"]())(np.array([1])).shape == (1, ITEMS)
+    with pytest.raises(ValueError, match="`num_items` must be given"):
+        all_scores(keras.Sequential([keras.layers.Dense(1)]))

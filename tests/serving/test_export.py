@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.models.item_vectors import item_vectors
-from ncf_keras.serving import ranking
+from ncf_keras.models.factored import FactoredModel
 from ncf_keras.serving.export import export_model
 from ncf_keras.serving.signatures import DEFAULT_K
 from tests.serving.cpp_loader import CppModel, Refused
@@ -62,17 +61,35 @@ def texts(array):
     return [[text.decode() for text in row] for row in array]
 
 
-@pytest.mark.parametrize("kind", ["GMF", pytest.param("MLP", marks=pytest.mark.slow), "MLP-0", "NeuMF"])
-def test_every_kind_scores_as_predict_and_ranks_as_sorting(kind, dataset, tmp_path):
-    model = small_model(kind)
-    scores = predictions(model)
+def assert_scores_and_ranks(loaded, scores, dataset):
+    """Hold all scores and everybody's list against the predictions."""
     users, items = np.divmod(np.arange(USERS * ITEMS), ITEMS)
+    flat = loaded.run("score", user_input=users, item_input=items)["prediction"]
+    np.testing.assert_allclose(flat.reshape(USERS, ITEMS), scores, rtol=0, atol=1e-6)
+    everybody = list(range(USERS))
+    answer = loaded.run("recommend", user_input=everybody, k=15)
+    assert_lists(answer, expected_lists(dataset, scores, everybody, 15), 15)
+
+
+def test_it_scores_as_the_model_and_ranks_as_sorting(loaded, neumf_scores, dataset):
+    assert_scores_and_ranks(loaded, neumf_scores, dataset)
+
+
+# GMF is exported by the command, in tests/cli/test_export.py.
+@pytest.mark.slow
+def test_an_mlp_with_hidden_layers_too(dataset, tmp_path):
+    model = small_model("MLP")
     with CppModel(export_model(model, dataset, tmp_path / "m")) as loaded:
-        flat = loaded.run("score", user_input=users, item_input=items)["prediction"]
-        np.testing.assert_allclose(flat.reshape(USERS, ITEMS), scores, rtol=0, atol=1e-6)
-        everybody = list(range(USERS))
-        answer = loaded.run("recommend", user_input=everybody, k=15)
-        assert_lists(answer, expected_lists(dataset, scores, everybody, 15), 15)
+        assert_scores_and_ranks(loaded, predictions(model), dataset)
+
+
+def test_a_model_without_hidden_layers_and_users_without_ids(exported_mlp, dataset):
+    with CppModel(exported_mlp) as loaded:
+        assert_scores_and_ranks(loaded, predictions(small_model("MLP-0")), dataset)
+        assert "similar_items_by_id" in loaded.signatures
+        assert "recommend_by_id" not in loaded.signatures
+        titles = loaded.run("similar_items_by_id_default", item_id=["Ä"])["titles"]
+        assert texts(titles) == [[""] * DEFAULT_K]
 
 
 def test_it_has_the_signatures_that_the_docs_promise(loaded):
@@ -168,7 +185,7 @@ def test_lists_by_id_are_the_same_lists_with_ids_and_titles(loaded):
 
 
 def test_similar_items_are_those_with_the_largest_cosines(loaded, neumf):
-    vectors = item_vectors(neumf).astype(np.float64)
+    vectors = FactoredModel(neumf).item_vectors().astype(np.float64)
     cosines = vectors @ vectors.T
     answer = loaded.run("similar_items", item_input=[-1, *range(ITEMS), ITEMS], k=6)
     assert answer["known"].tolist() == [False, *[True] * ITEMS, False]
@@ -194,36 +211,6 @@ def test_the_default_is_k_of_ten(name, asked, loaded):
     assert ten["items"].shape == (2, 10)
     for output, array in ten.items():
         np.testing.assert_array_equal(default[output], array)
-
-
-def test_blocks_of_items_and_users_change_nothing(neumf, dataset, loaded, tmp_path, monkeypatch):
-    monkeypatch.setattr("ncf_keras.serving.recommender.ITEMS_A_BLOCK", 16)
-    monkeypatch.setattr("ncf_keras.serving.recommender.NUMBERS_A_BLOCK", 16 * 7 * 5)
-    monkeypatch.setattr(ranking, "ITEMS_A_BLOCK", 16)
-    with CppModel(export_model(neumf, dataset, tmp_path / "m")) as in_blocks:
-        for k in (0, 1, 5, 16, 17, ITEMS):
-            for name, asked in (("recommend", "user_input"), ("similar_items", "item_input")):
-                inputs = {asked: [5, 17, 33, -1, *range(12)], "k": k}
-                expected, answer = loaded.run(name, **inputs), in_blocks.run(name, **inputs)
-                np.testing.assert_array_equal(answer["items"], expected["items"])
-                np.testing.assert_allclose(answer["scores"], expected["scores"], rtol=0, atol=1e-6)
-
-
-def test_without_a_dataset_nothing_is_seen_and_nothing_popular(neumf, neumf_scores, tmp_path):
-    with CppModel(export_model(neumf, None, tmp_path / "m")) as loaded:
-        assert not any("by_id" in name for name in loaded.signatures)
-        answer = loaded.run("recommend", user_input=[2, USERS], k=4)
-        assert_lists(answer, [ranked(neumf_scores[2], (), 4), ([-1] * 4, [-1] * 4)], 4)
-        assert answer["known"].tolist() == [True, False]
-
-
-def test_items_with_ids_and_users_without(neumf, tmp_path):
-    dataset = small_dataset(user_ids=None, item_titles=None)
-    with CppModel(export_model(neumf, dataset, tmp_path / "m")) as loaded:
-        assert "similar_items_by_id" in loaded.signatures
-        assert "recommend_by_id" not in loaded.signatures
-        titles = loaded.run("similar_items_by_id_default", item_id=["Ä"])["titles"]
-        assert texts(titles) == [[""] * DEFAULT_K]
 
 
 def test_a_request_that_makes_no_sense_is_refused_in_words(loaded):

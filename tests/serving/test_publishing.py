@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.serving.publishing import PREFIX, publish
-from ncf_keras.serving.versions import latest_version, next_version, versions
+from ncf_keras.serving.publishing import PREFIX, latest_version, next_version, publish, versions
 
 CONTENTS = {"a": "first", "folder/b": "second"}
 

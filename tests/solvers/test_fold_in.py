@@ -7,13 +7,12 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_gmf, build_neumf, model_scores
-from ncf_keras.recommending import fold_in, recommend_for_history, with_users
 from ncf_keras.sampling import NegativeSampler
-from ncf_keras.solvers.fold_in import user_prior
+from ncf_keras.solvers.fold_in import fold_in, user_prior, with_users
 from ncf_keras.training import CompiledEngine
 from tests.models import by_hand
 from tests.predicting import predict
-from tests.recommending.crowd import ITEM_IDS, MODELS, SIZES, crowd
+from tests.recommending.crowd import MODELS, SIZES
 
 USER_LAYERS = {
     "GMF": ["user_embedding"],
@@ -162,27 +161,10 @@ def test_held_out_items_of_people_outside_training_rank_well_above_popularity(ki
     assert protocol.evaluate(model_scores(folded)).hr > by_popularity + 0.15
 
 
-def test_a_list_for_a_history_is_that_of_the_folded_in_user():
-    model, dataset = MODELS["NeuMF"][0](), crowd()
-    by_hand.randomise(model)
-    folded = with_users(model, fold_in(model, [HISTORY]))
-    scores = predict(folded, np.zeros(SIZES[1], int), np.arange(SIZES[1]))
-    for include_seen in (False, True):
-        seen = () if include_seen else HISTORY
-        order = [item for item in np.argsort(-scores) if item not in seen]
-        frame = recommend_for_history(
-            model, dataset, [ITEM_IDS[item] for item in HISTORY], 20, include_seen, user="new"
-        )
-        assert list(frame["item_id"]) == [ITEM_IDS[item] for item in order]
-        np.testing.assert_allclose(frame["score"], scores[order], atol=1e-6)
-        assert set(frame["source"]) == {"folded in"} and set(frame["user_id"]) == {"new"}
-
-
 def test_a_history_of_all_items_leaves_none():
     model = MODELS["MLP"][0]()
     by_hand.randomise(model)
     assert np.isfinite(fold_in(model, [range(SIZES[1])])[0]).all()
-    assert len(recommend_for_history(model, crowd(), ITEM_IDS)) == 0
 
 
 @pytest.mark.parametrize(
@@ -213,8 +195,6 @@ def test_models_that_users_cannot_be_folded_into_are_refused():
         with_users(other, [np.zeros((1, 3))])
     with pytest.raises(InputError, match="`vectors` must have the widths"):
         with_users(MODELS["NeuMF"][0](), [np.zeros((1, 3)), np.zeros((2, 4))])
-    with pytest.raises(InputError, match="`history` must hold ids of the dataset"):
-        recommend_for_history(MODELS["GMF"][0](), crowd(), ["a", "b"])
     diverged = MODELS["GMF"][0]()
     diverged.get_layer("item_embedding").set_weights([np.full((SIZES[1], 3), np.nan)])
     with pytest.raises(InputError, match="finite"):
