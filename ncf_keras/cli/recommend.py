@@ -25,14 +25,7 @@ UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        arguments: the command line without the program's name; that of the process if None.
-
-    Returns:
-        The exit status: 0, or 2 after a sentence on standard error about a mistake in the arguments or files.
-    """
+    """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
     flags = _parser().parse_args(arguments)
     return run_command(lambda: _recommend(flags))
 

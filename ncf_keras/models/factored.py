@@ -6,7 +6,7 @@ saves 131,072 of 172,160 multiplications a pair. GMF's output weights go into it
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -39,18 +39,19 @@ class Halves(NamedTuple):
 
     def of_users(self, users: tf.Tensor) -> "Halves":
         """Return the halves with the rows of these users alone, in this order."""
-        mf, mlp = (half if half is None else tf.gather(half, users) for half in (self.mf_user, self.mlp_user))
-        return self._replace(mf_user=mf, mlp_user=mlp)
+        return self._changed(lambda half: tf.gather(half, users), "mf_user", "mlp_user")
 
     def of_items(self, items: tf.Tensor) -> "Halves":
         """Return the halves with the rows of these items alone, in this order."""
-        mf, mlp = (half if half is None else tf.gather(half, items) for half in (self.mf_item, self.mlp_item))
-        return self._replace(mf_item=mf, mlp_item=mlp)
+        return self._changed(lambda half: tf.gather(half, items), "mf_item", "mlp_item")
 
     def between(self, start: tf.Tensor, stop: tf.Tensor) -> "Halves":
         """Return the halves with the rows of the items from `start` to before `stop` alone."""
-        mf, mlp = (half if half is None else half[start:stop] for half in (self.mf_item, self.mlp_item))
-        return self._replace(mf_item=mf, mlp_item=mlp)
+        return self._changed(lambda half: half[start:stop], "mf_item", "mlp_item")
+
+    def _changed(self, change: Callable[[Any], Any], *names: str) -> "Halves":
+        halves = {name: getattr(self, name) for name in names}
+        return self._replace(**{name: None if half is None else change(half) for name, half in halves.items()})
 
 
 class FactoredModel:

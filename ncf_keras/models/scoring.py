@@ -30,7 +30,7 @@ def model_scores(
         `score(users, items)`: takes int32 indices of shape (pairs,), any number of them, and returns the
         predictions, float32 of shape (pairs,).
     """
-    make_halves, score_chunk = _factored(model) if can_factor(model) else _plain(model)
+    make_halves, score_chunk = _programs(model)
 
     def score(users: np.ndarray, items: np.ndarray) -> np.ndarray:
         users, items = np.asarray(users, np.int32), np.asarray(items, np.int32)
@@ -94,17 +94,15 @@ def all_scores(
     return score_all
 
 
-def _factored(model: keras.Model) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    factored = FactoredModel(model)
-    return (
-        tf.function(factored.halves, autograph=False),
-        tf.function(factored.score_pairs, autograph=False, reduce_retracing=True),
-    )
+def _programs(model: keras.Model) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return what computes the halves, and what scores pairs by them; other models have no halves."""
+    if can_factor(model):
+        factored = FactoredModel(model)
+        make_halves, score_pairs = tf.function(factored.halves, autograph=False), factored.score_pairs
+    else:
+        make_halves = tuple
 
+        def score_pairs(halves: tuple, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+            return model([users[:, None], items[:, None]], training=False)[:, 0]
 
-def _plain(model: keras.Model) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    @tf.function(autograph=False, reduce_retracing=True)
-    def score_chunk(nothing: tuple, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        return model([users[:, None], items[:, None]], training=False)[:, 0]
-
-    return tuple, score_chunk
+    return make_halves, tf.function(score_pairs, autograph=False, reduce_retracing=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ class Ids:
             raise InputError(f"`{argument}` must hold {rule}{advice}. Received: {str(wrong)[:80]!r}")
         return indices
 
-    def named(self, indices: np.ndarray) -> pd.api.extensions.ExtensionArray | np.ndarray:
+    def named(self, indices: np.ndarray) -> Any:
         """Return the raw ids of indices where the dataset has them, else the indices, as a column."""
         return indices if self._names is None else self._names.take(indices)
 
@@ -60,6 +61,6 @@ class Ids:
         return {raw: index for index, raw in enumerate(self._known or ())}
 
     @cached_property
-    def _names(self) -> pd.api.extensions.ExtensionArray | None:
+    def _names(self) -> Any:
         # Kept as an array of pandas, which a table takes as it is: a list of texts is looked through each time.
         return None if self._known is None else pd.Series(self._known).array

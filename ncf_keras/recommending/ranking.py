@@ -27,6 +27,9 @@ NO_SCORE = -1.0
 LOWEST = float("-inf")
 NOT_FINITE = "The model must give finite scores. Received: one that is not, as after diverging"
 
+# Of what a loop carries: where it is, items and scores of the best so far.
+SHAPES = (tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None, None]))
+
 # (start, stop) -> float32, shape (rows, stop - start): the scores of a stretch of items.
 ScoreBlock = Callable[[Any, Any], tf.Tensor]
 
@@ -82,8 +85,9 @@ class Ranker:
         offsets = np.zeros(num_users + 1, np.int64) if dataset is None else dataset.train_offsets
         self._seen_offsets = _kept(np.asarray(offsets, np.int64))
         self._seen_items = _kept(np.zeros(0, np.int32) if dataset is None else dataset.train_items)
-        popular_items, popular_scores = popularity(dataset)
-        self._popular_items, self._popular_scores = _kept(popular_items), _kept(popular_scores)
+        nothing = np.full(num_items, NO_ITEM, np.int32), np.full(num_items, NO_SCORE, np.float32)
+        popular = nothing if dataset is None else popularity(dataset)
+        self._popular_items, self._popular_scores = map(_kept, popular)
         self._items_a_block = min(num_items, items_a_block)
         # A row also holds its scores, a number an item, twice: before and after the mask.
         width = max(self._factored.widest, 2) if self._factored else WIDTH_OF_OTHERS
@@ -111,19 +115,17 @@ class Ranker:
         items, scores = in_blocks_of_rows(
             lambda some: self._best_for(some, width, include_seen), users, self._users_a_block, width
         )
-        popular_items = _padded(self._popular_items[:width], width, NO_ITEM)
-        popular_scores = _padded(self._popular_scores[:width], width, NO_SCORE)
-        items = tf.where(known[:, None], items, popular_items)
-        scores = tf.where(known[:, None], scores, popular_scores)
+        items = tf.where(known[:, None], items, self._popular_items[:width])
+        scores = tf.where(known[:, None], scores, self._popular_scores[:width])
         return _cut(items, scores, known, lengths)
 
-    def recommend_to_vectors(self, vectors: list[tf.Tensor], seen: tf.Tensor, k: tf.Tensor) -> Lists:
-        """Return the best items for a user who is not in the model, but has these rows of its user embeddings.
+    def recommend_to_vectors(self, seen: tf.Tensor, k: tf.Tensor, *vectors: tf.Tensor) -> Lists:
+        """Return the best items for one user who is not in the model.
 
         Args:
-            vectors: as `ncf_keras.solvers.fold_in.fold_in` returns them, of one user.
             seen: int32, shape (seen,): the items to leave out, none twice.
             k: int32 scalar, between 0 and the number of items.
+            vectors: the user's row of each user embedding, as `ncf_keras.solvers.fold_in` finds it.
         """
         assert self._factored is not None
         mf, mlp = self._factored.user_halves(vectors)
@@ -136,11 +138,7 @@ class Ranker:
     def similar_items(self, items: tf.Tensor, k: tf.Tensor) -> Lists:
         """Return the items most like each item by cosine, itself left out; nothing for one without index.
 
-        A GMF, MLP or NeuMF alone has what it takes.
-
-        Args:
-            items: int32, shape (rows,).
-            k: as in `recommend`.
+        A GMF, MLP or NeuMF alone has vectors of its items. The arguments are as in `recommend`.
         """
         queries, known = _checked(items, self._num_items)
         width, lengths = self._lengths(k, tf.size(queries))
@@ -198,15 +196,10 @@ class Ranker:
         return tf.maximum(tf.reduce_max(lengths), 0), lengths
 
 
-def popularity(dataset: Dataset | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the items by their number of train interactions, equal ones by index, and these numbers.
-
-    Returns:
-        int32 and float32, shape (items,); both empty without a dataset.
-    """
-    counts = np.zeros(0) if dataset is None else dataset.item_counts
-    items = np.argsort(-counts, kind="stable")
-    return items.astype(np.int32), counts[items].astype(np.float32)
+def popularity(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Return the items by their number of train interactions, equal ones by index, and the numbers."""
+    items = np.argsort(-dataset.item_counts, kind="stable")
+    return items.astype(np.int32), dataset.item_counts[items].astype(np.float32)
 
 
 def best_items(
@@ -253,7 +246,7 @@ def best_items(
             lambda start, *_: start < num_items,
             body,
             (first, scores, items),
-            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None, None])),
+            shape_invariants=SHAPES,
             parallel_iterations=1,
         )
     empty = scores == LOWEST
@@ -271,7 +264,6 @@ def in_blocks_of_rows(
         rows_a_block: how many `best` is asked for at a time.
         k: int32 scalar.
     """
-    count = tf.size(rows)
 
     def body(start: tf.Tensor, items: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         more_items, more_scores = best(rows[start : start + rows_a_block])
@@ -279,10 +271,10 @@ def in_blocks_of_rows(
 
     nothing = tf.stack([0, k])
     _, items, scores = tf.while_loop(
-        lambda start, *_: start < count,
+        lambda start, *_: start < tf.size(rows),
         body,
         (tf.constant(0), tf.zeros(nothing, tf.int32), tf.zeros(nothing, tf.float32)),
-        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None, None])),
+        shape_invariants=SHAPES,
         parallel_iterations=1,
     )
     return items, scores
@@ -297,10 +289,6 @@ def _checked(indices: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the indices with 0 for those out of range, and which are in range."""
     known = (indices >= 0) & (indices < count)
     return tf.where(known, indices, 0), known
-
-
-def _padded(values: tf.Tensor, width: tf.Tensor, filler: float) -> tf.Tensor:
-    return tf.pad(values, [[0, width - tf.size(values)]], constant_values=filler)
 
 
 def _cut(items: tf.Tensor, scores: tf.Tensor, known: tf.Tensor, lengths: tf.Tensor) -> Lists:

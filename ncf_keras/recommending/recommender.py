@@ -101,13 +101,13 @@ class Recommender:
         if popular_for_unknown:
             users = [users] if isinstance(users, str) or not isinstance(users, Iterable) else users
             names = [str(user) for user in users]
-            indices = ids.find(names)
+            indices, user_ids = ids.find(names), pd.Series(names).array
         else:
             indices = ids.require(users, "users")
-        lists = _finite(self._lists_for_users, indices, self._at_most(k), include_seen)
-        user_ids = np.array(names, object) if popular_for_unknown else ids.named(indices)
-        sources = np.where(lists.known.numpy(), "model", "popularity")
-        return self._tables.of(lists.items.numpy(), lists.scores.numpy(), user_ids, sources.astype(object))
+            user_ids = ids.named(indices)
+        lists = _ask(self._lists_for_users, indices, min(k, self._dataset.num_items), include_seen)
+        sources = np.where(lists.known, "model", "popularity").astype(object)
+        return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
     def similar_items(self, items: object, k: int = 10) -> pd.DataFrame:
         """Return the items whose vectors have the largest cosine with that of each given item.
@@ -128,12 +128,9 @@ class Recommender:
         require_count(k, "k")
         ids = self._tables.items
         indices = ids.require(items, "items")
-        lists = self._similar_items(tf.constant(indices), self._at_most(k, self._dataset.num_items - 1))
-        rows, ranks, columns, cosines = self._tables.parts(
-            lists.items.numpy(), lists.scores.numpy(), "similar_item_id"
-        )
-        named = {"item_id": ids.named(indices[rows]), "rank": ranks, **columns, "cosine": cosines}
-        return pd.DataFrame(named)
+        lists = _ask(self._similar_items, indices, min(k, self._dataset.num_items - 1))
+        rows, columns, cosines = self._tables.parts(lists.items, lists.scores, "similar_item_id")
+        return pd.DataFrame({"item_id": ids.named(indices[rows]), **columns, "cosine": cosines})
 
     def fold_in(
         self, history: object, k: int = 10, include_seen: bool = False, *, user: object = ""
@@ -157,16 +154,16 @@ class Recommender:
         require_count(k, "k")
         items = self._tables.items.require(history, "history")
         seen = np.zeros(0, np.int32) if include_seen else np.unique(items)
-        vectors = [tf.constant(rows) for rows in self._folder([items])]
-        lists = _finite(self._list_for_vectors, vectors, seen, self._at_most(k))
-        source = np.array(["folded in"], object)
-        return self._tables.of(lists.items.numpy(), lists.scores.numpy(), np.array([user], object), source)
+        vectors = self._folder([items])
+        lists = _ask(self._list_for_vectors, seen, min(k, self._dataset.num_items), *vectors)
+        user_ids, sources = pd.Series([user]).array, np.array(["folded in"], object)
+        return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
     def popular(self, k: int = 10, users: Sequence[object] = ("",)) -> pd.DataFrame:
         """Return what most users interacted with; see `popular_items`."""
         return popular_items(self._dataset, k, users)
 
-    # Each is traced once, for any number of users and any k, and can't be traced again.
+    # Each program is traced once, for any number of users and any k, and can't be traced again.
     @cached_property
     def _lists_for_users(self) -> Callable[..., Lists]:
         return self._traced(self._ranker.recommend, INDICES, K, tf.TensorSpec([], tf.bool))
@@ -177,22 +174,19 @@ class Recommender:
         return self._traced(self._ranker.similar_items, INDICES, K)
 
     @cached_property
+    def _folder(self) -> UserFolder:
+        return UserFolder(self._model)
+
+    @cached_property
     def _list_for_vectors(self) -> Callable[..., Lists]:
         vectors = [tf.TensorSpec([1, layer.output_dim]) for layer in FactoredModel(self._model).user_layers]
-        return self._traced(self._ranker.recommend_to_vectors, vectors, INDICES, K)
+        return self._traced(self._ranker.recommend_to_vectors, INDICES, K, *vectors)
 
-    def _traced(self, compute: Callable[..., Lists], *signature: Any) -> Callable[..., Lists]:
+    def _traced(self, compute: Callable[..., Lists], *signature: tf.TensorSpec) -> Callable[..., Lists]:
         """Return `compute` as one program; as it is for a baseline, which TensorFlow can't trace."""
         if not isinstance(self._model, keras.Model):
             return compute
         return tf.function(compute, autograph=False).get_concrete_function(*signature)
-
-    def _at_most(self, k: int, limit: int | None = None) -> tf.Tensor:
-        return tf.constant(min(k, self._dataset.num_items if limit is None else limit))
-
-    @cached_property
-    def _folder(self) -> UserFolder:
-        return UserFolder(self._model)
 
 
 def recommend(
@@ -222,10 +216,10 @@ def popular_items(dataset: Dataset, k: int = 10, users: Sequence[object] = ("",)
     return _Tables(dataset).of(items, scores, pd.Series(list(users)).array, sources)
 
 
-def _finite(compute: Callable[..., Lists], *arguments: Any) -> Lists:
-    """Return the lists; raise InputError if a score is not finite."""
+def _ask(compute: Callable[..., Lists], *arguments: Any) -> Lists:
+    """Return the lists as arrays; raise InputError if a score is not finite."""
     try:
-        return compute(*(part if isinstance(part, list) else tf.constant(part) for part in arguments))
+        return Lists(*(part.numpy() for part in compute(*map(tf.constant, arguments))))
     except tf.errors.InvalidArgumentError as error:
         if NOT_FINITE not in str(error):
             raise
@@ -249,17 +243,14 @@ class _Tables:
             users: of each row, for the column `user_id`.
             sources: of each row, what the list was made from.
         """
-        rows, ranks, columns, scores = self.parts(items, scores, "item_id")
-        named = {"user_id": users[rows], "rank": ranks, **columns, "score": scores, "source": sources[rows]}
-        return pd.DataFrame(named)
+        rows, columns, scores = self.parts(items, scores, "item_id")
+        return pd.DataFrame({"user_id": users[rows], **columns, "score": scores, "source": sources[rows]})
 
-    def parts(
-        self, items: np.ndarray, scores: np.ndarray, id_column: str
-    ) -> tuple[Any, Any, dict[str, Any], Any]:
-        """Return the row and the rank of each entry, its columns of ids and titles, and its score."""
+    def parts(self, items: np.ndarray, scores: np.ndarray, id_column: str) -> tuple[Any, dict[str, Any], Any]:
+        """Return the row of each entry, its columns of ranks, ids and titles, and its score."""
         rows, places = np.nonzero(items >= 0)
         items, scores = items[rows, places], scores[rows, places]
-        columns = {id_column: self.items.named(items)}
+        columns = {"rank": places + 1, id_column: self.items.named(items)}
         if self._titles is not None:
             columns["title"] = self._titles.named(items)
-        return rows, places + 1, columns, scores
+        return rows, columns, scores

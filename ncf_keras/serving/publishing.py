@@ -10,6 +10,7 @@ a killed one left behind is unlocked, and the next export removes it.
 import contextlib
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from ncf_keras.base.files import writable_directory
 from ncf_keras.base.locks import take_lock
 
 PREFIX = ".exporting-"
+NUMBER = re.compile("[0-9]+")
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 # The server reads a version as an int64.
@@ -60,6 +62,22 @@ def require_version(version: int | None) -> None:
         raise InputError(f"`version` must be between 0 and {HIGHEST_VERSION}. Received: {version}")
 
 
+def versions(base: str | os.PathLike) -> dict[int, Path]:
+    """Return the directory of each version of a model, lowest first; empty where there is no such model.
+
+    Args:
+        base: the directory of the model, such as `serving/ncf`.
+    """
+    paths = Path(base).iterdir() if Path(base).is_dir() else ()
+    numbered = {int(path.name): path for path in paths if NUMBER.fullmatch(path.name) and path.is_dir()}
+    return {number: numbered[number] for number in sorted(numbered) if number <= HIGHEST_VERSION}
+
+
+def next_version(base: str | os.PathLike) -> int:
+    """Return the number after the highest version of a model; 1 for the first."""
+    return max(versions(base), default=0) + 1
+
+
 def _rename(building: Path, base: Path, version: int | None) -> Path:
     """Give the finished directory its number; another exporter may have taken the next one meanwhile."""
     while True:
@@ -83,16 +101,8 @@ def _taken(target: Path) -> InputError:
 @contextlib.contextmanager
 def _locked_directory(base: Path) -> Iterator[Path]:
     """Yield a new directory in `base` with a lock on it; remove it afterwards unless it was renamed."""
-    building, handle = _new_locked(base)
-    try:
-        yield building
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-        os.close(handle)
-
-
-def _new_locked(base: Path) -> tuple[Path, int]:
-    while True:
+    locked = False
+    while not locked:
         building = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
         # Until it is locked, another exporter may take the directory for a dead one's and remove it.
         try:
@@ -100,15 +110,14 @@ def _new_locked(base: Path) -> tuple[Path, int]:
         except FileNotFoundError:
             continue
         try:
-            if take_lock(handle, base) and building.is_dir():
+            locked = take_lock(handle, base) and building.is_dir()
+            if locked:
                 # A server often runs as another user than the exporter.
                 building.chmod(0o755)
-                return building, handle
-        except InputError:
-            building.rmdir()
+                yield building
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
             os.close(handle)
-            raise
-        os.close(handle)
 
 
 def _sweep(base: Path) -> None:
@@ -127,10 +136,8 @@ def _sweep(base: Path) -> None:
 
 def _flush(directory: Path) -> None:
     """Put a directory and all in it on the disk, so that not even a power cut leaves half under a number."""
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            _flush_entry(Path(folder, name))
-        _flush_entry(Path(folder))
+    for path in (*directory.rglob("*"), directory):
+        _flush_entry(path)
 
 
 def _flush_entry(path: Path) -> None:
@@ -139,36 +146,3 @@ def _flush_entry(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def version_number(path: Path) -> int | None:
-    """Return the version that a server reads off the name of a directory, or None if it is no version."""
-    name = path.name
-    if not (name.isascii() and name.isdigit() and path.is_dir()):
-        return None
-    return int(name) if int(name) <= HIGHEST_VERSION else None
-
-
-def versions(base: str | os.PathLike) -> dict[int, Path]:
-    """Return the directory of each version of a model, lowest first; empty where there is no such model.
-
-    Args:
-        base: the directory of the model, such as `serving/ncf`.
-    """
-    base = Path(base)
-    found = {}
-    for path in base.iterdir() if base.is_dir() else ():
-        number = version_number(path)
-        if number is not None:
-            found[number] = path
-    return dict(sorted(found.items()))
-
-
-def latest_version(base: str | os.PathLike) -> Path | None:
-    """Return the directory of the highest version of a model, or None if it has none."""
-    return next(reversed(versions(base).values()), None)
-
-
-def next_version(base: str | os.PathLike) -> int:
-    """Return the number after the highest version of a model; 1 for the first."""
-    return max(versions(base), default=0) + 1

@@ -12,7 +12,6 @@ in which S is the identity: the whole catalogue at each step, no step size, no r
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -26,18 +25,6 @@ from ncf_keras.models.factored import require_factored
 MOST_STEPS = 100
 # Of the loss, relative: what float32 can tell apart. Below it the line search would look for what is not there.
 TOLERANCE = 1e-6
-
-
-class UserPrior(NamedTuple):
-    """A Gaussian of the rows of a model's users, the rows of both towers side by side.
-
-    Attributes:
-        mean: float64, shape (width,).
-        root: float64, shape (width, width); root @ root.T is the covariance.
-    """
-
-    mean: np.ndarray
-    root: np.ndarray
 
 
 class UserFolder:
@@ -60,13 +47,24 @@ class UserFolder:
                 f"`prior_strength` must be a finite number of at least 0. Received: {prior_strength}"
             )
         self._num_neg, self._strength = num_neg, prior_strength
-        self._prior = user_prior([layer.embeddings.numpy() for layer in self._factored.user_layers])
+        self._mean, self._root = user_prior([layer.embeddings.numpy() for layer in self._factored.user_layers])
         self._widths = [layer.output_dim for layer in self._factored.user_layers]
         self._halves = self._factored.halves()
         self._value_and_gradient = tf.function(self._data_term, autograph=False)
 
     def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
-        """Return the rows of new users; see `fold_in`."""
+        """Return the rows of new users in each of the model's user embeddings.
+
+        Args:
+            histories: for each new user the item indices of the interactions, in any order, at least one.
+
+        Returns:
+            float32, shape (histories, width): one array for GMF and MLP; for NeuMF that of the GMF tower, then
+            that of the MLP tower. The same input gives the same rows.
+
+        Raises:
+            InputError: a history is empty or holds what is no item index.
+        """
         positives = [_checked(history, self._factored.num_items) for history in histories]
         rows = np.array([self._fit(items) for items in positives]).reshape(-1, sum(self._widths))
         return np.split(rows.astype(np.float32), np.cumsum(self._widths)[:-1], axis=1)
@@ -78,20 +76,20 @@ class UserFolder:
         negative = (1 - positive) * np.float32(self._num_neg * len(items) / max(others, 1))
         found = scipy.optimize.minimize(
             self._loss,
-            np.zeros(len(self._prior.mean)),
+            np.zeros(len(self._mean)),
             args=(positive, negative),
             method="L-BFGS-B",
             jac=True,
             options={"maxiter": MOST_STEPS, "ftol": TOLERANCE},
         )
-        return self._prior.mean + self._prior.root @ found.x
+        return self._mean + self._root @ found.x
 
     def _loss(self, point: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the objective and its gradient, in coordinates in which the prior is N(0, 1)."""
-        row = tf.constant(self._prior.mean + self._prior.root @ point, tf.float32)
+        row = tf.constant(self._mean + self._root @ point, tf.float32)
         value, gradient = self._value_and_gradient(row[None], positive, negative)
         penalty = 0.5 * self._strength * point @ point
-        slope = self._prior.root.T @ gradient.numpy()[0].astype(np.float64)
+        slope = self._root.T @ gradient.numpy()[0].astype(np.float64)
         return float(value) + penalty, slope + self._strength * point
 
     def _data_term(
@@ -113,22 +111,7 @@ def fold_in(
     num_neg: int = 4,
     prior_strength: float = 1.0,
 ) -> list[np.ndarray]:
-    """Fit user vectors to histories, with everything else in the model frozen.
-
-    Args:
-        model: as in `UserFolder`.
-        histories: for each new user the item indices of the interactions, in any order, at least one.
-        num_neg: as in `UserFolder`.
-        prior_strength: as in `UserFolder`.
-
-    Returns:
-        The rows of the new users in each of the model's user embeddings, float32, shape (histories, width): one
-        array for GMF and MLP; for NeuMF that of the GMF tower, then that of the MLP tower. The same input
-        gives the same rows.
-
-    Raises:
-        InputError: the model is of another kind, or a history is empty or holds what is no item index.
-    """
+    """Return what `UserFolder(model, num_neg, prior_strength)(histories)` does, to fold in once."""
     return UserFolder(model, num_neg, prior_strength)(histories)
 
 
@@ -162,8 +145,8 @@ def with_users(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model
     return copy
 
 
-def user_prior(tables: Sequence[np.ndarray]) -> UserPrior:
-    """Fit a Gaussian to the rows of users.
+def user_prior(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a Gaussian to the rows of users, those of both towers side by side.
 
     The covariance is shrunk towards a multiple of the identity, by width / (users + width), so that it can be
     inverted with fewer users than numbers in a row (after Ledoit and Wolf, "A well-conditioned estimator for
@@ -171,6 +154,9 @@ def user_prior(tables: Sequence[np.ndarray]) -> UserPrior:
 
     Args:
         tables: float32, shape (users, width of the table), one for each user embedding.
+
+    Returns:
+        The mean, float64 of shape (width,), and `root` of the covariance `root @ root.T`, shape (width, width).
     """
     rows = np.concatenate(tables, axis=1).astype(np.float64)
     users, width = rows.shape
@@ -180,7 +166,7 @@ def user_prior(tables: Sequence[np.ndarray]) -> UserPrior:
     # The last term keeps a table of equal rows invertible.
     sphere = np.trace(covariance) / width + np.finfo(np.float32).eps
     shrunk = (1 - share) * covariance + share * sphere * np.eye(width)
-    return UserPrior(mean, np.linalg.cholesky(shrunk))
+    return mean, np.linalg.cholesky(shrunk)
 
 
 def _checked(history: Sequence[int] | np.ndarray, num_items: int) -> np.ndarray:

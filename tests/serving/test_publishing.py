@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.serving.publishing import PREFIX, latest_version, next_version, publish, versions
+from ncf_keras.serving.publishing import PREFIX, next_version, publish, versions
 
 CONTENTS = {"a": "first", "folder/b": "second"}
 
@@ -35,14 +35,13 @@ def names(base):
 
 def test_versions_are_counted_on(tmp_path):
     base = tmp_path / "models" / "ncf"
-    assert (next_version(base), latest_version(base), versions(base)) == (1, None, {})
+    assert (next_version(base), versions(base)) == (1, {})
     assert publish(build, base) == base / "1"
     assert publish(build, base) == base / "2"
     assert publish(build, base, 10) == base / "10"
     assert publish(build, base, 4) == base / "4"
     assert publish(build, base) == base / "11"
     assert list(versions(base)) == [1, 2, 4, 10, 11]
-    assert latest_version(base) == base / "11"
     assert names(base) == ["1", "10", "11", "2", "4"]
     assert all(contents(path) == CONTENTS for path in base.iterdir())
 
