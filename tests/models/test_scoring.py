@@ -1,10 +1,9 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
-from ncf_keras.models.factored import FactoredModel, can_factor
+from ncf_keras.models.factored import can_factor
 from ncf_keras.models.scoring import all_scores
 from tests import predicting
 from tests.models import by_hand
@@ -53,44 +52,22 @@ def predict(model, users=PAIR_USERS, items=PAIR_ITEMS):
 
 
 @pytest.mark.parametrize("name", FACTORED | PLAIN)
-def test_scores_are_the_predictions_of_the_model(name):
+def test_scores_are_the_predictions_of_the_model_at_the_time(name):
     model = (FACTORED | PLAIN)[name]()
-    by_hand.randomise(model)
     assert can_factor(model) == (name in FACTORED)
-    scores = model_scores(model)(PAIR_USERS, PAIR_ITEMS)
-    assert scores.dtype == np.float32 and scores.shape == PAIR_USERS.shape
-    np.testing.assert_allclose(scores, predict(model), atol=1e-6)
-    assert scores.std() > 0.01
-
-
-@pytest.mark.parametrize("name", FACTORED)
-def test_scores_of_all_items_are_those_of_the_pairs(name):
-    model = FACTORED[name]()
-    by_hand.randomise(model)
-    factored = FactoredModel(model)
-    users = tf.constant([3, 0, 3, 8])
-    everything = factored.score_grid(factored.halves().of_users(users)).numpy()
-    assert everything.shape == (4, ITEMS)
-    pairs = np.repeat(users.numpy(), ITEMS), np.tile(np.arange(ITEMS, dtype=np.int32), 4)
-    by_pair = factored.score_pairs(factored.halves(), *map(tf.constant, pairs)).numpy()
-    np.testing.assert_allclose(everything.ravel(), by_pair, atol=1e-6)
-    np.testing.assert_allclose(by_pair, predict(model, *pairs), atol=1e-6)
-
-
-def test_a_tanh_tower_scores_as_by_hand():
-    model = custom(hidden="tanh")
-    weights = by_hand.randomise(model)
-    expected = by_hand.mlp(weights, PAIR_USERS, PAIR_ITEMS, np.tanh)
-    np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("make", [FACTORED["NeuMF"], PLAIN["logits"]])
-def test_scores_follow_the_weights(make):
-    model = make()
-    score = model_scores(model)
+    score, score_all, in_blocks = model_scores(model), all_scores(model, ITEMS), all_scores(model, ITEMS, 1)
     for seed in (1, 2):
         by_hand.randomise(model, seed)
-        np.testing.assert_allclose(score(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
+        expected = predict(model)
+        scores = score(PAIR_USERS, PAIR_ITEMS)
+        assert scores.dtype == np.float32 and scores.shape == PAIR_USERS.shape
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
+        assert scores.std() > 0.01
+        for users in ([4], [8, 0, 8], range(USERS), []):
+            for scores in (score_all(np.array(users, np.int64)), in_blocks(np.array(users, np.int64))):
+                assert scores.dtype == np.float32 and scores.shape == (len(users), ITEMS)
+                rows = expected.reshape(USERS, ITEMS)[list(users)]
+                np.testing.assert_allclose(scores, rows, rtol=2e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [FACTORED["MLP"], PLAIN["dropout"]])
@@ -148,20 +125,6 @@ def test_a_model_that_is_no_graph_of_layers_is_scored_as_it_is():
     expected = model(pairs).numpy()[:, 0]
     assert not can_factor(model)
     np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("numbers", [2**24, 1])
-@pytest.mark.parametrize("name", ["GMF", "MLP", "NeuMF", "MLP-0", "items first"])
-def test_all_scores_are_the_predictions_of_every_item(name, numbers):
-    model = (FACTORED | PLAIN)[name]()
-    score_all = all_scores(model, ITEMS, numbers)
-    for seed in (1, 2):
-        by_hand.randomise(model, seed)
-        expected = predict(model).reshape(USERS, ITEMS)
-        for users in ([4], [8, 0, 8], range(USERS), []):
-            scores = score_all(np.array(users, np.int64))
-            assert scores.dtype == np.float32 and scores.shape == (len(users), ITEMS)
-            np.testing.assert_allclose(scores, expected[list(users)], rtol=2e-6, atol=1e-6)
 
 
 def test_the_number_of_items_is_needed_only_for_models_of_another_make():

@@ -16,7 +16,6 @@ from tests.serving.small_exports import (
     EQUAL_ITEMS,
     ITEM_IDS,
     ITEMS,
-    SEEN_ALL,
     SEEN_NOTHING,
     TITLES,
     USER_IDS,
@@ -129,28 +128,26 @@ def test_equal_items_have_equal_scores_and_the_lower_index_first(loaded):
     assert len(set(scores.tolist())) == 1
 
 
-@SETTINGS
-@given(users=st.lists(ANY_INDEX, max_size=8), k=st.one_of(st.integers(-3, ITEMS + 3), INT32))
-def test_any_users_and_any_k(users, k, loaded, dataset, neumf_scores):
-    answer = loaded.run("recommend", user_input=users, k=k)
-    width = min(max(k, 0), ITEMS) if users else 0
-    assert_lists(answer, expected_lists(dataset, neumf_scores, users, width), width)
-    assert answer["known"].tolist() == [0 <= user < USERS for user in users]
+ANY_K = st.one_of(st.integers(-3, ITEMS + 3), INT32)
 
 
 @SETTINGS
-@given(rows=st.lists(st.tuples(ANY_INDEX, st.integers(-2, ITEMS + 2)), min_size=1, max_size=6))
-def test_a_k_for_each_row_cuts_each_list(rows, loaded, dataset, neumf_scores):
-    users, ks = zip(*rows, strict=True)
-    answer = loaded.run("recommend", user_input=users, k=ks)
-    lengths = [min(max(k, 0), ITEMS) for k in ks]
+@given(rows=st.lists(st.tuples(ANY_INDEX, ANY_K), max_size=8), one_k=st.none() | ANY_K)
+def test_any_users_and_any_k_for_all_or_for_each(rows, one_k, loaded, dataset, neumf_scores):
+    users, ks = [user for user, _ in rows], [k for _, k in rows]
+    if one_k is None and not rows:
+        one_k = 3
+    answer = loaded.run("recommend", user_input=users, k=ks if one_k is None else one_k)
+    lengths = [min(max(k if one_k is None else one_k, 0), ITEMS) for k in ks]
+    width = max(lengths, default=0)
     lists = [
-        (items[:length] + [-1] * (max(lengths) - length), scores[:length] + [-1] * (max(lengths) - length))
+        (items[:length] + [-1] * (width - length), scores[:length] + [-1] * (width - length))
         for (items, scores), length in zip(
-            expected_lists(dataset, neumf_scores, users, max(lengths)), lengths, strict=True
+            expected_lists(dataset, neumf_scores, users, width), lengths, strict=True
         )
     ]
-    assert_lists(answer, lists, max(lengths))
+    assert_lists(answer, lists, width)
+    assert answer["known"].tolist() == [0 <= user < USERS for user in users]
 
 
 @SETTINGS
@@ -164,16 +161,13 @@ def test_a_pair_out_of_range_is_nan_and_spoils_no_other(pairs, loaded, neumf_sco
     np.testing.assert_allclose(answer, np.array(expected, np.float32), rtol=0, atol=1e-6)
 
 
-def test_who_has_seen_everything_gets_empty_places(loaded):
-    answer = loaded.run("recommend_by_id", user_id=[USER_IDS[SEEN_ALL]], k=2)
-    assert texts(answer["item_ids"]) == texts(answer["titles"]) == [["", ""]]
-    assert answer["scores"].tolist() == [[-1, -1]]
-    assert answer["known"].tolist() == [True]
-
-
 def test_lists_by_id_are_the_same_lists_with_ids_and_titles(loaded):
     asked = ["nobody", *USER_IDS, ""]
     indices = [-1, *range(USERS), -1]
+    np.testing.assert_array_equal(
+        loaded.run("recommend_default", user_input=indices)["items"],
+        loaded.run("recommend", user_input=indices, k=10)["items"],
+    )
     for name, k in (("recommend_by_id", {"k": 7}), ("recommend_by_id_default", {})):
         by_id = loaded.run(name, user_id=asked, **k)
         by_index = loaded.run("recommend", user_input=indices, k=k.get("k", DEFAULT_K))
@@ -199,18 +193,13 @@ def test_similar_items_are_those_with_the_largest_cosines(loaded, neumf):
         np.testing.assert_allclose(cosines[item, found], scores, rtol=0, atol=1e-6)
         np.testing.assert_allclose(scores, ranked(cosines[item], {item}, 6)[1], rtol=0, atol=1e-6)
     assert answer["items"][EQUAL_ITEMS[0] + 1][:2].tolist() == list(EQUAL_ITEMS[1:])
+    ten = loaded.run("similar_items", item_input=[4, 99], k=DEFAULT_K)
+    for output, array in loaded.run("similar_items_default", item_input=[4, 99]).items():
+        np.testing.assert_array_equal(array, ten[output])
     by_id = loaded.run("similar_items_by_id", item_id=["nothing", *ITEM_IDS, ""], k=6)
     names = [*ITEM_IDS, ""]
     assert texts(by_id["item_ids"]) == [[names[item] for item in row] for row in answer["items"]]
     assert (by_id["known"] == answer["known"]).all()
-
-
-@pytest.mark.parametrize(("name", "asked"), [("recommend", "user_input"), ("similar_items", "item_input")])
-def test_the_default_is_k_of_ten(name, asked, loaded):
-    ten, default = loaded.run(name, **{asked: [4, 99]}, k=10), loaded.run(f"{name}_default", **{asked: [4, 99]})
-    assert ten["items"].shape == (2, 10)
-    for output, array in ten.items():
-        np.testing.assert_array_equal(default[output], array)
 
 
 def test_a_request_that_makes_no_sense_is_refused_in_words(loaded):
