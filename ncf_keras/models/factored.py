@@ -168,6 +168,10 @@ class FactoredModel:
             logits += self._rest_of_tower(halves.mlp_user[:, None, :] + halves.mlp_item)
         return tf.sigmoid(logits)
 
+    def score_users(self, halves: Halves, users: tf.Tensor) -> tf.Tensor:
+        """Return the predictions of every item for some users: float32, shape (users, items)."""
+        return self.score_grid(halves.of_users(users))
+
     def _rest_of_tower(self, first: tf.Tensor) -> tf.Tensor:
         """Return what the MLP tower adds to the logits, from the sum of the two halves, shape (…, width)."""
         if not self._hidden:

@@ -30,7 +30,13 @@ def model_scores(
         `score(users, items)`: takes int32 indices of shape (pairs,), any number of them, and returns the
         predictions, float32 of shape (pairs,).
     """
-    make_halves, score_chunk = _programs(model)
+    if can_factor(model):
+        factored = FactoredModel(model)
+        make_halves, score_pairs = _programs(factored.halves, factored.score_pairs)
+    else:
+        make_halves, score_pairs = _programs(
+            tuple, lambda _, users, items: model([users[:, None], items[:, None]], training=False)[:, 0]
+        )
 
     def score(users: np.ndarray, items: np.ndarray) -> np.ndarray:
         users, items = np.asarray(users, np.int32), np.asarray(items, np.int32)
@@ -38,7 +44,7 @@ def model_scores(
         scores = np.empty(len(users), np.float32)
         for start in range(0, len(users), pairs_a_call):
             part = slice(start, start + pairs_a_call)
-            scores[part] = score_chunk(halves, users[part], items[part]).numpy()
+            scores[part] = score_pairs(halves, users[part], items[part]).numpy()
         return scores
 
     return score
@@ -61,48 +67,31 @@ def all_scores(
     Raises:
         ValueError: `num_items` is missing where it is needed.
     """
+    users_a_call = 1
+    make_halves: Callable[..., Any]
+    score_users: Callable[..., Any]
     if can_factor(model):
         factored = FactoredModel(model)
         num_items = factored.num_items
         users_a_call = max(1, numbers_a_call // (num_items * factored.widest))
-        make_halves = tf.function(factored.halves, autograph=False)
-        score_grid = tf.function(
-            lambda halves, users: factored.score_grid(halves.of_users(users)),
-            autograph=False,
-            reduce_retracing=True,
-        )
-
-        def score_users(users: np.ndarray) -> np.ndarray:
-            return score_grid(make_halves(), users).numpy()
+        make_halves, score_users = _programs(factored.halves, factored.score_users)
     elif num_items is None:
         raise ValueError("`num_items` must be given for a model that is none of GMF, MLP and NeuMF.")
     else:
-        score, users_a_call = model_scores(model), 1
-        items = np.arange(num_items, dtype=np.int32)
-
-        def score_users(users: np.ndarray) -> np.ndarray:
-            return score(np.repeat(users, num_items), items)
+        score, items = model_scores(model), np.arange(num_items, dtype=np.int32)
+        make_halves, score_users = tuple, lambda _, users: score(np.repeat(users, len(items)), items)
 
     def score_all(users: np.ndarray) -> np.ndarray:
         users = np.asarray(users, np.int32)
+        halves: Any = make_halves()
         scores = np.empty((len(users), num_items), np.float32)
         for start in range(0, len(users), users_a_call):
             part = slice(start, start + users_a_call)
-            scores[part] = score_users(users[part])
+            scores[part] = score_users(halves, users[part])
         return scores
 
     return score_all
 
 
-def _programs(model: keras.Model) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return what computes the halves, and what scores pairs by them; other models have no halves."""
-    if can_factor(model):
-        factored = FactoredModel(model)
-        make_halves, score_pairs = tf.function(factored.halves, autograph=False), factored.score_pairs
-    else:
-        make_halves = tuple
-
-        def score_pairs(halves: tuple, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-            return model([users[:, None], items[:, None]], training=False)[:, 0]
-
-    return make_halves, tf.function(score_pairs, autograph=False, reduce_retracing=True)
+def _programs(*computations: Callable[..., Any]) -> list[Callable[..., Any]]:
+    return [tf.function(compute, autograph=False, reduce_retracing=True) for compute in computations]
