@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from ncf_keras.data import Dataset, read_dataset, sample_dataset
     from ncf_keras.models import ModelSpec
-    from ncf_keras.recommending import recommend
+    from ncf_keras.recommending import Recommender, recommend
     from ncf_keras.training import Trainer, TrainingResult, TrainingSpec, train
     from ncf_keras.weights import load_model, load_weights, save_weights
 
@@ -32,6 +32,7 @@ __all__ = [
     "Dataset",
     "InputError",
     "ModelSpec",
+    "Recommender",
     "Trainer",
     "TrainingResult",
     "TrainingSpec",
@@ -63,7 +64,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "data": ("Dataset", "read_dataset", "sample_dataset"),
         "models": ("ModelSpec",),
-        "recommending": ("recommend",),
+        "recommending": ("Recommender", "recommend"),
         "training": ("Trainer", "TrainingResult", "TrainingSpec", "train"),
         "weights": ("load_model", "load_weights", "save_weights"),
     },

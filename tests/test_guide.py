@@ -99,5 +99,5 @@ def test_the_python_prints_what_the_guide_shows(directory, monkeypatch):
         shown = "" if names["shown"] is None else f"{names['shown']!r}\n"
         assert shown.count("\n") == example.want.count("\n"), example.source
         assert words(shown.split("\n")[0]) == words(example.want.split("\n")[0]), example.source
-    lists = names["recommend_for_history"](names["result"].model, names["dataset"], ["/soup/onion"], k=3)
+    lists = names["recommender"].fold_in(["/soup/onion"], k=3)
     assert list(lists["title"].str.endswith(" soup")) == [True] * 3

@@ -64,8 +64,7 @@ class EALS(FactorModel):
 
     def _missing_weights(self, dataset: Dataset) -> np.ndarray:
         """Return c_i: float64, shape (items,)."""
-        counts = np.bincount(dataset.train_items, minlength=dataset.num_items)
-        shares = (counts / counts.sum()) ** self.popularity_exponent
+        shares = (dataset.item_counts / dataset.num_train) ** self.popularity_exponent
         return self.missing_weight * shares / shares.sum()
 
 

@@ -19,7 +19,7 @@ class ItemPop(Baseline):
     """Scores an item by its number of train interactions (section 4.1 of the paper)."""
 
     def _learn(self, dataset: Dataset) -> None:
-        self._counts = np.bincount(dataset.train_items, minlength=dataset.num_items)
+        self._counts = dataset.item_counts
 
     def _score(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         return self._counts[items]

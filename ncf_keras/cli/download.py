@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ncf_keras.base.interrupts import Interrupted
 from ncf_keras.cli.console import run_command
 from ncf_keras.cli.flag_names import flag_names
-from ncf_keras.base.interrupts import Interrupted
 from ncf_keras.data.known_datasets import KNOWN_DATASETS, KnownDataset
 
 

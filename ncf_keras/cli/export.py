@@ -13,14 +13,7 @@ from ncf_keras.cli.saved_model import load_saved_model
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        arguments: the command line without the program's name; that of the process if None.
-
-    Returns:
-        The exit status: 0, or 2 after a sentence on standard error about a mistake in the arguments or files.
-    """
+    """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
     flags = _parser().parse_args(arguments)
     return run_command(lambda: _export(flags))
 
@@ -31,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
         "scores, recommendations and similar items. Its directory is printed.",
         allow_abbrev=False,
     )
-    parser.add_argument("--model", choices=MODELS, required=True, help="what the file must hold")
+    parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of these if left out")
     parser.add_argument("--weights", required=True, metavar="FILE", help="weight file of any Keras")
     parser.add_argument(
         "--to",

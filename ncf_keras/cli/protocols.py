@@ -131,7 +131,7 @@ def _rank_among_negatives(model: "keras.Model", dataset: "Dataset") -> "Rankings
 
 def _rank_among_all(model: "keras.Model", dataset: "Dataset") -> "Rankings":
     from ncf_keras.evaluation import FullRanking
-    from ncf_keras.models.all_scores import all_scores
+    from ncf_keras.models.scoring import all_scores
 
     protocol = FullRanking(
         dataset.train_offsets, dataset.train_items, dataset.test_users, dataset.test_items, dataset.num_items

@@ -25,14 +25,7 @@ UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        arguments: the command line without the program's name; that of the process if None.
-
-    Returns:
-        The exit status: 0, or 2 after a sentence on standard error about a mistake in the arguments or files.
-    """
+    """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
     flags = _parser().parse_args(arguments)
     return run_command(lambda: _recommend(flags))
 
@@ -78,46 +71,42 @@ def _recommend(flags: argparse.Namespace) -> None:
     if flags.to and flags.format:
         raise InputError("`--to` takes its format from its suffix. Received: `--format` too")
     format = format_of_file(flags.to) if flags.to else flags.format or "table"
-    users = _read_users(flags.users_file) if flags.users_file is not None else None
-    history = _parse_history(flags.history) if flags.history else None
+    users = _read_users(flags.users_file) if flags.users_file is not None else []
+    history = _parse_history(flags.history) if flags.history else []
     # Standard output is for the lists alone.
     with contextlib.redirect_stdout(sys.stderr):
         dataset = load_dataset(flags)
-    write_table(_lists(flags, dataset, users, history), format, flags.to)
+    frame = _lists(flags, dataset, users, history)
+    shown = [name for name, ids in (("users", dataset.user_ids), ("items", dataset.item_ids)) if ids is None]
+    if shown:
+        print(f"The dataset has no ids: {' and '.join(shown)} are shown as indices from 0.", file=sys.stderr)
+    write_table(frame, format, flags.to)
     if flags.to:
         print(f"The lists are written to {flags.to}", file=sys.stderr)
 
 
 def _lists(
-    flags: argparse.Namespace, dataset: "Dataset", users: list[str] | None, history: list[str] | None
+    flags: argparse.Namespace, dataset: "Dataset", users: list[str], history: list[str]
 ) -> "pd.DataFrame":
     import_tensorflow_quietly()
-    from ncf_keras.recommending import (
-        popular_items,
-        recommend,
-        recommend_for_history,
-        recommend_to_anybody,
-        similar_items,
-    )
-    from ncf_keras.recommending.ids import require_indices
+    from ncf_keras.recommending import Recommender, popular_items
+    from ncf_keras.recommending.ids import Ids
 
     if flags.popular:
         return popular_items(dataset, flags.k).drop(columns="user_id")
+    # Before the model is read: it takes longer.
+    Ids(dataset.user_ids, dataset.num_users).require(flags.user or (), "--user", UNKNOWN_USER)
+    known_items = Ids(dataset.item_ids, dataset.num_items)
+    known_items.require(flags.similar_items or (), "--similar_items")
+    known_items.require(history, "--history")
+    recommender = Recommender(load_saved_model(flags.weights, dataset), dataset)
     if flags.user:
-        # Before the model is read: it takes longer.
-        require_indices(flags.user, dataset.user_ids, dataset.num_users, "--user", UNKNOWN_USER)
-    for argument, items in (("--similar_items", flags.similar_items), ("--history", history)):
-        if items:
-            require_indices(items, dataset.item_ids, dataset.num_items, argument)
-    model = load_saved_model(flags.weights, dataset)
-    if flags.user:
-        return recommend(model, dataset, flags.user, flags.k, flags.include_seen)
+        return recommender.recommend(flags.user, flags.k, flags.include_seen)
     if history:
-        frame = recommend_for_history(model, dataset, history, flags.k, flags.include_seen)
-        return frame.drop(columns="user_id")
+        return recommender.fold_in(history, flags.k, flags.include_seen).drop(columns="user_id")
     if flags.similar_items:
-        return similar_items(model, dataset, flags.similar_items, flags.k)
-    frame = recommend_to_anybody(model, dataset, users, flags.k, flags.include_seen)
+        return recommender.similar_items(flags.similar_items, flags.k)
+    frame = recommender.recommend(users, flags.k, flags.include_seen, popular_for_unknown=True)
     unknown = frame["source"].eq("popularity") & frame["rank"].eq(1)
     if unknown.any():
         print(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -215,6 +216,13 @@ class Dataset:
         ones = np.ones(self.num_train, np.float32)
         shape = (self.num_users, self.num_items)
         return scipy.sparse.csr_matrix((ones, self.train_items, self.train_offsets), shape)
+
+    @cached_property
+    def item_counts(self) -> np.ndarray:
+        """Number of train interactions of each item, its popularity: int64, shape (items,), read-only."""
+        counts = np.bincount(self.train_items, minlength=self.num_items)
+        counts.setflags(write=False)
+        return counts
 
     def __repr__(self) -> str:
         density = self.num_train / (self.num_users * self.num_items)

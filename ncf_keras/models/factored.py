@@ -2,12 +2,12 @@
 
 That layer is linear in [p_u, q_i] before its activation: W [p_u, q_i] + b = (W_u p_u + b) + W_i q_i. So each
 half is computed once for each user and item rather than once for each pair; of NeuMF with 64 factors that
-saves 131,072 of 172,160 multiplications a pair. GMF's output weights go into its user half likewise.
+saves 131,072 of 172,160 multiplications a pair. GMF's output weights go into its user half in the same way.
 """
 
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -18,8 +18,8 @@ from ncf_keras.base.errors import InputError
 JOINS = (keras.layers.Multiply, keras.layers.Concatenate)
 LAYERS = (*JOINS, keras.layers.InputLayer, keras.layers.Embedding, keras.layers.Flatten, keras.layers.Dense)
 
-# A layer's name (of a join, its class) and what feeds it; a Flatten is passed over.
-Wiring = tuple
+# A layer's name (of a join, its class) and the wirings of what feeds it; a Flatten is passed over.
+Wiring = tuple[Any, ...]
 
 
 class Halves(NamedTuple):
@@ -32,10 +32,26 @@ class Halves(NamedTuple):
         mlp_item: W_i q_i of the same layer, shape (items, width).
     """
 
-    mf_user: tf.Tensor | None
-    mf_item: tf.Tensor | None
-    mlp_user: tf.Tensor | None
-    mlp_item: tf.Tensor | None
+    mf_user: Any
+    mf_item: Any
+    mlp_user: Any
+    mlp_item: Any
+
+    def of_users(self, users: tf.Tensor) -> "Halves":
+        """Return the halves with the rows of these users alone, in this order."""
+        return self._changed(lambda half: tf.gather(half, users), "mf_user", "mlp_user")
+
+    def of_items(self, items: tf.Tensor) -> "Halves":
+        """Return the halves with the rows of these items alone, in this order."""
+        return self._changed(lambda half: tf.gather(half, items), "mf_item", "mlp_item")
+
+    def between(self, start: tf.Tensor, stop: tf.Tensor) -> "Halves":
+        """Return the halves with the rows of the items from `start` to before `stop` alone."""
+        return self._changed(lambda half: half[start:stop], "mf_item", "mlp_item")
+
+    def _changed(self, change: Callable[[Any], Any], *names: str) -> "Halves":
+        halves = {name: getattr(self, name) for name in names}
+        return self._replace(**{name: None if half is None else change(half) for name, half in halves.items()})
 
 
 class FactoredModel:
@@ -50,18 +66,16 @@ class FactoredModel:
     """
 
     def __init__(self, model: keras.Model):
-        layers = {layer.name: layer for layer in model.layers}
+        layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
         self._hidden = _hidden_layers(layers)
         self._output = layers["prediction"]
         kind = _kind(model)
-        self._mf = self._mlp = None
+        plain = (layers.get("user_embedding"), layers.get("item_embedding"))
+        self._mf: Any = plain if kind == "GMF" else None
+        self._mlp: Any = plain if kind == "MLP" else None
         if kind == "NeuMF":
             self._mf = (layers["mf_embedding_user"], layers["mf_embedding_item"])
             self._mlp = (layers["mlp_embedding_user"], layers["mlp_embedding_item"])
-        elif kind == "MLP":
-            self._mlp = (layers["user_embedding"], layers["item_embedding"])
-        else:
-            self._mf = (layers["user_embedding"], layers["item_embedding"])
         self._mf_width = self._mf[0].output_dim if self._mf else 0
         self.user_layers = [pair[0] for pair in (self._mf, self._mlp) if pair]
         self.item_layers = [pair[1] for pair in (self._mf, self._mlp) if pair]
@@ -78,7 +92,7 @@ class FactoredModel:
 
     @property
     def widest(self) -> int:
-        """The most numbers that `score_all` holds between two layers for one user and item."""
+        """The most numbers that `score_grid` holds between two layers for one user and item."""
         return max([1, *(layer.units for layer in self._hidden)])
 
     def halves(self) -> Halves:
@@ -110,18 +124,27 @@ class FactoredModel:
         kernel = self._hidden[0].kernel if self._hidden else self._output.kernel[self._mf_width :]
         return tf.convert_to_tensor(kernel)
 
-    def item_vectors(self) -> list[tf.Tensor]:
-        """Return h * q_i of the GMF tower, then q_i of the MLP tower: float32, shape (items, width) each."""
-        vectors = [tf.convert_to_tensor(layer.embeddings) for layer in self.item_layers]
+    def item_vectors(self) -> np.ndarray:
+        """Return a vector for each item; the product of two is how similar the items are, from -1 to 1.
+
+        - GMF: h * q_i, by which a user's vector is multiplied in equation 9 of the paper. The factors of h
+          count because q alone may be scaled at will, factor by factor, as long as h is scaled back.
+        - MLP: the embedding q_i.
+        - NeuMF: both, each divided by its length, so that the product is the mean of the two towers' cosines.
+
+        Returns:
+            float32, shape (items, width), of length 1; a part of zeros stays zero.
+        """
+        parts = [layer.embeddings.numpy() for layer in self.item_layers]
         if self._mf:
-            vectors[0] *= self._output.kernel[: self._mf_width, 0]
-        return vectors
+            parts[0] = parts[0] * self._output.kernel.numpy()[: self._mf_width, 0]
+        lengths = [np.linalg.norm(part, axis=1, keepdims=True) for part in parts]
+        scaled = [part / np.where(length == 0, 1, length) for part, length in zip(parts, lengths, strict=True)]
+        return np.concatenate(scaled, axis=1) / np.float32(np.sqrt(len(parts)))
 
     def score_pairs(self, halves: Halves, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         """Return the predictions of pairs: float32, shape (pairs,), for int32 indices of that shape."""
-        rows = (users, items, users, items)
-        pairs = [half if half is None else tf.gather(half, row) for half, row in zip(halves, rows, strict=True)]
-        return tf.sigmoid(self.logits_of(Halves(*pairs)))
+        return tf.sigmoid(self.logits_of(halves.of_users(users).of_items(items)))
 
     def logits_of(self, pairs: Halves) -> tf.Tensor:
         """Return the predictions before the sigmoid, float32, shape (pairs,).
@@ -136,14 +159,18 @@ class FactoredModel:
             logits += self._rest_of_tower(pairs.mlp_user + pairs.mlp_item)
         return logits
 
-    def score_all(self, halves: Halves, users: tf.Tensor) -> tf.Tensor:
-        """Return the predictions of every item for some users: float32, shape (users, items)."""
+    def score_grid(self, halves: Halves) -> tf.Tensor:
+        """Return the predictions of every user with every item in `halves`: float32, shape (users, items)."""
         logits = tf.convert_to_tensor(self._output.bias)
         if self._mf:
-            logits += tf.matmul(tf.gather(halves.mf_user, users), halves.mf_item, transpose_b=True)
+            logits += tf.matmul(halves.mf_user, halves.mf_item, transpose_b=True)
         if self._mlp:
-            logits += self._rest_of_tower(tf.gather(halves.mlp_user, users)[:, None, :] + halves.mlp_item)
+            logits += self._rest_of_tower(halves.mlp_user[:, None, :] + halves.mlp_item)
         return tf.sigmoid(logits)
+
+    def score_users(self, halves: Halves, users: tf.Tensor) -> tf.Tensor:
+        """Return the predictions of every item for some users: float32, shape (users, items)."""
+        return self.score_grid(halves.of_users(users))
 
     def _rest_of_tower(self, first: tf.Tensor) -> tf.Tensor:
         """Return what the MLP tower adds to the logits, from the sum of the two halves, shape (…, width)."""
@@ -174,7 +201,8 @@ def require_factored(model: keras.Model, purpose: str) -> FactoredModel:
         InputError: the model is of another kind, or a weight is not finite, as after diverging.
     """
     if not can_factor(model):
-        raise InputError(f"`model` must be a GMF, MLP or NeuMF {purpose}. Received: {model.name}")
+        name = getattr(model, "name", None) or repr(model)
+        raise InputError(f"`model` must be a GMF, MLP or NeuMF {purpose}. Received: {name}")
     for weight in model.weights:
         if not np.isfinite(weight.numpy()).all():
             raise InputError(f"`model` must have finite weights. Received: {weight.path}, which has others")
@@ -184,7 +212,7 @@ def require_factored(model: keras.Model, purpose: str) -> FactoredModel:
 def _kind(model: keras.Model) -> str | None:
     if not getattr(model, "inputs", None) or any(type(layer) not in LAYERS for layer in model.layers):
         return None
-    layers = {layer.name: layer for layer in model.layers}
+    layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
     output = layers.get("prediction")
     if not isinstance(output, keras.layers.Dense) or output.units != 1:
         return None
@@ -192,8 +220,10 @@ def _kind(model: keras.Model) -> str | None:
     if output.activation is not keras.activations.sigmoid or not all(layer.use_bias for layer in dense):
         return None
     hidden = [layer.name for layer in _hidden_layers(layers)]
+    # `input` and `output` are of a layer's first call: a layer that is called twice in a model is no maker.
+    maker_of = {id(layer.output): layer for layer in model.layers}
     for kind, wiring in _wirings(hidden).items():
-        if _is_wired(model.outputs[0], ("prediction", wiring)):
+        if _is_wired(model.outputs[0], ("prediction", wiring), maker_of):
             return kind
     return None
 
@@ -204,6 +234,8 @@ def _wirings(hidden: list[str]) -> dict[str, Wiring]:
     plain = ("user_embedding", user), ("item_embedding", item)
     mf = ("mf_embedding_user", user), ("mf_embedding_item", item)
     mlp = ("mlp_embedding_user", user), ("mlp_embedding_item", item)
+    plain_tower: Wiring
+    fused_tower: Wiring
     plain_tower, fused_tower = ("Concatenate", *plain), ("Concatenate", *mlp)
     for name in hidden:
         plain_tower, fused_tower = (name, plain_tower), (name, fused_tower)
@@ -214,19 +246,23 @@ def _wirings(hidden: list[str]) -> dict[str, Wiring]:
     }
 
 
-def _is_wired(tensor: keras.KerasTensor, wiring: Wiring) -> bool:
-    layer, node, _ = tensor._keras_history
-    sources = layer._inbound_nodes[node].input_tensors
+def _is_wired(tensor: keras.KerasTensor, wiring: Wiring, maker_of: dict[int, keras.layers.Layer]) -> bool:
+    """Tell whether a tensor is the output of the wired layer, and the layer's inputs those of its parts."""
+    layer = maker_of.get(id(tensor))
+    if layer is None:
+        return False
+    sources = [] if isinstance(layer, keras.layers.InputLayer) else layer.input
+    sources = sources if isinstance(sources, list) else [sources]
     if isinstance(layer, keras.layers.Flatten):
-        return _is_wired(sources[0], wiring)
+        return _is_wired(sources[0], wiring, maker_of)
     name = type(layer).__name__ if type(layer) in JOINS else layer.name
     return (
         name == wiring[0]
         and len(sources) == len(wiring) - 1
-        and all(_is_wired(source, part) for source, part in zip(sources, wiring[1:], strict=True))
+        and all(_is_wired(source, part, maker_of) for source, part in zip(sources, wiring[1:], strict=True))
     )
 
 
-def _hidden_layers(layers: dict[str, keras.layers.Layer]) -> list[keras.layers.Dense]:
+def _hidden_layers(layers: dict[str, Any]) -> list[Any]:
     names = itertools.takewhile(layers.__contains__, (f"layer{number}" for number in itertools.count(1)))
     return [layers[name] for name in names]

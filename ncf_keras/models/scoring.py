@@ -1,6 +1,10 @@
-"""A trained model as the `score(users, items)` function that evaluation, recommending and export share."""
+"""A trained model as a function of indices: `score(users, items)` for pairs, `score_all(users)` for all items.
+
+Evaluation takes either. GMF, MLP and NeuMF are scored by halves, see `factored.py`.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,43 +13,85 @@ import tensorflow as tf
 from ncf_keras.models.factored import FactoredModel, can_factor
 
 PAIRS_A_CALL = 2**15
+# Numbers that one call may hold between two layers: 64 MiB of float32.
+NUMBERS_A_CALL = 2**24
 
 
-def model_scores(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def model_scores(
+    model: keras.Model, pairs_a_call: int = PAIRS_A_CALL
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Return a function that scores pairs with the model's weights at the time of each call.
 
     Args:
         model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction.
+        pairs_a_call: how many pairs are computed at a time, which bounds the memory.
 
     Returns:
         `score(users, items)`: takes int32 indices of shape (pairs,), any number of them, and returns the
-        predictions, float32 of shape (pairs,). GMF, MLP and NeuMF are scored by halves, see `factored.py`.
+        predictions, float32 of shape (pairs,).
     """
-    make_halves, score_chunk = _factored(model) if can_factor(model) else _plain(model)
+    if can_factor(model):
+        factored = FactoredModel(model)
+        make_halves, score_pairs = _programs(factored.halves, factored.score_pairs)
+    else:
+        make_halves, score_pairs = _programs(
+            tuple, lambda _, users, items: model([users[:, None], items[:, None]], training=False)[:, 0]
+        )
 
     def score(users: np.ndarray, items: np.ndarray) -> np.ndarray:
         users, items = np.asarray(users, np.int32), np.asarray(items, np.int32)
         halves = make_halves()
         scores = np.empty(len(users), np.float32)
-        for start in range(0, len(users), PAIRS_A_CALL):
-            part = slice(start, start + PAIRS_A_CALL)
-            scores[part] = score_chunk(halves, users[part], items[part]).numpy()
+        for start in range(0, len(users), pairs_a_call):
+            part = slice(start, start + pairs_a_call)
+            scores[part] = score_pairs(halves, users[part], items[part]).numpy()
         return scores
 
     return score
 
 
-def _factored(model: keras.Model) -> tuple[Callable, Callable]:
-    factored = FactoredModel(model)
-    return (
-        tf.function(factored.halves, autograph=False),
-        tf.function(factored.score_pairs, autograph=False, reduce_retracing=True),
-    )
+def all_scores(
+    model: keras.Model, num_items: int | None = None, numbers_a_call: int = NUMBERS_A_CALL
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that scores all items for some users with the model's weights at the time of each call.
+
+    Args:
+        model: as in `model_scores`.
+        num_items: items are 0 … num_items - 1; needed only for a model that is none of GMF, MLP and NeuMF.
+        numbers_a_call: how many numbers lie between two layers at a time, which bounds the memory.
+
+    Returns:
+        `score_all(users)`: takes int32 indices of shape (users,) and returns the predictions, float32 of shape
+        (users, items): 4 bytes a user and item, so callers with many users ask for some at a time.
+
+    Raises:
+        ValueError: `num_items` is missing where it is needed.
+    """
+    users_a_call = 1
+    make_halves: Callable[..., Any]
+    score_users: Callable[..., Any]
+    if can_factor(model):
+        factored = FactoredModel(model)
+        num_items = factored.num_items
+        users_a_call = max(1, numbers_a_call // (num_items * factored.widest))
+        make_halves, score_users = _programs(factored.halves, factored.score_users)
+    elif num_items is None:
+        raise ValueError("`num_items` must be given for a model that is none of GMF, MLP and NeuMF.")
+    else:
+        score, items = model_scores(model), np.arange(num_items, dtype=np.int32)
+        make_halves, score_users = tuple, lambda _, users: score(np.repeat(users, len(items)), items)
+
+    def score_all(users: np.ndarray) -> np.ndarray:
+        users = np.asarray(users, np.int32)
+        halves: Any = make_halves()
+        scores = np.empty((len(users), num_items), np.float32)
+        for start in range(0, len(users), users_a_call):
+            part = slice(start, start + users_a_call)
+            scores[part] = score_users(halves, users[part])
+        return scores
+
+    return score_all
 
 
-def _plain(model: keras.Model) -> tuple[Callable, Callable]:
-    @tf.function(autograph=False, reduce_retracing=True)
-    def score_chunk(nothing: tuple, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        return model([users[:, None], items[:, None]], training=False)[:, 0]
-
-    return tuple, score_chunk
+def _programs(*computations: Callable[..., Any]) -> list[Callable[..., Any]]:
+    return [tf.function(compute, autograph=False, reduce_retracing=True) for compute in computations]

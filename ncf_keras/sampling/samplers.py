@@ -224,7 +224,7 @@ def popularity_weights(dataset: Dataset, exponent: float = 0.75) -> np.ndarray:
         dataset: whose train interactions are counted.
         exponent: of the counts; 0 makes all items alike that occur in train.
     """
-    counts = np.bincount(dataset.train_items, minlength=dataset.num_items).astype(np.float64)
+    counts = dataset.item_counts.astype(np.float64)
     return np.where(counts > 0, np.maximum(counts, 1.0) ** exponent, 0.0)
 
 

@@ -2,25 +2,26 @@
 
 import os
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, can_factor
-from ncf_keras.models.item_vectors import item_vectors
-from ncf_keras.serving.catalogue import Catalogue, Interactions, make_catalogue
+from ncf_keras.recommending.ranking import Ranker
 from ncf_keras.serving.publishing import publish, require_version
-from ncf_keras.serving.recommender import Recommender
 from ncf_keras.serving.seal import Seal, write_seal
-from ncf_keras.serving.signatures import IdSignatures, make_signatures
+from ncf_keras.serving.signatures import make_id_signatures, make_signatures
 from ncf_keras.serving.warm_up import write_warm_up
 
 
 def export_model(
     model: keras.Model,
-    dataset: Interactions | None,
+    dataset: Dataset | None,
     directory: str | os.PathLike,
     version: int | None = None,
 ) -> Path:
@@ -30,8 +31,8 @@ def export_model(
 
     Args:
         model: GMF, MLP or NeuMF, trained.
-        dataset: the `ncf_keras.data.Dataset` it was trained on: its train interactions are left out of lists
-            and make the popularity list, its raw ids and titles answer by id. None: indices alone.
+        dataset: what it was trained on: its train interactions are left out of lists and make the popularity
+            list, its raw ids and titles answer by id. None: indices alone.
         directory: of the model, such as `serving/ncf`, made if it is missing; its name is the model's.
         version: the number; the one after the highest if None.
 
@@ -40,27 +41,32 @@ def export_model(
 
     Raises:
         InputError: the model is of another kind, does not fit the dataset or has weights that are not finite;
-            the version exists; the directory can't be written to.
+            the dataset has an id twice, or text that is no Unicode; the version exists; the directory can't be
+            written to.
     """
     require_version(version)
     if not can_factor(model):
         raise InputError(f"`model` must be a GMF, MLP or NeuMF to be exported. Received: {model.name}")
-    _require_finite(model)
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise InputError("`model` must have finite weights. Received: one that has not, as after diverging")
     factored = FactoredModel(model)
-    catalogue = make_catalogue(factored.num_users, factored.num_items, dataset)
-    recommender = Recommender(factored, item_vectors(model), catalogue)
+    sizes = (factored.num_users, factored.num_items)
+    if dataset is not None:
+        _require_fitting(dataset, sizes)
+    ranker = Ranker(model, *sizes, dataset)
     name = Path(directory).resolve().name
-    return publish(lambda building: _write(building, name, recommender, catalogue), directory, version)
+    return publish(lambda building: _write(building, name, ranker, dataset), directory, version)
 
 
-def _write(building: Path, name: str, recommender: Recommender, catalogue: Catalogue) -> None:
+def _write(building: Path, name: str, ranker: Ranker, dataset: Dataset | None) -> None:
     """Write all files of an export into an empty directory."""
-    signatures = make_signatures(recommender)
+    signatures = make_signatures(ranker)
     archive = keras.export.ExportArchive()
-    if catalogue.item_ids is not None:
-        by_id = IdSignatures(recommender, catalogue)
-        signatures |= by_id.make()
-        for table in by_id.tables:
+    if dataset is not None and dataset.item_ids is not None:
+        titles = dataset.item_titles or [""] * dataset.num_items
+        by_id, tables = make_id_signatures(ranker, dataset.user_ids, dataset.item_ids, titles)
+        signatures |= by_id
+        for table in tables:
             archive.track(table)
     with tempfile.TemporaryDirectory() as elsewhere:
         archive.track(Seal(Path(elsewhere)))
@@ -68,10 +74,28 @@ def _write(building: Path, name: str, recommender: Recommender, catalogue: Catal
         for key, signature in signatures.items():
             archive.add_endpoint(key, signature.compute, list(signature.inputs))
         archive.write_out(str(building), verbose=False)
-    write_warm_up(building, name, signatures, catalogue)
+    write_warm_up(building, name, signatures, dataset)
     write_seal(building)
 
 
-def _require_finite(model: keras.Model) -> None:
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-        raise InputError("`model` must have finite weights. Received: one that has not, as after diverging")
+def _require_fitting(dataset: Dataset, sizes: tuple[int, int]) -> None:
+    """Raise InputError unless the dataset is of these sizes and its texts can be looked up in a graph."""
+    if (dataset.num_users, dataset.num_items) != sizes:
+        raise InputError(
+            f"`dataset` must have the {sizes[0]} users and {sizes[1]} items of the model. "
+            f"Received: {dataset.num_users} and {dataset.num_items}"
+        )
+    _require_texts(dataset.user_ids or (), "user_ids", distinct=True)
+    _require_texts(dataset.item_ids or (), "item_ids", distinct=True)
+    _require_texts(dataset.item_titles or (), "item_titles", distinct=False)
+
+
+def _require_texts(texts: Sequence[str], argument: str, distinct: bool) -> None:
+    for text in texts:
+        try:
+            text.encode("utf-8")
+        except UnicodeError:
+            raise InputError(f"`{argument}` must be texts in Unicode. Received: {text!r}") from None
+    if distinct and len(set(texts)) < len(texts):
+        twice = Counter(texts).most_common(1)[0][0]
+        raise InputError(f"`{argument}` must have no id twice. Received: {twice!r} twice")

@@ -1,13 +1,16 @@
-"""A new version of a served model, which a polling server sees whole or not at all.
+"""The numbered versions of a served model: a new one is seen by a polling server whole or not at all.
 
-It is built in a directory beside the versions whose name is no number, so servers pass it over, and renamed
-when all of it is on the disk. The builder holds a lock on that directory for as long as it lives; what a killed
-one left behind is unlocked, and the next export removes it.
+They are the directories `<model>/<version>/`, of which a server takes the highest.
+
+A new one is built in a directory beside the versions whose name is no number, so servers pass it over, and
+renamed when all of it is on the disk. The builder holds a lock on that directory for as long as it lives; what
+a killed one left behind is unlocked, and the next export removes it.
 """
 
 import contextlib
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,10 +19,13 @@ from pathlib import Path
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory
 from ncf_keras.base.locks import take_lock
-from ncf_keras.serving.versions import HIGHEST_VERSION, next_version
 
 PREFIX = ".exporting-"
+NUMBER = re.compile("[0-9]+")
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+
+# The server reads a version as an int64.
+HIGHEST_VERSION = 2**63 - 1
 
 
 def publish(build: Callable[[Path], None], base: str | os.PathLike, version: int | None = None) -> Path:
@@ -56,6 +62,22 @@ def require_version(version: int | None) -> None:
         raise InputError(f"`version` must be between 0 and {HIGHEST_VERSION}. Received: {version}")
 
 
+def versions(base: str | os.PathLike) -> dict[int, Path]:
+    """Return the directory of each version of a model, lowest first; empty where there is no such model.
+
+    Args:
+        base: the directory of the model, such as `serving/ncf`.
+    """
+    paths = Path(base).iterdir() if Path(base).is_dir() else ()
+    numbered = {int(path.name): path for path in paths if NUMBER.fullmatch(path.name) and path.is_dir()}
+    return {number: numbered[number] for number in sorted(numbered) if number <= HIGHEST_VERSION}
+
+
+def next_version(base: str | os.PathLike) -> int:
+    """Return the number after the highest version of a model; 1 for the first."""
+    return max(versions(base), default=0) + 1
+
+
 def _rename(building: Path, base: Path, version: int | None) -> Path:
     """Give the finished directory its number; another exporter may have taken the next one meanwhile."""
     while True:
@@ -79,16 +101,8 @@ def _taken(target: Path) -> InputError:
 @contextlib.contextmanager
 def _locked_directory(base: Path) -> Iterator[Path]:
     """Yield a new directory in `base` with a lock on it; remove it afterwards unless it was renamed."""
-    building, handle = _new_locked(base)
-    try:
-        yield building
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-        os.close(handle)
-
-
-def _new_locked(base: Path) -> tuple[Path, int]:
-    while True:
+    locked = False
+    while not locked:
         building = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
         # Until it is locked, another exporter may take the directory for a dead one's and remove it.
         try:
@@ -96,15 +110,14 @@ def _new_locked(base: Path) -> tuple[Path, int]:
         except FileNotFoundError:
             continue
         try:
-            if take_lock(handle, base) and building.is_dir():
+            locked = take_lock(handle, base) and building.is_dir()
+            if locked:
                 # A server often runs as another user than the exporter.
                 building.chmod(0o755)
-                return building, handle
-        except InputError:
-            building.rmdir()
+                yield building
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
             os.close(handle)
-            raise
-        os.close(handle)
 
 
 def _sweep(base: Path) -> None:
@@ -123,10 +136,8 @@ def _sweep(base: Path) -> None:
 
 def _flush(directory: Path) -> None:
     """Put a directory and all in it on the disk, so that not even a power cut leaves half under a number."""
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            _flush_entry(Path(folder, name))
-        _flush_entry(Path(folder))
+    for path in (*directory.rglob("*"), directory):
+        _flush_entry(path)
 
 
 def _flush_entry(path: Path) -> None:

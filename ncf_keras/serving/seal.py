@@ -6,9 +6,12 @@ when the export is loaded: it reads these files, takes a hash of each, and fails
 the asset `seal`, which is written last. Against damage, not against forgery.
 """
 
+import os
 from pathlib import Path
 
 import tensorflow as tf
+
+from ncf_keras.base.errors import InputError
 
 ASSET = "seal"
 # All files of an export but the variables' data, which the loader checks, and the seal.
@@ -18,6 +21,8 @@ SEALED = (
     "variables/variables.index",
     "assets.extra/tf_serving_warmup_requests",
 )
+# In words of TensorFlow's loader, for a file that is missing, cut or changed.
+LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, RuntimeError, KeyError, TypeError)
 DAMAGED = "This export is damaged: a file is not as it was written. Export the model again."
 
 
@@ -49,6 +54,24 @@ class Seal(tf.saved_model.experimental.TrackableResource):
 def write_seal(directory: Path) -> None:
     """Seal an export that is complete but for the content of its asset `seal`."""
     (directory / "assets" / ASSET).write_bytes(_hashes(tf.constant(str(directory))).numpy())
+
+
+def verify(directory: str | os.PathLike) -> None:
+    """Load an export as a server does, which checks all of its files.
+
+    Args:
+        directory: of one version, such as `serving/ncf/1`.
+
+    Raises:
+        InputError: it is none, or one of its files is missing or not as it was written.
+    """
+    directory = Path(directory)
+    try:
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            tf.compat.v1.saved_model.loader.load(session, [tf.saved_model.SERVING], str(directory))
+    except LOAD_ERRORS as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{directory} must be a whole export. Received: {reason}") from error
 
 
 def _hashes(directory: tf.Tensor) -> tf.Tensor:

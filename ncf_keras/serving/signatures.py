@@ -1,14 +1,11 @@
 """The signatures of an export: names, inputs, outputs. `docs/serving.md` has them as a table."""
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ncf_keras.serving.catalogue import Catalogue
-from ncf_keras.serving.id_table import IdTable
-from ncf_keras.serving.ranking import NO_ITEM
-from ncf_keras.serving.recommender import Lists, Recommender
+from ncf_keras.recommending.ranking import NO_ITEM, Lists, Ranker
 
 DEFAULT_K = 10
 
@@ -20,6 +17,7 @@ ITEM_IDS = tf.TensorSpec([None], tf.string, "item_id")
 K = tf.TensorSpec(None, tf.int32, "k")
 
 Outputs = Mapping[str, tf.Tensor]
+Compute = Callable[..., Outputs]
 
 
 class Signature(NamedTuple):
@@ -30,21 +28,51 @@ class Signature(NamedTuple):
         inputs: their names, shapes and types.
     """
 
-    compute: Callable[..., Outputs]
+    compute: Compute
     inputs: tuple[tf.TensorSpec, ...]
 
 
-def make_signatures(recommender: Recommender) -> dict[str, Signature]:
+class IdTable(tf.saved_model.experimental.TrackableResource):
+    """A hash table from raw ids to indices, filled when the export is loaded.
+
+    The ids are read from a variable rather than kept as constants: a variable lies in the checksummed part of
+    an export, and may be larger than the 2 GB that a graph can be.
+
+    Args:
+        ids: no id twice; `ids[index]` is the id of `index`.
+        name: tells the tables of an export apart.
+    """
+
+    def __init__(self, ids: Sequence[str], name: str):
+        super().__init__()
+        # A resource doesn't track its attributes by itself.
+        self.ids = self._track_trackable(_texts(ids), "ids")
+        self._name = name
+
+    def _create_resource(self) -> tf.Tensor:
+        return tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int32, shared_name=self._name)
+
+    def _initialize(self) -> None:
+        indices = tf.range(tf.size(self.ids))
+        tf.raw_ops.InitializeTableV2(table_handle=self.resource_handle, keys=self.ids, values=indices)
+
+    def find(self, ids: tf.Tensor) -> tf.Tensor:
+        """Return the index of each id, -1 where there is none: int32, of the shape of `ids`."""
+        found = tf.raw_ops.LookupTableFindV2(table_handle=self.resource_handle, keys=ids, default_value=-1)
+        return tf.ensure_shape(found, ids.shape)
+
+
+def make_signatures(ranker: Ranker) -> dict[str, Signature]:
     """Return the signatures that every export has, by name; they speak of indices."""
 
     def score(user_input: tf.Tensor, item_input: tf.Tensor) -> Outputs:
-        return {"prediction": recommender.score(user_input, item_input)}
+        return {"prediction": ranker.score(user_input, item_input)}
 
     def recommend(user_input: tf.Tensor, k: tf.Tensor) -> Outputs:
-        return recommender.recommend(user_input, k)._asdict()
+        return ranker.recommend(user_input, k)._asdict()
 
     def similar_items(item_input: tf.Tensor, k: tf.Tensor) -> Outputs:
-        return recommender.similar_items(item_input, k)._asdict()
+        return ranker.similar_items(item_input, k)._asdict()
 
     return {
         "score": Signature(score, (USERS, ITEMS)),
@@ -53,50 +81,46 @@ def make_signatures(recommender: Recommender) -> dict[str, Signature]:
     }
 
 
-class IdSignatures:
-    """The signatures that speak of raw ids, where there are some.
+def make_id_signatures(
+    ranker: Ranker, user_ids: Sequence[str] | None, item_ids: Sequence[str], titles: Sequence[str]
+) -> tuple[dict[str, Signature], list[IdTable]]:
+    """Return the signatures that speak of raw ids, by name, and the tables that an archive must track.
 
     Args:
-        recommender: of the same users and items as `catalogue`.
-        catalogue: with `item_ids`; without `user_ids` there is no `recommend_by_id`.
-
-    Attributes:
-        tables: what an archive must track.
+        ranker: of these users and items.
+        user_ids: raw id of each user; without them there is no `recommend_by_id`.
+        item_ids: raw id of each item.
+        titles: of each item, empty where there is none.
     """
+    items, texts = IdTable(item_ids, "items"), _texts(titles)
+    tables = [items]
 
-    def __init__(self, recommender: Recommender, catalogue: Catalogue):
-        self._recommender = recommender
-        self._item_ids = _texts(catalogue.item_ids)
-        self._titles = _texts(catalogue.item_titles)
-        self._items = IdTable(self._item_ids, "items")
-        self._users = None if catalogue.user_ids is None else IdTable(_texts(catalogue.user_ids), "users")
-        self.tables = [table for table in (self._items, self._users) if table]
-
-    def make(self) -> dict[str, Signature]:
-        """Return the signatures by name."""
-        signatures = _with_default("similar_items_by_id", self._similar_items_by_id, ITEM_IDS)
-        if self._users:
-            signatures |= _with_default("recommend_by_id", self._recommend_by_id, USER_IDS)
-        return signatures
-
-    def _recommend_by_id(self, user_id: tf.Tensor, k: tf.Tensor) -> Outputs:
-        return self._named(self._recommender.recommend(self._users.find(user_id), k))
-
-    def _similar_items_by_id(self, item_id: tf.Tensor, k: tf.Tensor) -> Outputs:
-        return self._named(self._recommender.similar_items(self._items.find(item_id), k))
-
-    def _named(self, lists: Lists) -> Outputs:
+    def named(lists: Lists) -> Outputs:
         empty = lists.items == NO_ITEM
-        items = tf.where(empty, 0, lists.items)
+        indices = tf.where(empty, 0, lists.items)
         return {
-            "item_ids": tf.where(empty, "", tf.gather(self._item_ids, items)),
-            "titles": tf.where(empty, "", tf.gather(self._titles, items)),
+            "item_ids": tf.where(empty, "", tf.gather(items.ids, indices)),
+            "titles": tf.where(empty, "", tf.gather(texts, indices)),
             "scores": lists.scores,
             "known": lists.known,
         }
 
+    def similar_items(item_id: tf.Tensor, k: tf.Tensor) -> Outputs:
+        return named(ranker.similar_items(items.find(item_id), k))
 
-def _with_default(name: str, compute: Callable[..., Outputs], asked: tf.TensorSpec) -> dict[str, Signature]:
+    signatures = _with_default("similar_items_by_id", similar_items, ITEM_IDS)
+    if user_ids is not None:
+        users = IdTable(user_ids, "users")
+        tables.append(users)
+
+        def recommend(user_id: tf.Tensor, k: tf.Tensor) -> Outputs:
+            return named(ranker.recommend(users.find(user_id), k))
+
+        signatures |= _with_default("recommend_by_id", recommend, USER_IDS)
+    return signatures, tables
+
+
+def _with_default(name: str, compute: Compute, asked: tf.TensorSpec) -> dict[str, Signature]:
     """Return a signature that takes `k`, and `<name>_default`, which needs none."""
 
     def with_default_k(asked: tf.Tensor) -> Outputs:
@@ -108,5 +132,5 @@ def _with_default(name: str, compute: Callable[..., Outputs], asked: tf.TensorSp
     }
 
 
-def _texts(texts: object) -> tf.Variable:
+def _texts(texts: Sequence[str]) -> Any:
     return tf.Variable(list(texts), trainable=False, dtype=tf.string)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ncf_keras.serving.catalogue import Catalogue
+from ncf_keras.data import Dataset
 from ncf_keras.serving.signatures import DEFAULT_K, Signature
 
 FILE = "assets.extra/tf_serving_warmup_requests"
@@ -19,7 +19,7 @@ LENGTH_DELIMITED = 2
 
 
 def write_warm_up(
-    directory: Path, model_name: str, signatures: Mapping[str, Signature], catalogue: Catalogue
+    directory: Path, model_name: str, signatures: Mapping[str, Signature], dataset: Dataset | None
 ) -> None:
     """Write one request for each signature, and for the default one.
 
@@ -27,22 +27,23 @@ def write_warm_up(
         directory: of the export.
         model_name: what the server calls the model.
         signatures: by name; their inputs are filled with the first user, the first item and `DEFAULT_K`.
-        catalogue: where raw ids are taken from.
+        dataset: where raw ids are taken from; None where no signature takes one.
     """
     path = directory / FILE
     path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as records:
         for name, signature in {"serving_default": signatures["score"], **signatures}.items():
-            inputs = {spec.name: _first(spec, catalogue) for spec in signature.inputs}
+            inputs = {spec.name: _first(spec, dataset) for spec in signature.inputs}
             records.write(_prediction_log(model_name, name, inputs))
 
 
-def _first(spec: tf.TensorSpec, catalogue: Catalogue) -> tf.Tensor:
+def _first(spec: tf.TensorSpec, dataset: Dataset | None) -> tf.Tensor:
     # With a dimension for rows throughout: servers that batch take no scalar.
     if spec.name == "k":
         return tf.constant([DEFAULT_K])
-    if spec.dtype == tf.string:
-        return tf.constant([(catalogue.user_ids if spec.name == "user_id" else catalogue.item_ids)[0]])
+    if dataset is not None and spec.dtype == tf.string:
+        ids = dataset.user_ids if spec.name == "user_id" else dataset.item_ids
+        return tf.constant(list(ids or ())[:1])
     return tf.constant([0])
 
 

@@ -12,7 +12,6 @@ in which S is the identity: the whole catalogue at each step, no step size, no r
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -21,53 +20,99 @@ import tensorflow as tf
 
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
-from ncf_keras.models.factored import FactoredModel, require_factored
+from ncf_keras.models.factored import require_factored
 
 MOST_STEPS = 100
 # Of the loss, relative: what float32 can tell apart. Below it the line search would look for what is not there.
 TOLERANCE = 1e-6
 
 
-class UserPrior(NamedTuple):
-    """A Gaussian of the rows of a model's users, the rows of both towers side by side.
-
-    Attributes:
-        mean: float64, shape (width,).
-        root: float64, shape (width, width); root @ root.T is the covariance.
-    """
-
-    mean: np.ndarray
-    root: np.ndarray
-
-
-def fold_in(
-    model: keras.Model, histories: Sequence[Sequence[int]], num_neg: int = 4, prior_strength: float = 1.0
-) -> list[np.ndarray]:
-    """Fit user vectors to histories, with everything else in the model frozen.
+class UserFolder:
+    """Fits vectors of new users to histories, with everything in the model frozen as it is now.
 
     Args:
         model: GMF, MLP or NeuMF, trained; it is not changed.
-        histories: for each new user the item indices of the interactions, in any order, at least one.
         num_neg: how many negatives each positive of the training had.
         prior_strength: what the prior is multiplied with; 0 fits the history alone.
 
-    Returns:
-        The rows of the new users in each of the model's user embeddings, float32, shape (histories, width): one
-        array for GMF and MLP; for NeuMF that of the GMF tower, then that of the MLP tower. The same input
-        gives the same rows.
-
     Raises:
-        InputError: the model is of another kind, or a history is empty or holds what is no item index.
+        InputError: the model is of another kind or not finite, or a number breaks its rule.
     """
-    factored = require_factored(model, "to fold users into")
-    require_count(num_neg, "num_neg")
-    if not 0 <= prior_strength < float("inf"):
-        raise InputError(f"`prior_strength` must be a finite number of at least 0. Received: {prior_strength}")
-    positives = [_checked(history, factored.num_items) for history in histories]
-    prior = user_prior([layer.embeddings.numpy() for layer in factored.user_layers])
-    loss = _Loss(factored, prior, prior_strength)
-    rows = np.array([_fit(loss, items, num_neg) for items in positives]).reshape(-1, len(prior.mean))
-    return np.split(rows.astype(np.float32), _borders(factored), axis=1)
+
+    def __init__(self, model: keras.Model, num_neg: int = 4, prior_strength: float = 1.0):
+        self._factored = require_factored(model, "to fold users into")
+        require_count(num_neg, "num_neg")
+        if not 0 <= prior_strength < float("inf"):
+            raise InputError(
+                f"`prior_strength` must be a finite number of at least 0. Received: {prior_strength}"
+            )
+        self._num_neg, self._strength = num_neg, prior_strength
+        self._mean, self._root = user_prior([layer.embeddings.numpy() for layer in self._factored.user_layers])
+        self._widths = [layer.output_dim for layer in self._factored.user_layers]
+        self._halves = self._factored.halves()
+        self._value_and_gradient = tf.function(self._data_term, autograph=False)
+
+    def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
+        """Return the rows of new users in each of the model's user embeddings.
+
+        Args:
+            histories: for each new user the item indices of the interactions, in any order, at least one.
+
+        Returns:
+            float32, shape (histories, width): one array for GMF and MLP; for NeuMF that of the GMF tower, then
+            that of the MLP tower. The same input gives the same rows.
+
+        Raises:
+            InputError: a history is empty or holds what is no item index.
+        """
+        positives = [_checked(history, self._factored.num_items) for history in histories]
+        rows = np.array([self._fit(items) for items in positives]).reshape(-1, sum(self._widths))
+        return np.split(rows.astype(np.float32), np.cumsum(self._widths)[:-1], axis=1)
+
+    def _fit(self, items: np.ndarray) -> np.ndarray:
+        positive = np.zeros(self._factored.num_items, np.float32)
+        positive[items] = 1
+        others = len(positive) - len(items)
+        negative = (1 - positive) * np.float32(self._num_neg * len(items) / max(others, 1))
+        found = scipy.optimize.minimize(
+            self._loss,
+            np.zeros(len(self._mean)),
+            args=(positive, negative),
+            method="L-BFGS-B",
+            jac=True,
+            options={"maxiter": MOST_STEPS, "ftol": TOLERANCE},
+        )
+        return self._mean + self._root @ found.x
+
+    def _loss(self, point: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the objective and its gradient, in coordinates in which the prior is N(0, 1)."""
+        row = tf.constant(self._mean + self._root @ point, tf.float32)
+        value, gradient = self._value_and_gradient(row[None], positive, negative)
+        penalty = 0.5 * self._strength * point @ point
+        slope = self._root.T @ gradient.numpy()[0].astype(np.float64)
+        return float(value) + penalty, slope + self._strength * point
+
+    def _data_term(
+        self, row: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the weighted log loss and its gradient by `row`; the weights are float32, shape (items,)."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(row)
+            mf_user, mlp_user = self._factored.user_halves(tf.split(row, self._widths, axis=1))
+            logits = self._factored.logits_of(self._halves._replace(mf_user=mf_user, mlp_user=mlp_user))
+            losses = positive * tf.nn.softplus(-logits) + negative * tf.nn.softplus(logits)
+            value = tf.reduce_sum(losses)
+        return value, tape.gradient(value, row)
+
+
+def fold_in(
+    model: keras.Model,
+    histories: Sequence[Sequence[int] | np.ndarray],
+    num_neg: int = 4,
+    prior_strength: float = 1.0,
+) -> list[np.ndarray]:
+    """Return what `UserFolder(model, num_neg, prior_strength)(histories)` does, to fold in once."""
+    return UserFolder(model, num_neg, prior_strength)(histories)
 
 
 def with_users(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model:
@@ -100,8 +145,8 @@ def with_users(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model
     return copy
 
 
-def user_prior(tables: Sequence[np.ndarray]) -> UserPrior:
-    """Fit a Gaussian to the rows of users.
+def user_prior(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a Gaussian to the rows of users, those of both towers side by side.
 
     The covariance is shrunk towards a multiple of the identity, by width / (users + width), so that it can be
     inverted with fewer users than numbers in a row (after Ledoit and Wolf, "A well-conditioned estimator for
@@ -109,6 +154,9 @@ def user_prior(tables: Sequence[np.ndarray]) -> UserPrior:
 
     Args:
         tables: float32, shape (users, width of the table), one for each user embedding.
+
+    Returns:
+        The mean, float64 of shape (width,), and `root` of the covariance `root @ root.T`, shape (width, width).
     """
     rows = np.concatenate(tables, axis=1).astype(np.float64)
     users, width = rows.shape
@@ -118,61 +166,10 @@ def user_prior(tables: Sequence[np.ndarray]) -> UserPrior:
     # The last term keeps a table of equal rows invertible.
     sphere = np.trace(covariance) / width + np.finfo(np.float32).eps
     shrunk = (1 - share) * covariance + share * sphere * np.eye(width)
-    return UserPrior(mean, np.linalg.cholesky(shrunk))
+    return mean, np.linalg.cholesky(shrunk)
 
 
-class _Loss:
-    """The objective and its gradient, at a point of the coordinates in which the prior is N(0, 1)."""
-
-    def __init__(self, factored: FactoredModel, prior: UserPrior, prior_strength: float):
-        self.prior = prior
-        self.num_items = factored.num_items
-        self._strength = prior_strength
-        self._factored = factored
-        self._widths = np.diff([0, *_borders(factored), len(prior.mean)])
-        self._halves = factored.halves()
-        self._value_and_gradient = tf.function(self._data_term, autograph=False)
-
-    def __call__(self, point: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> tuple:
-        row = tf.constant(self.prior.mean + self.prior.root @ point, tf.float32)
-        value, gradient = self._value_and_gradient(row[None], positive, negative)
-        penalty = 0.5 * self._strength * point @ point
-        slope = self.prior.root.T @ gradient.numpy()[0].astype(np.float64)
-        return float(value) + penalty, slope + self._strength * point
-
-    def _data_term(self, row: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple:
-        """Return the weighted log loss and its gradient by `row`; the weights are float32, shape (items,)."""
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(row)
-            mf_user, mlp_user = self._factored.user_halves(tf.split(row, self._widths, axis=1))
-            logits = self._factored.logits_of(self._halves._replace(mf_user=mf_user, mlp_user=mlp_user))
-            losses = positive * tf.nn.softplus(-logits) + negative * tf.nn.softplus(logits)
-            value = tf.reduce_sum(losses)
-        return value, tape.gradient(value, row)
-
-
-def _fit(loss: _Loss, items: np.ndarray, num_neg: int) -> np.ndarray:
-    positive = np.zeros(loss.num_items, np.float32)
-    positive[items] = 1
-    others = loss.num_items - len(items)
-    negative = (1 - positive) * np.float32(num_neg * len(items) / max(others, 1))
-    found = scipy.optimize.minimize(
-        loss,
-        np.zeros(len(loss.prior.mean)),
-        args=(positive, negative),
-        method="L-BFGS-B",
-        jac=True,
-        options={"maxiter": MOST_STEPS, "ftol": TOLERANCE},
-    )
-    return loss.prior.mean + loss.prior.root @ found.x
-
-
-def _borders(factored: FactoredModel) -> np.ndarray:
-    """Return where the row of one tower ends and that of the next begins."""
-    return np.cumsum([layer.output_dim for layer in factored.user_layers])[:-1]
-
-
-def _checked(history: Sequence[int], num_items: int) -> np.ndarray:
+def _checked(history: Sequence[int] | np.ndarray, num_items: int) -> np.ndarray:
     items = np.asarray(history)
     if items.ndim != 1 or len(items) == 0:
         raise InputError(

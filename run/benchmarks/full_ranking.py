@@ -53,7 +53,7 @@ def _benchmark(flags: argparse.Namespace) -> None:
     import_tensorflow_quietly()
     from _workloads import build, load_dataset
 
-    from ncf_keras.models.all_scores import all_scores
+    from ncf_keras.models.scoring import all_scores
 
     dataset = load_dataset(flags.path, flags.dataset)
     print(dataset)

@@ -62,7 +62,7 @@ def protocol_of(dataset: Dataset, users: np.ndarray, numbered_as: np.ndarray | N
 
 def popularity(dataset: Dataset) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Return a score function: the number of train interactions of the item."""
-    counts = np.bincount(dataset.train_items, minlength=dataset.num_items).astype(np.float32)
+    counts = dataset.item_counts.astype(np.float32)
     return lambda users, items: counts[items]
 
 

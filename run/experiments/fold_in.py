@@ -63,7 +63,7 @@ def _rows(
     from _held_out_users import protocol_of, trained
 
     from ncf_keras.models import model_scores
-    from ncf_keras.recommending import fold_in, with_users
+    from ncf_keras.solvers.fold_in import fold_in, with_users
 
     models = []
     for share, data in (("with", dataset), ("without", others)):

@@ -170,7 +170,7 @@ def expected_figures(model: "keras.Model", examples: "Dataset") -> tuple[float, 
         InputError: a test user has fewer than 99 items to draw from.
     """
     from ncf_keras.evaluation import FullRanking
-    from ncf_keras.models.all_scores import all_scores
+    from ncf_keras.models.scoring import all_scores
 
     protocol = FullRanking(
         examples.train_offsets,

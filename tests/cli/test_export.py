@@ -10,7 +10,7 @@ import pytest
 
 from ncf_keras.cli.export import main
 from ncf_keras.data.dataset_files import write_ids
-from ncf_keras.serving.verify import verify
+from ncf_keras.serving.seal import verify
 from ncf_keras.weights import save_weights
 from tests.serving.cpp_loader import CppModel
 from tests.serving.small_exports import (
@@ -20,9 +20,11 @@ from tests.serving.small_exports import (
     USER_IDS,
     USERS,
     predictions,
+    ranked,
     small_dataset,
     small_model,
 )
+from tests.serving.test_export import assert_lists, assert_scores_and_ranks
 from tests.shared_files import PROJECT
 
 
@@ -42,31 +44,41 @@ def files(tmp_path_factory):
 
 
 def arguments(files, to, *more):
-    return ["--model", "GMF", "--weights", str(files / "gmf.h5"), "--to", str(to), *more]
+    return ["--weights", str(files / "gmf.h5"), "--to", str(to), *more]
 
 
 def test_an_export_has_the_dataset_in_it(files, tmp_path, capsys):
     flags = arguments(files, tmp_path / "models" / "ncf", "--path", f"{files}/", "--dataset", "small")
-    assert main(flags) == 0
+    assert main([*flags, "--model", "GMF"]) == 0
     out, err = capsys.readouterr()
     assert out == f"{tmp_path}/models/ncf/1\n"
     assert "#user=12, #item=40" in err
     verify(out.strip())
+    dataset, scores = small_dataset(), predictions(small_model("GMF"))
     with CppModel(out.strip()) as loaded:
+        assert_scores_and_ranks(loaded, scores, dataset)
         answer = loaded.run("recommend_by_id", user_id=["用户"], k=1)
-        items = loaded.run("recommend", user_input=[1], k=1)["items"]
-    seen = small_dataset().train_matrix.toarray()[1] > 0
-    best = int(np.where(seen, -1, predictions(small_model("GMF"))[1]).argmax())
-    assert items.tolist() == [[best]]
+    best = int(np.where(dataset.train_matrix.toarray()[1] > 0, -1, scores[1]).argmax())
     assert answer["item_ids"][0, 0].decode() == ITEM_IDS[best]
     assert answer["titles"][0, 0].decode() == TITLES[best]
 
 
-def test_without_a_dataset_it_says_what_is_missing(files, tmp_path, capsys):
-    assert main(arguments(files, tmp_path / "ncf", "--version", "7")) == 0
-    out, err = capsys.readouterr()
-    assert out == f"{tmp_path}/ncf/7\n"
-    assert err.startswith("Exported without `--dataset`")
+def test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else(files, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    script = [sys.executable, str(PROJECT / "run" / "export.py")]
+    done = subprocess.run(
+        [*script, *arguments(files, "ncf", "--version", "7")], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == (f"{Path('ncf', '7')}\n", 0)
+    assert done.stderr.startswith("Exported without `--dataset`") and done.stderr.count("\n") == 1
+    scores = predictions(small_model("GMF"))
+    with CppModel(tmp_path / "ncf" / "7") as loaded:
+        assert not any("by_id" in name for name in loaded.signatures)
+        answer = loaded.run("recommend", user_input=[2, USERS], k=4)
+    # Nothing is seen, and nothing is popular.
+    assert_lists(answer, [ranked(scores[2], (), 4), ([-1] * 4, [-1] * 4)], 4)
+    assert answer["known"].tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -96,14 +108,3 @@ def test_a_version_that_exists_and_a_directory_that_is_none(files, tmp_path, cap
     with pytest.raises(SystemExit):
         main(arguments(files, tmp_path / "ncf", "--version", "-1"))
     assert list((tmp_path / "ncf").iterdir()) == [tmp_path / "ncf" / "7"]
-
-
-def test_as_a_script_it_is_quiet_but_for_the_directory(files, tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    script = [sys.executable, str(PROJECT / "run" / "export.py")]
-    done = subprocess.run(
-        [*script, *arguments(files, "ncf")], cwd=tmp_path, env=environment, capture_output=True, text=True,
-        timeout=120,
-    )  # fmt: skip
-    assert (done.stdout, done.returncode) == (f"{Path('ncf', '1')}\n", 0)
-    assert done.stderr.splitlines()[0].startswith("Exported without") and len(done.stderr.splitlines()) == 1

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import FullRanking, LeaveOneOut
 from ncf_keras.models import build_neumf
-from ncf_keras.models.all_scores import all_scores
+from ncf_keras.models.scoring import all_scores
 from tests.predicting import predict
 
 USERS, ITEMS = 4, 7

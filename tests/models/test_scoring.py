@@ -1,10 +1,10 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores, scoring
-from ncf_keras.models.factored import FactoredModel, can_factor
+from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
+from ncf_keras.models.factored import can_factor
+from ncf_keras.models.scoring import all_scores
 from tests import predicting
 from tests.models import by_hand
 
@@ -52,52 +52,29 @@ def predict(model, users=PAIR_USERS, items=PAIR_ITEMS):
 
 
 @pytest.mark.parametrize("name", FACTORED | PLAIN)
-def test_scores_are_the_predictions_of_the_model(name):
+def test_scores_are_the_predictions_of_the_model_at_the_time(name):
     model = (FACTORED | PLAIN)[name]()
-    by_hand.randomise(model)
     assert can_factor(model) == (name in FACTORED)
-    scores = model_scores(model)(PAIR_USERS, PAIR_ITEMS)
-    assert scores.dtype == np.float32 and scores.shape == PAIR_USERS.shape
-    np.testing.assert_allclose(scores, predict(model), atol=1e-6)
-    assert scores.std() > 0.01
-
-
-@pytest.mark.parametrize("name", FACTORED)
-def test_scores_of_all_items_are_those_of_the_pairs(name):
-    model = FACTORED[name]()
-    by_hand.randomise(model)
-    factored = FactoredModel(model)
-    users = tf.constant([3, 0, 3, 8])
-    everything = factored.score_all(factored.halves(), users).numpy()
-    assert everything.shape == (4, ITEMS)
-    pairs = np.repeat(users.numpy(), ITEMS), np.tile(np.arange(ITEMS, dtype=np.int32), 4)
-    by_pair = factored.score_pairs(factored.halves(), *map(tf.constant, pairs)).numpy()
-    np.testing.assert_allclose(everything.ravel(), by_pair, atol=1e-6)
-    np.testing.assert_allclose(by_pair, predict(model, *pairs), atol=1e-6)
-
-
-def test_a_tanh_tower_scores_as_by_hand():
-    model = custom(hidden="tanh")
-    weights = by_hand.randomise(model)
-    expected = by_hand.mlp(weights, PAIR_USERS, PAIR_ITEMS, np.tanh)
-    np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("make", [FACTORED["NeuMF"], PLAIN["logits"]])
-def test_scores_follow_the_weights(make):
-    model = make()
-    score = model_scores(model)
+    score, score_all, in_blocks = model_scores(model), all_scores(model, ITEMS), all_scores(model, ITEMS, 1)
     for seed in (1, 2):
         by_hand.randomise(model, seed)
-        np.testing.assert_allclose(score(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
+        expected = predict(model)
+        scores = score(PAIR_USERS, PAIR_ITEMS)
+        assert scores.dtype == np.float32 and scores.shape == PAIR_USERS.shape
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
+        assert scores.std() > 0.01
+        for users in ([4], [8, 0, 8], range(USERS), []):
+            for scores in (score_all(np.array(users, np.int64)), in_blocks(np.array(users, np.int64))):
+                assert scores.dtype == np.float32 and scores.shape == (len(users), ITEMS)
+                rows = expected.reshape(USERS, ITEMS)[list(users)]
+                np.testing.assert_allclose(scores, rows, rtol=2e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [FACTORED["MLP"], PLAIN["dropout"]])
-def test_any_number_of_pairs_of_any_integer_type(make, monkeypatch):
-    monkeypatch.setattr(scoring, "PAIRS_A_CALL", 10)
+def test_any_number_of_pairs_of_any_integer_type(make):
     model = make()
     by_hand.randomise(model)
-    score, expected = model_scores(model), predict(model)
+    score, expected = model_scores(model, pairs_a_call=10), predict(model)
     for count in (0, 1, 9, 10, 11, 20, 63):
         scores = score(PAIR_USERS[:count].astype(np.int64), PAIR_ITEMS[:count].tolist())
         assert scores.shape == (count,) and scores.dtype == np.float32
@@ -122,6 +99,17 @@ def test_a_model_used_inside_another_is_still_known():
     np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
 
 
+def test_a_layer_that_is_called_twice_makes_another_model():
+    first = FACTORED["GMF"]()
+    users, items = (keras.Input((1,), dtype="int32", name=f"{side}_input") for side in ("user", "item"))
+    parts = [first.get_layer(f"{side}_embedding")(index) for side, index in (("user", users), ("item", items))]
+    joined = keras.layers.Multiply()([keras.layers.Flatten()(part) for part in parts])
+    second = keras.Model([users, items], first.get_layer("prediction")(joined))
+    assert can_factor(first) and not can_factor(second)
+    by_hand.randomise(first)
+    np.testing.assert_allclose(model_scores(second)(PAIR_USERS, PAIR_ITEMS), predict(first), atol=1e-6)
+
+
 def test_a_model_that_is_no_graph_of_layers_is_scored_as_it_is():
     class Dot(keras.Model):
         def __init__(self):
@@ -137,3 +125,9 @@ def test_a_model_that_is_no_graph_of_layers_is_scored_as_it_is():
     expected = model(pairs).numpy()[:, 0]
     assert not can_factor(model)
     np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), expected, atol=1e-6)
+
+
+def test_the_number_of_items_is_needed_only_for_models_of_another_make():
+    assert all_scores(FACTORED["GMF"]())(np.array([1])).shape == (1, ITEMS)
+    with pytest.raises(ValueError, match="`num_items` must be given"):
+        all_scores(keras.Sequential([keras.layers.Dense(1)]))

@@ -29,6 +29,13 @@ def exported(neumf, dataset, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def exported_mlp(tmp_path_factory):
+    """The directory of an MLP without hidden layers, for items with ids alone."""
+    dataset = small_dataset(user_ids=None, item_titles=None)
+    return export_model(small_model("MLP-0"), dataset, tmp_path_factory.mktemp("serving") / "mlp")
+
+
+@pytest.fixture(scope="session")
 def loaded(exported):
     with CppModel(exported) as model:
         yield model

@@ -78,25 +78,20 @@ def service():
     return service
 
 
-def test_the_models():
+def test_the_files_say_what_the_docs_do(messages):
     (model,) = parsed("models.config", ModelServerConfig).model_config_list.config
     assert (model.name, model.base_path, model.model_platform) == ("ncf", "/serving/ncf", "tensorflow")
     assert model.model_version_policy.latest.num_versions == 2
     assert not model.version_labels
-
-
-def test_the_batching(messages):
     batching = parsed("batching.config", messages["BatchingParameters"])
-    assert batching.max_batch_size.value == 64
-    assert batching.batch_timeout_micros.value == 1000
-    assert batching.num_batch_threads.value == 4
-    assert batching.max_enqueued_batches.value == 100
-
-
-def test_the_monitoring(messages):
-    monitoring = parsed("monitoring.config", messages["MonitoringConfig"])
-    assert monitoring.prometheus_config.enable
-    assert monitoring.prometheus_config.path == "/monitoring/prometheus/metrics"
+    assert {field.name: value.value for field, value in batching.ListFields()} == {
+        "max_batch_size": 64,
+        "batch_timeout_micros": 1000,
+        "num_batch_threads": 4,
+        "max_enqueued_batches": 100,
+    }
+    monitoring = parsed("monitoring.config", messages["MonitoringConfig"]).prometheus_config
+    assert monitoring.enable and monitoring.path == "/monitoring/prometheus/metrics"
 
 
 @pytest.mark.parametrize("text", ["max_batch_sizes { value: 1 }", "max_batch_size: 1", "max_batch_size {"])

@@ -2,12 +2,11 @@
 
 import shutil
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.serving.verify import verify
+from ncf_keras.serving.seal import verify
 from tests.serving.cpp_loader import CppModel, Refused
 
 FILES = (
@@ -30,20 +29,6 @@ def test_these_are_all_files(exported):
     assert found == set(FILES)
 
 
-def test_an_undamaged_copy_is_loaded(copy):
-    CppModel(copy).close()
-    verify(copy)
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_without_any_file_it_is_refused(file, copy):
-    (copy / file).unlink()
-    with pytest.raises(Refused):
-        CppModel(copy)
-    with pytest.raises(InputError, match=r"must be a whole export"):
-        verify(copy)
-
-
 def flipped(good, generator):
     place = int(generator.integers(len(good)))
     return good[:place] + bytes([good[place] ^ int(generator.integers(1, 256))]) + good[place + 1 :]
@@ -57,10 +42,14 @@ def assert_refused(path, directory, damaged):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_with_any_file_damaged_it_is_refused(file, copy, generator):
+def test_with_any_file_damaged_or_missing_it_is_refused(file, copy, generator):
     good = (copy / file).read_bytes()
-    flips = [flipped(good, generator) for _ in range(3)]
-    assert_refused(copy / file, copy, [b"", good[:-1], good[: len(good) // 2], bytes(len(good)), *flips])
+    assert_refused(copy / file, copy, [b"", good[:-1], bytes(len(good)), flipped(good, generator)])
+    with pytest.raises(InputError, match=r"must be a whole export"):
+        verify(copy)
+    (copy / file).unlink()
+    with pytest.raises(Refused):
+        CppModel(copy)
     with pytest.raises(InputError, match=r"must be a whole export"):
         verify(copy)
     (copy / file).write_bytes(good)
@@ -74,21 +63,11 @@ def test_with_any_of_many_bytes_flipped_it_is_refused(file, copy, generator):
     assert_refused(copy / file, copy, (flipped(good, generator) for _ in range(100)))
 
 
-def test_a_file_of_another_export_is_refused(copy, neumf, dataset, tmp_path):
-    from ncf_keras.serving.export import export_model
-
-    weights = neumf.get_weights()
-    try:
-        neumf.set_weights([weight + np.float32(0.1) for weight in weights])
-        other = export_model(neumf, dataset, tmp_path / "other")
-    finally:
-        neumf.set_weights(weights)
-    for file in ("saved_model.pb", "assets/seal", "variables/variables.index"):
-        if (copy / file).read_bytes() != (other / file).read_bytes():
-            damaged = shutil.copytree(copy, tmp_path / "mixed" / file)
-            shutil.copy(other / file, damaged / file)
-            with pytest.raises(Refused):
-                CppModel(damaged)
+@pytest.mark.parametrize("file", ["saved_model.pb", "assets/seal", "variables/variables.index"])
+def test_a_file_of_another_export_is_refused(file, copy, exported_mlp):
+    shutil.copy(exported_mlp / file, copy / file)
+    with pytest.raises(Refused):
+        CppModel(copy)
 
 
 def test_the_loader_says_why(copy):

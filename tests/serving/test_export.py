@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.models.item_vectors import item_vectors
-from ncf_keras.serving import ranking
+from ncf_keras.models.factored import FactoredModel
 from ncf_keras.serving.export import export_model
 from ncf_keras.serving.signatures import DEFAULT_K
 from tests.serving.cpp_loader import CppModel, Refused
@@ -17,7 +16,6 @@ from tests.serving.small_exports import (
     EQUAL_ITEMS,
     ITEM_IDS,
     ITEMS,
-    SEEN_ALL,
     SEEN_NOTHING,
     TITLES,
     USER_IDS,
@@ -62,17 +60,35 @@ def texts(array):
     return [[text.decode() for text in row] for row in array]
 
 
-@pytest.mark.parametrize("kind", ["GMF", pytest.param("MLP", marks=pytest.mark.slow), "MLP-0", "NeuMF"])
-def test_every_kind_scores_as_predict_and_ranks_as_sorting(kind, dataset, tmp_path):
-    model = small_model(kind)
-    scores = predictions(model)
+def assert_scores_and_ranks(loaded, scores, dataset):
+    """Hold all scores and everybody's list against the predictions."""
     users, items = np.divmod(np.arange(USERS * ITEMS), ITEMS)
+    flat = loaded.run("score", user_input=users, item_input=items)["prediction"]
+    np.testing.assert_allclose(flat.reshape(USERS, ITEMS), scores, rtol=0, atol=1e-6)
+    everybody = list(range(USERS))
+    answer = loaded.run("recommend", user_input=everybody, k=15)
+    assert_lists(answer, expected_lists(dataset, scores, everybody, 15), 15)
+
+
+def test_it_scores_as_the_model_and_ranks_as_sorting(loaded, neumf_scores, dataset):
+    assert_scores_and_ranks(loaded, neumf_scores, dataset)
+
+
+# GMF is exported by the command, in tests/cli/test_export.py.
+@pytest.mark.slow
+def test_an_mlp_with_hidden_layers_too(dataset, tmp_path):
+    model = small_model("MLP")
     with CppModel(export_model(model, dataset, tmp_path / "m")) as loaded:
-        flat = loaded.run("score", user_input=users, item_input=items)["prediction"]
-        np.testing.assert_allclose(flat.reshape(USERS, ITEMS), scores, rtol=0, atol=1e-6)
-        everybody = list(range(USERS))
-        answer = loaded.run("recommend", user_input=everybody, k=15)
-        assert_lists(answer, expected_lists(dataset, scores, everybody, 15), 15)
+        assert_scores_and_ranks(loaded, predictions(model), dataset)
+
+
+def test_a_model_without_hidden_layers_and_users_without_ids(exported_mlp, dataset):
+    with CppModel(exported_mlp) as loaded:
+        assert_scores_and_ranks(loaded, predictions(small_model("MLP-0")), dataset)
+        assert "similar_items_by_id" in loaded.signatures
+        assert "recommend_by_id" not in loaded.signatures
+        titles = loaded.run("similar_items_by_id_default", item_id=["Ä"])["titles"]
+        assert texts(titles) == [[""] * DEFAULT_K]
 
 
 def test_it_has_the_signatures_that_the_docs_promise(loaded):
@@ -112,28 +128,26 @@ def test_equal_items_have_equal_scores_and_the_lower_index_first(loaded):
     assert len(set(scores.tolist())) == 1
 
 
-@SETTINGS
-@given(users=st.lists(ANY_INDEX, max_size=8), k=st.one_of(st.integers(-3, ITEMS + 3), INT32))
-def test_any_users_and_any_k(users, k, loaded, dataset, neumf_scores):
-    answer = loaded.run("recommend", user_input=users, k=k)
-    width = min(max(k, 0), ITEMS) if users else 0
-    assert_lists(answer, expected_lists(dataset, neumf_scores, users, width), width)
-    assert answer["known"].tolist() == [0 <= user < USERS for user in users]
+ANY_K = st.one_of(st.integers(-3, ITEMS + 3), INT32)
 
 
 @SETTINGS
-@given(rows=st.lists(st.tuples(ANY_INDEX, st.integers(-2, ITEMS + 2)), min_size=1, max_size=6))
-def test_a_k_for_each_row_cuts_each_list(rows, loaded, dataset, neumf_scores):
-    users, ks = zip(*rows, strict=True)
-    answer = loaded.run("recommend", user_input=users, k=ks)
-    lengths = [min(max(k, 0), ITEMS) for k in ks]
+@given(rows=st.lists(st.tuples(ANY_INDEX, ANY_K), max_size=8), one_k=st.none() | ANY_K)
+def test_any_users_and_any_k_for_all_or_for_each(rows, one_k, loaded, dataset, neumf_scores):
+    users, ks = [user for user, _ in rows], [k for _, k in rows]
+    if one_k is None and not rows:
+        one_k = 3
+    answer = loaded.run("recommend", user_input=users, k=ks if one_k is None else one_k)
+    lengths = [min(max(k if one_k is None else one_k, 0), ITEMS) for k in ks]
+    width = max(lengths, default=0)
     lists = [
-        (items[:length] + [-1] * (max(lengths) - length), scores[:length] + [-1] * (max(lengths) - length))
+        (items[:length] + [-1] * (width - length), scores[:length] + [-1] * (width - length))
         for (items, scores), length in zip(
-            expected_lists(dataset, neumf_scores, users, max(lengths)), lengths, strict=True
+            expected_lists(dataset, neumf_scores, users, width), lengths, strict=True
         )
     ]
-    assert_lists(answer, lists, max(lengths))
+    assert_lists(answer, lists, width)
+    assert answer["known"].tolist() == [0 <= user < USERS for user in users]
 
 
 @SETTINGS
@@ -147,16 +161,13 @@ def test_a_pair_out_of_range_is_nan_and_spoils_no_other(pairs, loaded, neumf_sco
     np.testing.assert_allclose(answer, np.array(expected, np.float32), rtol=0, atol=1e-6)
 
 
-def test_who_has_seen_everything_gets_empty_places(loaded):
-    answer = loaded.run("recommend_by_id", user_id=[USER_IDS[SEEN_ALL]], k=2)
-    assert texts(answer["item_ids"]) == texts(answer["titles"]) == [["", ""]]
-    assert answer["scores"].tolist() == [[-1, -1]]
-    assert answer["known"].tolist() == [True]
-
-
 def test_lists_by_id_are_the_same_lists_with_ids_and_titles(loaded):
     asked = ["nobody", *USER_IDS, ""]
     indices = [-1, *range(USERS), -1]
+    np.testing.assert_array_equal(
+        loaded.run("recommend_default", user_input=indices)["items"],
+        loaded.run("recommend", user_input=indices, k=10)["items"],
+    )
     for name, k in (("recommend_by_id", {"k": 7}), ("recommend_by_id_default", {})):
         by_id = loaded.run(name, user_id=asked, **k)
         by_index = loaded.run("recommend", user_input=indices, k=k.get("k", DEFAULT_K))
@@ -168,7 +179,7 @@ def test_lists_by_id_are_the_same_lists_with_ids_and_titles(loaded):
 
 
 def test_similar_items_are_those_with_the_largest_cosines(loaded, neumf):
-    vectors = item_vectors(neumf).astype(np.float64)
+    vectors = FactoredModel(neumf).item_vectors().astype(np.float64)
     cosines = vectors @ vectors.T
     answer = loaded.run("similar_items", item_input=[-1, *range(ITEMS), ITEMS], k=6)
     assert answer["known"].tolist() == [False, *[True] * ITEMS, False]
@@ -182,48 +193,13 @@ def test_similar_items_are_those_with_the_largest_cosines(loaded, neumf):
         np.testing.assert_allclose(cosines[item, found], scores, rtol=0, atol=1e-6)
         np.testing.assert_allclose(scores, ranked(cosines[item], {item}, 6)[1], rtol=0, atol=1e-6)
     assert answer["items"][EQUAL_ITEMS[0] + 1][:2].tolist() == list(EQUAL_ITEMS[1:])
+    ten = loaded.run("similar_items", item_input=[4, 99], k=DEFAULT_K)
+    for output, array in loaded.run("similar_items_default", item_input=[4, 99]).items():
+        np.testing.assert_array_equal(array, ten[output])
     by_id = loaded.run("similar_items_by_id", item_id=["nothing", *ITEM_IDS, ""], k=6)
     names = [*ITEM_IDS, ""]
     assert texts(by_id["item_ids"]) == [[names[item] for item in row] for row in answer["items"]]
     assert (by_id["known"] == answer["known"]).all()
-
-
-@pytest.mark.parametrize(("name", "asked"), [("recommend", "user_input"), ("similar_items", "item_input")])
-def test_the_default_is_k_of_ten(name, asked, loaded):
-    ten, default = loaded.run(name, **{asked: [4, 99]}, k=10), loaded.run(f"{name}_default", **{asked: [4, 99]})
-    assert ten["items"].shape == (2, 10)
-    for output, array in ten.items():
-        np.testing.assert_array_equal(default[output], array)
-
-
-def test_blocks_of_items_and_users_change_nothing(neumf, dataset, loaded, tmp_path, monkeypatch):
-    monkeypatch.setattr("ncf_keras.serving.recommender.ITEMS_A_BLOCK", 16)
-    monkeypatch.setattr("ncf_keras.serving.recommender.NUMBERS_A_BLOCK", 16 * 7 * 5)
-    monkeypatch.setattr(ranking, "ITEMS_A_BLOCK", 16)
-    with CppModel(export_model(neumf, dataset, tmp_path / "m")) as in_blocks:
-        for k in (0, 1, 5, 16, 17, ITEMS):
-            for name, asked in (("recommend", "user_input"), ("similar_items", "item_input")):
-                inputs = {asked: [5, 17, 33, -1, *range(12)], "k": k}
-                expected, answer = loaded.run(name, **inputs), in_blocks.run(name, **inputs)
-                np.testing.assert_array_equal(answer["items"], expected["items"])
-                np.testing.assert_allclose(answer["scores"], expected["scores"], rtol=0, atol=1e-6)
-
-
-def test_without_a_dataset_nothing_is_seen_and_nothing_popular(neumf, neumf_scores, tmp_path):
-    with CppModel(export_model(neumf, None, tmp_path / "m")) as loaded:
-        assert not any("by_id" in name for name in loaded.signatures)
-        answer = loaded.run("recommend", user_input=[2, USERS], k=4)
-        assert_lists(answer, [ranked(neumf_scores[2], (), 4), ([-1] * 4, [-1] * 4)], 4)
-        assert answer["known"].tolist() == [True, False]
-
-
-def test_items_with_ids_and_users_without(neumf, tmp_path):
-    dataset = small_dataset(user_ids=None, item_titles=None)
-    with CppModel(export_model(neumf, dataset, tmp_path / "m")) as loaded:
-        assert "similar_items_by_id" in loaded.signatures
-        assert "recommend_by_id" not in loaded.signatures
-        titles = loaded.run("similar_items_by_id_default", item_id=["Ä"])["titles"]
-        assert texts(titles) == [[""] * DEFAULT_K]
 
 
 def test_a_request_that_makes_no_sense_is_refused_in_words(loaded):

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from ncf_keras.serving.publishing import PREFIX
-from ncf_keras.serving.versions import versions
+from ncf_keras.serving.publishing import PREFIX, versions
 from tests.serving.cpp_loader import CppModel
 from tests.shared_files import PROJECT
 

@@ -1,15 +1,17 @@
 """The best items in blocks, against sorting in NumPy: any scores, ties, hidden items, sizes of blocks."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncf_keras.serving import ranking
-from ncf_keras.serving.ranking import best_items, in_blocks_of_rows
+from ncf_keras.recommending.ranking import Ranker, best_items, in_blocks_of_rows
+from tests.models import by_hand
+from tests.recommending.crowd import MODELS, SIZES, crowd
 
 # Few different values, so that there are ties within blocks and across them.
-SCORES = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
+SCORES = st.sampled_from([0.0, -0.0, 0.25, 0.5, 0.75, 1.0])
 
 
 @st.composite
@@ -41,18 +43,10 @@ def test_as_sorting(case):
         asked.append((int(start), int(stop)))
         return tf.constant(scores)[:, start:stop]
 
-    before = ranking.ITEMS_A_BLOCK
-    ranking.ITEMS_A_BLOCK = block
-    try:
-        found, found_scores = best_items(
-            score_block,
-            scores.shape[1],
-            tf.constant(rows, tf.int32),
-            tf.constant(items, tf.int32),
-            tf.constant(k),
-        )
-    finally:
-        ranking.ITEMS_A_BLOCK = before
+    hidden_rows, hidden_items = tf.constant(rows, tf.int32), tf.constant(items, tf.int32)
+    found, found_scores = best_items(
+        score_block, scores.shape[1], hidden_rows, hidden_items, tf.constant(k), block
+    )
     expected = by_sorting(scores, hidden, k)
     np.testing.assert_array_equal(found.numpy(), expected)
     np.testing.assert_array_equal(
@@ -76,3 +70,19 @@ def test_rows_come_back_in_order_whatever_the_block(rows, a_block, k):
     np.testing.assert_array_equal(items.numpy(), expected)
     np.testing.assert_array_equal(scores.numpy(), expected / 2)
     assert all(count <= a_block for count in asked)
+
+
+@pytest.mark.parametrize("blocks", [(4, 4 * 8 * 3), (5, 1), (13, 1)])
+def test_blocks_of_items_and_users_change_nothing(blocks):
+    model, dataset = MODELS["NeuMF"][0](), crowd()
+    by_hand.randomise(model)
+    whole = Ranker(model, *SIZES, dataset)
+    parts = Ranker(model, *SIZES, dataset, items_a_block=blocks[0], numbers_a_block=blocks[1])
+    rows = tf.constant([5, 12, -1, *range(8)])
+    for name in ("recommend", "similar_items"):
+        traced = tf.function(getattr(parts, name), autograph=False)
+        traced = traced.get_concrete_function(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32))
+        for k in (0, 1, 4, 5, SIZES[1]):
+            expected, answer = getattr(whole, name)(rows, tf.constant(k)), traced(rows, tf.constant(k))
+            np.testing.assert_array_equal(answer.items, expected.items)
+            np.testing.assert_allclose(answer.scores, expected.scores, rtol=0, atol=1e-6)

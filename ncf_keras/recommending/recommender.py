@@ -1,0 +1,256 @@
+"""A trained model and its dataset as one object that is asked for lists, with raw ids and titles in them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from ncf_keras.base.checks import require_count
+from ncf_keras.base.errors import InputError
+from ncf_keras.data import Dataset
+from ncf_keras.models.factored import FactoredModel, can_factor, require_factored
+from ncf_keras.recommending.ids import Ids
+from ncf_keras.recommending.ranking import NOT_FINITE, Lists, Ranker, popularity
+from ncf_keras.solvers.fold_in import UserFolder
+
+INDICES = tf.TensorSpec([None], tf.int32)
+K = tf.TensorSpec([], tf.int32)
+
+
+class Recommender:
+    """Lists of items for the users of a dataset, for new ones and for anybody; and similar items.
+
+    What does not depend on who asks (the halves of all users and items, see `ncf_keras.models.factored`) is
+    computed once: make one object and ask it often. After further training call `refresh()`, or make a new one.
+
+    Args:
+        model: trained on `dataset`: GMF, MLP, NeuMF, or any other Keras model from `user_input` and
+            `item_input` to one prediction; or a fitted baseline (`ncf_keras.baselines`). Similar items and
+            lists by a history need a GMF, MLP or NeuMF.
+        dataset: where raw ids, titles and the items seen come from.
+
+    Raises:
+        InputError: the model is none of these, or of other sizes.
+
+    All lists are tables with a row an item:
+
+    - `user_id`, `item_id`: raw ids, as texts, where the dataset has them, else indices;
+    - `rank`: from 1; of equal scores the lower item index comes first;
+    - `title`: only if the dataset has titles;
+    - `score`: the model's prediction, float32;
+    - `source`: what the list was made from: `model`, `folded in` or `popularity`.
+
+    Example:
+        >>> recommender = Recommender(model, dataset)
+        >>> recommender.recommend(["ann", "007"], k=3)
+    """
+
+    def __init__(self, model: Any, dataset: Dataset):
+        if not isinstance(model, keras.Model) and not callable(getattr(model, "score", None)):
+            raise InputError(
+                "`model` must be a Keras model or have a method `score(users, items)`, as baselines do. "
+                f"Received: {model!r}"
+            )
+        self._model, self._dataset = model, dataset
+        self._tables = _Tables(dataset)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over the weights that the model has now.
+
+        Raises:
+            InputError: the model is of other sizes than the dataset.
+        """
+        dataset = self._dataset
+        if can_factor(self._model):
+            factored = FactoredModel(self._model)
+            sizes = (factored.num_users, factored.num_items)
+            if sizes != (dataset.num_users, dataset.num_items):
+                raise InputError(
+                    f"`model` must be for the {dataset.num_users} users and {dataset.num_items} items of "
+                    f"{dataset.name}. Received: one for {sizes[0]} users and {sizes[1]} items"
+                )
+        self._ranker = Ranker(self._model, dataset.num_users, dataset.num_items, dataset, check_scores=True)
+        for kept in ("_lists_for_users", "_similar_items", "_list_for_vectors", "_folder"):
+            self.__dict__.pop(kept, None)
+
+    def recommend(
+        self, users: object, k: int = 10, include_seen: bool = False, *, popular_for_unknown: bool = False
+    ) -> pd.DataFrame:
+        """Return the items that the model ranks highest for each user.
+
+        Args:
+            users: raw ids if the dataset has `user_ids`, else indices; one, or any number in any order.
+            k: length of a list; a user who has seen all but fewer items gets a shorter one.
+            include_seen: rank the user's train items too. The held-out test item always counts as not seen.
+            popular_for_unknown: give an unknown user the list of `popular` instead of an error. The ids are
+                then texts, as they were given, and `score` is such a list's number of train interactions.
+
+        Returns:
+            The lists in the order of `users`.
+
+        Raises:
+            InputError: a user is unknown, `k` breaks its rule or the model's scores are not finite.
+        """
+        require_count(k, "k")
+        ids = self._tables.users
+        if popular_for_unknown:
+            users = [users] if isinstance(users, str) or not isinstance(users, Iterable) else users
+            names = [str(user) for user in users]
+            indices, user_ids = ids.find(names), pd.Series(names).array
+        else:
+            indices = ids.require(users, "users")
+            user_ids = ids.named(indices)
+        lists = _ask(self._lists_for_users, indices, min(k, self._dataset.num_items), include_seen)
+        sources = np.where(lists.known, "model", "popularity").astype(object)
+        return self._tables.of(lists.items, lists.scores, user_ids, sources)
+
+    def similar_items(self, items: object, k: int = 10) -> pd.DataFrame:
+        """Return the items whose vectors have the largest cosine with that of each given item.
+
+        The vectors are those of `FactoredModel.item_vectors`: for NeuMF the cosine is the mean of its towers'.
+
+        Args:
+            items: raw ids if the dataset has `item_ids`, else indices; one, or any number in any order.
+            k: length of a list; an item is not similar to itself, so there are fewer in a small catalogue.
+
+        Returns:
+            A row a pair: `item_id`, `rank` from 1, `similar_item_id`, its `title` (if the dataset has titles)
+            and `cosine`, float32. Of equal ones the lower index comes first.
+
+        Raises:
+            InputError: an item is unknown, `k` breaks its rule, the model is of another kind or not finite.
+        """
+        require_count(k, "k")
+        ids = self._tables.items
+        indices = ids.require(items, "items")
+        lists = _ask(self._similar_items, indices, min(k, self._dataset.num_items - 1))
+        rows, columns, cosines = self._tables.parts(lists.items, lists.scores, "similar_item_id")
+        return pd.DataFrame({"item_id": ids.named(indices[rows]), **columns, "cosine": cosines})
+
+    def fold_in(
+        self, history: object, k: int = 10, include_seen: bool = False, *, user: object = ""
+    ) -> pd.DataFrame:
+        """Fit a new user's vector to a history and return the items that the model ranks highest for that user.
+
+        Args:
+            history: the items the user interacted with, at least one: raw ids if the dataset has `item_ids`,
+                else indices.
+            k: length of the list.
+            include_seen: rank the history too.
+            user: what to write in the column `user_id`.
+
+        Returns:
+            The list; `source` is `folded in`.
+
+        Raises:
+            InputError: an item is unknown, the history is empty, `k` breaks its rule, the model is of another
+                kind or not finite.
+        """
+        require_count(k, "k")
+        items = self._tables.items.require(history, "history")
+        seen = np.zeros(0, np.int32) if include_seen else np.unique(items)
+        vectors = self._folder([items])
+        lists = _ask(self._list_for_vectors, seen, min(k, self._dataset.num_items), *vectors)
+        user_ids, sources = pd.Series([user]).array, np.array(["folded in"], object)
+        return self._tables.of(lists.items, lists.scores, user_ids, sources)
+
+    def popular(self, k: int = 10, users: Sequence[object] = ("",)) -> pd.DataFrame:
+        """Return what most users interacted with; see `popular_items`."""
+        return popular_items(self._dataset, k, users)
+
+    # Each program is traced once, for any number of users and any k, and can't be traced again.
+    @cached_property
+    def _lists_for_users(self) -> Callable[..., Lists]:
+        return self._traced(self._ranker.recommend, INDICES, K, tf.TensorSpec([], tf.bool))
+
+    @cached_property
+    def _similar_items(self) -> Callable[..., Lists]:
+        require_factored(self._model, "to have item vectors")
+        return self._traced(self._ranker.similar_items, INDICES, K)
+
+    @cached_property
+    def _folder(self) -> UserFolder:
+        return UserFolder(self._model)
+
+    @cached_property
+    def _list_for_vectors(self) -> Callable[..., Lists]:
+        vectors = [tf.TensorSpec([1, layer.output_dim]) for layer in FactoredModel(self._model).user_layers]
+        return self._traced(self._ranker.recommend_to_vectors, INDICES, K, *vectors)
+
+    def _traced(self, compute: Callable[..., Lists], *signature: tf.TensorSpec) -> Callable[..., Lists]:
+        """Return `compute` as one program; as it is for a baseline, which TensorFlow can't trace."""
+        if not isinstance(self._model, keras.Model):
+            return compute
+        return tf.function(compute, autograph=False).get_concrete_function(*signature)
+
+
+def recommend(
+    model: Any, dataset: Dataset, users: object, k: int = 10, include_seen: bool = False
+) -> pd.DataFrame:
+    """Return what `Recommender(model, dataset).recommend(users, k, include_seen)` does, to ask only once."""
+    return Recommender(model, dataset).recommend(users, k, include_seen)
+
+
+def popular_items(dataset: Dataset, k: int = 10, users: Sequence[object] = ("",)) -> pd.DataFrame:
+    """Rank all items by their number of train interactions; of equally popular ones the lower index first.
+
+    Args:
+        dataset: whose train interactions count.
+        k: length of the list.
+        users: what to write in the column `user_id`, a list for each; they need not be in the dataset.
+
+    Returns:
+        The columns of `Recommender`: `score` is the number of interactions, `source` is `popularity`.
+
+    Raises:
+        InputError: `k` is not a whole number of at least 1.
+    """
+    require_count(k, "k")
+    items, scores = (np.tile(part[:k], (len(users), 1)) for part in popularity(dataset))
+    sources = np.full(len(users), "popularity", object)
+    return _Tables(dataset).of(items, scores, pd.Series(list(users)).array, sources)
+
+
+def _ask(compute: Callable[..., Lists], *arguments: Any) -> Lists:
+    """Return the lists as arrays; raise InputError if a score is not finite."""
+    try:
+        return Lists(*(part.numpy() for part in compute(*map(tf.constant, arguments))))
+    except tf.errors.InvalidArgumentError as error:
+        if NOT_FINITE not in str(error):
+            raise
+        raise InputError(NOT_FINITE) from None
+
+
+class _Tables:
+    """Lists of indices as tables that a reader understands."""
+
+    def __init__(self, dataset: Dataset):
+        self.users = Ids(dataset.user_ids, dataset.num_users)
+        self.items = Ids(dataset.item_ids, dataset.num_items)
+        self._titles = None if dataset.item_titles is None else Ids(dataset.item_titles, dataset.num_items)
+
+    def of(self, items: np.ndarray, scores: np.ndarray, users: Any, sources: np.ndarray) -> pd.DataFrame:
+        """Return the columns user_id, rank, item_id, title (if there are titles), score and source.
+
+        Args:
+            items: int32, shape (rows, length); places of -1 are left out.
+            scores: float32, of that shape.
+            users: of each row, for the column `user_id`.
+            sources: of each row, what the list was made from.
+        """
+        rows, columns, scores = self.parts(items, scores, "item_id")
+        return pd.DataFrame({"user_id": users[rows], **columns, "score": scores, "source": sources[rows]})
+
+    def parts(self, items: np.ndarray, scores: np.ndarray, id_column: str) -> tuple[Any, dict[str, Any], Any]:
+        """Return the row of each entry, its columns of ranks, ids and titles, and its score."""
+        rows, places = np.nonzero(items >= 0)
+        items, scores = items[rows, places], scores[rows, places]
+        columns = {"rank": places + 1, id_column: self.items.named(items)}
+        if self._titles is not None:
+            columns["title"] = self._titles.named(items)
+        return rows, columns, scores
