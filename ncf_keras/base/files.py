@@ -67,12 +67,8 @@ def _open_beside(path: Path, suffix: str) -> tuple[int, str]:
 def writable_directory(path: str | os.PathLike, argument: str) -> Path:
     """Return `path` as a directory that exists and takes new files, made if it was missing.
 
-    Args:
-        path: the directory.
-        argument: the flag or argument it came from, for the error.
-
     Raises:
-        InputError: it can't be made or nothing can be written in it.
+        InputError: it can't be made or nothing can be written in it; the error names the flag or `argument`.
     """
     path = Path(path)
     try:

@@ -22,10 +22,7 @@ def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices) -> An
     it fails.
 
     Args:
-        first: called after the import, while standard error is still captured.
-
-    Returns:
-        What `first` returned.
+        first: called after the import, while standard error is still captured; its result is returned.
     """
     if "tensorflow" in sys.modules:
         return first()

@@ -26,9 +26,6 @@ class KeptRun:
 
     A context manager: while it is entered, no other command can use the directory.
 
-    Args:
-        flags: of the command.
-
     Attributes:
         directory: None without `--checkpoint_dir`.
         checkpoint: the newest intact one with `--resume`; None for a new run.

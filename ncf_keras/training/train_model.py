@@ -74,7 +74,7 @@ def train(
             which is trained in place. Its inputs are `user_input` and `item_input`, int32 of shape (batch, 1);
             its output is one prediction between 0 and 1.
         num_factors: latent factors of GMF; for models given by name.
-        layers: widths of the MLP's layers; the first is that of both embeddings together.
+        layers: widths of the MLP's layers, the first of both embeddings together; for models given by name.
         epochs: as in `TrainingSpec`; so are the arguments from here to `engine`.
         batch_size: examples per step.
         num_neg: negatives for each positive, drawn anew in each epoch.

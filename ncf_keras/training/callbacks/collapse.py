@@ -15,11 +15,7 @@ COLLAPSED_HR = 0.05
 
 
 class CollapseNote(OwnCallback):
-    """Prints once, on standard error, why the model likely scores all items the same.
-
-    Args:
-        trainer: its model is checked when the hit ratio is low.
-    """
+    """Prints once, on standard error, why a trainer's model likely scores all items the same."""
 
     def __init__(self, trainer: Trainer):
         super().__init__()

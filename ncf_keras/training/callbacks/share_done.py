@@ -7,12 +7,7 @@ from ncf_keras.training.trainer import Trainer
 
 
 class ShareDone(OwnCallback):
-    """Calls a function after each program of the engine with the share of all steps that is done, from 0 to 1.
-
-    Args:
-        trainer: its progress is reported.
-        tell: the function.
-    """
+    """Calls `tell` after each program of the engine with the share of all steps that is done, from 0 to 1."""
 
     def __init__(self, trainer: Trainer, tell: Callable[[float], None]):
         super().__init__()

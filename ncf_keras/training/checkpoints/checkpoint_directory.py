@@ -62,15 +62,9 @@ class CheckpointDirectory:
         return [file for _, file in found]
 
     def save(self, checkpoint: Checkpoint, epochs: int, steps: int = 0) -> Path:
-        """Write a checkpoint, then remove the oldest ones beyond `keep`.
+        """Write a checkpoint, remove the oldest ones beyond `keep`, and return the new file.
 
-        Args:
-            checkpoint: what to write.
-            epochs: whole epochs done.
-            steps: steps done of the next one.
-
-        Returns:
-            The file.
+        Its name has the whole `epochs` done, and the `steps` done of the next one.
 
         Raises:
             InputError: it can't be written; the older ones are unchanged.
@@ -82,12 +76,9 @@ class CheckpointDirectory:
         return file
 
     def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
-        """Return the newest intact checkpoint, and a sentence for each newer one that is damaged.
+        """Return the newest intact checkpoint, or None, and a sentence for each newer one that is damaged.
 
         `.damaged` is appended to the name of a damaged file, so that it no longer counts as one to keep.
-
-        Returns:
-            The checkpoint, None if there is none, and the sentences.
         """
         notes: list[str] = []
         for file in self.files():

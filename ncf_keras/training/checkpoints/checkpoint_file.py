@@ -57,10 +57,6 @@ class Checkpoint:
 def write_checkpoint(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
     """Write a checkpoint so that after a crash at any moment the file is absent, the old one, or whole.
 
-    Args:
-        path: the file; replaced if it exists.
-        checkpoint: what to write.
-
     Raises:
         InputError: the file can't be written: no space is left, the directory is read-only, and so on. The old
             file is unchanged.
