@@ -39,7 +39,7 @@ def small_server(tmp_path_factory):
 
 @pytest.fixture
 def stub(small_server):
-    """The stand-in, as if it were fresh."""
+    """The stand-in, reset before the test."""
     small_server.reset()
     yield small_server
     small_server.released.set()

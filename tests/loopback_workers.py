@@ -12,7 +12,7 @@ from tests.shared_files import PROJECT
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback interface that nobody listened on a moment ago."""
+    """Return ports of the loopback interface that were free a moment ago."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -22,7 +22,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def workers(count: int, command: Sequence[object]) -> Iterator[list[subprocess.Popen]]:
-    """Run a Python command as each worker of a cluster; those that are left at the end are killed."""
+    """Run a Python command as each worker of a cluster; workers that still run at the end are killed."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
     processes = []
     try:

@@ -1,1 +1,1 @@
-"""What every room may use: errors in a sentence, checks, files that appear whole, locks, text tables."""
+"""What all other packages may import: errors, checks, files that appear whole, locks, signals, text tables."""

@@ -1,4 +1,4 @@
-"""The rules that arguments obey: each check raises InputError with one sentence if its rule is broken."""
+"""Checks of arguments: each raises InputError with one sentence if its rule is broken."""
 
 import difflib
 import math
@@ -9,7 +9,7 @@ from ncf_keras.base.errors import InputError
 
 
 def is_number(value: object) -> bool:
-    """Tell whether `value` is a finite real number, of Python or NumPy, and not a bool."""
+    """Return whether `value` is a finite real number, of Python or NumPy, and not a bool."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
     try:

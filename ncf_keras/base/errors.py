@@ -1,13 +1,13 @@
-"""What ends a command with a sentence: a user's mistake, and a worker that others lost."""
+"""Errors that end a command with one sentence: a user's mistake, or a lost worker."""
 
 
 class InputError(ValueError):
     """Something the user gave (a file, a flag, an argument) breaks a rule.
 
-    The message is one sentence that names the argument, or the file and line, the rule, and what came. The
+    The message is one sentence: the argument, or the file and line, then the rule, then what was received. The
     commands print it and end with exit status 2; they never show a traceback for it.
     """
 
 
 class WorkerLost(Exception):
-    """Another worker died or can't be reached, so nothing more can be done together. The message says why."""
+    """Another worker died or can't be reached, so the training can't continue. The message says why."""

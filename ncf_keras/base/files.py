@@ -1,4 +1,4 @@
-"""Files that a reader never sees half of."""
+"""Write files so that they appear whole or not at all."""
 
 import contextlib
 import glob
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ncf_keras.base.errors import InputError
 
-# Of a file's name, what its temporary name can hold.
+# The longest file name, in bytes, that is repeated in its temporary name.
 LONGEST_NAME = 100
 
 
@@ -19,7 +19,7 @@ def written_beside(path: str | os.PathLike, keep_suffix: bool = False) -> Iterat
 
     Args:
         path: the final name. Its directory must exist.
-        keep_suffix: give the temporary file the suffix of `path`, for writers that read the format off it.
+        keep_suffix: give the temporary file the suffix of `path`, for writers that infer the format from it.
 
     Yields:
         The temporary path, not yet existing, in the same directory, so that the rename is atomic.
@@ -43,7 +43,7 @@ def written_beside(path: str | os.PathLike, keep_suffix: bool = False) -> Iterat
 
 
 def remove_leftovers(path: str | os.PathLike) -> None:
-    """Remove what a killed process had begun to write beside `path`; nobody else may be writing it now."""
+    """Remove temporary files that killed processes left beside `path`; no process may be writing it now."""
     path = Path(path)
     if len(os.fsencode(path.name)) > LONGEST_NAME:
         return
@@ -67,12 +67,8 @@ def _open_beside(path: Path, suffix: str) -> tuple[int, str]:
 def writable_directory(path: str | os.PathLike, argument: str) -> Path:
     """Return `path` as a directory that exists and takes new files, made if it was missing.
 
-    Args:
-        path: the directory.
-        argument: the flag or argument it came from, for the error.
-
     Raises:
-        InputError: it can't be made or nothing can be written in it.
+        InputError: it can't be made or nothing can be written in it; the error names the flag or `argument`.
     """
     path = Path(path)
     try:

@@ -1,4 +1,4 @@
-"""The first Ctrl-C or SIGTERM lets a command come to a good end; the second one ends it at once."""
+"""The first Ctrl-C or SIGTERM asks a command to save its work and end; the second ends it at once."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):
-    """A command was asked to stop and has put everything away.
+    """A command was asked to stop and has saved its work.
 
     Args:
-        received: the signal that asked.
+        received: the signal.
         message: what became of the work, for standard error.
 
     Attributes:
@@ -26,7 +26,7 @@ class Interrupted(Exception):
 
 
 class Interrupts:
-    """Remembers the first SIGINT or SIGTERM while it is entered; after that, both do what they do by default.
+    """A context manager that remembers the first SIGINT or SIGTERM; a second one has its default effect.
 
     Outside the main thread, where Python handles no signals, nothing is ever received.
 
@@ -53,5 +53,5 @@ class Interrupts:
         self.received = signal.Signals(number)
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        # Not print: the signal may have come in the middle of one.
+        # Not `print`, which is not reentrant: the signal may have interrupted another `print`.
         os.write(2, b"Stopping as soon as the running steps are done; once more stops at once.\n")

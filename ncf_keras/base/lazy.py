@@ -15,8 +15,8 @@ def lazy_names(
 
     Args:
         package: its `__name__`.
-        homes: the names that each module of the package gives it; those of "" are modules themselves.
-        light: the modules that do without TensorFlow.
+        homes: for each module of the package, the names that it defines; those of "" are modules themselves.
+        light: the modules that do not import TensorFlow.
     """
     home_of = {name: module for module, names in homes.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""Locks between processes: they end with the process that holds them at the latest."""
+"""Locks between processes; a lock is released at the latest when its process ends."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from ncf_keras.base.errors import InputError
 
 try:
     import fcntl
-except ImportError:  # not a POSIX system: processes are then not kept apart
+except ImportError:  # not a POSIX system: there are no locks
     fcntl = None  # type: ignore[assignment]
 
 
 def take_lock(opened: IO | int, path: Path) -> bool:
     """Take the lock of an open file or directory, which is held until it is closed.
 
-    Never remove the file: a process that holds an unlinked one and one that made it anew would both go ahead.
+    Never remove the file: one process could hold the lock of the removed file and another that of a new one.
 
     Args:
         opened: the file, or the descriptor of a directory.
@@ -43,7 +43,7 @@ def take_lock(opened: IO | int, path: Path) -> bool:
 
 @contextlib.contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
-    """Yield whether the lock on a file, which is made if it is missing, is ours while the block runs.
+    """Try to hold the lock on a file, made if it is missing, while the block runs; yield whether it is held.
 
     Raises:
         InputError: the file system has no locks.

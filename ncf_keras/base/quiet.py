@@ -1,4 +1,4 @@
-"""TensorFlow imported without the lines that it writes as it starts."""
+"""Import TensorFlow without the lines that it writes as it starts."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def look_for_devices() -> None:
-    """Run a first operation: TensorFlow then looks for devices, and reports that too."""
+    """Run a first operation, so that TensorFlow looks for devices, and prints about them, now."""
     import tensorflow as tf
 
     tf.constant(0)
@@ -18,14 +18,11 @@ def look_for_devices() -> None:
 def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices) -> Any:
     """Import TensorFlow without the lines about CPUs and CUDA that it writes from C++ as it starts.
 
-    They come before any log level applies, so what goes to file descriptor 2 meanwhile is put aside; it is
-    shown if the import fails.
+    They come before any log level applies, so standard error is captured during the import, and shown only if
+    it fails.
 
     Args:
-        first: what to do with TensorFlow before anything else.
-
-    Returns:
-        What `first` returned.
+        first: called after the import, while standard error is still captured; its result is returned.
     """
     if "tensorflow" in sys.modules:
         return first()

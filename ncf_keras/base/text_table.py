@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows under their header, the first column to the left and the others to the right."""
+    """Return the rows under their header, the first column left-aligned and the others right-aligned."""
     table = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []

@@ -1,4 +1,4 @@
-"""`--strategy`: which processes and devices train together, read from `TF_CONFIG` before TensorFlow is."""
+"""`--strategy`: which processes and devices train together; reads `TF_CONFIG` before TensorFlow's import."""
 
 import json
 import os
@@ -22,7 +22,7 @@ class Cluster:
 
     Attributes:
         strategy: `none`, `mirrored` or `multiworker`.
-        num_workers: processes in all.
+        num_workers: number of worker processes.
         index: of this one; 0 is the chief, which alone prints and writes.
     """
 
@@ -36,14 +36,14 @@ class Cluster:
         return self.index == 0
 
     def start(self) -> "Workers | None":
-        """Return the replicas, once all processes are there; must come before TensorFlow's first operation."""
+        """Return the replicas, once all workers are connected; must precede TensorFlow's first operation."""
         if self.strategy == "none":
             return None
         from ncf_keras.training.engines.workers import cluster_workers, mirrored_workers
 
         if self.strategy == "mirrored":
             return mirrored_workers()
-        # Python would look at Ctrl-C only once the last worker is there.
+        # Python handles no Ctrl-C while TensorFlow waits for the other workers, so it ends the process at once.
         before = signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
             return cluster_workers()
@@ -55,7 +55,7 @@ def read_cluster(flags: "argparse.Namespace") -> Cluster:
     """Return the cluster that `--strategy` and `TF_CONFIG` describe.
 
     Raises:
-        InputError: `TF_CONFIG` is missing or wrong, or other flags do not go with several replicas.
+        InputError: `TF_CONFIG` is missing or wrong, or other flags do not allow several replicas.
     """
     if flags.strategy == "none":
         return Cluster("none")

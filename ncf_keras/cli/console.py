@@ -1,4 +1,4 @@
-"""What every command shares: errors in words, a quiet TensorFlow, a progress bar."""
+"""What every command shares: exit statuses, errors as sentences, a quiet TensorFlow, a progress bar."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ USER_ERROR = 2
 KEYBOARD_INTERRUPT = 130
 # EX_TEMPFAIL of sysexits.h: nobody's mistake, and worth another try.
 WORKER_LOST = 75
-# What a machine, not the program, is to blame for: no space, no quota, read-only, too large, a dying disk.
+# Errors of the machine and not of the program: no space, no quota, read-only, file too large, failing disk.
 MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 
@@ -21,8 +21,8 @@ def run_command(command: Callable[[], None]) -> int:
     """Run a command and return its exit status.
 
     Returns:
-        0; 2 after a sentence about the user's mistake or a full disk; 75 where another worker is gone; 128 +
-        the signal's number after Ctrl-C or SIGTERM.
+        0; 2 after a sentence about the user's mistake or a full disk; 75 after the loss of another worker; 128
+        + the signal's number after Ctrl-C or SIGTERM.
     """
     try:
         command()

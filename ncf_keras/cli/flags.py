@@ -1,4 +1,4 @@
-"""The flags of the training commands: the authors' names and defaults, and ours besides. Each defined once."""
+"""The flags of the training commands: the authors', with their names and defaults, and our own."""
 
 import argparse
 import json
@@ -14,11 +14,11 @@ MODELS = KINDS
 FORMATS = ("h5", "keras", "weights")
 SELECTIONS = ("test", "validation")
 STRATEGIES = ("none", "mirrored", "multiworker")
-# A layer of 65,536 units on another such already takes 16 GiB.
+# The largest width: the weights between two layers of 65,536 units already take 16 GiB.
 LARGEST_WIDTH = 2**16
-# What TensorFlow takes for the length of a batch.
+# The largest batch that TensorFlow takes.
 LARGEST_BATCH = 2**31 - 1
-# What a preset sets where the command line does not.
+# The defaults that each preset sets.
 PRESETS = {
     "tuned": {
         "num_factors": TUNED.num_factors,

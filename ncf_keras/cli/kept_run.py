@@ -1,4 +1,4 @@
-"""`--checkpoint_dir`, `--checkpoint_every`, `--resume`: what a command finds, before TensorFlow is needed."""
+"""`--checkpoint_dir` and `--resume`: find the checkpoint to resume from, before TensorFlow is imported."""
 
 import argparse
 import sys
@@ -22,20 +22,17 @@ NOTHING_LEFT = "Nothing is left to go on from: that takes `--checkpoint_dir`."
 
 
 class KeptRun:
-    """The checkpoint directory of one training command, and the checkpoint it goes on from.
+    """The checkpoint directory of one training command, and the checkpoint that it resumes from.
 
     A context manager: while it is entered, no other command can use the directory.
 
-    Args:
-        flags: of the command.
-
     Attributes:
         directory: None without `--checkpoint_dir`.
-        checkpoint: the newest good one with `--resume`; None if the run begins.
+        checkpoint: the newest intact one with `--resume`; None for a new run.
 
     Raises:
         InputError: the directory is in use or can't be written to, has checkpoints but `--resume` was not
-            given, or has others than those of a training command.
+            given, or has checkpoints that no training command wrote.
     """
 
     def __init__(self, flags: argparse.Namespace):
@@ -65,11 +62,11 @@ class KeptRun:
 
     @property
     def seed(self) -> int | None:
-        """The seed of the run that goes on; None if it begins."""
+        """The seed of the resumed run; None for a new run."""
         return self.checkpoint.metadata["options"].get("--seed") if self.checkpoint else None
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Raise InputError if the run that goes on had other options, or more epochs."""
+        """Raise InputError if the run to resume had other options, or more epochs."""
         if not self.checkpoint:
             return
         metadata = self.checkpoint.metadata
@@ -81,13 +78,13 @@ class KeptRun:
             )
 
     def pause(self, checkpoints: "Checkpoints | None") -> str:
-        """Save the run as it is, in the middle of an epoch too; return a sentence about how it goes on."""
+        """Write a checkpoint, also in the middle of an epoch; return a sentence about how to resume."""
         if not checkpoints:
             return NOTHING_LEFT
         return f"Saved to {checkpoints.save()}. The same command with `--resume` goes on from there."
 
     def how_to_go_on(self) -> str:
-        """Return a sentence about what a run can go on from that could not save anything more."""
+        """For a run that could not save, return a sentence about the checkpoint that it can resume from."""
         if not self.directory:
             return NOTHING_LEFT
         return "The same command with `--resume` goes on from the last checkpoint, with any number of workers."

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ncf_keras.training.callbacks.own import Remembers
     from ncf_keras.training.engines.workers import Workers
 
-# Above this, two threads train faster than one; steps that move all rows always gain from both.
+# Above this batch size, two threads train faster than one. Dense steps gain from two at any size.
 SMALL_BATCH = 512
 
 
@@ -69,7 +69,7 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
         directory = writable_directory(flags.save_dir, "--save_dir") if flags.out else None
         if flags.export:
             writable_directory(flags.export, "--export")
-    # What is printed is the chief's alone.
+    # Only the chief prints.
     with contextlib.nullcontext() if cluster.is_chief else contextlib.redirect_stdout(None):
         dataset = load_dataset(flags)
     model = ModelSpec(kind, dataset.num_users, dataset.num_items, **options)
@@ -88,7 +88,7 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
 def _follow(
     dataset: "Dataset", flags: argparse.Namespace, model: ModelSpec, training: TrainingSpec, cluster: Cluster
 ) -> None:
-    """Be a worker that is not the chief: train as it says, and print nothing."""
+    """Run a worker that is not the chief: carry out the chief's commands, and print nothing."""
     workers = _start(flags, model, cluster)
     assert workers is not None
     # A signal goes to all workers at once. The chief needs the others until it has saved.
@@ -102,7 +102,7 @@ def _follow(
 
 
 class _Run:
-    """One run of a training command: its specs, what it was asked to write, and where it goes on from."""
+    """One run of a training command: its specs and flags, and the checkpoint that it resumes from."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class _Run:
     def _checkpoints(
         self, trainer: "Trainer", best_file: "BestFile | None", best_weights: "Remembers | None"
     ) -> "Checkpoints | None":
-        """Bring the run to where it was, or write the checkpoint before its first epoch."""
+        """Restore a resumed run, or write the first checkpoint of a new one."""
         if not self._kept.directory:
             return None
         from ncf_keras.training.callbacks.checkpoints import Checkpoints
@@ -217,7 +217,7 @@ class _Run:
 
 @contextlib.contextmanager
 def _progress(trainer: "Trainer") -> "Iterator[keras.callbacks.Callback]":
-    """Yield a callback that draws how much of an epoch is done, if standard error is a terminal."""
+    """Yield a callback that draws a progress bar for each epoch, if standard error is a terminal."""
     from ncf_keras.training.callbacks.own import OwnCallback
 
     with progress_bar(trainer.num_examples, "examples") as show:
@@ -237,7 +237,7 @@ def _start(flags: argparse.Namespace, model: ModelSpec, cluster: Cluster) -> "Wo
         import_tensorflow_quietly()
         return None
     if cluster.strategy == "multiworker":
-        # What TensorFlow writes when a worker is gone, we say in words.
+        # Silence TensorFlow's log about a lost worker; the command prints a sentence instead.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if cluster.is_chief:
             print(f"Waiting for {cluster.num_workers} workers.", file=sys.stderr)
@@ -245,9 +245,9 @@ def _start(flags: argparse.Namespace, model: ModelSpec, cluster: Cluster) -> "Wo
 
 
 def _choose_threads(flags: argparse.Namespace, model: ModelSpec) -> None:
-    """Keep TensorFlow's operations on one thread where batches are too small to be worth sharing.
+    """Keep TensorFlow's operations on one thread where batches are too small for a second thread to help.
 
-    `docs/performance.md` has the measurement. A number that the user set stays; sampling runs beside it anyway.
+    `docs/performance.md` has the measurement. A number that the user set is kept; sampling has its own thread.
     """
     small = flags.engine == "compiled" and flags.batch_size <= SMALL_BATCH and not model.penalises_embeddings
     if small and "tensorflow" not in sys.modules:

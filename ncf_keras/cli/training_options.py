@@ -1,4 +1,4 @@
-"""From the flags of the training commands to specs: lists parsed, sizes checked, pre-training done."""
+"""Turn the flags of the training commands into specs, and pre-train a NeuMF as they ask."""
 
 import argparse
 import dataclasses
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from ncf_keras.data import Dataset
     from ncf_keras.models import ModelSpec
 
-# Fields of a TrainingSpec whose flags have other names, the authors'.
+# The flags of those fields of a TrainingSpec for which the authors have other names.
 FLAG_OF = {"learning_rate": "lr", "top_k": "topk", "evaluate_every": "verbose"}
-# Flags besides the specs that must be the same when a run goes on.
+# Flags outside the specs that must be the same when a run resumes.
 RUN_FLAGS = (
     "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "save_dir", "out", "format",
     "export",
 )  # fmt: skip
-# Those of them that only the chief of several workers acts on, so that they may differ on other machines.
+# Those of them that only the chief uses, so that they may differ between workers.
 CHIEF_ALONE = ("--save_dir", "--out", "--export", "--format", "--mf_pretrain", "--mlp_pretrain")
 
 
 def training_spec(flags: argparse.Namespace) -> TrainingSpec:
-    """Return the spec that the flags describe; a seed that was not given is 0 in it."""
+    """Return the spec that the flags describe, with seed 0 if none is given."""
     names = [field.name for field in dataclasses.fields(TrainingSpec)]
     given = {name: getattr(flags, FLAG_OF.get(name, name)) for name in names}
     return TrainingSpec(**{**given, "seed": flags.seed or 0})
 
 
 def model_options(flags: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of the ModelSpec that the flags describe, but for its kind, users and items."""
+    """Return the arguments of the ModelSpec that the flags describe, without its kind, users and items."""
     options = {name: getattr(flags, name) for name in ("num_factors", "reg_mf") if name in flags}
     if "regs" in flags:
         options["regs"] = parse_numbers(flags.regs, "--regs", whole=False)
@@ -85,7 +85,7 @@ def _require_penalties(values: Sequence[float], flag: str, text: str) -> None:
 def run_options(
     flags: argparse.Namespace, model: "ModelSpec", training: TrainingSpec, dataset: "Dataset"
 ) -> dict[str, Any]:
-    """Return what must be the same for a run to go on, by flag, as JSON gives it back."""
+    """Return the options that must be the same for a run to resume, by flag, as JSON values."""
     of_model = {name: value for name, value in model.to_json().items() if name in flags and name != "layers"}
     fixed = set(training.to_json()) - TrainingSpec.names("may_change")
     of_training = {FLAG_OF.get(name, name): getattr(training, name) for name in sorted(fixed)}
@@ -104,7 +104,7 @@ def run_options(
 
 
 def shared_options(options: dict[str, Any]) -> str:
-    """Return, as text, which of a run's options must be the same for all workers."""
+    """Return, as text, the options of a run that must be the same for all workers."""
     alone = {f"--{FLAG_OF.get(name, name)}" for name in TrainingSpec.names("of_chief")} | set(CHIEF_ALONE)
     return repr([pair for pair in options.items() if pair[0] not in alone])
 
@@ -142,12 +142,12 @@ def check_pretraining(flags: argparse.Namespace) -> None:
 
 
 def is_pretrained(flags: argparse.Namespace) -> bool:
-    """Tell whether the flags give a model pre-trained weights."""
+    """Return whether the flags give a model pre-trained weights."""
     return bool(getattr(flags, "mf_pretrain", "") or getattr(flags, "preset", None))
 
 
 def pretrain(model: "keras.Model", flags: argparse.Namespace) -> None:
-    """Give a NeuMF the weights of the pre-trained models, if any are named, and print the authors' line."""
+    """If pre-trained models are named, fuse them into a NeuMF and print the authors' line."""
     if not getattr(flags, "mf_pretrain", ""):
         return
     from ncf_keras.weights import fuse_pretrained, load_model
@@ -160,7 +160,7 @@ def pretrain(model: "keras.Model", flags: argparse.Namespace) -> None:
 def pretrain_by_preset(
     model: "keras.Model", spec: "ModelSpec", flags: argparse.Namespace, seed: int, dataset: "Dataset"
 ) -> None:
-    """Give a NeuMF the weights of the preset, if one is named, learnt without the pairs that select."""
+    """If a preset is named, pre-train a NeuMF by it, on data without the selection pairs."""
     if not getattr(flags, "preset", None):
         return
     from ncf_keras.data import split_validation

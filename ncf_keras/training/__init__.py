@@ -1,4 +1,4 @@
-"""A training as a spec, the trainer that does it, learners with the authors' numerics, engines, callbacks."""
+"""Training: its settings as a spec, the trainer, learners with the authors' numerics, losses and engines."""
 
 from typing import TYPE_CHECKING
 

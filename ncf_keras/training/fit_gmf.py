@@ -1,4 +1,4 @@
-"""Training GMF without steps: the vectors of `least_squares.py`, and an output layer that fits them."""
+"""Train a GMF by least squares instead of gradient steps, and fit its output layer."""
 
 from collections.abc import Callable
 
@@ -23,18 +23,18 @@ def fit_gmf(
     seed: int,
     on_sweep: Callable[[int], None] | None = None,
 ) -> None:
-    """Give a GMF the least-squares vectors, and an output that turns their product into a probability.
+    """Set a GMF's embeddings to the least-squares vectors, and its output layer so that it gives probabilities.
 
-    The output layer ranks as the product does: its kernel is one number throughout. That number and the bias
-    minimise the log loss of equation 7 on examples with four negatives for each positive, so the logits are on
-    the scale of those that training with that loss gives, as fusing them with an MLP's needs.
+    All weights of the output layer's kernel are the same number, so the ranking is that of the dot product.
+    That number and the bias minimise the log loss of equation 7 on examples with four negatives for each
+    positive, so the logits have the scale of a GMF trained with that loss. Fusing with an MLP needs that.
 
     Args:
         gmf: from `build_gmf`, for the dataset's users and items.
-        dataset: whose train interactions are learnt from.
+        dataset: its train interactions are fitted.
         settings: of the loss.
-        seed: of the first vectors and the examples.
-        on_sweep: called with the number of sweeps done, after each.
+        seed: of the initial vectors and the examples.
+        on_sweep: called after each sweep with the number of sweeps done.
     """
     factors = gmf.get_layer("user_embedding").output_dim
     users, items = factorise(dataset, factors, settings, seed, on_sweep)
@@ -45,7 +45,7 @@ def fit_gmf(
 
 
 def _calibration(users: np.ndarray, items: np.ndarray, dataset: Dataset, seed: int) -> tuple[float, float]:
-    """Return the scale and the bias of the logit that give drawn examples the least log loss."""
+    """Return the scale and the bias of the logit that minimise the log loss of drawn examples."""
     sampler = NegativeSampler(dataset, 4, seed)
     user_index, item_index, labels = next(iter(sampler.chunks(0, CALIBRATION_EXAMPLES)))
     products = np.einsum("nk,nk->n", users[user_index], items[item_index]).astype(np.float64)
@@ -53,7 +53,7 @@ def _calibration(users: np.ndarray, items: np.ndarray, dataset: Dataset, seed: i
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         logits = weights[0] * products + weights[1]
         errors = scipy.special.expit(logits) - labels
-        # The penalty keeps examples that are told apart perfectly from driving the scale to infinity.
+        # If a scale separates all examples perfectly, only this penalty keeps it finite.
         value = np.mean(np.logaddexp(0, logits) - labels * logits) + CALIBRATION_PENALTY * weights @ weights
         return value, np.array(
             [np.mean(errors * products), np.mean(errors)]

@@ -1,4 +1,4 @@
-"""What came of each epoch, and which was the best so far."""
+"""The results of each evaluated epoch, and which of them is the best so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Iteration:
-    """What one evaluated epoch gave; `str` of it is the authors' line.
+    """The results of one evaluated epoch; `str` gives the authors' line.
 
     Attributes:
         number: of the epoch, from 0.
@@ -47,7 +47,7 @@ class Best:
 
 
 def best_of(initial: tuple[float, float], iterations: Sequence[Iteration]) -> Best:
-    """Return the best: a later one only if its hit ratio is strictly higher, as in the authors' code.
+    """Return the best iteration; of equal hit ratios the first counts, as in the authors' code.
 
     Args:
         initial: HR and NDCG before training.

@@ -1,4 +1,4 @@
-"""How a model is trained, as data: what commands, notebooks, checkpoints and workers share."""
+"""The settings of a training as a dataclass, which commands, notebooks, checkpoints and workers share."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ ENGINES = ("compiled", "keras")
 SELECTIONS = ("test", "validation", "none")
 ON_NAN = ("stop", "reload")
 
-# A field that may be another when a training goes on from a checkpoint.
+# A field that may change when a training resumes from a checkpoint.
 _MAY_CHANGE = {"may_change": True}
-# A field that only the chief of several workers acts on, so that it may differ among them.
+# A field that only the chief (worker 0) uses, so that it may differ between workers.
 _OF_CHIEF = {"of_chief": True}
 
 
@@ -24,21 +24,21 @@ class TrainingSpec:
     """The settings of a training, each checked when the spec is made.
 
     Attributes:
-        epochs: passes over the data at the most.
-        batch_size: examples a step.
-        num_neg: negatives for each positive, drawn anew at each epoch.
+        epochs: the most passes over the data.
+        batch_size: examples per step.
+        num_neg: negatives for each positive, drawn anew in each epoch.
         learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
         learning_rate: above 0.
-        select: which pairs pick the best epoch. `validation` holds one train interaction of each user out for
-            that; `test` takes the test pairs, as the authors do, which flatters the result a little; `none`
-            evaluates nothing, and the last epoch counts.
+        select: which pairs select the best epoch. `validation` holds out one train interaction of each user;
+            `test` uses the test pairs, as the authors do, which makes the test result slightly too good; `none`
+            evaluates nothing and selects the last epoch.
         seed: of the sampling.
         engine: `compiled`, or `keras` for plain `model.fit`.
         top_k: length of the ranked list.
         patience: stop after that many evaluations without a better hit ratio; None never stops early.
-        evaluate_every: evaluate after every so many epochs, counted from the first.
-        on_nan: what to do when an epoch ends without finite numbers: `stop`, or `reload` the state before it
-            and halve the learning rate.
+        evaluate_every: evaluate one epoch in so many, beginning with the first.
+        on_nan: what to do if the loss or a weight is not finite after an epoch: `stop` with an error, or
+            `reload` the state before the epoch and halve the learning rate.
 
     Raises:
         InputError: a setting breaks its rule.
@@ -75,15 +75,15 @@ class TrainingSpec:
         require_one_of(self.on_nan, ON_NAN, "on_nan")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as JSON can hold them."""
+        """Return the settings by name, as JSON values."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "TrainingSpec":
-        """Return the spec whose `to_json` this is."""
+        """Return the spec whose `to_json` returned `values`."""
         return cls(**values)
 
     @classmethod
     def names(cls, kind: str) -> set[str]:
-        """Return the names of the fields marked `may_change` or `of_chief`."""
+        """Return the names of the fields that are marked with `kind`: `may_change` or `of_chief`."""
         return {each.name for each in dataclasses.fields(cls) if each.metadata.get(kind)}

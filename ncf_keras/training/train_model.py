@@ -1,4 +1,4 @@
-"""Training in one call, for notebooks: what `run/NeuMF.py` does, without files."""
+"""Train a model in one call, for notebooks: as `run/NeuMF.py` does, but without files."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,12 +19,12 @@ from ncf_keras.training.trainer import Trainer
 
 @dataclass(frozen=True, repr=False)
 class TrainingResult:
-    """What `train` gives.
+    """The result of `train`.
 
     Attributes:
         model: the Keras model, with the weights of the best iteration.
-        best: that iteration, by the pairs that picked it; -1 is the model before training.
-        iterations: all that were evaluated.
+        best: that iteration, by the pairs that selected it; number -1 is the model before training.
+        iterations: the results of all evaluated epochs.
         test: how the model ranks the test pairs; `test.hr`, `test.ndcg`.
     """
 
@@ -66,27 +66,27 @@ def train(
     verbose: int = 1,
     on_iteration: Callable[[Iteration], None] | None = None,
 ) -> TrainingResult:
-    """Train a model on a dataset and return it as it was at its best; Ctrl-C returns the best so far.
+    """Train a model on a dataset and return it with its best weights; Ctrl-C returns the best so far.
 
     Args:
         dataset: such as `Dataset.from_dataframe` or `read_dataset` returns.
-        model: `GMF`, `MLP`, `NeuMF`, or a model of your own from `user_input` and `item_input`, int32 of shape
-            (batch, 1), to one prediction between 0 and 1: one with penalties, say, or a pre-trained one. It is
-            trained in place.
-        num_factors: width of the embeddings of GMF; for models given by name.
-        layers: widths of the MLP tower, the first that of both embeddings together; for models given by name.
+        model: `GMF`, `MLP`, `NeuMF`, or your own Keras model (for example with penalties, or pre-trained),
+            which is trained in place. Its inputs are `user_input` and `item_input`, int32 of shape (batch, 1);
+            its output is one prediction between 0 and 1.
+        num_factors: latent factors of GMF; for models given by name.
+        layers: widths of the MLP's layers, the first of both embeddings together; for models given by name.
         epochs: as in `TrainingSpec`; so are the arguments from here to `engine`.
-        batch_size: examples a step.
-        num_neg: negatives for each positive, drawn anew at each epoch.
+        batch_size: examples per step.
+        num_neg: negatives for each positive, drawn anew in each epoch.
         learning_rate: above 0.
         learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
         seed: of the initial weights and the sampling; the same seed gives the same model.
-        select: `validation` holds one more interaction of each user out to pick the best epoch; `test` picks it
-            by the test pairs, as the paper does, which flatters the result a little.
+        select: `validation` holds out one more interaction of each user to select the best epoch; `test` uses
+            the test pairs, as the paper does, which makes the test result slightly too good.
         patience: stop after that many evaluations without a better hit ratio; None never stops early.
         top_k: length of the ranked list.
         engine: `compiled`, or `keras` for plain `model.fit`.
-        callbacks: of Keras, as for `Trainer.fit`.
+        callbacks: callbacks of Keras, as in `Trainer.fit`.
         verbose: 1 shows the progress bar of Keras, 0 nothing.
         on_iteration: called after each epoch; `print` shows the lines of the run commands.
 

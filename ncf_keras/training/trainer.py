@@ -1,7 +1,7 @@
-"""One training put together: model, examples, engine, the pairs that pick the best epoch, those of the test.
+"""Everything that one training needs: model, examples, engine, selection pairs and test pairs.
 
-Commands, notebooks, workers and the paper's runs all train through this class. What they print, save, log and
-remember are callbacks of Keras; source of the order of events: the end of the authors' GMF.py.
+Commands, notebooks, workers and the paper's runs all train with this class. Printing, saving, logging and
+checkpoints are callbacks of Keras. The order of events is that at the end of the authors' GMF.py.
 """
 
 import contextlib
@@ -32,29 +32,27 @@ Logs = dict[str, float]
 
 
 class Trainer:
-    """Trains a model on a dataset as a spec says, with any callbacks of Keras.
+    """Trains a model on a dataset with the settings of a spec and any callbacks of Keras.
 
     Args:
         model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction, for
             the dataset's numbers of users and items. It is compiled here and trained in place.
-        dataset: what to learn and what to test on.
+        dataset: the train interactions and the test pairs.
         spec: the settings; those of `TrainingSpec()` if left out.
-        workers: the replicas that share each batch; None: this process alone. With worker processes, only the
-            chief can `fit`, and the others `follow`.
+        workers: the replicas that share each batch; None trains in this process alone. With several worker
+            processes, the chief (worker 0) calls `fit`, and the others call `follow`.
         on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`.
 
     Attributes:
-        model: as given.
-        dataset: as given.
-        spec: as given.
-        engine: trains one epoch at a call.
-        num_examples: examples an epoch.
+        model, dataset, spec: as given.
+        engine: trains one epoch per call.
+        num_examples: examples per epoch.
         epochs_done: whole epochs trained.
-        initial: HR and NDCG before training, once they are known.
-        iterations: what each evaluated epoch gave.
+        initial: HR and NDCG before training; None until they are evaluated.
+        iterations: the results of each evaluated epoch.
 
     Raises:
-        InputError: the model or the dataset does not go with the spec.
+        InputError: the model or the dataset does not fit the spec.
 
     Example:
         >>> spec = TrainingSpec(epochs=10, seed=1)
@@ -92,32 +90,32 @@ class Trainer:
 
     @property
     def best(self) -> Best:
-        """The best epoch so far; before the first evaluation, and without any, the model before training."""
+        """The best iteration so far; the model before training if there is none yet."""
         return best_of(self.initial or (0.0, 0.0), self.iterations)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps an epoch, the last of them with what is left of the examples."""
+        """Steps per epoch, including a last one with fewer examples."""
         return -(-self.num_examples // self.spec.batch_size)
 
     def fit(
         self, callbacks: Sequence[keras.callbacks.Callback] = (), verbose: int = 0
     ) -> keras.callbacks.History:
-        """Train until the epochs of the spec are done, its patience ends or a callback stops the training.
+        """Train until the epochs of the spec are done, its patience runs out or a callback stops the training.
 
         Args:
-            callbacks: they hear what they hear in `model.fit`, with `logs` of `loss`, `train_seconds` and,
-                after an evaluation, `hr`, `ndcg` and `evaluation_seconds`; `on_train_begin` gets `hr` and
-                `ndcg` before training. The compiled engine runs up to 2,048 batches in one program, and only
-                the last one of a program is told. Weights and learning rate may be changed between epochs, and
-                `model.stop_training` set at any time.
+            callbacks: called as in `model.fit`, with `logs` of `loss`, `train_seconds` and, after an
+                evaluation, `hr`, `ndcg` and `evaluation_seconds`; `on_train_begin` gets `hr` and `ndcg` before
+                training. The compiled engine runs up to 2,048 batches in one program, and calls the methods of
+                a batch only for the last of them. Callbacks may change weights and learning rate between
+                epochs, and set `model.stop_training` at any time.
             verbose: 1 shows the progress bar of Keras, 0 nothing.
 
         Returns:
             The history: a list for each of the logs, such as `history.history["hr"]`, and `history.epoch`.
 
         Raises:
-            Diverged: the loss or a weight is no finite number.
+            Diverged: the loss or a weight became NaN or infinite.
             WorkerLost: another worker is gone.
         """
         every = keras.callbacks.CallbackList(
@@ -149,7 +147,7 @@ class Trainer:
         return history
 
     def follow(self) -> None:
-        """Train as the chief says until it says that training is over; on the other workers.
+        """Carry out the chief's commands until it ends the training; called on the other workers.
 
         Raises:
             WorkerLost: another worker is gone.
@@ -158,15 +156,15 @@ class Trainer:
         follow_chief(self._make_engine, self._workers)
 
     def evaluate(self) -> RankingResult:
-        """Return how the model as it is now ranks the pairs that pick the best epoch."""
+        """Return how the model, with its present weights, ranks the pairs that select the best epoch."""
         return (self._selection or _protocol(self.dataset)).evaluate(self.score, self.spec.top_k)
 
     def test(self) -> RankingResult:
-        """Return how the model as it is now ranks the test pairs."""
+        """Return how the model, with its present weights, ranks the test pairs."""
         return (self._test or _protocol(self.dataset)).evaluate(self.score, self.spec.top_k)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return all that the training goes on from: the arrays of the engine, and what came of the epochs."""
+        """Return everything that resuming needs: the engine's arrays, and the results of the epochs so far."""
         return self.engine.state(), {
             "epochs_done": self.epochs_done,
             "initial": self.initial,
@@ -174,11 +172,11 @@ class Trainer:
         }
 
     def restore(self, arrays: Mapping[str, np.ndarray], progress: Mapping[str, Any]) -> None:
-        """Go on where the training was whose `state` this is.
+        """Continue from the `state` of a training with the same model, dataset and spec.
 
         Raises:
             InputError: the arrays are not those of such a training.
-            KeyError, TypeError, ValueError: nor is the progress.
+            KeyError, TypeError, ValueError: the progress is not that of such a training.
         """
         initial = progress["initial"]
         done = _whole(progress["epochs_done"])
@@ -199,11 +197,9 @@ class Trainer:
         return KerasEngine(*arguments) if spec.engine == "keras" else CompiledEngine(*arguments)
 
     def _train_epoch(self, every: keras.callbacks.CallbackList, changing: bool) -> Logs:
-        """Train and evaluate one epoch, tell the callbacks, and return the logs.
+        """Train and evaluate one epoch with the callbacks `every`, and return the logs.
 
-        Args:
-            every: the callbacks.
-            changing: whether one of them may have changed weights or learning rate.
+        `changing` is whether one of them may have changed weights or learning rate.
         """
         number = self.epochs_done
         every.on_epoch_begin(number)
@@ -224,7 +220,7 @@ class Trainer:
         return logs
 
     def _progress_for(self, every: keras.callbacks.CallbackList) -> Callable[[int], bool]:
-        """Return what the engine calls with the examples done; it tells whether the epoch is to stop there."""
+        """Return what the engine calls after a program: it calls the callbacks and returns whether to stop."""
         size, total = self.spec.batch_size, self.num_examples
         every.on_train_batch_begin(self.engine.progress[1])
 
@@ -249,7 +245,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _leading(self) -> Iterator[None]:
-        """Let the other workers go when the block ends, in whatever way but by the loss of one of them."""
+        """End the other workers when the block ends, unless one of them was lost."""
         try:
             yield
         except WorkerLost:

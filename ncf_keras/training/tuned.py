@@ -1,8 +1,8 @@
-"""The tuned NeuMF: one recipe, chosen on validation pairs of MovieLens-1M; `docs/tuning.md` has the search.
+"""The tuned NeuMF: settings chosen on validation pairs of MovieLens-1M; `docs/tuning.md` has the search.
 
-GMF is not trained by steps but solved for by alternating least squares (`least_squares.py`), an MLP is
-trained with the log loss and a penalty on the rows of each example, and the two are fused as in section 3.4.1
-of the paper, with most of the weight on GMF.
+GMF is fitted by alternating least squares (`least_squares.py`), an MLP is trained with the log loss and a
+penalty on the embedding rows of each example, and the two are fused as in section 3.4.1 of the paper, with
+most of the weight on GMF.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
     from ncf_keras.data import Dataset
 
-# Called with `GMF` or `MLP` and the share of it that is done, from 0 to 1.
+# Called with `GMF` or `MLP` and the share of its training that is done, from 0 to 1.
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that is set by hand.
+    """The settings of the tuned NeuMF.
 
     Attributes:
-        num_factors: width of the GMF embeddings.
-        layers: widths of the MLP tower, the first that of both embeddings together.
+        num_factors: latent factors of GMF.
+        layers: widths of the MLP's layers; the first is that of both embeddings together.
         alpha: share of GMF in the output layer, from 0 to 1.
-        least_squares: the loss by which GMF is solved for.
-        mlp_epochs: passes over the examples that the MLP learns from, with Adam.
+        least_squares: the loss that GMF minimises.
+        mlp_epochs: passes of the MLP over its examples, with Adam.
         mlp_reg_rows: L2 penalty of the MLP's embedding rows of each example.
         mlp_learning_rate: of Adam.
-        mlp_batch_size: examples a step.
+        mlp_batch_size: examples per step.
         mlp_num_neg: negatives for each positive.
     """
 
@@ -67,18 +67,17 @@ def pretrain_tuned(
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> None:
-    """Give a NeuMF the weights of the recipe; it is then as good as it gets, and need not be trained further.
+    """Train GMF and MLP by the recipe and fuse them into a NeuMF, which needs no further training.
 
     Args:
-        neumf: from `build_neumf`, with the users and items of the dataset and the factors and layers of the
-            recipe.
-        dataset: whose train interactions are learnt from; its test pairs are not looked at.
-        recipe: what to do.
+        neumf: from `build_neumf`, with the dataset's users and items and the recipe's num_factors and layers.
+        dataset: its train interactions are learnt from; its test pairs are not used.
+        recipe: the settings.
         seed: of all randomness.
-        on_progress: called with `GMF` or `MLP` and the share of it that is done, from 0 to 1.
+        on_progress: called with `GMF` or `MLP` and the share of its training that is done, from 0 to 1.
 
     Raises:
-        InputError: the NeuMF does not fit.
+        InputError: the NeuMF has other sizes.
     """
     from ncf_keras.weights import fuse_pretrained
 
@@ -133,7 +132,7 @@ def build_tuned_neumf(
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> "keras.Model":
-    """Build a NeuMF and give it the weights of the recipe; arguments as in `pretrain_tuned`.
+    """Build a NeuMF and pre-train it by the recipe; arguments as in `pretrain_tuned`.
 
     Example:
         >>> model = build_tuned_neumf(dataset, seed=1)

@@ -1,6 +1,6 @@
-"""The contenders of `training_step.py` and `epoch.py`; they live in the processes of `_workers.py`.
+"""The contenders of `training_step.py` and `epoch.py`; they run in the processes of `_workers.py`.
 
-Each has `about`, what belongs in the JSON, and `measure`, which runs once and returns seconds by name.
+Each has `about`, its facts for the JSON, and `measure`, which runs once and returns seconds by name.
 TensorFlow and PyTorch are imported by those that need them, because they compete for threads.
 """
 
@@ -26,7 +26,7 @@ class CompiledStep:
         size: users, items and positives.
         model: GMF, MLP or NeuMF.
         factors: predictive factors.
-        batch_size: examples a step.
+        batch_size: examples per step.
         steps: of the program.
         step: DeferredStep or DenseStep.
     """
@@ -45,7 +45,7 @@ class CompiledStep:
         self.about = {"parameters": built.count_params(), "steps_a_program": self._engine.steps}
 
     def measure(self) -> dict:
-        """Return seconds a step, and of the end of an epoch, when all rows are caught up."""
+        """Return the seconds of a step, and of the end of an epoch, when all rows are caught up."""
         step, end = self._engine.measure()
         return {"step": step, "end_of_epoch": end}
 
@@ -69,8 +69,8 @@ class CompiledEpoch:
     def measure(self) -> dict:
         """Return the seconds of an epoch.
 
-        The engine draws the first examples of an epoch ahead, while the last epoch ends, so the time that
-        takes is measured apart and added.
+        The engine draws the first examples of an epoch ahead, while the last epoch ends, so the time of this
+        is measured separately and added.
         """
         started = time.perf_counter()
         next(self._sampler.chunks(0, CHUNK))
@@ -99,7 +99,7 @@ class KerasPipeline:
         self.about = {"parameters": self._model.count_params()}
 
     def measure(self, steps: int | None) -> dict:
-        """Return the seconds of about so many steps (None: of the whole epoch), of one, and their number."""
+        """Return the seconds of about `steps` steps (None: the whole epoch), of one step, and the number."""
         return {
             "seconds": self._fit(steps),
             "one_step": self._fit(1),
@@ -143,7 +143,7 @@ class KerasArrays:
         self.about = {"parameters": self._model.count_params()}
 
     def measure(self, steps: int | None) -> dict:
-        """Return the seconds of so many steps (None: of the whole epoch), of one, and their number."""
+        """Return the seconds of `steps` steps (None: the whole epoch), those of one step, and the number."""
         total = -(-len(self._labels) // self._batch_size)
         steps = total if steps is None else min(steps, total)
         return {"seconds": self._fit(steps), "one_step": self._fit(1), "steps": steps}
@@ -171,7 +171,7 @@ class TorchLoop:
         import _torch_models
         import torch
 
-        # Where tensors are made is where they are best read: int64, as nn.Embedding likes them, once.
+        # Copied once, to int64, which nn.Embedding prefers, in the process that reads them.
         users, items, labels = _load_examples(examples)
         self._users = torch.from_numpy(users.astype(np.int64))
         self._items = torch.from_numpy(items.astype(np.int64))
@@ -183,7 +183,7 @@ class TorchLoop:
         self.about = {"parameters": sum(tensor.numel() for tensor in self._model.parameters())}
 
     def measure(self, steps: int | None, threads: int) -> dict:
-        """Return the seconds and the number of so many steps (None: of the whole epoch) on so many threads."""
+        """Return the seconds, number and mean loss of `steps` steps (None: the whole epoch) on some threads."""
         import torch
 
         torch.set_num_threads(threads)

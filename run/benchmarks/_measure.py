@@ -20,7 +20,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pandas", "torch")
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and the description as it is written."""
+    """A help formatter that shows defaults and keeps the line breaks of the description."""
 
 
 def benchmark_parser(description: str) -> argparse.ArgumentParser:
@@ -54,10 +54,10 @@ def add_threads_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def use_threads(threads: int | None) -> None:
-    """Have TensorFlow start with so many intra-op threads; it looks once, when it is imported.
+    """Have TensorFlow start with so many intra-op threads; it reads the setting once, at import.
 
     Raises:
-        InputError: TensorFlow is there already.
+        InputError: TensorFlow is imported already.
     """
     if threads is None:
         return
@@ -168,7 +168,7 @@ def run_benchmark(
     arguments: Sequence[str] | None,
     benchmark: Callable[[argparse.Namespace], None],
 ) -> int:
-    """Parse the flags, run the benchmark and return its exit status; `--quick` stands for two repeats."""
+    """Parse the flags, run the benchmark and return its exit status; `--quick` means at most two repeats."""
     flags = parser.parse_args(arguments)
     if flags.quick:
         flags.repeats = min(flags.repeats, 2)

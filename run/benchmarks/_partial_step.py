@@ -25,7 +25,7 @@ class PartialStep(DeferredStep):
 
     Args:
         model: as in `DeferredStep`.
-        rule: likewise.
+        rule: as in `DeferredStep`.
         level: from 1 to the number of parts.
     """
 

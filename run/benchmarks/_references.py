@@ -1,4 +1,4 @@
-"""What the data benchmarks compare with: samplers and a reader as one would write them first."""
+"""What the data benchmarks compare with: straightforward samplers and a straightforward reader."""
 
 import itertools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`serving_loader.cc`, compiled against the TensorFlow wheel and run: exports without Python around them."""
+"""Compile `serving_loader.cc` against the TensorFlow wheel and run it: exports served without Python."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def compile_loader(directory: Path) -> Path:
     program = directory / PROGRAM
     command = [
         compiler, "-O1", "-w", *tf.sysconfig.get_compile_flags(), str(SOURCE), "-o", str(program), "-pthread",
-        # The loader finds the kinds of session as the library is loaded: it must be, though nothing names them.
+        # Session factories register themselves when the library is loaded: link it, though nothing names it.
         "-Wl,--no-as-needed", *tf.sysconfig.get_link_flags(), "-l:libtensorflow_cc.so.2",
         f"-Wl,-rpath,{libraries}",
     ]  # fmt: skip
@@ -38,7 +38,7 @@ def compile_loader(directory: Path) -> Path:
 
 
 def answer(program: Path, export: Path, signature: str, rows: int, k: int) -> dict[str, list[str]]:
-    """Return the values of each output, row after row, for the indices 0, 1, …; k below 0: without k."""
+    """Return the values of each output, row after row, for the indices 0, 1, …; a negative k: no k."""
     words = ("answer", signature, rows, k)
     lines = _run(program, export, 1, *words).splitlines()
     return {line.split()[0]: line.split()[1:] for line in lines}
@@ -54,7 +54,7 @@ def measure(
     seconds: float = 3,
     threads: int = 1,
 ) -> dict[str, float]:
-    """Ask from `clients` threads for `seconds`; see `serving_loader.cc` for what comes back.
+    """Ask from `clients` threads for `seconds`; `serving_loader.cc` describes the result.
 
     Args:
         program: of `compile_loader`.

@@ -1,6 +1,6 @@
 """Processes that hold contenders: each with its own number of threads, PyTorch apart from TensorFlow.
 
-A worker reads a JSON line, does what it says, and answers with a JSON line. Only the one that was asked works,
+A worker reads a JSON line, carries it out, and answers with a JSON line. Only the one that was asked works,
 so contenders of several processes can be measured in turn.
 """
 
@@ -35,7 +35,7 @@ class Worker:
         )
 
     def make(self, name: str, kind: str, **arguments: object) -> dict:
-        """Make a contender, one of those in `_contenders.py`, and return what it says about itself."""
+        """Make a contender, one of those in `_contenders.py`, and return its `about`."""
         return self._ask("make", name, {"kind": kind, **arguments})
 
     def measure(self, name: str, **arguments: object) -> dict:
@@ -43,7 +43,7 @@ class Worker:
         return self._ask("measure", name, arguments)
 
     def drop(self, name: str) -> None:
-        """Let a contender and its memory go."""
+        """Delete a contender to free its memory."""
         self._ask("drop", name, {})
 
     def _ask(self, verb: str, name: str, arguments: dict) -> dict:
@@ -71,7 +71,7 @@ class Worker:
 
 
 class Here:
-    """The same within this process, for tests; the environment is left as it is."""
+    """The contenders of one process, behind a `Worker` or in a test; it ignores the environment."""
 
     def __init__(self, environment: dict[str, str] | None = None):
         self._contenders = {}

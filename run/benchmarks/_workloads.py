@@ -61,7 +61,7 @@ def synthetic_dataset(num_users: int, num_items: int, num_positives: int, seed: 
 
 
 def part_of(dataset: Dataset, num_positives: int, seed: int = 1) -> Dataset:
-    """Return the same users and items with so many of the positives, to measure a part of an epoch."""
+    """Return the dataset with only some of the train positives, to measure a part of an epoch."""
     chosen = np.random.default_rng(seed).permutation(dataset.num_train)[:num_positives]
     return Dataset.from_pairs(
         dataset.train_users[chosen],
@@ -76,7 +76,7 @@ def part_of(dataset: Dataset, num_positives: int, seed: int = 1) -> Dataset:
 
 
 def build(model: str, factors: int, num_users: int, num_items: int) -> keras.Model:
-    """Build GMF, MLP or NeuMF with so many predictive factors; 8 are the layers [64,32,16,8]."""
+    """Build GMF, MLP or NeuMF with so many of the paper's predictive factors; 8 give layers [64,32,16,8]."""
     layers = [8 * factors, 4 * factors, 2 * factors, factors]
     if model == "GMF":
         return build_gmf(num_users, num_items, factors, seed=1)
@@ -91,8 +91,8 @@ class StepEngine(CompiledEngine):
     Args:
         make: takes a model and a rule and returns a step, such as `DeferredStep`.
         model: as in `CompiledEngine`.
-        sampler: likewise.
-        batch_size: likewise.
+        sampler: as in `CompiledEngine`.
+        batch_size: as in `CompiledEngine`.
         steps: batches in the stack, at the most; fewer where the epoch has fewer.
     """
 
@@ -106,7 +106,7 @@ class StepEngine(CompiledEngine):
         self._schedule = tf.constant(self._rule.schedule(0, self.steps), self._step.dtype)
 
     def measure(self) -> tuple[float, float]:
-        """Train on the stack as if it were an epoch; return seconds a step and of what an epoch ends with."""
+        """Train on the stack as an epoch; return the seconds of a step and of the end of the epoch."""
         started = time.perf_counter()
         self.train_stack(*self._stack, 0, self._schedule)
         trained = time.perf_counter()

@@ -80,9 +80,9 @@ class Rival:
         return self.kind == "KerasPipeline"
 
     def measure(self, steps: int | None) -> float:
-        """Return the seconds of an epoch's steps, scaled up from so many; None runs them all.
+        """Return the seconds of an epoch's steps, scaled up from `steps`; None runs them all.
 
-        What `fit` spends apart from steps, seen in a `fit` of one step, is not scaled.
+        The fixed cost of `fit`, taken as the time of a `fit` of one step, is not scaled.
         """
         answer = self._worker.measure(self.name, steps=steps, **self._options)
         fixed = answer.get("one_step", 0.0)

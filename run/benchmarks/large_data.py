@@ -25,12 +25,12 @@ from _measure import Measurement, Report, benchmark_parser, run_benchmark
 
 from ncf_keras.cli.flags import MODELS, number_above, whole_number
 
-# Examples that are timed together.
+# The number of examples that are timed together.
 SPAN = 2_000_000
 
 
 class TimeIsUp(Exception):
-    """The seconds that training was given are over."""
+    """The time limit of the training has passed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -53,7 +53,7 @@ def _measure(report: Report, path: str, name: str, repeats: int) -> None:
 
 
 def _write(name: str, path: str) -> None:
-    """Write the three files of a dataset that is made, not read."""
+    """Write the three files of a generated dataset."""
     from ncf_keras.cli.console import import_tensorflow_quietly
 
     import_tensorflow_quietly()

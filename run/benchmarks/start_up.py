@@ -45,7 +45,7 @@ def _benchmark(flags: argparse.Namespace) -> None:
         contenders[training_name] = lambda: _run(TRAINING, arrivals)
     seconds = alternate(contenders, flags.repeats)
     for text, times in arrivals.items():
-        # The first belongs to the warm-up.
+        # The first measurement is of the warm-up.
         seconds[f"… until {text}"] = times[1:]
     report.add("From the command", [Measurement(name, times) for name, times in seconds.items() if times])
     report.finish()

@@ -120,7 +120,7 @@ class Contender:
         self._worker = worker
 
     def measure(self) -> float:
-        """Return the seconds of a step; those of the end of the epoch are put beside."""
+        """Return the seconds of a step; the seconds of the end of the epoch are added to `ends`."""
         seconds = self._worker.measure(self.name)
         self.ends.append(seconds["end_of_epoch"])
         return seconds["step"]
@@ -141,7 +141,7 @@ def _measure_group(
     report.add(
         f"{title}: a step", [Measurement(each.name, seconds[each.name], each.about) for each in contenders]
     )
-    # The first end belongs to the warm-up.
+    # The first measurement is of the warm-up.
     passes = [
         Measurement(each.name, each.ends[1:], each.about)
         for each in contenders

@@ -46,12 +46,12 @@ def without_users(dataset: Dataset, removed: np.ndarray) -> Dataset:
 
 
 def protocol_of(dataset: Dataset, users: np.ndarray, numbered_as: np.ndarray | None = None) -> LeaveOneOut:
-    """Return the paper's protocol for some users alone.
+    """Return the paper's protocol for some of the users.
 
     Args:
-        dataset: where their test lines are.
+        dataset: has their test pairs.
         users: ascending.
-        numbered_as: the index that the score function knows each of them by; their own if None.
+        numbered_as: the index of each of them in the score function; their own if None.
     """
     lines = np.flatnonzero(np.isin(dataset.test_users, users))
     indices = dataset.test_users[lines]
@@ -67,7 +67,7 @@ def popularity(dataset: Dataset) -> Callable[[np.ndarray, np.ndarray], np.ndarra
 
 
 def trained(kind: str, dataset: Dataset, epochs: int, seed: int, file: Path | None) -> keras.Model:
-    """Train GMF, MLP or NeuMF of 8 factors as the authors' commands do; or load it, if `file` is there."""
+    """Train GMF, MLP or NeuMF of 8 factors as the authors' commands do; or load it, if `file` exists."""
     if file and file.is_file():
         return load_model(file)
     model = BUILDERS[kind](dataset.num_users, dataset.num_items, seed=seed)

@@ -85,7 +85,7 @@ def _blocks(
     step = max(1, int(BLOCK / mean))
     for start in range(0, users, step):
         ids = np.arange(start, min(start + step, users), dtype=np.int64)
-        # Half as many again as asked for, because repeated pairs collapse.
+        # Draw 1.5 times as many as asked for, because duplicates are removed.
         counts = np.maximum(2, generator.lognormal(np.log(1.5 * mean) - 0.32, 0.8, len(ids))).astype(np.int64)
         counts = np.minimum(counts, flags.items // 4)
         who = np.repeat(ids, counts)

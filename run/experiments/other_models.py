@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ncf_keras.data import Dataset
 
 FACTORS, LEARNER, RATE, BATCH_SIZE, NEGATIVES = 8, "adam", 0.001, 256, 4
-# Of a model and a dataset, with the seed of the sampling: what trains it, an epoch at a call.
+# A function of model, dataset and sampling seed that returns the engine that trains the model.
 MakeEngine = Callable[["keras.Model", "Dataset", int], object]
 
 

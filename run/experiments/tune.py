@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 SEARCHED = ("num_factors", *(field.name for field in dataclasses.fields(TUNED.least_squares)))
 NEGATIVES, TOP_K = 99, 10
-# A layer of 65,536 units on another such already takes 16 GiB.
+# The largest width: the weights between two layers of 65,536 units already take 16 GiB.
 LARGEST_WIDTH = 2**16
 
 
@@ -106,7 +106,7 @@ def _search(flags: argparse.Namespace) -> None:
 
 
 def _recipes(flags: argparse.Namespace) -> list[tuple[tuple[float, ...], Recipe]]:
-    """Return every combination of what is searched, as numbers in the order of `SEARCHED` and as a recipe.
+    """Return every combination of the searched settings, as numbers in the order of `SEARCHED` and as a recipe.
 
     Raises:
         InputError: a flag breaks its rule.
@@ -164,7 +164,7 @@ def expected_figures(model: "keras.Model", examples: "Dataset") -> tuple[float, 
 
     Args:
         model: from users and items to scores, as `ncf_keras.models` builds them.
-        examples: one test pair a user.
+        examples: one test pair per user.
 
     Raises:
         InputError: a test user has fewer than 99 items to draw from.
@@ -187,7 +187,7 @@ def expected_from_ranks(above: "np.ndarray", others: "np.ndarray") -> tuple[floa
     """Return HR@10 and NDCG@10, means over the users.
 
     Args:
-        above: how many of the other items stand above the held-out one: int64, shape (users,).
+        above: how many of the other items are ranked above the held-out one: int64, shape (users,).
         others: how many other items there are, at least 99: int64, shape (users,).
 
     Raises:

@@ -1,4 +1,4 @@
-"""Puts the benchmarks where their scripts find each other."""
+"""Put the folder of the benchmarks on `sys.path`."""
 
 import pytest
 

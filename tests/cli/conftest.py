@@ -1,4 +1,4 @@
-"""One run of each model on the built-in sample, which many tests look at."""
+"""One run of each model on the built-in sample, which many tests share."""
 
 import time
 from pathlib import Path

@@ -14,7 +14,7 @@ NUM_USERS, NUM_ITEMS = 20, 30
 
 
 class Killed(BaseException):
-    """Stands for the end of the process: nothing catches it."""
+    """Raised to simulate a kill; nothing catches it."""
 
 
 def write_random_files(directory):
@@ -45,7 +45,7 @@ def at_program(monkeypatch, number, action):
 
 
 def die():
-    """End a command as if its process were no more."""
+    """End a command as a kill would."""
     raise Killed
 
 
@@ -71,7 +71,7 @@ def rows_without_clock(path):
 
 
 def assert_same_end(result, expected):
-    """Hold the lines of a run and the weights it saved against those of another."""
+    """Compare the lines of a run and the weights it saved with those of another."""
     assert result.status == expected.status == 0, result.errors
     assert result.without_clock() == expected.without_clock()
     one, other = weights_in(result.saved()), weights_in(expected.saved())

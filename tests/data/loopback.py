@@ -1,4 +1,4 @@
-"""A publisher on loopback that can misbehave: it cuts connections, ignores ranges, has nothing, or lies."""
+"""A publisher on loopback that can cut connections, ignore ranges, have no file and send wrong bytes."""
 
 import contextlib
 import http.server

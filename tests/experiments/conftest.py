@@ -1,4 +1,4 @@
-"""Puts the experiments where their scripts find each other."""
+"""Put the folder of the experiments on `sys.path`."""
 
 import pytest
 

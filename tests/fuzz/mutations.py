@@ -1,4 +1,4 @@
-"""Inputs that are almost right: whole files with a few bytes changed, cut, doubled or put in."""
+"""Inputs that are almost right: whole files with a few bytes changed, removed, repeated or inserted."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ TOKENS = (
 
 @st.composite
 def damaged(draw: st.DrawFn, wholes: Sequence[bytes], most_edits: int = 4) -> bytes:
-    """Return one of `wholes` with up to `most_edits` edits; sometimes bytes that are nothing at all."""
+    """Return one of `wholes` with up to `most_edits` edits; sometimes random bytes."""
     if draw(st.integers(0, 19)) == 0:
         return draw(st.binary(max_size=200))
     content = bytearray(draw(st.sampled_from(wholes)))

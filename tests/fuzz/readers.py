@@ -129,7 +129,7 @@ def _train_parquet() -> Reader:
 
 
 def _result_of_a_run() -> Reader:
-    """What is read, of a network or a baseline, can be shown too."""
+    """A result that is read, of a network or a baseline, must also be displayable."""
     grid = quick_grid("hand")
     runs = [grid.network("GMF", 8, patience=None), grid.baseline("ItemKNN")]
 
@@ -146,7 +146,7 @@ def _result_of_a_run() -> Reader:
         assert len(result.positions) == document["dataset"]["tests"]
         assert np.allclose([result.hr, result.ndcg], [result.hits().mean(), result.ndcgs().mean()], atol=1e-9)
         (run,) = (run for run in runs if run.options()["kind"] == document["run"]["kind"])
-        # As if the options had come through whole, so that the tables look it up.
+        # Keep the options intact, so that the tables find the run.
         document["run"] = run.options()
         book_directory = directory / document["run"]["kind"]
         book_directory.mkdir(exist_ok=True)
@@ -187,7 +187,7 @@ def _weights() -> Reader:
 
 
 def _checkpoint(sealed: bool) -> Reader:
-    """With `sealed`, the checksum is made to fit, so that what is behind it is reached."""
+    """With `sealed`, the checksum is recomputed, so that the code behind it is tested."""
 
     def wholes(directory: Path) -> list[bytes]:
         file = directory / "whole"

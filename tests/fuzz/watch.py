@@ -1,4 +1,4 @@
-"""What a reader did to the machine: the files it opened and the code it ran, told by Python's audit events."""
+"""Record what a reader did: the files it opened and the code it ran, as reported by Python's audit events."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ PROJECT = str(Path(__file__).resolve().parents[2])
 
 
 class Watch:
-    """Notes what happens while it is on. Audit hooks can't be taken away, so there is one of these."""
+    """Records events while it is on. Audit hooks can't be removed, so there is one instance only."""
 
     def __init__(self) -> None:
         self._seen: list[str] | None = None

@@ -1,4 +1,4 @@
-"""A small dataset whose raw ids are traps, and models for it."""
+"""A small dataset with awkward raw ids, and models for it."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ncf_keras.data import Dataset
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from tests.models import by_hand
 
-# Digits that are other people's indices; a comma, quotes, spaces within, and what is not ASCII.
+# Digits that are indices of other users; a comma, quotes, inner spaces, and characters that are not ASCII.
 USER_IDS = ["3", "0", "ann, bob", 'the "cat"', "1", "Zoë", "007", "Ω"]
 ITEM_IDS = ["5", "4", "3", "2", "1", "0", "a,b", '"', "日本", "x y", "11", "-1", "1e3"]
 TITLES = ["Amélie", 'The "Best", of', "", "日本の歌", "Größe", *[f"Title, {n}" for n in range(8)]]

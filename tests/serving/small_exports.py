@@ -51,13 +51,13 @@ def small_model(kind):
 
 
 def predictions(model):
-    """Return what the model says of all pairs: float32, shape (users, items)."""
+    """Return the model's output for all pairs: float32, shape (users, items)."""
     return predict(model, *np.divmod(np.arange(USERS * ITEMS), ITEMS)).reshape(USERS, ITEMS)
 
 
 def ranked(scores, hidden, k):
     """Return items and scores of a list by plain sorting, lower index first of equal scores; padded to k."""
-    # What model.predict gives differs in the last digits, which must not decide a tie.
+    # Scores are rounded, because those of the model differ in the last digits, which must not decide ties.
     rounded = np.round(scores.astype(np.float64), 5)
     distinct = np.unique(rounded)
     assert np.diff(distinct).min(initial=1) > 5e-6

@@ -1,4 +1,4 @@
-"""A worker process of `test_distributed_engine.py`: trains an epoch a learner; the chief writes the outcome.
+"""A worker process of `test_distributed_engine.py`: trains one epoch per case; the chief writes the results.
 
 Arguments: the strategy, the file to write, and which of `CASES`.
 """
@@ -56,7 +56,7 @@ def make(model, sampler, learner, workers, rate):
 
 
 def main(strategy, file, *names):
-    """Train each case and write what came of it."""
+    """Train each case and write the results."""
     from ncf_keras.training import workers as who
 
     workers = who.cluster_workers() if strategy == "multiworker" else who.mirrored_workers()
@@ -71,7 +71,7 @@ def main(strategy, file, *names):
         make_engine = partial(make, model, sampler, learner, workers)
 
         if not workers.is_chief:
-            # Nonsense, which the chief's state must replace.
+            # Wrong weights, which the chief's state must replace.
             model.set_weights([0 * array for array in model.get_weights()])
             follow_chief(make_engine, workers)
             continue

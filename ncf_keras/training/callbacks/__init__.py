@@ -1,1 +1,1 @@
-"""What the commands add to a training, each a callback of Keras: lines, files, checkpoints, signals, notes."""
+"""Keras callbacks of the training commands: printed lines, files, checkpoints, signals and notes."""

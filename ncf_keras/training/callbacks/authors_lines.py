@@ -8,12 +8,12 @@ from ncf_keras.training.trainer import Trainer
 
 
 class AuthorsLines(OwnCallback):
-    """Prints the evaluation before training, each iteration and the end; a resumed run prints all again.
+    """Prints the evaluation before training, each iteration and the end; a resumed run prints all of them.
 
     Args:
-        trainer: what is trained.
+        trainer: its iterations are printed.
         model_name: `GMF`, `MLP` or `NeuMF`.
-        best_file: who saves the best model; None if it is not saved.
+        best_file: the callback that saves the best model; None if it is not saved.
         pretrained: whether the model before training has pre-trained weights.
     """
 
@@ -30,7 +30,7 @@ class AuthorsLines(OwnCallback):
             print(iteration, flush=True)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Print the line of an epoch that was evaluated."""
+        """Print the line of the epoch if it was evaluated."""
         if logs and "hr" in logs:
             print(self._trainer.iterations[-1], flush=True)
 
@@ -45,7 +45,7 @@ class AuthorsLines(OwnCallback):
             print(self._about_no_iteration(bool(saved)), file=sys.stderr)
 
     def _about_no_iteration(self, saved: bool) -> str:
-        """Return what Best Iteration -1 means for what was saved."""
+        """Return what Best Iteration -1 means for the saved file."""
         meaning = "Best Iteration -1 is the model before training: no iteration had a higher hit ratio."
         if saved and self._pretrained:
             return f"{meaning} What is saved are the pre-trained weights, not trained further."

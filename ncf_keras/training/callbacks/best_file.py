@@ -14,17 +14,17 @@ class BestFile(OwnCallback):
     """Saves the best model as `<dataset>_<model>_<sizes>_<unix time>.h5`, the authors' name.
 
     A better model replaces the last one of this run. A file of another run is never replaced: the time in the
-    name moves on until it is free. The name is taken at the first save, or before that by `reserve`.
+    name is increased until the name is free. The name is chosen at the first save, or earlier by `reserve`.
 
     Args:
-        trainer: whose model is saved.
-        directory: where; it exists.
+        trainer: its model is saved.
+        directory: an existing directory.
         stem: the name up to the time.
         layout: `h5`, `keras` or `weights`.
         save_initial: save the model before training, too, as the authors' NeuMF.py does.
 
     Attributes:
-        path: the file, or None as long as nothing was saved.
+        path: the file; None until the first save.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class BestFile(OwnCallback):
         self._claim: Path | None = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        """Save the model before training if that is asked for and this is the beginning."""
+        """Save the model before training if `save_initial` is set and the run is new."""
         if self._save_initial and not self._trainer.iterations and not self.path:
             self.save()
 
@@ -49,7 +49,7 @@ class BestFile(OwnCallback):
             self.save()
 
     def reserve(self) -> None:
-        """Take a name for all saves to come and keep other runs off it until `release`."""
+        """Reserve a name for all later saves, so that no other run uses it until `release`."""
         self._reserved, self._claim = self._claim_name()
 
     def state(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class BestFile(OwnCallback):
         return {"moment": moment, "saved": self.path is not None}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take the name that an earlier process of this run had."""
+        """Reserve the name that an earlier process of this run had."""
         moment, saved = state["moment"], state["saved"]
         if type(moment) is not int or type(saved) is not bool:
             raise TypeError
@@ -70,12 +70,12 @@ class BestFile(OwnCallback):
         self.path = self._reserved if saved else None
 
     def release(self) -> None:
-        """Give up the hold on a reserved name; a file that was saved under it stays."""
+        """Release the reserved name; a file that was saved under it stays."""
         if self._claim:
             self._claim.unlink(missing_ok=True)
 
     def save(self) -> None:
-        """Save the model as it is now."""
+        """Save the model with its present weights."""
         path = self.path or self._reserved
         if path:
             save_weights(self._trainer.model, path, self._layout)
@@ -89,7 +89,7 @@ class BestFile(OwnCallback):
         self.path = path
 
     def _claim_name(self) -> tuple[Path, Path]:
-        """Return a free name, and the file that keeps other runs off it until it is written."""
+        """Return a free name, and the claim file that reserves it until it is written."""
         moment = int(time.time())
         while True:
             path = self._path_of(moment)

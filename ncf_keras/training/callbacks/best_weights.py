@@ -11,10 +11,10 @@ from ncf_keras.training.trainer import Trainer
 
 
 class BestWeights(OwnCallback):
-    """Gives the model, when training ends, the weights that it had at its best.
+    """Gives the model the weights of its best epoch when training ends.
 
     Args:
-        trainer: whose `best` counts; the model before training is the best as long as no epoch is better.
+        trainer: its `best` is the best epoch; until an epoch is better, the weights before training count.
     """
 
     def __init__(self, trainer: Trainer):
@@ -28,7 +28,7 @@ class BestWeights(OwnCallback):
             self._kept = self._trainer.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Keep the weights of an epoch that is the best so far, or of every one where none is evaluated."""
+        """Keep the weights if this epoch is the best so far; without evaluations, those of every epoch."""
         if self._trainer.best.number == epoch or self._trainer.spec.select == "none":
             self._kept = self._trainer.model.get_weights()
 
@@ -38,14 +38,14 @@ class BestWeights(OwnCallback):
             self._trainer.model.set_weights(self._kept)
 
     def state(self) -> dict[str, Any]:
-        """Return the weights that were kept last as `weight_000` and so on; nothing if none were."""
+        """Return the weights that were kept last as `weight_000` and so on; an empty dict if none were."""
         return named("weight", self._kept or [])
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Keep the weights of which `state` told.
+        """Take over the weights that `state` returned.
 
         Raises:
-            InputError: they are not those of such a model.
+            InputError: they do not have the shapes and dtypes of the model's weights.
         """
         now = named("weight", self._trainer.model.get_weights())
         if state and {name: (array.shape, array.dtype) for name, array in state.items()} != {

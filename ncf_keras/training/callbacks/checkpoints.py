@@ -1,4 +1,4 @@
-"""A training that can be killed at any moment: its state in a directory of checkpoints, and back."""
+"""Checkpoints of a training, so that it can be killed at any moment and resumed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,15 +14,15 @@ ENGINE = "engine"
 
 
 class Checkpoints(OwnCallback):
-    """Writes the state of a training every so many epochs and after the last.
+    """Writes a checkpoint every so many epochs and after the last.
 
-    It stands behind the callbacks whose state it saves.
+    In the list of callbacks it comes after those whose state it saves.
 
     Args:
-        trainer: what is trained.
-        directory: where; its lock is held.
-        options: what must be the same for the training to go on, as JSON can hold it.
-        parts: the callbacks with something to remember, by name.
+        trainer: its state is saved.
+        directory: takes the checkpoints; this process holds its lock.
+        options: the options that must be the same for the training to resume, as JSON values.
+        parts: the callbacks with state to save, by name.
         every: epochs between two checkpoints.
     """
 
@@ -39,13 +39,13 @@ class Checkpoints(OwnCallback):
         self._parts, self._every = parts, every
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Save if it is time."""
+        """Write a checkpoint if one is due."""
         done = epoch + 1
         if done % self._every == 0 or done == self._trainer.spec.epochs or self._trainer.model.stop_training:
             self.save()
 
     def save(self) -> object:
-        """Write the state as it is now, also in the middle of an epoch; return the file."""
+        """Write a checkpoint now, which may be in the middle of an epoch; return the file."""
         arrays, progress = self._trainer.state()
         arrays = {f"{ENGINE}/{name}": array for name, array in arrays.items()}
         remembered: dict[str, dict] = {}
@@ -64,10 +64,10 @@ class Checkpoints(OwnCallback):
         return self._directory.save(Checkpoint(arrays, metadata), *self._trainer.engine.progress)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Bring the training and the parts to where they were.
+        """Restore the training and the parts from a checkpoint.
 
         Raises:
-            InputError: the checkpoint is not one of such a training.
+            InputError: it is not a checkpoint of such a training.
         """
         arrays, metadata = checkpoint.arrays, checkpoint.metadata
         try:

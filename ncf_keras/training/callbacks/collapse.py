@@ -1,4 +1,4 @@
-"""A model that gives all items the same score is seen and explained."""
+"""Detect a model that gives all items the same score, and name the likely cause."""
 
 import sys
 from collections.abc import Callable
@@ -10,16 +10,12 @@ from ncf_keras.training.callbacks.own import OwnCallback
 from ncf_keras.training.engines.guard import PENALTIES, largest_penalty
 from ncf_keras.training.trainer import Trainer
 
-# A collapsed model hits nothing but the few test items that are among their own negatives.
+# A model that scores all items the same hits only test items that are also among their own negatives.
 COLLAPSED_HR = 0.05
 
 
 class CollapseNote(OwnCallback):
-    """Says once, on standard error, what likely made the model score all items the same.
-
-    Args:
-        trainer: whose model is looked at when its hit ratio is low.
-    """
+    """Prints once, on standard error, why a trainer's model likely scores all items the same."""
 
     def __init__(self, trainer: Trainer):
         super().__init__()
@@ -27,7 +23,7 @@ class CollapseNote(OwnCallback):
         self._told = False
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Look at the scores if the hit ratio is low."""
+        """Check the scores if the hit ratio is low."""
         sizes = (self._trainer.dataset.num_users, self._trainer.dataset.num_items)
         low = (logs or {}).get("hr", 1.0) < COLLAPSED_HR
         if low and not self._told and same_score_for_all(self._trainer.score, *sizes):
@@ -37,12 +33,12 @@ class CollapseNote(OwnCallback):
 
 
 def same_score_for_all(score: Callable[[np.ndarray, np.ndarray], np.ndarray], users: int, items: int) -> bool:
-    """Tell whether a model has collapsed: each user's items all have one score, or a score is no number.
+    """Return whether, for every user, all items have the same score or a score is NaN.
 
     Args:
         score: from users and items, int32 of shape (n,), to float32 of shape (n,).
-        users: number of users; 16 of them, evenly spaced, are looked at.
-        items: number of items; 64 of them, evenly spaced, are looked at.
+        users: number of users; 16 of them, evenly spaced, are checked.
+        items: number of items; 64 of them, evenly spaced, are checked.
     """
     some_users = np.unique(np.linspace(0, users - 1, 16).astype(np.int32))
     some_items = np.unique(np.linspace(0, items - 1, 64).astype(np.int32))
@@ -52,7 +48,7 @@ def same_score_for_all(score: Callable[[np.ndarray, np.ndarray], np.ndarray], us
 
 
 def explain_collapse(model: keras.Model, learning_rate: float) -> str:
-    """Return what is likely too large when a model scores all items the same."""
+    """Return, in words, which setting is likely too large if a model scores all items the same."""
     penalty = largest_penalty(model)
     if penalty:
         return f"the {PENALTIES} are likely too large; the largest is {penalty:g}"

@@ -6,20 +6,20 @@ import keras
 
 
 class OwnCallback(keras.callbacks.Callback):
-    """A callback that leaves the weights and the learning rate alone while training goes on."""
+    """A callback that changes neither weights nor learning rate during training."""
 
     changes_model = False
 
 
 class Remembers(Protocol):
-    """A callback with something to remember when a training goes on in another process."""
+    """A callback with state that a resumed training needs."""
 
     def state(self) -> dict[str, Any]:
         """Return arrays, and values that JSON can hold, by name."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take back what `state` returned.
+        """Restore what `state` returned.
 
         Raises:
-            KeyError, TypeError, ValueError, InputError: it is something else.
+            KeyError, TypeError, ValueError, InputError: it is not what `state` returns.
         """

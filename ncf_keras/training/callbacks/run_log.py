@@ -1,4 +1,4 @@
-"""A row an iteration, for people who plot: `--log_csv FILE` and `--tensorboard DIR`."""
+"""One row per iteration, for plotting: `--log_csv FILE` and `--tensorboard DIR`."""
 
 import contextlib
 import csv
@@ -18,10 +18,10 @@ COLUMNS = ("iteration", "hr", "ndcg", "loss", "train_seconds", "evaluation_secon
 
 
 class RunLog(OwnCallback):
-    """Writes each iteration as it comes, in full precision; a context manager.
+    """Writes each iteration, in full precision, as soon as it is evaluated; a context manager.
 
     Args:
-        trainer: what is trained; iterations of an earlier process are written to the CSV file at once.
+        trainer: its iterations are written, those of an earlier process to the CSV file at once.
         csv_path: file to write, replaced if it exists; None for none.
         tensorboard_directory: directory of event files; None for none.
 
@@ -37,12 +37,12 @@ class RunLog(OwnCallback):
         self._write_rows([COLUMNS, *map(dataclasses.astuple, trainer.iterations)])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Write the row of an epoch that was evaluated."""
+        """Write the row of the epoch if it was evaluated."""
         if logs and "hr" in logs:
             self.write(self._trainer.iterations[-1])
 
     def write(self, iteration: Iteration) -> None:
-        """Write one iteration."""
+        """Write one iteration to the CSV file and for TensorBoard."""
         values = dataclasses.astuple(iteration)
         self._write_rows([values])
         if self._writer:
@@ -63,7 +63,7 @@ class RunLog(OwnCallback):
             raise InputError(f"`--log_csv` must be a file with space for more. Received: {what}") from None
 
     def _close_file(self) -> None:
-        # Closing tries again to write what there was no space for.
+        # `close` tries again to flush what did not fit on the disk, and may fail again.
         if self._file:
             with contextlib.suppress(OSError):
                 self._file.close()

@@ -1,4 +1,4 @@
-"""How far a training is."""
+"""Report how much of a training is done."""
 
 from collections.abc import Callable
 
@@ -7,18 +7,13 @@ from ncf_keras.training.trainer import Trainer
 
 
 class ShareDone(OwnCallback):
-    """Tells which share of a training's steps is done, from 0 to 1, after each program of the engine.
-
-    Args:
-        trainer: what is trained.
-        tell: called with the share.
-    """
+    """Calls `tell` after each program of the engine with the share of all steps that is done, from 0 to 1."""
 
     def __init__(self, trainer: Trainer, tell: Callable[[float], None]):
         super().__init__()
         self._trainer, self._tell = trainer, tell
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Tell the share."""
+        """Report the share."""
         share = (batch + 1) / self._trainer.steps_per_epoch
         self._tell((self._trainer.epochs_done + share) / self._trainer.spec.epochs)

@@ -1,4 +1,4 @@
-"""A training that stops where it is when a signal asks for that."""
+"""Stop a training when a signal asks for it."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ from ncf_keras.training.trainer import Trainer
 
 
 class StopOnSignal(OwnCallback):
-    """Puts the work away and raises `Interrupted` between two programs of the engine, or after an epoch.
+    """After a signal, saves the work and raises `Interrupted`, between two programs of the engine or epochs.
 
     Args:
-        trainer: what is trained.
-        interrupts: who hears the signals.
+        trainer: its training is stopped.
+        interrupts: receives the signals.
         put_away: saves what can be saved and returns a sentence about it.
     """
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a run, in files that no crash, full disk or stray bit turns into nonsense."""
+"""Checkpoints: the state of a run in checksummed files that appear whole or not at all."""
 
 from ncf_keras.training.checkpoints.checkpoint_directory import CheckpointDirectory
 from ncf_keras.training.checkpoints.checkpoint_file import (

@@ -1,4 +1,4 @@
-"""The checkpoints of one run: the newest good one is used, a few are kept, one process writes."""
+"""The checkpoints of one run: the newest intact one is read, the last few are kept, one process may write."""
 
 import contextlib
 import os
@@ -30,10 +30,10 @@ class CheckpointDirectory:
 
     Args:
         path: the directory, made if it is missing.
-        keep: how many checkpoints stay, at least 1; older ones are removed once a newer one is on the disk.
+        keep: how many checkpoints are kept, at least 1; older ones are removed once a newer one is on the disk.
 
     Raises:
-        InputError: the directory can't be written to or locked, or another process has it.
+        InputError: the directory can't be written to or locked, or another process uses it.
     """
 
     def __init__(self, path: str | os.PathLike, keep: int = 2):
@@ -52,28 +52,22 @@ class CheckpointDirectory:
         self.close()
 
     def close(self) -> None:
-        """Let other processes in."""
+        """Release the lock on the directory."""
         self._lock.close()
 
     def files(self) -> list[Path]:
-        """Return the checkpoints, the newest first, whether they are whole or not."""
+        """Return the files of the checkpoints, intact or not, the newest first."""
         found = [(match, file) for file in self.path.iterdir() if (match := NAME.fullmatch(file.name))]
         found.sort(key=lambda pair: (int(pair[0][1]), int(pair[0][2] or 0)), reverse=True)
         return [file for _, file in found]
 
     def save(self, checkpoint: Checkpoint, epochs: int, steps: int = 0) -> Path:
-        """Write a checkpoint, then remove those that are no longer needed.
+        """Write a checkpoint, remove the oldest ones beyond `keep`, and return the new file.
 
-        Args:
-            checkpoint: what to write.
-            epochs: whole epochs done.
-            steps: steps done of the next one.
-
-        Returns:
-            The file.
+        Its name has the whole `epochs` done, and the `steps` done of the next one.
 
         Raises:
-            InputError: it can't be written; the older ones are as they were.
+            InputError: it can't be written; the older ones are unchanged.
         """
         name = f"epoch-{epochs:06d}" + (f"-step-{steps:08d}" if steps else "") + ".checkpoint"
         file = self.path / name
@@ -82,12 +76,9 @@ class CheckpointDirectory:
         return file
 
     def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
-        """Return the newest whole checkpoint, and a sentence for each newer one that is damaged.
+        """Return the newest intact checkpoint, or None, and a sentence for each newer one that is damaged.
 
-        A damaged file gets `.damaged` behind its name, so that it never again counts as one to keep.
-
-        Returns:
-            The checkpoint, None if there is none, and the sentences.
+        `.damaged` is appended to the name of a damaged file, so that it no longer counts as one to keep.
         """
         notes: list[str] = []
         for file in self.files():
@@ -107,7 +98,7 @@ class CheckpointDirectory:
                     f"`--checkpoint_dir` must be a directory that no other run is using. Received: {self.path}"
                 )
             on_error.pop_all()
-        # What a killed run had not finished writing; it can be nobody else's while the lock is ours.
+        # Files that a killed run left half-written. While we hold the lock, no other process writes here.
         self._remove(self.path.glob(".writing-*.part"))
         return lock
 

@@ -6,8 +6,8 @@
     arrays    their bytes in C order, little-endian, one after another
     32 bytes  SHA-256 of everything before
 
-Nothing in it can name code or a file. The checksum finds damage; against a file made up by a stranger, every
-size in the header is held against the size of the file before memory is taken for it.
+Nothing in it can name code or a file. The checksum finds damage. To be safe with a forged file, every size in
+the header is compared with the size of the file before memory is allocated.
 """
 
 import errno
@@ -33,21 +33,21 @@ LENGTH = struct.Struct("<Q")
 DIGEST_SIZE = hashlib.sha256().digest_size
 BLOCK = 2**20
 DTYPES = ("<f2", "<f4", "<f8", "|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8")
-# NumPy 1 has no arrays of more dimensions.
+# The most dimensions of an array in NumPy 1.
 MOST_DIMENSIONS = 32
 
 
 class DamagedCheckpoint(InputError):
-    """A file is no checkpoint, or not a whole one."""
+    """A file is not a checkpoint, or it is damaged."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on.
+    """Everything that a run needs to resume.
 
     Attributes:
         arrays: by name; floats, integers or booleans of any shape.
-        metadata: whatever JSON can hold; floats come back bit for bit.
+        metadata: any value that JSON can hold; floats come back bit for bit.
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -57,13 +57,9 @@ class Checkpoint:
 def write_checkpoint(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
     """Write a checkpoint so that after a crash at any moment the file is absent, the old one, or whole.
 
-    Args:
-        path: the file; replaced if it exists.
-        checkpoint: what to write.
-
     Raises:
-        InputError: the file can't be written: no space is left, the directory is read-only, and so on. What
-            was there before is as it was.
+        InputError: the file can't be written: no space is left, the directory is read-only, and so on. The old
+            file is unchanged.
         TypeError: an array of another dtype, or metadata that JSON can't hold.
     """
     path = Path(path)
@@ -126,14 +122,14 @@ def _write(file: BinaryIO, parts: list) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make a rename in `directory` survive a loss of power, where the system lets a directory be synced."""
+    """Sync a directory, so that a rename in it survives a power loss; does nothing where the system can't."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     except OSError as error:
-        # Some network file systems sync a directory by themselves and refuse to be asked.
+        # Some network file systems sync directories by themselves and refuse this call.
         if error.errno != errno.EINVAL:
             raise
     finally:
@@ -141,7 +137,7 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _open_regular(path: Path) -> BufferedReader:
-    # A pipe of that name would be waited for, and a device read, for ever.
+    # Opening a pipe would wait for ever, and reading a device would never end.
     if not stat.S_ISREG(path.stat().st_mode):
         raise _Problem("something that is no file")
     return path.open("rb")

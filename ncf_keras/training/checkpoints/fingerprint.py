@@ -1,4 +1,4 @@
-"""What a checkpoint and the run that goes on from it must have in common."""
+"""Checks that a run can resume from a checkpoint: its format, its options and the versions of libraries."""
 
 import hashlib
 import importlib.metadata
@@ -9,7 +9,7 @@ import numpy as np
 
 from ncf_keras.base.errors import InputError
 
-# Of what a training writes into a checkpoint; one of another version is refused.
+# The version of what a training writes into a checkpoint; other versions are refused.
 FORMAT = 2
 
 
@@ -34,7 +34,7 @@ def require_format(metadata: Mapping[str, Any]) -> None:
 
 
 def not_of_a_training(received: str) -> InputError:
-    """Return the error about checkpoints that are not those of a training command of this version."""
+    """Return the error about a checkpoint that no training command of this version wrote."""
     return InputError(
         f"`--checkpoint_dir` must have checkpoints of a training command in format {FORMAT}. "
         f"Received: {received}"
@@ -42,15 +42,12 @@ def not_of_a_training(received: str) -> InputError:
 
 
 def require_same_options(saved: Mapping[str, Any], now: Mapping[str, Any], where: object) -> None:
-    """Refuse to go on with other options than those of the run that wrote a checkpoint.
+    """Raise InputError, which names the option, if one differs from that of the run that wrote a checkpoint.
 
     Args:
-        saved: the options in the checkpoint, name to value.
-        now: the options of this run, name to value, each as JSON would give it back.
-        where: what the checkpoint is called in the error.
-
-    Raises:
-        InputError: an option differs; it is named.
+        saved: the options in the checkpoint, by name.
+        now: the options of this run, by name, as JSON values.
+        where: the name of the checkpoint in the error.
     """
     for name in [*now, *(name for name in saved if name not in now)]:
         was, is_now = saved.get(name), now.get(name)
@@ -59,5 +56,5 @@ def require_same_options(saved: Mapping[str, Any], now: Mapping[str, Any], where
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what decides the last bits of a result."""
+    """Return the versions of the libraries that affect the last bits of a result."""
     return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}

@@ -1,1 +1,1 @@
-"""Engines that train an epoch at a call."""
+"""Engines that train one epoch per call."""

@@ -1,4 +1,4 @@
-"""Training in compiled programs of thousands of steps each: no step pays for Python or for the tables' size."""
+"""Training in compiled programs of many steps: neither Python nor the size of the tables slows a step down."""
 
 import itertools
 import weakref
@@ -22,28 +22,28 @@ MOST_STEPS = 2**24
 
 
 class CompiledEngine:
-    """Trains a functional model of `user_input` and `item_input`, an epoch at a call.
+    """Trains a functional model of `user_input` and `item_input`, one epoch per call.
 
     Numerically the same as `KerasEngine`, from the same batches. The model's own weights are up to date
-    between epochs; while the engine lives it does not look at changes that others make to them.
+    between epochs; changes that other code makes to them are ignored until `read_model`.
 
-    `on_progress` may raise an exception: the engine then stands between two programs, `state` may be taken, and
-    the next call of `train_epoch` finishes the epoch.
+    `on_progress` may raise an exception between two programs: `state` can be taken there, and the next call of
+    `train_epoch` finishes the epoch.
 
     Attributes:
         pauses_within_epochs: True, see above.
-        learning_rate: of the learner; a new one counts from the next epoch on.
+        learning_rate: of the learner; a new one applies from the next epoch on.
 
     Args:
         model: built, not compiled; its inputs are in the order users, items.
-        sampler: where the examples come from; the next ones are drawn while the last ones are trained on.
+        sampler: draws the examples; those of the next program are drawn while this one runs.
         learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
         learning_rate: a positive number.
-        batch_size: examples a step.
+        batch_size: examples per step.
         loss: of each example, from its label and prediction.
 
     Raises:
-        InputError: an unknown learner, or more than 2^24 steps an epoch.
+        InputError: an unknown learner, or more than 2^24 steps per epoch.
     """
 
     pauses_within_epochs = True
@@ -70,8 +70,8 @@ class CompiledEngine:
                 f"`batch_size` must be at least {least} for so many examples. Received: {batch_size}"
             )
         self._stack_size = min(BATCHES_A_STACK, self._steps_an_epoch)
-        # The iterator over the stacks, once it is needed. One that still draws ahead when the interpreter shuts
-        # down would wait for it for ever.
+        # The iterator over the stacks, made when it is first needed. If it still drew ahead at the
+        # interpreter's exit, Python would hang.
         self._stacks: list[Iterator] = []
         weakref.finalize(self, self._stacks.clear)
         self._epochs = 0
@@ -101,7 +101,7 @@ class CompiledEngine:
         return self._epochs, self._steps
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all that training goes on from, bit for bit: weights, slots, and how far it is.
+        """Return everything that is needed to continue bit for bit: weights, slots and progress.
 
         Returns:
             `counts`, int64: epochs done, and of the next one the stacks, steps and examples done; `loss`,
@@ -115,7 +115,7 @@ class CompiledEngine:
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where the engine was, of the same model, examples and arguments, whose `state` this is.
+        """Continue from the `state` of an engine with the same model, examples and arguments.
 
         Raises:
             InputError: the state is not that of such an engine; nothing was changed.
@@ -129,7 +129,7 @@ class CompiledEngine:
             self._step.write_back()
 
     def read_model(self) -> None:
-        """Take over the weights of the model, which somebody may have changed between two epochs."""
+        """Take over the weights of the model, which a callback may have changed between two epochs."""
         if not self._steps:
             self._step.read_model()
 
@@ -151,7 +151,7 @@ class CompiledEngine:
         self._stacks_used += 1
 
     def _finish_epoch(self, schedule: tf.Tensor) -> float:
-        """Bring the model up to date, turn to the next epoch and return the mean loss of this one."""
+        """End the epoch: update the Keras model, and return the epoch's mean loss."""
         self._finish_steps(schedule)
         mean = self._total / self._examples
         self._epochs += 1
@@ -169,20 +169,20 @@ class CompiledEngine:
         if not self._stacks:
             epochs = itertools.count(self._epochs)
             stacks = stack_dataset(self._sampler, self._batch_size, epochs, self._stack_size)
-            # What was used of this epoch is drawn once more, because the draws follow one another.
+            # Each draw depends on those before it, so the examples that were used already are drawn again.
             self._stacks.append(iter(stacks.skip(self._stacks_used)))
         return next(self._stacks[0])
 
     def train_stack(
         self, users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor, first_step: int, schedule: tf.Tensor
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Train on a stack of batches.
+        """Train on a stack: the batches of one program.
 
         Args:
             users: int32, shape (batches, examples in a batch).
             items: as `users`.
             labels: float32, as `users`.
-            first_step: steps of this epoch taken before.
+            first_step: steps of this epoch done before.
             schedule: the rule's schedule of the epoch.
 
         Returns:

@@ -1,7 +1,7 @@
-"""Training by several replicas at once: synchronous, data-parallel, with the numbers of one replica alone.
+"""Synchronous data-parallel training on several replicas, with the same numbers as on one.
 
-The chief decides what is done next and tells the other workers, which `follow`. So the loop over epochs,
-evaluation, checkpoints and files are the chief's alone, as without other workers.
+A worker is a process with one replica of the model per device. One worker, the chief, runs the loop over
+epochs, evaluates and writes files. It sends each command to the other workers, which run `follow_chief`.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,24 +17,24 @@ from ncf_keras.training.engines.engine import Engine
 from ncf_keras.training.engines.workers import Workers
 from ncf_keras.training.steps.shared_steps import Part, SharedDeferredStep, SharedDenseStep, make_shared_step
 
-# What the chief says: take over my state, train on the next stack, finish the epoch, go home.
+# The chief's commands: copy my state, train on the next stack, finish the epoch, end.
 TAKE_OVER, TRAIN, FINISH, STOP = range(4)
 
 
 class DistributedEngine(CompiledEngine):
     """Trains as `CompiledEngine` does, each batch divided among the replicas.
 
-    Every worker draws the whole epoch from the same seed and takes its part of each batch, so the batches are
-    those of one worker alone, the last, partial one too. State and `restore` are those of `CompiledEngine`:
-    what was trained with some workers can go on with any other number.
+    Every worker draws the whole epoch from the same seed and takes its part of each batch, so the batches,
+    including the last, partial one, are the same as with one worker. `state` and `restore` are those of
+    `CompiledEngine`, so a training can be resumed with any other number of workers.
 
     Args:
         model: as in `CompiledEngine`, without state besides its weights, such as that of BatchNormalization.
         sampler: with the same data and seed on all workers.
         learner: as in `CompiledEngine`.
         learning_rate: as in `CompiledEngine`.
-        batch_size: examples a step, of all replicas together.
-        workers: who trains.
+        batch_size: examples per step, of all replicas together.
+        workers: the replicas that train together.
 
     Raises:
         InputError: an unknown learner, or a model with other state.
@@ -59,7 +59,7 @@ class DistributedEngine(CompiledEngine):
         self._known_schedule: tuple[int, tf.Tensor] | None = None
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where an engine was, with any number of workers; see `CompiledEngine.restore`."""
+        """Continue from the state of an engine with any number of workers; see `CompiledEngine.restore`."""
         super().restore(state)
         self._taken_over = False
 
@@ -69,7 +69,7 @@ class DistributedEngine(CompiledEngine):
         self._taken_over = False
 
     def follow(self, command: list[int]) -> None:
-        """Do what the chief said; on the others.
+        """Carry out a command of the chief, on another worker.
 
         Args:
             command: `TAKE_OVER`, `TRAIN` or `FINISH`, and the chief's counts.
@@ -84,7 +84,7 @@ class DistributedEngine(CompiledEngine):
             super()._finish_epoch(self._schedule())
 
     def _schedule(self) -> tf.Tensor:
-        # Who follows asks for it at every stack.
+        # The other workers call this for every stack.
         if self._known_schedule is None or self._known_schedule[0] != self._epochs:
             self._known_schedule = (self._epochs, super()._schedule())
         return self._known_schedule[1]
@@ -119,9 +119,9 @@ class DistributedEngine(CompiledEngine):
                 replica.finish_epoch(self._steps, schedule)
 
     def _share_state(self) -> None:
-        """Give every replica the state of the chief's first one."""
+        """Copy the state of the chief's first replica to all replicas."""
         for first, *others in zip(*(replica.variables for replica in self._replicas), strict=True):
-            # Whole numbers are scratch paper: which example stands for each row of a batch.
+            # Integer variables hold nothing between steps, so they need not be copied.
             if self._workers.several and first.dtype.is_floating:
                 first.assign(self._workers.from_chief(first.read_value()))
             for other in others:
@@ -157,7 +157,7 @@ class DistributedEngine(CompiledEngine):
             loss = self._workers.run(self._train_replica, batch)
             return number + 1, tf.tensor_scatter_nd_update(losses, [[number]], [loss])
 
-        # One step after another: with several under way, workers would wait for each other's wrong one.
+        # One step at a time: if several ran at once, workers could wait for ever for each other's other steps.
         start = (tf.constant(0), tf.zeros([self._stack_size], self._step.dtype))
         return tf.while_loop(lambda number, _: number < batches, train_one, start, parallel_iterations=1)[1]
 
@@ -177,11 +177,11 @@ class DistributedEngine(CompiledEngine):
 
 
 def follow_chief(make_engine: Callable[[float], Engine], workers: Workers) -> None:
-    """Train as the chief says until it says that training is over.
+    """Carry out the chief's commands until it ends the training.
 
     Args:
         make_engine: returns an engine of the chief's model, data and flags, with the learning rate it is given.
-        workers: who trains; this process is not the chief.
+        workers: the replicas that train together; this process is not the chief.
 
     Raises:
         WorkerLost: another worker is gone.
@@ -198,12 +198,12 @@ def follow_chief(make_engine: Callable[[float], Engine], workers: Workers) -> No
                 made = make_engine(rate)
                 assert isinstance(made, DistributedEngine)
                 engine = made
-        assert engine is not None  # the chief's first words are TAKE_OVER
+        assert engine is not None  # the chief's first command is TAKE_OVER
         engine.follow(command)
 
 
 def release_workers(workers: Workers | None) -> None:
-    """Tell the other workers, if there are any, that training is over; on the chief.
+    """End the training on the other workers, if there are any; called on the chief.
 
     Raises:
         WorkerLost: another worker is gone.

@@ -1,29 +1,29 @@
-"""What every engine does: train a model for one epoch at a call, from where it or another one stopped."""
+"""The interface of all engines: train a model one epoch per call, and save and restore the progress."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
 
-# Called with the examples done so far of an epoch; True ends the epoch there.
+# Called with the number of examples done so far in the epoch; True ends the epoch there.
 Progress = Callable[[int], bool | None]
 
 
 class Engine(Protocol):
-    """Trains one epoch at a call.
+    """Trains one epoch per call.
 
     Attributes:
-        learning_rate: of the learner; a new one counts from the next epoch on.
+        learning_rate: of the learner; a new one applies from the next epoch on.
     """
 
     learning_rate: float
 
     @property
     def pauses_within_epochs(self) -> bool:
-        """Whether the progress callback may raise: see below.
+        """Whether `on_progress` may raise an exception in the middle of an epoch.
 
-        If so, `state` is then whole, and the next call of `train_epoch` finishes the epoch. If not, `state` is
-        that between epochs.
+        If so, `state` can be taken there and the next `train_epoch` finishes the epoch. If not, `state` can be
+        taken only between epochs.
         """
 
     @property
@@ -34,10 +34,10 @@ class Engine(Protocol):
         """Train on every example of the next epoch once and return the mean loss."""
 
     def read_model(self) -> None:
-        """Take over the weights of the model, which somebody may have changed between two epochs."""
+        """Take over the weights of the model, which a callback may have changed between two epochs."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all that training goes on from, bit for bit."""
+        """Return everything that is needed to continue training bit for bit."""
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where the engine was whose `state` this is."""
+        """Continue from a `state` that an equal engine returned."""

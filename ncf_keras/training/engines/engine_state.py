@@ -1,4 +1,4 @@
-"""Variables as named arrays and back, each checked before any is changed."""
+"""Turn variables into named arrays and back; all arrays are checked before any variable changes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,13 +33,13 @@ def checked_counts(state: Mapping[str, np.ndarray], size: int) -> list[int]:
 def assign_all(
     variables: Sequence, prefix: str, state: Mapping[str, np.ndarray], others: Sequence[str] = ()
 ) -> None:
-    """Give each variable the array of its number in a state.
+    """Assign to each variable the array with its number in a state.
 
     Args:
         variables: of TensorFlow or of Keras.
-        prefix: what the arrays were `named`.
-        state: the arrays, and scalars or vectors named in `others`.
-        others: what else it must have.
+        prefix: of the arrays' names, as given to `named`.
+        state: the arrays, and what `others` names.
+        others: the other names that the state must have.
 
     Raises:
         InputError: an array is missing or too many, or of another shape or dtype. Nothing was changed.

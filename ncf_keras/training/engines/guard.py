@@ -1,4 +1,4 @@
-"""An engine that looks at the numbers of each epoch: if they are not finite, it stops or starts over slower."""
+"""An engine that checks each epoch for NaN and infinity, and then stops or halves the learning rate."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,26 +11,25 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.training.engines.engine import Engine, Progress
 from ncf_keras.training.spec import ON_NAN
 
-# A rate 1,000 times too large is rare; beyond that something else is wrong.
+# Ten halvings divide the learning rate by 1,024. If that does not help, the rate is not the cause.
 MOST_HALVINGS = 10
 PENALTIES = "L2 penalties (`--regs`, `--reg_layers`, `--reg_mf`)"
 
 
 class Diverged(InputError):
-    """Training left the finite numbers."""
+    """The loss or a weight became NaN or infinite."""
 
 
 class GuardedEngine:
-    """Trains with another engine and looks at what comes of each epoch.
+    """An engine around another one that checks the loss and the weights after each epoch.
 
     Args:
-        make_engine: returns an engine of one model and one sampler with the learning rate it is given.
-        model: that model.
-        learning_rate: to begin with.
-        on_nan: what to do when the loss or a weight is no finite number after an epoch. `stop` raises
-            `Diverged`.
-            `reload` goes back to the state before the epoch, halves the learning rate and trains it again, 10
-            times in all at the most; it keeps a copy of the state in memory.
+        make_engine: returns an engine for the model with the learning rate that it is given.
+        model: the model that is trained.
+        learning_rate: of the first epoch.
+        on_nan: what to do if the loss or a weight is not finite after an epoch. `stop` raises `Diverged`;
+            `reload` restores the state before the epoch, of which it keeps a copy in memory, halves the
+            learning rate and trains the epoch again, at most 10 times in all.
         on_note: called with a sentence when the learning rate was halved.
 
     Raises:
@@ -57,14 +56,14 @@ class GuardedEngine:
 
     @property
     def pauses_within_epochs(self) -> bool:
-        """Whether `on_progress` may raise: see the engine's class."""
+        """Whether `on_progress` may raise an exception: see `Engine`."""
         return self._engine.pauses_within_epochs
 
     def train_epoch(self, on_progress: Progress | None = None) -> float:
         """Train on every example of the next epoch once; see `CompiledEngine.train_epoch`.
 
         Raises:
-            Diverged: the loss or a weight is no finite number.
+            Diverged: the loss or a weight became NaN or infinite.
         """
         while True:
             loss = self._engine.train_epoch(on_progress)
@@ -77,11 +76,12 @@ class GuardedEngine:
 
     @property
     def learning_rate(self) -> float:
-        """The rate that the next epoch is trained with."""
+        """The learning rate of the next epoch."""
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
+        """Set the learning rate of the next epoch."""
         self._learning_rate = self._engine.learning_rate = rate
 
     def read_model(self) -> None:
@@ -100,7 +100,7 @@ class GuardedEngine:
         return {**self._engine.state(), "learning_rate": np.array(self._learning_rate, np.float64)}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where the engine was whose `state` this is.
+        """Continue from a `state` that an equal engine returned.
 
         Raises:
             InputError: the state is not that of such an engine.
@@ -112,7 +112,7 @@ class GuardedEngine:
             self._use_rate(float(rate))
         rest = {name: array for name, array in state.items() if name != "learning_rate"}
         self._engine.restore(rest)
-        # In the middle of an epoch there is nothing known to be good.
+        # A state taken in the middle of an epoch has not been checked.
         self._good = rest if self._keeps_states and not rest["counts"][1:].any() else None
 
     def _use_rate(self, learning_rate: float) -> None:

@@ -1,4 +1,4 @@
-"""Training with plain `model.fit`: the reference that the compiled engine is held against."""
+"""Training with plain `model.fit`: the reference that the compiled engine is tested against."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -15,12 +15,12 @@ from ncf_keras.training.losses import Loss, clipped_log_loss
 
 
 class KerasEngine:
-    """Trains with `model.fit`, an epoch at a call; arguments as in `CompiledEngine`.
+    """Trains with `model.fit`, one epoch per call; arguments as in `CompiledEngine`.
 
     It compiles the model with the learner and a loss, the clipped log loss if none is given.
 
     Attributes:
-        pauses_within_epochs: False: `state` is that between epochs only, and `on_progress` must not raise.
+        pauses_within_epochs: False: `state` can be taken between epochs only, and `on_progress` must not raise.
     """
 
     pauses_within_epochs = False
@@ -43,15 +43,16 @@ class KerasEngine:
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the optimizer."""
+        """The learning rate of the optimizer."""
         return float(self._model.optimizer.learning_rate)
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
+        """Set the learning rate of the optimizer."""
         self._model.optimizer.learning_rate = rate
 
     def read_model(self) -> None:
-        """Do nothing: the model's own weights are what is trained."""
+        """Do nothing, because the model's own weights are trained."""
 
     def train_epoch(self, on_progress: Progress | None = None) -> float:
         """Train on every example of the next epoch once; see `CompiledEngine.train_epoch`."""
@@ -73,11 +74,11 @@ class KerasEngine:
         return self._epochs, 0
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all that training goes on from, bit for bit: weights, optimizer, epochs done."""
+        """Return everything that is needed to continue bit for bit: weights, optimizer and epochs done."""
         return {"counts": np.array([self._epochs], np.int64), **named("variable", values_of(self._variables()))}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where the engine was, of the same model, examples and arguments, whose `state` this is.
+        """Continue from the `state` of an engine with the same model, examples and arguments.
 
         Raises:
             InputError: the state is not that of such an engine; nothing was changed.
@@ -88,7 +89,7 @@ class KerasEngine:
 
     def _variables(self) -> list[keras.Variable]:
         model, optimizer = self._model, self._model.optimizer
-        # The rate is an argument, not a result of training.
+        # The learning rate comes from the arguments and not from the state.
         slots = [variable for variable in optimizer.variables if variable is not optimizer.learning_rate]
         return [*model.trainable_variables, *model.non_trainable_variables, *slots]
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ncf_keras.base.errors import InputError, WorkerLost
 
-# What a collective operation raises where a peer is gone: which of them depends on the moment.
+# The errors that a collective operation may raise when another worker is gone.
 SIGNS_OF_LOSS = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -29,9 +29,9 @@ class Workers:
 
     Attributes:
         devices: of this process, one for each of its replicas.
-        count: of replicas in all processes.
+        count: number of replicas in all processes.
         is_chief: whether this process decides, prints and writes.
-        several: whether there are other processes.
+        several: whether there are other worker processes.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
@@ -41,13 +41,13 @@ class Workers:
         resolver = strategy.cluster_resolver
         self.several = self.count > len(self.devices)
         self.is_chief = not self.several or resolver.task_id == 0
-        # Plain numbers: inside a tf.function a replica's context knows its own only as a tensor.
+        # Python ints, because inside a tf.function the replica's number is only available as a tensor.
         self._numbers = strategy.experimental_distribute_values_from_function(
             lambda context: context.replica_id_in_sync_group
         )
 
     def run(self, function: Callable[..., tf.Tensor], arguments: tuple) -> tf.Tensor:
-        """Run a function on each replica of this process, inside a tf.function, and return what the first gave.
+        """Run a function on each replica of this process, inside a tf.function; return the first one's result.
 
         Args:
             function: of the replica's number among all, from 0, and `arguments`.
@@ -58,14 +58,14 @@ class Workers:
 
     def total(self, value: tf.Tensor) -> tf.Tensor:
         """Return the sum of the values of all replicas; inside `run`, and called by all of them."""
-        # An identity, because the strategy takes from the value which device the sum is to be on.
+        # `identity` places the value on this replica's device; the strategy puts the sum where the value is.
         return tf.distribute.get_replica_context().all_reduce("SUM", tf.identity(value))
 
     def from_chief(self, value: tf.Tensor) -> tf.Tensor:
         """Return the chief's `value` on every worker; a collective that all workers must call.
 
         Args:
-            value: float or int64; on the others a value of the same shape and dtype, which is not read.
+            value: float or int64; on the other workers any value of the same shape and dtype.
 
         Raises:
             WorkerLost: another worker is gone.
@@ -74,10 +74,10 @@ class Workers:
             return self._sum(value if self.is_chief else tf.zeros_like(value))
 
     def require_same(self, text: str) -> None:
-        """Refuse to go on unless all workers give the same text; a collective that all must call.
+        """Raise InputError unless all workers pass the same text; a collective that all workers must call.
 
         Raises:
-            InputError: on all workers, if one gives another text than the chief.
+            InputError: on all workers, if one passes another text than the chief.
             WorkerLost: another worker is gone.
         """
         mine = tf.constant(int(hashlib.sha256(text.encode()).hexdigest()[:15], 16), tf.int64)
@@ -99,7 +99,7 @@ class Workers:
 
     @contextlib.contextmanager
     def in_words(self) -> Iterator[None]:
-        """Turn what TensorFlow raises when a worker is gone into `WorkerLost`."""
+        """Turn TensorFlow's errors about a lost worker into `WorkerLost`."""
         try:
             yield
         except SIGNS_OF_LOSS as error:
@@ -109,9 +109,9 @@ class Workers:
 
 
 def mirrored_workers() -> Workers:
-    """Return a replica for each GPU, or two that share the CPU where there is none.
+    """Return a replica for each GPU, or, without a GPU, two replicas on the CPU.
 
-    Must come before TensorFlow's first operation where there is no GPU.
+    Without a GPU it must be called before TensorFlow's first operation.
 
     Raises:
         InputError: TensorFlow has run already, so that the CPU can't be shared.
@@ -130,13 +130,13 @@ def mirrored_workers() -> Workers:
 
 
 def cluster_workers() -> Workers:
-    """Return the worker processes that `TF_CONFIG` names, once all of them are there.
+    """Return the worker processes that `TF_CONFIG` names, once all of them are connected.
 
-    Must come before TensorFlow's first operation. A worker that dies is noticed at once, by its connection; one
-    that is silent, by TensorFlow's coordination service.
+    Must be called before TensorFlow's first operation. A worker that dies is noticed at once by its connection,
+    one that stops answering by TensorFlow's coordination service.
 
     Raises:
-        WorkerLost: a worker did not come, or went again.
+        WorkerLost: a worker did not connect, or disconnected again.
     """
     try:
         return Workers(tf.distribute.MultiWorkerMirroredStrategy())
@@ -145,7 +145,7 @@ def cluster_workers() -> Workers:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """Return what TensorFlow says of the loss, without where in the graph it was noticed."""
+    """Return TensorFlow's reason for the loss, without the place in the graph where it was noticed."""
     if "heartbeat" in error.message:
         return "it stopped answering"
     found = re.search(r"aborted by: (.+)", error.message) or re.search(r'grpc_message:"([^"]+)"', error.message)
