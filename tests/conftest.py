@@ -1,6 +1,7 @@
 """Settings and small data that all tests share."""
 
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -22,3 +23,18 @@ def sample() -> Dataset:
 @pytest.fixture
 def generator() -> np.random.Generator:
     return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def programs():
+    from tests.shared_programs import SharedPrograms
+
+    return SharedPrograms()
+
+
+@pytest.fixture(scope="module")
+def shared_programs(programs) -> Iterator[None]:
+    """Let the engines of a module's tests share programs with all others that do."""
+    with pytest.MonkeyPatch.context() as patch:
+        programs.share(patch)
+        yield

@@ -84,8 +84,7 @@ class Trainer:
         self.initial: tuple[float, float] | None = None
         self.iterations: list[Iteration] = []
         if workers is None or workers.is_chief:
-            guard = (self._make_engine, model, self.spec.learning_rate, self.spec.on_nan, on_note)
-            self.engine: Engine = GuardedEngine(*guard)
+            self.engine: Engine = GuardedEngine(self._make_engine(), model, self.spec.on_nan, on_note)
 
     def __repr__(self) -> str:
         return f"Trainer({self.model.name} on {self.dataset.name}, {self.epochs_done} epochs done)\n{self.spec}"
@@ -109,7 +108,8 @@ class Trainer:
             callbacks: they hear what they hear in `model.fit`, with `logs` of `loss`, `train_seconds` and,
                 after an evaluation, `hr`, `ndcg` and `evaluation_seconds`; `on_train_begin` gets `hr` and
                 `ndcg` before training. The compiled engine runs up to 2,048 batches in one program, and only
-                the last one of a program is told. Weights and learning rate may be changed between epochs, and
+                the last one of a program is told, with the `loss` of the epoch so far. The model's weights are
+                up to date between epochs. They and the learning rate may be changed there, and
                 `model.stop_training` set at any time.
             verbose: 1 shows the progress bar of Keras, 0 nothing.
 
@@ -155,7 +155,7 @@ class Trainer:
             WorkerLost: another worker is gone.
         """
         assert self._workers is not None
-        follow_chief(self._make_engine, self._workers)
+        follow_chief(self._make_engine(), self._workers)
 
     def evaluate(self) -> RankingResult:
         """Return how the model as it is now ranks the pairs that pick the best epoch."""
@@ -189,11 +189,11 @@ class Trainer:
         self.engine.restore(arrays)
         self.epochs_done, self.initial, self.iterations = done, initial, rows
 
-    def _make_engine(self, learning_rate: float) -> Engine:
-        """Return an engine for the spec with a learning rate."""
+    def _make_engine(self) -> Any:
+        """Return an engine for the spec."""
         spec = self.spec
-        self.model.compile(make_optimizer(spec.learner, learning_rate), clipped_log_loss)
-        arguments = (self.model, self._sampler, spec.learner, learning_rate, spec.batch_size)
+        self.model.compile(make_optimizer(spec.learner, spec.learning_rate), clipped_log_loss)
+        arguments = (self.model, self._sampler, spec.learner, spec.learning_rate, spec.batch_size)
         if self._workers:
             return DistributedEngine(*arguments, self._workers)
         return {"compiled": CompiledEngine, "keras": KerasEngine}[spec.engine](*arguments)
@@ -230,7 +230,7 @@ class Trainer:
 
         def tell(done: int) -> bool:
             batch = -(-done // size)
-            every.on_train_batch_end(batch - 1, {})
+            every.on_train_batch_end(batch - 1, {"loss": self.engine.loss_so_far})
             if done < total and not self.model.stop_training:
                 every.on_train_batch_begin(batch)
             return bool(self.model.stop_training)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.resuming import write_random_files
+from tests.small_data import write_random_files
 from tests.cli.running import run
 
 

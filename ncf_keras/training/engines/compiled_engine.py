@@ -96,6 +96,11 @@ class CompiledEngine:
         return self._finish_epoch(schedule)
 
     @property
+    def loss_so_far(self) -> float:
+        """The mean loss of the examples done so far of an epoch, for `on_progress`."""
+        return self._total / self._examples
+
+    @property
     def progress(self) -> tuple[int, int]:
         """Epochs done, and steps done of the next one."""
         return self._epochs, self._steps

@@ -4,7 +4,7 @@ The chief decides what is done next and tells the other workers, which `follow`.
 evaluation, checkpoints and files are the chief's alone, as without other workers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -55,7 +55,7 @@ class DistributedEngine(CompiledEngine):
         super().__init__(model, sampler, learner, learning_rate, batch_size)
         self._padded_size = -(-batch_size // workers.count) * workers.count
         self._taken_over = False
-        self._known_schedule: tuple[int, tf.Tensor] | None = None
+        self._known_schedule: tuple[tuple[int, float], tf.Tensor] | None = None
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on where an engine was, with any number of workers; see `CompiledEngine.restore`."""
@@ -76,6 +76,7 @@ class DistributedEngine(CompiledEngine):
         if command[0] == TAKE_OVER:
             self._epochs, self._stacks_used, self._steps, self._examples = command[1:]
             self._stacks.clear()
+            self.learning_rate = float(self._workers.from_chief(tf.zeros([], tf.float64)))
             self._share_state()
         elif command[0] == TRAIN:
             super()._train_next(self._schedule())
@@ -84,8 +85,9 @@ class DistributedEngine(CompiledEngine):
 
     def _schedule(self) -> tf.Tensor:
         # Who follows asks for it at every stack.
-        if self._known_schedule is None or self._known_schedule[0] != self._epochs:
-            self._known_schedule = (self._epochs, super()._schedule())
+        moment = (self._epochs, self.learning_rate)
+        if self._known_schedule is None or self._known_schedule[0] != moment:
+            self._known_schedule = (moment, super()._schedule())
         return self._known_schedule[1]
 
     def _make_step(self, model: keras.Model) -> SharedDeferredStep | SharedDenseStep:
@@ -175,26 +177,20 @@ class DistributedEngine(CompiledEngine):
         return replica.train([users, items], labels, mask, step, schedule, part)
 
 
-def follow_chief(make_engine: Callable[[float], DistributedEngine], workers: Workers) -> None:
+def follow_chief(engine: DistributedEngine, workers: Workers) -> None:
     """Train as the chief says until it says that training is over.
 
     Args:
-        make_engine: returns an engine of the chief's model, data and flags, with the learning rate it is given.
+        engine: of the chief's model, data and flags.
         workers: who trains; this process is not the chief.
 
     Raises:
         WorkerLost: another worker is gone.
     """
-    engine = None
     while True:
         command = [int(number) for number in workers.from_chief(tf.zeros([5], tf.int64)).numpy()]
         if command[0] == STOP:
             return
-        if command[0] == TAKE_OVER:
-            rate = float(workers.from_chief(tf.zeros([], tf.float64)))
-            if engine is None or engine.learning_rate != rate:
-                engine = None  # two at once would need twice the memory
-                engine = make_engine(rate)
         engine.follow(command)
 
 

@@ -22,6 +22,10 @@ class Engine(Protocol):
     learning_rate: float
 
     @property
+    def loss_so_far(self) -> float:
+        """The mean loss of the examples done so far of an epoch, for `on_progress`."""
+
+    @property
     def progress(self) -> tuple[int, int]:
         """Epochs done, and steps done of the next one."""
 
