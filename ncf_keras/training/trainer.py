@@ -219,7 +219,7 @@ class Trainer:
             logs["evaluation_seconds"] = time.perf_counter() - started
             self.iterations.append(Iteration(number, **logs))
         self.epochs_done += 1
-        self.model.optimizer.iterations.assign(self.epochs_done * self.steps_per_epoch)
+        self._count_steps(0)
         every.on_epoch_end(number, logs)
         return logs
 
@@ -230,12 +230,17 @@ class Trainer:
 
         def tell(done: int) -> bool:
             batch = -(-done // size)
+            self._count_steps(batch)
             every.on_train_batch_end(batch - 1, {"loss": self.engine.loss_so_far})
             if done < total and not self.model.stop_training:
                 every.on_train_batch_begin(batch)
             return bool(self.model.stop_training)
 
         return tell
+
+    def _count_steps(self, of_epoch: int) -> None:
+        """Let the optimizer, which the compiled engine leaves alone, say how many steps were taken."""
+        self.model.optimizer.iterations.assign(self.epochs_done * self.steps_per_epoch + of_epoch)
 
     def _take_what_callbacks_changed(self) -> None:
         rate = float(self.model.optimizer.learning_rate)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory
-from ncf_keras.cli.console import import_tensorflow_quietly, run_command
 from ncf_keras.base.interrupts import Interrupted
+from ncf_keras.cli.console import import_tensorflow_quietly, run_command
 from reproduction.flags import EVERYTHING, SAMPLE, check_paper_flags, paper_parser, parse_factors
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.cli import console
 from ncf_keras.base.interrupts import Interrupted
+from ncf_keras.cli import console
 
 
 class Terminal(io.StringIO):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.small_data import write_random_files
 from tests.cli.running import run
+from tests.small_data import write_random_files
 
 
 @pytest.fixture(scope="module")

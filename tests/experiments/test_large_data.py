@@ -11,8 +11,7 @@ from ncf_keras.data import read_dataset
 from ncf_keras.models import build_gmf
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.sampling import order as shuffling
-from ncf_keras.training import CompiledEngine
-from ncf_keras.training import Trainer, TrainingSpec
+from ncf_keras.training import CompiledEngine, Trainer, TrainingSpec
 from tests.shared_files import PROJECT
 
 pytest.importorskip("pyarrow")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ncf_keras.cli.model_flags import check_pretraining, parse_model_flags
+from ncf_keras.cli.run_state import RunState
 from reproduction import figures, panels, tables
 from reproduction.book import Book
 from reproduction.grid import quick_grid
@@ -17,8 +19,6 @@ from reproduction.results import read_result, write_result
 from reproduction.text_table import to_csv
 
 from ncf_keras.cli.flags import training_parser
-from ncf_keras.cli.model_flags import check_pretraining, parse_model_flags
-from ncf_keras.cli.run_state import RunState
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.id_files import read_ids
 from ncf_keras.data.ratings import read_ratings
