@@ -1,9 +1,11 @@
-"""Programs that all engines of equal models share: to compile them takes most of the time of a small training."""
+"""Programs that all engines of equal models share: compiling takes most of the time of a small training."""
 
+import contextlib
 import copy
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import keras
 import pytest
@@ -12,6 +14,7 @@ import tensorflow as tf
 from ncf_keras.training import CompiledEngine
 from ncf_keras.training.steps.steps import DeferredStep
 
+RUN, CATCH_UP = CompiledEngine._run, DeferredStep._catch_up_all
 # What two equal models differ in.
 NAME_OR_SEED = re.compile(r'"(?:name|seed)": (?:"[^"]*"|\d+|null),? ?')
 
@@ -24,35 +27,50 @@ class SharedPrograms:
 
     def share(self, patch: pytest.MonkeyPatch) -> None:
         """Let all engines take their programs from here until the patch is undone."""
-        run, catch_up = CompiledEngine._run.python_function, DeferredStep._catch_up_all.python_function
+        patch.setattr(CompiledEngine, "_run", _Compiled(self._program_of_engine))
+        patch.setattr(DeferredStep, "_catch_up_all", _Compiled(self._program_of_step))
 
-        def shared_run(engine: CompiledEngine, *inputs: tf.Tensor) -> tf.Tensor:
-            step = engine._step
-            key = (type(engine), engine._padded_size, engine._stack_size, engine._loss, *_key(step))
-            if key not in self._programs:
-                twin = copy.copy(engine)
+    @staticmethod
+    @contextlib.contextmanager
+    def set_aside() -> Iterator[None]:
+        """Let engines compile their own programs for a while."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(CompiledEngine, "_run", RUN)
+            patch.setattr(DeferredStep, "_catch_up_all", CATCH_UP)
+            yield
 
-                def body(variables: list[tf.Variable], *inputs: tf.Tensor) -> tf.Tensor:
-                    twin._step = _StepOn(step, variables)
-                    return run(twin, *inputs)
+    def _program_of_engine(self, engine: CompiledEngine) -> Callable:
+        step, twin = engine._step, copy.copy(engine)
 
-                self._programs[key] = tf.function(body, jit_compile=True, autograph=False)
-            return self._programs[key](step.variables, *inputs)
+        def run(variables: list[tf.Variable], *inputs: tf.Tensor) -> tf.Tensor:
+            twin._step = _StepOn(step, variables)
+            return RUN.python_function(twin, *inputs)
 
-        def shared_catch_up(step: DeferredStep, *inputs: tf.Tensor) -> None:
-            key = ("catch up", *_key(step))
-            if key not in self._programs:
-                twin = copy.copy(step)
+        key = (type(engine), engine._padded_size, engine._stack_size, engine._loss, *_key(step))
+        return self._shared(key, run, step.variables)
 
-                def body(rows: tf.Variable, *inputs: tf.Tensor) -> None:
-                    twin._rows = rows
-                    catch_up(twin, *inputs)
+    def _program_of_step(self, step: DeferredStep) -> Callable:
+        twin = copy.copy(step)
 
-                self._programs[key] = tf.function(body, jit_compile=True, autograph=False)
-            self._programs[key](step._rows, *inputs)
+        def run(rows: tf.Variable, *inputs: tf.Tensor) -> None:
+            twin._rows = rows
+            CATCH_UP.python_function(twin, *inputs)
 
-        patch.setattr(CompiledEngine, "_run", shared_run)
-        patch.setattr(DeferredStep, "_catch_up_all", shared_catch_up)
+        return self._shared(("catch up", *_key(step)), run, step._rows)
+
+    def _shared(self, key: tuple, run: Callable, variables: object) -> Callable:
+        program = self._programs.setdefault(key, tf.function(run, jit_compile=True, autograph=False))
+        return lambda *inputs: program(variables, *inputs)
+
+
+class _Compiled:
+    """Stands for a `tf.function` among the methods of a class."""
+
+    def __init__(self, program_of: Callable):
+        self._program_of = program_of
+
+    def __get__(self, owner: object, kind: type | None = None) -> SimpleNamespace:
+        return SimpleNamespace(get_concrete_function=lambda *inputs: self._program_of(owner))
 
 
 class _StepOn:

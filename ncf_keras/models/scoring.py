@@ -1,6 +1,7 @@
 """A trained model as the `score(users, items)` function that evaluation, recommending and export share."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 from ncf_keras.models.factored import FactoredModel, can_factor
 
 PAIRS_A_CALL = 2**15
+INDICES = tf.TensorSpec([None], tf.int32)
 
 
 def model_scores(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -29,7 +31,8 @@ def model_scores(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], np.nd
         scores = np.empty(len(users), np.float32)
         for start in range(0, len(users), PAIRS_A_CALL):
             part = slice(start, start + PAIRS_A_CALL)
-            scores[part] = score_chunk(halves, users[part], items[part]).numpy()
+            pairs = tf.constant(users[part]), tf.constant(items[part])
+            scores[part] = score_chunk(halves, *pairs).numpy()
         return scores
 
     return score
@@ -37,15 +40,28 @@ def model_scores(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], np.nd
 
 def _factored(model: keras.Model) -> tuple[Callable, Callable]:
     factored = FactoredModel(model)
-    return (
-        tf.function(factored.halves, autograph=False),
-        tf.function(factored.score_pairs, autograph=False, reduce_retracing=True),
-    )
+    return _traced_once(factored.halves), _traced_once(factored.score_pairs, INDICES, INDICES)
 
 
 def _plain(model: keras.Model) -> tuple[Callable, Callable]:
-    @tf.function(autograph=False, reduce_retracing=True)
     def score_chunk(nothing: tuple, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         return model([users[:, None], items[:, None]], training=False)[:, 0]
 
-    return tuple, score_chunk
+    return tuple, _traced_once(score_chunk, INDICES, INDICES)
+
+
+def _traced_once(function: Callable, *signature: tf.TensorSpec) -> Callable:
+    """Return a function of tensors that is traced at its first call; `signature` is that of its last arguments.
+
+    TensorFlow would take the functions of several models for one that is traced again and again, and warn.
+    """
+    programs: list[Callable] = []
+
+    def call(*arguments: Any) -> Any:
+        if not programs:
+            first = arguments[: len(arguments) - len(signature)]
+            program = tf.function(function, autograph=False)
+            programs.append(program.get_concrete_function(*first, *signature))
+        return programs[0](*arguments)
+
+    return call

@@ -1,4 +1,4 @@
-"""Keras' own callbacks, and a user's, on the compiled engine as on plain `fit` and as in Keras' own `model.fit`."""
+"""Keras' callbacks and a user's own do on the compiled engine what they do on plain `fit` and in `model.fit`."""
 
 import csv
 import itertools

@@ -69,7 +69,7 @@ def test_a_signal_stops_between_programs_or_after_an_epoch_but_the_last():
     interrupts.received = signal.SIGTERM
     stop.on_epoch_end(trained.spec.epochs - 1)
     for hear in (stop.on_train_batch_end, stop.on_epoch_end):
-        with pytest.raises(Interrupted, match="Saved.") as raised:
+        with pytest.raises(Interrupted, match=r"Saved\.") as raised:
             hear(0)
         assert raised.value.status == 143
 
