@@ -26,15 +26,15 @@ def generator() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def programs():
+def all_programs():
     from tests.shared_programs import SharedPrograms
 
     return SharedPrograms()
 
 
 @pytest.fixture(scope="module")
-def shared_programs(programs) -> Iterator[None]:
+def shared_programs(all_programs) -> Iterator[None]:
     """Let the engines of a module's tests share programs with all others that do."""
     with pytest.MonkeyPatch.context() as patch:
-        programs.share(patch)
+        all_programs.share(patch)
         yield

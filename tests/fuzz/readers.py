@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ncf_keras.cli.model_flags import check_pretraining, parse_model_flags
-from ncf_keras.cli.run_state import RunState
+from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from reproduction import figures, panels, tables
 from reproduction.book import Book
 from reproduction.grid import quick_grid
@@ -215,7 +214,8 @@ def _flags(model: str, whole: str) -> Reader:
     def read(content: bytes, directory: Path) -> None:
         words = content.decode("utf-8", "surrogateescape").split(" ")
         flags = training_parser(model).parse_args(words)
-        parse_model_flags(flags)
+        model_options(flags)
+        training_spec(flags)
         check_pretraining(flags)
         assert isinstance(flags, argparse.Namespace) and flags.batch_size >= 1 and 0 < flags.lr < float("inf")
 
