@@ -1,6 +1,7 @@
 """Settings and small data that all tests share."""
 
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -43,3 +44,18 @@ def stub(small_server):
     small_server.reset()
     yield small_server
     small_server.released.set()
+
+
+@pytest.fixture(scope="session")
+def all_programs():
+    from tests.shared_programs import SharedPrograms
+
+    return SharedPrograms()
+
+
+@pytest.fixture(scope="module")
+def shared_programs(all_programs) -> Iterator[None]:
+    """Let the engines of a module's tests share programs with all others that do."""
+    with pytest.MonkeyPatch.context() as patch:
+        all_programs.share(patch)
+        yield

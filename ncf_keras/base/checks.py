@@ -4,6 +4,7 @@ import difflib
 import math
 from collections.abc import Collection, Iterable
 from numbers import Integral, Real
+from typing import Any
 
 from ncf_keras.base.errors import InputError
 
@@ -16,6 +17,11 @@ def is_number(value: object) -> bool:
         return math.isfinite(value)
     except OverflowError:
         return False
+
+
+def plain(value: Any) -> Any:
+    """Return a number of NumPy as one of Python, which JSON can hold, and anything else as it is."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def require_count(value: object, argument: str, minimum: int = 1) -> None:

@@ -29,4 +29,4 @@ def lazy_names(
             return importlib.import_module(f"{package}.{name}")
         return getattr(importlib.import_module(f"{package}.{home_of[name]}"), name)
 
-    return get, lambda: sorted(home_of)
+    return get, lambda: sorted({*home_of, *getattr(sys.modules[package], "__all__", ())})

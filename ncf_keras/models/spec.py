@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ncf_keras.base.checks import require_count, require_one_of
+from ncf_keras.base.checks import plain, require_count, require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.models.checks import require_activation, require_layers, require_penalties
 
@@ -61,12 +61,14 @@ class ModelSpec:
         if self.reg_layers is None:
             object.__setattr__(self, "reg_layers", (0,) * len(self.layers))
         for name in ("layers", "regs", "reg_layers"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            object.__setattr__(self, name, tuple(map(plain, getattr(self, name))))
         require_penalties(self.regs, 2, "regs", "the two embeddings")
         require_penalties(self.reg_layers or (), len(self.layers), "reg_layers", "`layers`")
         require_penalties([self.reg_mf], 1, "reg_mf", "the GMF part")
         require_penalties([self.reg_rows], 1, "reg_rows", "the embedding rows")
         require_activation(self.activation)
+        for name in ("num_users", "num_items", "num_factors", "reg_mf", "reg_rows"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
 
     @property
     def penalises_embeddings(self) -> bool:

@@ -26,6 +26,7 @@ def make_optimizer(learner: str, learning_rate: float) -> keras.optimizers.Optim
     """
     if not 0 < learning_rate < float("inf"):
         raise InputError(f"`learning_rate` must be a positive finite number. Received: {learning_rate}")
+    learning_rate = float(learning_rate)  # Keras refuses whole numbers
     name = learner.lower() if isinstance(learner, str) else learner
     if name == "adagrad":
         return Adagrad(learning_rate)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ncf_keras.base.checks import is_number, require_count, require_one_of
+from ncf_keras.base.checks import is_number, plain, require_count, require_one_of
 from ncf_keras.base.errors import InputError
 
 LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")
@@ -69,6 +69,8 @@ class TrainingSpec:
             raise InputError(f"`learning_rate` must be a number above 0. Received: {self.learning_rate!r}")
         if isinstance(self.learner, str):
             object.__setattr__(self, "learner", self.learner.lower())
+        for each in dataclasses.fields(self):
+            object.__setattr__(self, each.name, plain(getattr(self, each.name)))
         require_one_of(self.learner, LEARNERS, "learner")
         require_one_of(self.select, SELECTIONS, "select")
         require_one_of(self.engine, ENGINES, "engine")

@@ -82,8 +82,7 @@ class Trainer:
         self.initial: tuple[float, float] | None = None
         self.iterations: list[Iteration] = []
         if workers is None or workers.is_chief:
-            guard = (self._make_engine, model, self.spec.learning_rate, self.spec.on_nan, on_note)
-            self.engine: Engine = GuardedEngine(*guard)
+            self.engine: Engine = GuardedEngine(self._make_engine(), model, self.spec.on_nan, on_note)
 
     def __repr__(self) -> str:
         return f"Trainer({self.model.name} on {self.dataset.name}, {self.epochs_done} epochs done)\n{self.spec}"
@@ -107,8 +106,9 @@ class Trainer:
             callbacks: called as in `model.fit`, with `logs` of `loss`, `train_seconds` and, after an
                 evaluation, `hr`, `ndcg` and `evaluation_seconds`; `on_train_begin` gets `hr` and `ndcg` before
                 training. The compiled engine runs up to 2,048 batches in one program, and calls the methods of
-                a batch only for the last of them. Callbacks may change weights and learning rate between
-                epochs, and set `model.stop_training` at any time.
+                a batch only for the last of them, with the `loss` of the epoch so far. The model's weights are
+                up to date between epochs; they and the learning rate may be changed there, and
+                `model.stop_training` set at any time.
             verbose: 1 shows the progress bar of Keras, 0 nothing.
 
         Returns:
@@ -153,7 +153,7 @@ class Trainer:
             WorkerLost: another worker is gone.
         """
         assert self._workers is not None
-        follow_chief(self._make_engine, self._workers)
+        follow_chief(self._make_engine(), self._workers)
 
     def evaluate(self) -> RankingResult:
         """Return how the model, with its present weights, ranks the pairs that select the best epoch."""
@@ -187,11 +187,11 @@ class Trainer:
         self.engine.restore(arrays)
         self.epochs_done, self.initial, self.iterations = done, initial, rows
 
-    def _make_engine(self, learning_rate: float) -> Engine:
-        """Return an engine for the spec with a learning rate."""
+    def _make_engine(self) -> Any:
+        """Return an engine for the spec."""
         spec = self.spec
-        self.model.compile(make_optimizer(spec.learner, learning_rate), clipped_log_loss)
-        arguments = (self.model, self._sampler, spec.learner, learning_rate, spec.batch_size)
+        self.model.compile(make_optimizer(spec.learner, spec.learning_rate), clipped_log_loss)
+        arguments = (self.model, self._sampler, spec.learner, spec.learning_rate, spec.batch_size)
         if self._workers:
             return DistributedEngine(*arguments, self._workers)
         return KerasEngine(*arguments) if spec.engine == "keras" else CompiledEngine(*arguments)
@@ -215,7 +215,7 @@ class Trainer:
             logs["evaluation_seconds"] = time.perf_counter() - started
             self.iterations.append(Iteration(number, **logs))
         self.epochs_done += 1
-        self.model.optimizer.iterations.assign(self.epochs_done * self.steps_per_epoch)
+        self._count_steps(0)
         every.on_epoch_end(number, logs)
         return logs
 
@@ -226,12 +226,17 @@ class Trainer:
 
         def tell(done: int) -> bool:
             batch = -(-done // size)
-            every.on_train_batch_end(batch - 1, {})
+            self._count_steps(batch)
+            every.on_train_batch_end(batch - 1, {"loss": self.engine.loss_so_far})
             if done < total and not self.model.stop_training:
                 every.on_train_batch_begin(batch)
             return bool(self.model.stop_training)
 
         return tell
+
+    def _count_steps(self, of_epoch: int) -> None:
+        """Let the optimizer, which the compiled engine leaves alone, say how many steps were taken."""
+        self.model.optimizer.iterations.assign(self.epochs_done * self.steps_per_epoch + of_epoch)
 
     def _take_what_callbacks_changed(self) -> None:
         rate = float(self.model.optimizer.learning_rate)

@@ -38,3 +38,8 @@ def sample_run(request, tmp_path_factory):
         directory / "log.csv",
         result,
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_of_commands(shared_programs):
+    """Compile what a command runs once for all tests."""

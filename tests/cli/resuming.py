@@ -5,29 +5,12 @@ import os
 import signal
 
 import h5py
-import numpy as np
 
 from ncf_keras.training import CompiledEngine
-from tests.small_data import write_files
-
-NUM_USERS, NUM_ITEMS = 20, 30
 
 
 class Killed(BaseException):
     """Raised to simulate a kill; nothing catches it."""
-
-
-def write_random_files(directory):
-    """Write a small random dataset, 120 positives; return the flags that name it."""
-    generator = np.random.default_rng(5)
-    train, test, negatives = [], [], []
-    for user in range(NUM_USERS):
-        items = generator.permutation(NUM_ITEMS)
-        train += [f"{user}\t{item}\t1\n" for item in items[:6]]
-        test.append(f"{user}\t{items[6]}\t1\n")
-        negatives.append(f"({user},{items[6]})\t" + "\t".join(map(str, items[7:27])) + "\n")
-    write_files(directory, "small", "".join(train), "".join(test), "".join(negatives))
-    return ("--path", f"{directory}/", "--dataset", "small")
 
 
 def at_program(monkeypatch, number, action):

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from ncf_keras.base import quiet
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.interrupts import Interrupted
 from ncf_keras.cli import console
@@ -48,14 +49,14 @@ def test_a_reader_that_has_gone_is_no_mistake(monkeypatch, capsys):
 
 
 def test_what_is_written_while_tensorflow_starts_is_put_aside(capfd):
-    with console._stderr_put_aside():
+    with quiet._stderr_put_aside():
         os.write(2, b"noise from C++\n")
     os.write(2, b"afterwards\n")
     assert capfd.readouterr().err == "afterwards\n"
 
 
 def test_it_is_shown_if_the_start_fails(capfd):
-    with pytest.raises(ImportError), console._stderr_put_aside():
+    with pytest.raises(ImportError), quiet._stderr_put_aside():
         os.write(2, b"the reason\n")
         raise ImportError
     assert capfd.readouterr().err == "the reason\n"

@@ -27,11 +27,11 @@ AUTHORS = {
 }
 OF_THE_MODEL = {
     "GMF": {"num_factors": 8, "regs": "[0,0]"},
-    "MLP": {"layers": "[64,32,16,8]", "reg_layers": "[0,0,0,0]"},
+    "MLP": {"layers": "[64,32,16,8]", "reg_layers": None},
     "NeuMF": {
         "num_factors": 8,
         "layers": "[64,32,16,8]",
-        "reg_layers": "[0,0,0,0]",
+        "reg_layers": None,
         "reg_mf": 0,
         "mf_pretrain": "",
         "mlp_pretrain": "",
@@ -66,7 +66,7 @@ def test_the_flags_and_defaults_are_the_authors_and_ours(model):
 def test_a_preset_gives_way_to_what_is_typed():
     given = parse_training_flags("NeuMF", ["--num_factors", "16", "--preset", "tuned"])
     assert (given.num_factors, given.epochs, given.layers) == (16, 0, "[256,128,64,32]")
-    assert given.reg_layers == "[0,0,0,0]"
+    assert given.reg_layers is None  # zeros, as many as there are layers
     assert parse_training_flags("NeuMF", []) == training_parser("NeuMF").parse_args([])
 
 
@@ -81,7 +81,8 @@ def test_the_commands_of_the_authors_readme_are_understood(model):
         "NeuMF": "--num_factors 8 --layers [64,32,16,8] --reg_mf 0 --reg_layers [0,0,0,0]",
     }
     flags = vars(training_parser(model).parse_args(f"{shared} {of_the_model[model]}".split()))
-    assert flags == AUTHORS | OF_THE_MODEL[model] | OURS | {"epochs": 20}
+    typed = {} if model == "GMF" else {"reg_layers": "[0,0,0,0]"}
+    assert flags == AUTHORS | OF_THE_MODEL[model] | OURS | {"epochs": 20} | typed
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("Adam", "adam"), ("RMSprop", "rmsprop"), ("SGD", "sgd")])

@@ -8,8 +8,8 @@ import signal
 import numpy as np
 import pytest
 
+from ncf_keras.training import KerasEngine
 from ncf_keras.training.checkpoints import Checkpoint, CheckpointDirectory, read_checkpoint, write_checkpoint
-from ncf_keras.training.engines import compiled_engine
 from tests.cli.resuming import (
     Killed,
     assert_same_end,
@@ -17,22 +17,15 @@ from tests.cli.resuming import (
     die,
     rows_without_clock,
     send,
-    write_random_files,
 )
 from tests.cli.running import run
+from tests.small_data import write_random_files
 
-MODEL = {
-    "GMF": ("--num_factors", 4),
-    "MLP": ("--layers", "[8,4]", "--reg_layers", "[0,0]"),
-    "NeuMF": ("--num_factors", 4, "--layers", "[8,4]", "--reg_layers", "[0,0]"),
-}
-# 600 examples: 37 whole batches and a partial one in programs of 10, 10, 10, 7 and 1.
-TRAINING = ("--batch_size", 16, "--lr", 0.02, "--epochs", 4)
-
-
-@pytest.fixture(autouse=True)
-def small_programs(monkeypatch):
-    monkeypatch.setattr(compiled_engine, "BATCHES_A_STACK", 10)
+SIZES = ("--num_factors", 4)
+MODEL = {"GMF": SIZES, "NeuMF": (*SIZES, "--layers", "[8,4]")}
+# 14,520 examples: 2,074 whole batches and a partial one in programs of 2,048, 26 and 1.
+TRAINING = ("--num_neg", 120, "--batch_size", 7, "--lr", 0.02, "--epochs", 4)
+PLAIN_FIT = ("--engine", "keras", "--num_neg", 4, "--batch_size", 64)
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +81,9 @@ def expected(data, tmp_path_factory):
 @pytest.mark.parametrize(
     ("model", "flags", "programs"),
     [
-        ("NeuMF", (), [1, 10]),
-        ("GMF", ("--checkpoint_every", 2), [15]),
-        ("MLP", ("--select", "validation", "--learner", "rmsprop"), [13]),
+        ("NeuMF", (), [1, 5]),
+        ("GMF", ("--checkpoint_every", 2), [8]),
+        ("NeuMF", ("--select", "validation"), [5]),
     ],
 )
 def test_killed_runs_end_the_same(setting, expected, monkeypatch, model, flags, programs):
@@ -105,51 +98,38 @@ def test_killed_runs_end_the_same(setting, expected, monkeypatch, model, flags, 
     assert_same_end(result, whole)
     assert "Resumed from" in result.errors
     assert rows_without_clock(killed.log) == rows_without_clock(other.log)
-    # Nothing but the one model is left of four processes.
+    # Nothing but the one model is left of the processes.
     assert list((killed.directory / "saved").iterdir()) == [result.saved()]
-
-
-def test_a_run_of_plain_fit_is_resumed_too(setting, expected, monkeypatch):
-    killed = setting("NeuMF", "--engine", "keras")
-    calls = []
-    with monkeypatch.context() as patch:
-        patch.setattr(CheckpointDirectory, "save", lambda *_: die() if len(calls) == 3 else calls.append(_))
-        with pytest.raises(Killed):
-            killed.kept()
-    with CheckpointDirectory(killed.checkpoints) as directory:
-        for _, *arguments in calls[:2]:
-            directory.save(*arguments)
-    assert_same_end(killed.kept("--resume"), expected("NeuMF", "--engine", "keras")[0])
 
 
 @pytest.mark.parametrize(
     ("number", "programs", "status", "name"),
     [
-        (signal.SIGINT, 2, 130, "epoch-000000-step-00000020.checkpoint"),
-        (signal.SIGTERM, 10, 143, "epoch-000001-step-00000038.checkpoint"),
+        (signal.SIGINT, 2, 130, "epoch-000000-step-00002074.checkpoint"),
+        (signal.SIGTERM, 6, 143, "epoch-000001-step-00002075.checkpoint"),
     ],
 )
 def test_a_signal_ends_a_run_where_it_is_and_says_how_to_go_on(
     setting, expected, monkeypatch, number, programs, status, name
 ):
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
-    stopped = setting("GMF")
+    stopped = setting("NeuMF")
     with monkeypatch.context() as patch:
         at_program(patch, programs, send(number))
         result = stopped.kept()
     assert result.status == status
+    (saved,) = (file for file in (stopped.directory / "saved").iterdir() if not file.name.startswith("."))
     assert result.errors.splitlines()[-1] == (
-        f"Saved to {stopped.checkpoints / name}. The same command with `--resume` goes on from there."
+        f"Saved to {stopped.checkpoints / name}. The same command with `--resume` goes on from there. "
+        f"The best model so far is saved to {saved}."
     )
     assert name in stopped.names()
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
-    assert_same_end(stopped.kept("--resume"), expected("GMF")[0])
+    assert_same_end(stopped.kept("--resume"), expected("NeuMF")[0])
 
 
 def test_a_signal_to_a_run_of_plain_fit_ends_it_after_the_epoch(setting, expected, monkeypatch):
-    stopped = setting("NeuMF", "--engine", "keras")
-    from ncf_keras.training import KerasEngine
-
+    stopped = setting("GMF", *PLAIN_FIT)
     train_epoch = KerasEngine.train_epoch
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -157,24 +137,26 @@ def test_a_signal_to_a_run_of_plain_fit_ends_it_after_the_epoch(setting, expecte
         )
         assert stopped.kept().status == 143
     assert stopped.names() == ["epoch-000000.checkpoint", "epoch-000001.checkpoint"]
-    assert_same_end(stopped.kept("--resume"), expected("NeuMF", "--engine", "keras")[0])
+    assert_same_end(stopped.kept("--resume"), expected("GMF", *PLAIN_FIT)[0])
 
 
-def test_a_signal_without_a_directory_says_that_nothing_is_left(setting, monkeypatch):
-    at_program(monkeypatch, 6, send(signal.SIGINT))
-    result = setting("GMF").run()
+@pytest.mark.parametrize("program", [2, 4])
+def test_a_signal_without_a_directory_names_what_is_left(setting, monkeypatch, program):
+    at_program(monkeypatch, program, send(signal.SIGINT))
+    stopped = setting("GMF")
+    result = stopped.run()
     assert result.status == 130
-    assert result.errors.splitlines()[-1] == ("Nothing is left to go on from: that takes `--checkpoint_dir`.")
-    assert [number for number, *_ in result.iterations()] == [0]
+    saved = [f"The best model so far is saved to {file}." for file in (stopped.directory / "saved").iterdir()]
+    sentence = "Nothing is left to go on from: that takes `--checkpoint_dir`."
+    assert result.errors.splitlines()[-1] == " ".join([sentence, *saved])
+    assert len(result.iterations()) == len(saved) == (program == 4)
 
 
 @pytest.fixture(scope="module")
 def finished(data, tmp_path_factory):
     """A run with checkpoints that came to its end."""
     setting = Setting("NeuMF", tmp_path_factory.mktemp("finished"), *data)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled_engine, "BATCHES_A_STACK", 10)
-        return setting, setting.kept()
+    return setting, setting.kept()
 
 
 def test_checkpoints_change_nothing_and_a_finished_run_says_the_same_again(finished, expected):
@@ -201,8 +183,8 @@ def test_more_epochs_go_on(finished, setting, expected):
     [
         (("--lr", 0.01), "`--lr` must be 0.02 to go on from"),
         (("--learner", "sgd"), "`--learner` must be 'adam'"),
-        (("--batch_size", 32), "`--batch_size` must be 16"),
-        (("--num_neg", 3), "`--num_neg` must be 4"),
+        (("--batch_size", 32), "`--batch_size` must be 7"),
+        (("--num_neg", 3), "`--num_neg` must be 120"),
         (("--seed", 4), "`--seed` must be 3"),
         (("--layers", "[8,2]"), "`--layers` must be '[8,4]'"),
         (("--num_factors", 3), "`--num_factors` must be 4"),
@@ -234,7 +216,7 @@ def test_other_data_and_another_model_are_refused(finished, tmp_path):
     train.write_text("".join(text.splitlines(keepends=True)[:-1]))
     result = setting.kept("--resume", "--epochs", 9, "--path", f"{tmp_path}/")
     assert result.status == 2 and "`content of --dataset` must be " in result.errors
-    gmf = run("GMF", *setting.flags[:-8], "--checkpoint_dir", setting.checkpoints, "--resume", "--epochs", 9)
+    gmf = run("GMF", *setting.flags[:-6], "--checkpoint_dir", setting.checkpoints, "--resume", "--epochs", 9)
     assert gmf.status == 2 and "must be 'NeuMF' to go on from" in gmf.errors
 
 
@@ -264,7 +246,7 @@ def test_resume_takes_a_directory(setting):
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(setting, expected, monkeypatch):
     damaged = setting("GMF")
     with monkeypatch.context() as patch:
-        at_program(patch, 17, die)
+        at_program(patch, 10, die)
         with pytest.raises(Killed):
             damaged.kept()
     newest = damaged.checkpoints / "epoch-000003.checkpoint"
@@ -311,29 +293,25 @@ def test_a_full_disk_is_one_sentence_and_what_was_saved_stays(setting, expected,
     assert_same_end(full.kept("--resume"), expected("GMF")[0])
 
 
-METADATA = {"options": {}, "epochs": 1, "init": None, "rows": [], "loop": None, "saved_at": 1, "saved": True}
-
-
 @pytest.mark.parametrize(
-    "metadata",
+    ("metadata", "received"),
     [
-        {},
-        METADATA,
-        {**METADATA, "options": []},
-        {**METADATA, "rows": [[0, 0.1, 0.1, "0.5", 0.1, 0.1]]},
-        {**METADATA, "loop": [1, 0, 0.5, 0.5]},
-        {**METADATA, "loop": [True, 0, 0.5, 0.5, 0]},
-        {**METADATA, "init": "ab"},
-        {**METADATA, "saved_at": "/etc/passwd"},
-        {**METADATA, "saved": 1},
+        ({}, "other content"),
+        (
+            {"options": {}, "epochs": 1, "init": None, "rows": [], "loop": None, "saved_at": 1, "saved": True},
+            "format 1, of an earlier ncf_keras",
+        ),
     ],
 )
-def test_a_checkpoint_of_something_else_is_refused(data, tmp_path, metadata):
+def test_a_checkpoint_of_something_else_is_refused(data, tmp_path, metadata, received):
     other = Setting("GMF", tmp_path, *data)
     other.checkpoints.mkdir()
     write_checkpoint(other.checkpoints / "epoch-000001.checkpoint", Checkpoint({}, metadata))
     result = other.kept("--resume")
-    assert result.status == 2 and result.errors.splitlines()[-1].startswith("error: `")
+    assert result.status == 2 and result.errors == (
+        "error: `--checkpoint_dir` must have checkpoints of a training command in format 2. "
+        f"Received: {received}\n"
+    )
     assert other.names() == ["epoch-000001.checkpoint"]
 
 
@@ -344,14 +322,10 @@ def test_arrays_that_do_not_fit_the_model_are_refused(finished, setting):
     other = setting("NeuMF")
     other.flags = first.flags
     other.checkpoints.mkdir()
-    for name, arrays in (
-        ("one is missing", {name: array for name, array in whole.arrays.items() if "000" not in name}),
-        ("none", {}),
-        ("another shape", {**whole.arrays, "engine/variable_000": np.zeros((2, 2), np.float32)}),
-    ):
-        write_checkpoint(other.checkpoints / newest.name, Checkpoint(arrays, whole.metadata))
-        result = other.kept("--resume", "--epochs", 9)
-        assert result.status == 2 and "error: `state` must have" in result.errors, name
+    arrays = {**whole.arrays, "engine/variable_000": np.zeros((2, 2), np.float32)}
+    write_checkpoint(other.checkpoints / newest.name, Checkpoint(arrays, whole.metadata))
+    result = other.kept("--resume", "--epochs", 9)
+    assert result.status == 2 and "error: `state` must have" in result.errors
 
 
 def test_no_path_in_a_checkpoint_is_written_to(finished):
@@ -364,6 +338,6 @@ def test_no_path_in_a_checkpoint_is_written_to(finished):
 
 def test_what_another_version_wrote_is_said(finished, monkeypatch):
     setting, _ = finished
-    monkeypatch.setattr("ncf_keras.cli.run_keeper.versions", lambda: {"tensorflow": "9.9.9"})
+    monkeypatch.setattr("ncf_keras.cli.kept_run.versions", lambda: {"tensorflow": "9.9.9"})
     result = setting.kept("--resume", "--epochs", 9, "--lr", 1)
     assert "this is {'tensorflow': '9.9.9'}: the last bits of the results may differ" in result.errors

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ncf_keras.cli.model_flags import check_pretraining, parse_model_flags
-from ncf_keras.cli.run_state import RunState
 from reproduction import figures, panels, tables
 from reproduction.book import Book
 from reproduction.grid import quick_grid
@@ -19,6 +17,7 @@ from reproduction.results import read_result, write_result
 from reproduction.text_table import to_csv
 
 from ncf_keras.cli.flags import training_parser
+from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import read_ids, read_train_parquet
 from ncf_keras.data.ratings import read_ratings
@@ -214,7 +213,8 @@ def _flags(model: str, whole: str) -> Reader:
     def read(content: bytes, directory: Path) -> None:
         words = content.decode("utf-8", "surrogateescape").split(" ")
         flags = training_parser(model).parse_args(words)
-        parse_model_flags(flags)
+        model_options(flags)
+        training_spec(flags)
         check_pretraining(flags)
         assert isinstance(flags, argparse.Namespace) and flags.batch_size >= 1 and 0 < flags.lr < float("inf")
 

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import pytest
 
 from ncf_keras.training.checkpoints import read_checkpoint
-from tests.cli.resuming import rows_without_clock, weights_in, write_random_files
+from tests.cli.resuming import rows_without_clock, weights_in
 from tests.cli.running import Run, run
 from tests.shared_files import PROJECT
+from tests.small_data import write_random_files
 
 EPOCHS = 12
 LONGEST = 300

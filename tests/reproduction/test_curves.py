@@ -1,11 +1,11 @@
 """Learning curves: what is read from logs, and which logs are refused."""
 
 import pytest
+from ncf_keras.cli.run_log import COLUMNS, RunLog
+from ncf_keras.training.loop import Iteration
 from reproduction.curves import learning_curves
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.cli.run_log import COLUMNS, RunLog
-from ncf_keras.training.loop import Iteration
 
 HEADER = ",".join(COLUMNS)
 

@@ -57,7 +57,7 @@ def make(model, sampler, learner, workers, rate):
 
 def main(strategy, file, *names):
     """Train each case and write the results."""
-    from ncf_keras.training import workers as who
+    from ncf_keras.training.engines import workers as who
 
     workers = who.cluster_workers() if strategy == "multiworker" else who.mirrored_workers()
     from ncf_keras.sampling import NegativeSampler
@@ -73,7 +73,7 @@ def main(strategy, file, *names):
         if not workers.is_chief:
             # Wrong weights, which the chief's state must replace.
             model.set_weights([0 * array for array in model.get_weights()])
-            follow_chief(make_engine, workers)
+            follow_chief(make_engine(RATE), workers)
             continue
         losses, weights = train(make_engine, model)
         release_workers(workers)

@@ -1,106 +1,162 @@
 """`ncf_keras.train`: the run commands' training as one call."""
 
+import logging
+import re
+
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import ncf_keras
-from ncf_keras import InputError, train
-from ncf_keras.data import Dataset, split_validation
+from ncf_keras import InputError, ModelSpec, Trainer, TrainingSpec, train
+from ncf_keras.data import read_dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import build_gmf, model_scores
+from ncf_keras.models import model_scores
 from tests.cli.running import run
+from tests.shared_programs import SharedPrograms
+from tests.small_data import NUM_ITEMS, NUM_USERS, write_random_files
 
-NUM_USERS, NUM_ITEMS = 20, 30
+pytestmark = pytest.mark.usefixtures("shared_programs")
+QUICK = {"model": "GMF", "num_factors": 4, "learning_rate": 0.05, "batch_size": 16, "verbose": 0}
 
 
 @pytest.fixture(scope="module")
-def dataset():
-    generator = np.random.default_rng(5)
-    train_pairs, test_items, negatives = [], [], []
-    for user in range(NUM_USERS):
-        items = generator.permutation(NUM_ITEMS)
-        train_pairs += [(user, item) for item in items[:6]]
-        test_items.append(items[6])
-        negatives.append(items[7:27])
-    users, items = np.array(train_pairs).T
-    return Dataset.from_pairs(users, items, np.arange(NUM_USERS), test_items, negatives, name="small")
+def flags(tmp_path_factory):
+    return write_random_files(tmp_path_factory.mktemp("small"))
 
 
-@pytest.mark.parametrize(
-    "model",
-    [pytest.param("GMF", marks=pytest.mark.slow), pytest.param("MLP", marks=pytest.mark.slow), "NeuMF"],
-)
-def test_it_prints_what_the_run_command_prints(model, capsys):
-    result = train(ncf_keras.data.sample_dataset(), model, epochs=2, seed=1, on_iteration=print)
-    lines = [line.split(": ", 1)[1] for line in capsys.readouterr().out.splitlines()]
-    command = run(model, "--dataset", "sample", "--epochs", 2, "--seed", 1, "--out", 0)
-    assert [line.rsplit(" [", 1)[0] for line in lines] == [
-        line.split(": ", 1)[1].rsplit(" [", 1)[0] for line in command.lines if line.startswith("Iteration")
+@pytest.fixture(scope="module")
+def dataset(flags):
+    return read_dataset(flags[1], "small")
+
+
+def ranked(dataset, model):
+    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
+    return protocol.evaluate(model_scores(model))
+
+
+def lines_of(text):
+    return [re.sub(r"\[\d+\.\d s\]", "[]", line) for line in text if line.startswith("Iteration")]
+
+
+def test_command_notebook_and_trainer_print_the_same(dataset, flags, capsys):
+    command = run("NeuMF", *flags, "--seed", 3, "--epochs", 4, "--lr", 0.02, "--batch_size", 16, "--out", 0)
+    common = {"epochs": 4, "batch_size": 16, "learning_rate": 0.02, "seed": 3, "select": "test"}
+    result = train(dataset, "NeuMF", **common, on_iteration=print, verbose=0)
+    notebook = capsys.readouterr().out.splitlines()
+    trainer = Trainer(ModelSpec("NeuMF", NUM_USERS, NUM_ITEMS).build(3), dataset, TrainingSpec(**common))
+    history = trainer.fit()
+    assert lines_of(command.lines) == lines_of(notebook) == lines_of(map(str, trainer.iterations))
+    assert len(notebook) == 4
+    assert [(one.hr, one.ndcg, one.loss) for one in result.iterations] == [
+        *zip(*(history.history[name] for name in ("hr", "ndcg", "loss")), strict=True)
     ]
     assert command.end() == (result.best.number, round(result.best.hr, 4), round(result.best.ndcg, 4))
+    assert trainer.best == result.best
 
 
 def test_the_model_has_the_weights_of_the_best_iteration(dataset):
-    result = train(dataset, "GMF", epochs=25, learning_rate=0.05, batch_size=16, seed=3)
+    result = train(dataset, **QUICK, epochs=25, select="test", seed=3)
     assert result.best.number < 24, "the last iteration must not be the best for this test to tell anything"
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    again = protocol.evaluate(model_scores(result.model))
+    again = ranked(dataset, result.model)
     assert (again.hr, again.ndcg) == (result.best.hr, result.best.ndcg) == (result.test.hr, result.test.ndcg)
     assert result.best.hr == max(result.history.hr)
     assert list(result.history.number) == list(range(25))
+    assert f"best iteration {result.best.number} of 25" in repr(result) and len(repr(result).splitlines()) <= 3
 
 
-def test_validation_pairs_pick_the_best_and_are_not_trained_on(dataset):
+def test_validation_pairs_pick_the_best_by_default_and_are_not_trained_on(dataset):
     seen = []
-    result = train(
-        dataset,
-        "GMF",
-        epochs=6,
-        learning_rate=0.05,
-        batch_size=16,
-        select="validation",
-        on_iteration=seen.append,
-    )
+    result = train(dataset, **QUICK, epochs=6, on_iteration=seen.append)
     part = split_validation(dataset)
     assert part.num_train == dataset.num_train - NUM_USERS
     # Training on that part alone, picked by its own test pairs, is the same run.
-    same = train(part, "GMF", epochs=6, learning_rate=0.05, batch_size=16)
+    same = train(part, **QUICK, epochs=6, select="test")
     assert [one.hr for one in seen] == [one.hr for one in same.iterations]
-    for mine, theirs in zip(result.model.get_weights(), same.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    np.testing.assert_array_equal(result.test.hits, protocol.evaluate(model_scores(result.model)).hits)
+    np.testing.assert_equal(result.model.get_weights(), same.model.get_weights())
+    np.testing.assert_array_equal(result.test.hits, ranked(dataset, result.model).hits)
 
 
-def test_a_model_of_ones_own_is_trained_in_place(dataset):
-    model = build_gmf(NUM_USERS, NUM_ITEMS, 4, (0.01, 0.01), seed=1)
-    before = model.get_weights()
-    result = train(dataset, model, epochs=3, patience=1)
-    assert result.model is model
-    assert any((old != new).any() for old, new in zip(before, model.get_weights(), strict=True)) or (
-        result.best.number == -1
+def test_a_model_of_ones_own_is_trained_in_place_and_callbacks_hear_of_it(dataset):
+    model = ModelSpec("GMF", NUM_USERS, NUM_ITEMS, num_factors=4).build(seed=1)
+    before, heard = model.get_weights(), []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(logs["hr"]))
+    options = {**QUICK, "model": model}
+    result = train(dataset, **options, epochs=8, patience=2, callbacks=[callback])
+    assert result.model is model and heard == [one.hr for one in result.iterations]
+    assert len(heard) == result.best.number + 3 < 8
+    assert result.best.number == -1 or any(
+        (a != b).any() for a, b in zip(before, model.get_weights(), strict=True)
     )
+
+
+def test_the_bar_of_keras_is_shown_unless_it_is_not_wanted(dataset, capsys):
+    train(dataset, **{**QUICK, "verbose": 1}, epochs=2)
+    shown = capsys.readouterr().out
+    assert "Epoch 1/2" in shown and "hr:" in shown
+    train(dataset, **QUICK, epochs=1)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("within_an_epoch", [False, True])
+def test_ctrl_c_returns_the_best_so_far(dataset, within_an_epoch):
+    class CtrlC(keras.callbacks.Callback):
+        epochs = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.epochs += 1
+            if self.epochs == 3 and not within_an_epoch:
+                raise KeyboardInterrupt
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.epochs == 3:
+                raise KeyboardInterrupt
+
+    result = train(dataset, **QUICK, epochs=50, callbacks=[CtrlC()], seed=3)
+    whole = train(dataset, **QUICK, epochs=3, seed=3)
+    assert len(result.iterations) == 3 and result.best == whole.best
+    np.testing.assert_equal(result.model.get_weights(), whole.model.get_weights())
+    assert result.test.hr == whole.test.hr
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"model": "SVD"}, "`model` must be one of GMF, MLP, NeuMF or a Keras model. Received: 'SVD'"),
-        ({"select": "train"}, "`select` must be one of test, validation. Received: 'train'"),
-        ({"engine": "jax"}, "`engine` must be one of compiled, keras. Received: 'jax'"),
-        ({"learner": "adamw"}, "`learner` must be one of adagrad, adam, rmsprop, sgd. Received: 'adamw'"),
+        ({"model": "SVD"}, "`model` must be one of GMF, MLP, NeuMF. Received: 'SVD'"),
+        ({"model": 3}, "`model` must be one of GMF, MLP, NeuMF or a Keras model. Received: 3"),
         ({"epochs": -1}, "`epochs` must be a whole number of at least 0. Received: -1"),
-        ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1. Received: 0"),
-        ({"top_k": 0}, "`top_k` must be a whole number of at least 1. Received: 0"),
-        ({"patience": 1.5}, "`patience` must be a whole number of at least 1. Received: 1.5"),
-        ({"learning_rate": float("nan")}, "`learning_rate` must be a number above 0. Received: nan"),
-        ({"learning_rate": "fast"}, "`learning_rate` must be a number above 0. Received: 'fast'"),
+        ({"layers": [7]}, "`layers` must begin with an even width, half of it for each of the two embeddings. Received: [7]"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_one_sentence(dataset, options, sentence):
     with pytest.raises(InputError) as error:
         train(dataset, **options)
     assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("data", "advice", "received"),
+    [
+        (pd.DataFrame({"user": [1]}), "`ncf_keras.Dataset.from_dataframe` makes one of a log", "a DataFrame"),
+        ("sample", "`ncf_keras.read_dataset` or `ncf_keras.sample_dataset` gives one", "'sample'"),
+    ],
+)
+def test_other_data_than_a_dataset_is_refused_with_advice(data, advice, received):
+    with pytest.raises(InputError) as error:
+        train(data)
+    assert str(error.value) == f"`dataset` must be a Dataset ({advice}). Received: {received}"
+
+
+@pytest.mark.parametrize("calls", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_many_trainings_warn_of_nothing(dataset, caplog, monkeypatch, calls):
+    """TensorFlow says through its logger if 5 of the last 10 calls of what it takes for a function were traced."""
+    logger = logging.getLogger("tensorflow")
+    monkeypatch.setattr(logger, "propagate", True)
+    with caplog.at_level(logging.WARNING, "tensorflow"), SharedPrograms.set_aside():
+        for seed in range(calls):
+            train(dataset, **{**QUICK, "learner": "sgd"}, epochs=1, seed=seed)
+    assert caplog.records == []
 
 
 def test_the_package_answers_for_its_names_without_loading_tensorflow_for_the_others():

@@ -11,8 +11,8 @@ from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_neumf, model_scores
 from ncf_keras.solvers.least_squares import factorise
 from ncf_keras.training.tuned import TUNED, build_tuned_neumf, pretrain_tuned
-from tests.cli.resuming import write_random_files
 from tests.cli.running import run
+from tests.small_data import write_random_files
 
 SMALL = dataclasses.replace(
     TUNED,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.training.callbacks.own import OwnCallback, Remembers
 from ncf_keras.training.checkpoints import Checkpoint, CheckpointDirectory
 from ncf_keras.training.checkpoints.fingerprint import FORMAT, not_of_a_training, versions
@@ -74,6 +75,8 @@ class Checkpoints(OwnCallback):
             self._trainer.restore(_under(ENGINE, arrays), metadata["progress"])
             for part, callback in self._parts.items():
                 callback.restore({**_under(part, arrays), **metadata["parts"][part]})
+        except InputError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError):
             raise not_of_a_training("other content") from None
 

@@ -2,7 +2,7 @@
 
 import itertools
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
@@ -74,6 +74,7 @@ class CompiledEngine:
         # interpreter's exit, Python would hang.
         self._stacks: list[Iterator] = []
         weakref.finalize(self, self._stacks.clear)
+        self._program: Callable | None = None
         self._epochs = 0
         self._begin_epoch()
 
@@ -94,6 +95,11 @@ class CompiledEngine:
                 self._stacks.clear()
                 break
         return self._finish_epoch(schedule)
+
+    @property
+    def loss_so_far(self) -> float:
+        """The mean loss of the examples done so far of an epoch, for `on_progress`."""
+        return self._total / self._examples
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -191,7 +197,11 @@ class CompiledEngine:
         batches, size = users.shape
         padding = [[0, self._stack_size - batches], [0, self._padded_size - size]]
         padded = (tf.pad(tensor, padding) for tensor in (users, items, labels))
-        losses = self._run(*padded, tf.constant(batches), tf.constant(size), tf.constant(first_step), schedule)
+        numbers = (tf.constant(number) for number in (batches, size, first_step))
+        arguments = (*padded, *numbers, schedule)
+        # Else TensorFlow takes the functions of several engines for one that is traced again and again, and warns.
+        self._program = self._program or self._run.get_concrete_function(*arguments)
+        losses = self._program(*arguments)
         return losses.numpy()[:batches].astype(np.float64), np.full(batches, size, np.float64)
 
     @tf.function(jit_compile=True, autograph=False)

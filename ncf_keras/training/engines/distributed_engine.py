@@ -4,7 +4,7 @@ A worker is a process with one replica of the model per device. One worker, the 
 epochs, evaluates and writes files. It sends each command to the other workers, which run `follow_chief`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -13,7 +13,6 @@ import tensorflow as tf
 from ncf_keras.base.errors import InputError
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
-from ncf_keras.training.engines.engine import Engine
 from ncf_keras.training.engines.workers import Workers
 from ncf_keras.training.steps.shared_steps import Part, SharedDeferredStep, SharedDenseStep, make_shared_step
 
@@ -56,7 +55,7 @@ class DistributedEngine(CompiledEngine):
         super().__init__(model, sampler, learner, learning_rate, batch_size)
         self._padded_size = -(-batch_size // workers.count) * workers.count
         self._taken_over = False
-        self._known_schedule: tuple[int, tf.Tensor] | None = None
+        self._known_schedule: tuple[tuple[int, float], tf.Tensor] | None = None
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from the state of an engine with any number of workers; see `CompiledEngine.restore`."""
@@ -77,6 +76,7 @@ class DistributedEngine(CompiledEngine):
         if command[0] == TAKE_OVER:
             self._epochs, self._stacks_used, self._steps, self._examples = command[1:]
             self._stacks.clear()
+            self.learning_rate = float(self._workers.from_chief(tf.zeros([], tf.float64)))
             self._share_state()
         elif command[0] == TRAIN:
             super()._train_next(self._schedule())
@@ -85,8 +85,9 @@ class DistributedEngine(CompiledEngine):
 
     def _schedule(self) -> tf.Tensor:
         # The other workers call this for every stack.
-        if self._known_schedule is None or self._known_schedule[0] != self._epochs:
-            self._known_schedule = (self._epochs, super()._schedule())
+        moment = (self._epochs, self.learning_rate)
+        if self._known_schedule is None or self._known_schedule[0] != moment:
+            self._known_schedule = (moment, super()._schedule())
         return self._known_schedule[1]
 
     def _make_step(self, model: keras.Model) -> SharedDeferredStep | SharedDenseStep:
@@ -176,29 +177,20 @@ class DistributedEngine(CompiledEngine):
         return replica.train([users, items], labels, mask, step, schedule, part)
 
 
-def follow_chief(make_engine: Callable[[float], Engine], workers: Workers) -> None:
+def follow_chief(engine: DistributedEngine, workers: Workers) -> None:
     """Carry out the chief's commands until it ends the training.
 
     Args:
-        make_engine: returns an engine of the chief's model, data and flags, with the learning rate it is given.
+        engine: of the chief's model, data and flags.
         workers: the replicas that train together; this process is not the chief.
 
     Raises:
         WorkerLost: another worker is gone.
     """
-    engine: DistributedEngine | None = None
     while True:
         command = [int(number) for number in workers.from_chief(tf.zeros([5], tf.int64)).numpy()]
         if command[0] == STOP:
             return
-        if command[0] == TAKE_OVER:
-            rate = float(workers.from_chief(tf.zeros([], tf.float64)))
-            if engine is None or engine.learning_rate != rate:
-                engine = None  # two at once would need twice the memory
-                made = make_engine(rate)
-                assert isinstance(made, DistributedEngine)
-                engine = made
-        assert engine is not None  # the chief's first command is TAKE_OVER
         engine.follow(command)
 
 

@@ -27,6 +27,10 @@ class Engine(Protocol):
         """
 
     @property
+    def loss_so_far(self) -> float:
+        """The mean loss of the examples done so far of an epoch, for `on_progress`."""
+
+    @property
     def progress(self) -> tuple[int, int]:
         """Epochs done, and steps done of the next one."""
 

@@ -24,9 +24,8 @@ class GuardedEngine:
     """An engine around another one that checks the loss and the weights after each epoch.
 
     Args:
-        make_engine: returns an engine for the model with the learning rate that it is given.
+        engine: what trains.
         model: the model that is trained.
-        learning_rate: of the first epoch.
         on_nan: what to do if the loss or a weight is not finite after an epoch. `stop` raises `Diverged`;
             `reload` restores the state before the epoch, of which it keeps a copy in memory, halves the
             learning rate and trains the epoch again, at most 10 times in all.
@@ -38,20 +37,18 @@ class GuardedEngine:
 
     def __init__(
         self,
-        make_engine: Callable[[float], Engine],
+        engine: Engine,
         model: keras.Model,
-        learning_rate: float,
         on_nan: str = "stop",
         on_note: Callable[[str], None] | None = None,
     ):
         require_one_of(on_nan, ON_NAN, "on_nan")
-        self._make_engine = make_engine
-        self._model = model
+        self._engine, self._model = engine, model
+        # What the engine says of its rate may be rounded to float32.
+        self._learning_rate = engine.learning_rate
         self._keeps_states = on_nan == "reload"
         self._on_note = on_note
         self._halvings = 0
-        self._learning_rate = learning_rate
-        self._engine = make_engine(learning_rate)
         self._good = self._engine.state() if self._keeps_states else None
 
     @property
@@ -91,6 +88,11 @@ class GuardedEngine:
             self._good = self._engine.state()
 
     @property
+    def loss_so_far(self) -> float:
+        """The mean loss of the examples done so far of an epoch, for `on_progress`."""
+        return self._engine.loss_so_far
+
+    @property
     def progress(self) -> tuple[int, int]:
         """Epochs done, and steps done of the next one."""
         return self._engine.progress
@@ -108,17 +110,11 @@ class GuardedEngine:
         rate = state.get("learning_rate")
         if rate is None or rate.shape != () or rate.dtype != np.float64 or not 0 < rate < np.inf:
             raise InputError(f"`state` must have a learning rate above 0. Received: {rate}")
-        if rate != self._learning_rate:
-            self._use_rate(float(rate))
+        self.learning_rate = float(rate)
         rest = {name: array for name, array in state.items() if name != "learning_rate"}
         self._engine.restore(rest)
         # A state taken in the middle of an epoch has not been checked.
         self._good = rest if self._keeps_states and not rest["counts"][1:].any() else None
-
-    def _use_rate(self, learning_rate: float) -> None:
-        self._learning_rate = learning_rate
-        del self._engine  # two at once would need twice the memory
-        self._engine = self._make_engine(learning_rate)
 
     def _reload_or_raise(self, loss: float) -> None:
         what = f"the loss is {loss}" if not np.isfinite(loss) else "a weight is no finite number"
@@ -130,7 +126,7 @@ class GuardedEngine:
                 cause, received = f"{cause} or the {PENALTIES}", f"{received} and {penalty:g}"
             raise Diverged(f"the {cause} must be smaller: {what} after the epoch. Received: {received}")
         self._halvings += 1
-        self._use_rate(rate / 2)
+        self.learning_rate = rate / 2
         self._engine.restore(self._good)
         if self._on_note:
             self._on_note(

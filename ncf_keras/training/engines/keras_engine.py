@@ -21,6 +21,7 @@ class KerasEngine:
 
     Attributes:
         pauses_within_epochs: False: `state` can be taken between epochs only, and `on_progress` must not raise.
+        loss_so_far: as in `CompiledEngine`.
     """
 
     pauses_within_epochs = False
@@ -40,6 +41,7 @@ class KerasEngine:
         self._sampler = sampler
         self._batch_size = batch_size
         self._epochs = 0
+        self.loss_so_far = 0.0
 
     @property
     def learning_rate(self) -> float:
@@ -60,7 +62,9 @@ class KerasEngine:
         callbacks = []
         if on_progress:
             callbacks.append(keras.callbacks.LambdaCallback(on_train_batch_end=self._reporter(on_progress)))
+        whole_history = getattr(self._model, "history", None)
         history = self._model.fit(batches, epochs=1, verbose=0, callbacks=callbacks, shuffle=False)
+        self._model.history = whole_history
         self._epochs += 1
         return float(history.history["loss"][0])
 
@@ -95,9 +99,12 @@ class KerasEngine:
 
     def _reporter(self, on_progress: Progress) -> Callable[[int, dict], None]:
         total = self._sampler.num_examples
+        # `fit` begins with `stop_training = False`, whoever set it before.
+        asked_before = getattr(self._model, "stop_training", False)
 
         def report(batch: int, logs: dict) -> None:
-            if on_progress(min((batch + 1) * self._batch_size, total)):
+            self.loss_so_far = float(logs["loss"])
+            if on_progress(min((batch + 1) * self._batch_size, total)) or asked_before:
                 self._model.stop_training = True
 
         return report

@@ -8,6 +8,8 @@ Both keep their state in tf.Variables and hand it to the compiled loop as plain 
 TensorFlow keeps those in the host's memory, and XLA refuses a program whose variables lie on two devices.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -201,6 +203,7 @@ class DeferredStep:
         self._rows = tf.Variable(tf.concat([weights, slots], 1))
         # Which example of the batch stands for each row; only entries written in the same step are read.
         self._chosen = tf.Variable(tf.zeros([self._offsets[-1]], tf.int64))
+        self._catch_up: Callable | None = None
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -235,7 +238,9 @@ class DeferredStep:
 
     def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
         """Catch all rows up, count their steps from 0 again, and write the weights to the Keras model."""
-        self._catch_up_all(tf.constant(num_steps), schedule)
+        arguments = (tf.constant(num_steps), schedule)
+        self._catch_up = self._catch_up or self._catch_up_all.get_concrete_function(*arguments)
+        self._catch_up(*arguments)
         self.write_back()
 
     def write_back(self) -> None:

@@ -27,11 +27,6 @@ def test_the_option_that_differs_is_named(now, message):
         require_same_options(OPTIONS, now, "here")
 
 
-def test_options_that_are_none_are_refused():
-    with pytest.raises(InputError, match="must have the options of its run"):
-        require_same_options([], OPTIONS, "here")
-
-
 def test_the_digest_is_that_of_the_documented_bytes():
     array = np.array([[1, 2]], dtype=np.int32)
     expected = hashlib.sha256(b"a <i4 (1, 2)\n" + array.tobytes()).hexdigest()
