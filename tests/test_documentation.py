@@ -10,7 +10,7 @@ import ncf_keras
 from tests.shared_files import PROJECT
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-# Blocks that need nothing but the package, in pages whose other blocks talk to a server or are checked elsewhere.
+# Pages whose blocks need nothing but the package; the others talk to a server or are checked elsewhere.
 RUN = ("README.md", "docs/training.md", "docs/models.md", "docs/evaluation.md", "docs/tuning.md")
 BEFORE = """
 import warnings

@@ -46,7 +46,7 @@ def model_scores(
 
     def score(users: np.ndarray, items: np.ndarray) -> np.ndarray:
         users, items = np.asarray(users, np.int32), np.asarray(items, np.int32)
-        halves = make_halves()
+        halves: Any = make_halves()
         scores = np.empty(len(users), np.float32)
         for start in range(0, len(users), pairs_a_call):
             part = slice(start, start + pairs_a_call)
@@ -87,10 +87,8 @@ def all_scores(
         raise ValueError("`num_items` must be given for a model that is none of GMF, MLP and NeuMF.")
     else:
         score, items = model_scores(model), np.arange(num_items, dtype=np.int32)
-        make_halves, score_users = (
-            tuple,
-            lambda _, users: score(np.repeat(np.asarray(users), len(items)), items),
-        )
+        make_halves = tuple
+        score_users = lambda _, users: score(np.repeat(users.numpy(), len(items)), items)  # noqa: E731
 
     def score_all(users: np.ndarray) -> np.ndarray:
         users = np.asarray(users, np.int32)
