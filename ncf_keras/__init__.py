@@ -6,67 +6,44 @@ the subpackages `data`, `sampling`, `models`, `training`, `evaluation`, `weights
 
 from typing import TYPE_CHECKING
 
-from ncf_keras.base.errors import InputError
+from ncf_keras.base.errors import InputError as InputError
 from ncf_keras.base.lazy import lazy_names
-from ncf_keras.base.version import __version__
+from ncf_keras.base.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from ncf_keras import (
-        baselines,
-        data,
-        evaluation,
-        models,
-        recommending,
-        sampling,
-        serving,
-        training,
-        weights,
+    from ncf_keras.data import (
+        Dataset as Dataset,
+        read_dataset as read_dataset,
+        sample_dataset as sample_dataset,
     )
-    from ncf_keras.data import Dataset, read_dataset, sample_dataset
-    from ncf_keras.models import ModelSpec
-    from ncf_keras.recommending import Recommender, recommend
-    from ncf_keras.training import Trainer, TrainingResult, TrainingSpec, train
-    from ncf_keras.weights import load_model, load_weights, save_weights
+    from ncf_keras.models import ModelSpec as ModelSpec
+    from ncf_keras.recommending import Recommender as Recommender, recommend as recommend
+    from ncf_keras.training import (
+        Trainer as Trainer,
+        TrainingResult as TrainingResult,
+        TrainingSpec as TrainingSpec,
+        train as train,
+    )
+    from ncf_keras.weights import (
+        load_model as load_model,
+        load_weights as load_weights,
+        save_weights as save_weights,
+    )
 
-__all__ = [
-    "Dataset",
-    "InputError",
-    "ModelSpec",
-    "Recommender",
-    "Trainer",
-    "TrainingResult",
-    "TrainingSpec",
-    "__version__",
-    "baselines",
-    "data",
-    "evaluation",
-    "load_model",
-    "load_weights",
-    "models",
-    "read_dataset",
-    "recommend",
-    "recommending",
-    "sample_dataset",
-    "sampling",
-    "save_weights",
-    "serving",
-    "train",
-    "training",
-    "weights",
-]
-
-__getattr__, __dir__ = lazy_names(
+__getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "": (
             "baselines", "data", "evaluation", "models", "recommending", "sampling", "serving", "training",
             "weights",
         ),
+        "base.errors": ("InputError",),
+        "base.version": ("__version__",),
         "data": ("Dataset", "read_dataset", "sample_dataset"),
         "models": ("ModelSpec",),
         "recommending": ("Recommender", "recommend"),
         "training": ("Trainer", "TrainingResult", "TrainingSpec", "train"),
         "weights": ("load_model", "load_weights", "save_weights"),
     },
-    light=("data", "evaluation"),
+    light=("data", "evaluation", "serving"),
 )  # fmt: skip

@@ -10,8 +10,8 @@ from ncf_keras.base.quiet import import_tensorflow_quietly
 
 def lazy_names(
     package: str, homes: Mapping[str, Sequence[str]], light: Sequence[str] = ()
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return the `__getattr__` and `__dir__` of a package whose names live in modules that are slow to import.
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return `__getattr__`, `__dir__` and `__all__` of a package whose modules are slow to import.
 
     Args:
         package: its `__name__`.
@@ -29,4 +29,5 @@ def lazy_names(
             return importlib.import_module(f"{package}.{name}")
         return getattr(importlib.import_module(f"{package}.{home_of[name]}"), name)
 
-    return get, lambda: sorted({*home_of, *getattr(sys.modules[package], "__all__", ())})
+    names = sorted(home_of)
+    return get, lambda: names, names

@@ -1,5 +1,19 @@
 """Lists of items with raw ids and titles: for known users, for new ones, for anybody; and similar items."""
 
-from ncf_keras.recommending.recommender import Recommender, popular_items, recommend
+from typing import TYPE_CHECKING
 
-__all__ = ["Recommender", "popular_items", "recommend"]
+from ncf_keras.base.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ncf_keras.recommending.recommender import (
+        Recommender as Recommender,
+        popular_items as popular_items,
+        recommend as recommend,
+    )
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "recommender": ("Recommender", "popular_items", "recommend"),
+    },
+)

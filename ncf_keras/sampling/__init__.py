@@ -1,26 +1,38 @@
 """Training examples: the order of an epoch, negatives drawn anew at each, and pairs for pairwise learning."""
 
-from ncf_keras.sampling.batches import batch_dataset, pair_batch_dataset, stack_dataset, training_dataset
-from ncf_keras.sampling.samplers import (
-    Examples,
-    NegativeSampler,
-    PairSampler,
-    PositivePairs,
-    Sampler,
-    popularity_weights,
-    stacks_of_batches,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Examples",
-    "NegativeSampler",
-    "PairSampler",
-    "PositivePairs",
-    "Sampler",
-    "batch_dataset",
-    "pair_batch_dataset",
-    "popularity_weights",
-    "stack_dataset",
-    "stacks_of_batches",
-    "training_dataset",
-]
+from ncf_keras.base.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ncf_keras.sampling.batches import (
+        batch_dataset as batch_dataset,
+        pair_batch_dataset as pair_batch_dataset,
+        stack_dataset as stack_dataset,
+        training_dataset as training_dataset,
+    )
+    from ncf_keras.sampling.samplers import (
+        Examples as Examples,
+        NegativeSampler as NegativeSampler,
+        PairSampler as PairSampler,
+        PositivePairs as PositivePairs,
+        Sampler as Sampler,
+        popularity_weights as popularity_weights,
+        stacks_of_batches as stacks_of_batches,
+    )
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "batches": ("batch_dataset", "pair_batch_dataset", "stack_dataset", "training_dataset"),
+        "samplers": (
+            "Examples",
+            "NegativeSampler",
+            "PairSampler",
+            "PositivePairs",
+            "Sampler",
+            "popularity_weights",
+            "stacks_of_batches",
+        ),
+    },
+)

@@ -1,5 +1,7 @@
-"""Serving: exports that TensorFlow Serving loads, and a client that asks it.
+"""Exports that TensorFlow Serving loads, and a client that asks it, also where TensorFlow is not installed."""
 
-Nothing is imported here, so that the client works where TensorFlow is not installed:
-`ncf_keras.serving.export.export_model` writes a version, `ncf_keras.serving.versions` lists them.
-"""
+from ncf_keras.base.lazy import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__, {"": ("client", "export", "seal", "versions")}, light=("client", "versions")
+)
