@@ -49,6 +49,11 @@ def test_holds_each_train_pair_once_and_the_test_as_given(train, test, width, da
     assert dataset.num_items == 1 + max(*(item for _, item in train + test), *map(max, negatives))
 
 
+def test_offsets_are_one_more_than_users():
+    with pytest.raises(InputError, match=r"`train_offsets` must have num_users \+ 1 = 3 entries. Received: 9"):
+        dataclasses.replace(small(), train_offsets=np.zeros(9, int))
+
+
 def test_types_are_those_that_everything_else_counts_on():
     dataset = small()
     assert dataset.train_offsets.dtype == np.int64 and dataset.train_offsets.shape == (3,)

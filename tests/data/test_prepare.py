@@ -260,6 +260,8 @@ def test_what_is_no_frame_or_empty(frame):
         Dataset.from_dataframe(frame[:0], "u", "i")
     with pytest.raises(InputError, match="at least one complete interaction"):
         Dataset.from_dataframe(pd.DataFrame({"user": [None], "item": [1]}))
+    with pytest.raises(InputError, match=r"row 0 .* must have a finite number for the rating"):
+        Dataset.from_dataframe(pd.DataFrame({"user": [1], "item": [1], "stars": [[5]]}), rating="stars")
     doubled = pd.concat([frame, frame["u"]], axis=1)
     with pytest.raises(InputError, match="`user` must be one of the columns"):
         Dataset.from_dataframe(doubled, "u", "i")

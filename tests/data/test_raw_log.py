@@ -134,6 +134,7 @@ def test_dates_are_compared_in_utc_to_the_last_digit(tmp_path):
         (b"\x1f\x8bjunk", "can be read to its end"),
         (b"PAR1junk", "can be read to its end|needs pyarrow"),
         ("a," + "x" * 20_000 + ",5,1\n", "at most 10,000 characters"),
+        ("a," + "x" * 140_000 + ",5,1\n", "must begin with a line of a table"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_sentence(tmp_path, text, message):

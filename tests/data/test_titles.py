@@ -17,7 +17,8 @@ from ncf_keras.data.titles import read_titles, titles_of
          "73\t1\tMisérables, Les\n2\t2\t5\" of \"Snow\"\n"),
         ("items.tsv", '"id"\t"name"\n"1"\t"Toy Story (1995)"\n"73"\t"Misérables, Les"\n'
          '"2"\t"5"" of ""Snow"""\n'),
-        ("items.txt", "﻿1;Toy Story (1995)\r\n\r\n73;Misérables, Les\r\n2;\"5\"\" of \"\"Snow\"\"\"\r\n1;again"),
+        ("items.txt", "﻿1;Toy Story (1995)\r\n\r\n73;Misérables, Les\r\n2;\"5\"\" of \"\"Snow\"\"\"\r\n"
+         "1;again\r\n9"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("coding", ["utf-8", "latin-1", "gzip"])
@@ -38,6 +39,7 @@ def test_the_same_titles_in_many_formats(tmp_path, name, text, coding):
     [
         (b"", r"item id in its first column .* 0 column\(s\)"),
         (b"alone\n", r"1 column\(s\)"),
+        (b"1," + b"x" * 140_000, "must be a table of ids and titles"),
         (gzip.compress(b"1,a\n" * 999, mtime=0)[:40], "can be read to its end"),
     ],
 )
