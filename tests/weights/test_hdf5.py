@@ -1,7 +1,9 @@
 """The HDF5 reader against h5py, and what it must not do for a stranger."""
 
 import io
+import re
 import string
+import struct
 from pathlib import Path
 
 import h5py
@@ -186,3 +188,54 @@ def test_every_cut_is_noticed():
     for size in range(0, end, 7):
         with pytest.raises(Hdf5Error):
             contents(read_hdf5(data[:size]))
+
+
+def test_every_damaged_byte_is_told_or_harmless():
+    """Each byte of a small file that is not zero, changed in four ways."""
+
+    def fill(file):
+        file["group/array"] = np.ones((2, 3), "f4")
+        file.attrs["fixed"] = np.array([b"a", b"bc"])
+        file.attrs["variable"] = ["d", "ef"]
+
+    data = in_memory(fill)
+    reasons = set()
+    for place in np.flatnonzero(np.frombuffer(data, np.uint8)).tolist():
+        for value in {0, 1, 255, data[place] ^ 32} - {data[place]}:
+            try:
+                root = read_hdf5(data[:place] + bytes([value]) + data[place + 1 :])
+                assert all(array.dtype == "f4" or array.size for array in contents(root).values())
+                root.text("fixed"), root.text("variable")
+            except Hdf5Error as error:
+                reasons.add(re.sub(r"\d+|'.*?'|/\S*", "_", str(error)))
+    assert len(reasons) > 20
+
+
+def patched(fill, at: str, layout: str, *values: int) -> bytes:
+    """Return a file whose root header, or the entry that leads to it, begins with other values."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        fill(file)
+        array = h5py.h5o.get_info(file["x"].id).addr
+        place = h5py.h5o.get_info(file.id).addr if at == "header" else 64
+    data = bytearray(buffer.getvalue())
+    struct.pack_into(layout, data, place, *(array if value is None else value for value in values))
+    return bytes(data)
+
+
+def test_parts_without_end_and_a_root_that_is_an_array_are_refused():
+    def fill(file):
+        file["x"] = np.zeros(100_000, "f4")
+
+    with pytest.raises(Hdf5Error, match="point at each other without end"):
+        read_hdf5(patched(fill, "header", "<BxHII", 1, 65_535, 1, 2**20))
+    with pytest.raises(Hdf5Error, match="it has no root group"):
+        read_hdf5(patched(fill, "entry", "<Q", None))
+
+
+def test_a_file_of_many_arrays_is_refused():
+    data = in_memory(
+        lambda file: [file.create_dataset(str(number), data=np.ones(1, "f4")) for number in range(201)]
+    )
+    with pytest.raises(Hdf5Error, match="more than 200 arrays"):
+        contents(read_hdf5(data))
