@@ -55,18 +55,14 @@ class EALS(FactorModel):
         items = generator.normal(0, 0.01, (dataset.num_items, self.factors))
         by_user = dataset.train_matrix.astype(np.float64)
         by_item = by_user.T.tocsr()
-        weights = self._missing_weights(dataset)
+        counts = np.bincount(dataset.train_items, minlength=dataset.num_items)
+        shares = (counts / counts.sum()) ** self.popularity_exponent
+        weights = self.missing_weight * shares / shares.sum()
         no_weights = np.ones(dataset.num_users)
         for _ in range(self.sweeps):
             update_factors(users, items, by_user, no_weights, weights, self.regularization)
             update_factors(items, users, by_item, weights, no_weights, self.regularization)
         return users, items
-
-    def _missing_weights(self, dataset: Dataset) -> np.ndarray:
-        """Return c_i: float64, shape (items,)."""
-        counts = np.bincount(dataset.train_items, minlength=dataset.num_items)
-        shares = (counts / counts.sum()) ** self.popularity_exponent
-        return self.missing_weight * shares / shares.sum()
 
 
 def update_factors(
@@ -82,13 +78,8 @@ def update_factors(
     Rows do not depend on each other, so one factor of all of them is updated at once, in a few passes over the
     interactions; the missing pairs come in through one small matrix of the columns (their equations 12 and 13).
 
-    Args:
-        rows: float64, shape (rows, factors): of users, or of items.
-        columns: float64, shape (columns, factors), of the others.
-        interactions: float64 ones, shape (rows, columns).
-        row_weights: float64, shape (rows,). A missing pair weighs the product of its two weights.
-        column_weights: float64, shape (columns,).
-        regularization: their lambda.
+    The rows are users and the columns items, or the other way round; all arrays are float64. A missing pair
+    weighs the product of its two weights.
     """
     row_of = np.repeat(np.arange(len(rows)), np.diff(interactions.indptr))
     column_of = interactions.indices

@@ -125,19 +125,6 @@ def test_order_of_the_layers(sizes, expected):
     assert keras1_layer_names(sizes) == expected.split()
 
 
-def test_loading_by_order_as_keras_1_does_gives_the_right_tables(tmp_path):
-    """Keras 1 takes the layers that have weights in the order of the file and of its own sorted layers."""
-    model = ModelSpec("NeuMF", 6, 6, 8, (16, 8)).build()
-    save_weights(model, tmp_path / "w.h5", "h5")
-    with h5py.File(tmp_path / "w.h5", "r") as file:
-        with_weights = [name for name in file.attrs["layer_names"] if len(file[name].attrs["weight_names"])]
-        by_order = [file[name][file[name].attrs["weight_names"][0]][()] for name in with_weights]
-    # The order of the layers with weights in a file of Keras 1.0.7: fusion_NeuMF.keras1.h5.
-    expected = "mlp_embedding_item mlp_embedding_user mf_embedding_item mf_embedding_user layer1 prediction"
-    for name, array in zip(expected.split(), by_order, strict=True):
-        np.testing.assert_array_equal(array, model.get_layer(name).get_weights()[0])
-
-
 @pytest.mark.parametrize("format", PATHS)
 @pytest.mark.parametrize("name", KINDS)
 def test_round_trip_of_the_authors_files(name, format, tmp_path):
