@@ -55,14 +55,18 @@ class EALS(FactorModel):
         items = generator.normal(0, 0.01, (dataset.num_items, self.factors))
         by_user = dataset.train_matrix.astype(np.float64)
         by_item = by_user.T.tocsr()
-        counts = np.bincount(dataset.train_items, minlength=dataset.num_items)
-        shares = (counts / counts.sum()) ** self.popularity_exponent
-        weights = self.missing_weight * shares / shares.sum()
+        weights = self._missing_weights(dataset)
         no_weights = np.ones(dataset.num_users)
         for _ in range(self.sweeps):
             update_factors(users, items, by_user, no_weights, weights, self.regularization)
             update_factors(items, users, by_item, weights, no_weights, self.regularization)
         return users, items
+
+    def _missing_weights(self, dataset: Dataset) -> np.ndarray:
+        """Return c_i: float64, shape (items,)."""
+        counts = np.bincount(dataset.train_items, minlength=dataset.num_items)
+        shares = (counts / counts.sum()) ** self.popularity_exponent
+        return self.missing_weight * shares / shares.sum()
 
 
 def update_factors(
