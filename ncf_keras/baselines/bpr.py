@@ -78,15 +78,7 @@ def descend(
     learning_rate: float,
     regularization: float,
 ) -> None:
-    """Take the steps of some pairs, all from the same factors, in place.
-
-    Args:
-        users: floats, shape (users, factors).
-        items: floats, shape (items, factors).
-        pairs: indices of users, of their positive and of their negative items, each int32 of shape (pairs,).
-        learning_rate: of each pair.
-        regularization: of each pair.
-    """
+    """Take the steps of some pairs (users, positives, negatives), all from the same factors, in place."""
     user_index, positive_index, negative_index = pairs
     user, positive, negative = users[user_index], items[positive_index], items[negative_index]
     apart = positive - negative

@@ -81,13 +81,8 @@ def update_factors(
     Rows do not depend on each other, so one factor of all of them is updated at once, in a few passes over the
     interactions; the missing pairs come in through one small matrix of the columns (their equations 12 and 13).
 
-    Args:
-        rows: float64, shape (rows, factors): of users, or of items.
-        columns: float64, shape (columns, factors), of the others.
-        interactions: float64 ones, shape (rows, columns).
-        row_weights: float64, shape (rows,). A missing pair weighs the product of its two weights.
-        column_weights: float64, shape (columns,).
-        regularization: their lambda.
+    The rows are users and the columns items, or the other way round; all arrays are float64. A missing pair
+    weighs the product of its two weights.
     """
     row_of = np.repeat(np.arange(len(rows)), np.diff(interactions.indptr))
     column_of = interactions.indices

@@ -49,14 +49,7 @@ class FactorModel(Baseline):
 
 
 def products_are_finite(users: np.ndarray, items: np.ndarray) -> bool:
-    """Tell whether the inner product of every two vectors fits a float32.
-
-    By the Cauchy-Schwarz inequality, so that it takes no more than the longest vector of each side.
-
-    Args:
-        users: floats, shape (users, columns).
-        items: floats, shape (items, columns).
-    """
+    """Tell whether the inner product of every two vectors fits a float32, by the Cauchy-Schwarz inequality."""
     with np.errstate(over="ignore", invalid="ignore"):
         longest = [np.linalg.norm(side.astype(np.float64), axis=1).max(initial=0) for side in (users, items)]
         return bool(longest[0] * longest[1] <= np.finfo(np.float32).max)

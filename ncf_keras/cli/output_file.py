@@ -18,11 +18,7 @@ def check_output_file(file: str | None, flag: str) -> None:
 
 
 def write_output_file(file: str, text: str, flag: str) -> None:
-    """Write `text` as UTF-8 to `file`, which then appears whole.
-
-    Raises:
-        InputError: it can't be written.
-    """
+    """Write `text` as UTF-8 to `file`, which then appears whole; InputError if it can't be written."""
     try:
         with written_beside(file) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")

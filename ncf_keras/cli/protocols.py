@@ -26,14 +26,7 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a model is ranked.
-
-    Attributes:
-        name: one of `PROTOCOLS`.
-        description: what is ranked among what.
-        note: how not to read the figures, a sentence or empty.
-        rank: ranks a model.
-    """
+    """How a model is ranked: what among what, and how not to read the figures, a sentence or empty."""
 
     name: str
     description: str
@@ -51,15 +44,7 @@ class Protocol:
         metrics: Mapping[str, object],
         more: Mapping[str, object] | None = None,
     ) -> dict[str, object]:
-        """Return what `--json` writes.
-
-        Args:
-            dataset: its name.
-            subject: which model or models were ranked.
-            rankings: how many.
-            metrics: the figures of each metric.
-            more: what else the command tells.
-        """
+        """Return what `--json` writes; `subject` says which models were ranked, `rankings` how often."""
         from ncf_keras.evaluation.statistics import CONFIDENCE, RESAMPLES
 
         about = {"protocol": self.name, "description": self.description, "note": self.note, "dataset": dataset}
@@ -100,11 +85,7 @@ def parse_top_ks(text: str) -> tuple[int, ...]:
 
 
 def make_protocol(name: str, dataset: "Dataset") -> Protocol:
-    """Return the protocol of that name on a dataset.
-
-    Raises:
-        InputError: the dataset has no pairs for it.
-    """
+    """Return the protocol of that name on a dataset; InputError if the dataset has no pairs for it."""
     from ncf_keras.data import split_validation
 
     if name == "full":

@@ -16,11 +16,7 @@ TABLE_FORMATS = ("table", "csv", "json")
 
 
 def format_of_file(file: str) -> str:
-    """Return `csv` or `json` by the suffix of a file.
-
-    Raises:
-        InputError: it has another suffix, or can't be written.
-    """
+    """Return `csv` or `json` by the suffix of a file; InputError if it has another or can't be written."""
     suffix = Path(file).suffix.lower()
     if suffix not in (".csv", ".json"):
         raise InputError(f"`--to` must end in .csv or .json. Received: {file}")

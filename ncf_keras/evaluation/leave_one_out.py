@@ -22,12 +22,7 @@ Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class RankingResult:
-    """HR@K and NDCG@K of each test pair.
-
-    Attributes:
-        hits: float64, shape (tests,), 1 or 0.
-        ndcgs: float64, shape (tests,).
-    """
+    """HR@K (1 or 0) and NDCG@K of each test pair: float64, shape (tests,)."""
 
     hits: np.ndarray
     ndcgs: np.ndarray

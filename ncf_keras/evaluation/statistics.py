@@ -20,13 +20,7 @@ DRAWS_A_CHUNK = 2**22
 
 
 class MeanInterval(NamedTuple):
-    """A mean and the interval that holds it with the confidence asked for.
-
-    Attributes:
-        mean: of the values.
-        low: lower end.
-        high: upper end.
-    """
+    """A mean and the ends of the interval that holds it with the confidence asked for."""
 
     mean: float
     low: float
@@ -81,8 +75,7 @@ class PairedComparison:
     """What two models gave on the same rankings.
 
     Attributes:
-        mean_a: mean of the first model.
-        mean_b: mean of the second.
+        mean_a, mean_b: means of the first and of the second model.
         difference: mean of second - first over the rankings, and its bootstrap interval.
         differing: number of rankings on which the two differ.
         t_test: two-sided p-value of the paired t-test, that of section 4.2 of the paper; None where there is
@@ -111,9 +104,9 @@ def compare_paired(
     Args:
         values_a: float64, shape (rankings,), by metric, as `ranking_metrics` returns them.
         values_b: the same of the other model, the rankings in the same order.
-        confidence: of the interval of the difference.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        confidence: of the intervals, as `resamples` and `seed` in `bootstrap_intervals`.
+        resamples: as there.
+        seed: as there.
 
     Raises:
         InputError: the metrics or the numbers of rankings differ.
@@ -145,11 +138,7 @@ def compare_paired(
 def paired_t_test(differences: np.ndarray) -> float | None:
     """Return the two-sided p-value of Student's paired t-test, the test of section 4.2 of the paper.
 
-    Args:
-        differences: float64, shape (rankings,): of two models' values of each ranking.
-
-    Returns:
-        None where there is nothing to test: fewer than two rankings, or no difference at all.
+    `differences` are those of two models on each ranking. Fewer than two, or only zeros, give None.
     """
     if len(differences) < 2 or not differences.any():
         return None

@@ -15,14 +15,8 @@ def stack_dataset(
 ) -> tf.data.Dataset:
     """Return `stacks_of_batches` of one epoch after another, drawn ahead while the last one is used.
 
-    Args:
-        sampler: where the examples come from.
-        batch_size: examples in a batch.
-        epochs: the numbers of the epochs, such as `itertools.count()`.
-        batches_a_stack: batches in a stack, at the most.
-
-    Returns:
-        A dataset of (users, items, labels): int32, int32, float32 of shape (batches, examples in a batch).
+    `epochs` are their numbers, such as `itertools.count()`. An element is (users, items, labels): int32, int32,
+    float32 of shape (batches, examples in a batch), of at most `batches_a_stack` batches.
     """
     options = tf.data.Options()
     # There is nothing to tune, and letting go of an iterator would wait for the tuner, up to a second.
@@ -38,13 +32,8 @@ def stack_dataset(
 def batch_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterator[int]) -> tf.data.Dataset:
     """Return batches for `model.fit`; each pass over the dataset is the epoch that `epochs` gives next.
 
-    Args:
-        sampler: where the examples come from.
-        batch_size: examples in a batch; the last, partial batch of an epoch is kept.
-        epochs: the number of the epoch of each pass.
-
-    Returns:
-        A dataset of ({"user_input": int32, "item_input": int32}, label float32), each of shape (batch, 1).
+    A batch is ({"user_input": int32, "item_input": int32}, label float32), each of shape (batch, 1); the last,
+    partial one of an epoch is kept.
     """
 
     def as_fit_takes_them(users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor) -> tuple:
@@ -55,11 +44,10 @@ def batch_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterator[in
 
 
 def pair_batch_dataset(sampler: PairSampler, batch_size: int, epoch: int) -> tf.data.Dataset:
-    """Return the batches of an epoch for `model.fit`.
+    """Return the batches of pairs of an epoch for `model.fit`.
 
-    Returns:
-        A dataset of ({"user_input", "item_input", "negative_input"}, label): int32 and float32 ones, each of
-        shape (batch, 1); the last, partial batch is kept.
+    A batch is ({"user_input", "item_input", "negative_input"}, label): int32 and float32 ones, each of shape
+    (batch, 1); the last, partial one is kept.
     """
 
     def as_fit_takes_them(users: tf.Tensor, positives: tf.Tensor, negatives: tf.Tensor) -> tuple:

@@ -34,8 +34,8 @@ class PositivePairs:
 
     Args:
         dataset: whose train interactions are the positives.
-        most_bits: size of the table up to which each pair has a bit of its own.
-        bits_a_positive: size of the table, for each positive, where pairs share bits.
+        most_bits: up to which size of the table each pair has a bit of its own.
+        bits_a_positive: the size of the table where pairs share bits.
     """
 
     def __init__(self, dataset: Dataset, most_bits: int = MOST_BITS, bits_a_positive: int = BITS_A_POSITIVE):
@@ -220,9 +220,7 @@ def popularity_weights(dataset: Dataset, exponent: float = 0.75) -> np.ndarray:
 
     A popular item that a user left out is more surely a negative (He et al., SIGIR 2016, section 4.1).
 
-    Args:
-        dataset: whose train interactions are counted.
-        exponent: of the counts; 0 makes all items alike that occur in train.
+    A weight is the number of train interactions to the power `exponent`: 0 makes all items alike that have any.
     """
     counts = dataset.item_counts.astype(np.float64)
     return np.where(counts > 0, np.maximum(counts, 1.0) ** exponent, 0.0)
@@ -245,9 +243,7 @@ def stacks_of_batches(
 ) -> Iterator[Examples]:
     """Yield an epoch as stacks of whole batches, and at the end the last partial batch as a stack of one.
 
-    Yields:
-        The three arrays of the sampler, each of shape (batches, batch_size); the last of shape
-        (1, examples left) where `batch_size` does not divide the epoch.
+    A stack is the three arrays of the sampler, each of shape (batches, batch_size).
     """
     for first, second, third in sampler.chunks(epoch, batch_size * batches_a_stack):
         whole = len(first) // batch_size * batch_size

@@ -30,19 +30,20 @@ def factorise(
 
     Args:
         dataset: whose train interactions are learnt from.
-        factors: width of the vectors; at least 1.
+        factors: width of the vectors.
         settings: of the loss.
         seed: of the first vectors of the items.
         on_sweep: called with the number of sweeps done, after each.
 
     Returns:
-        float32, shapes (users, factors) and (items, factors). A user or an item without train interactions has
-        a vector of zeros.
+        float32, shapes (users, factors) and (items, factors); zeros where there is no train interaction.
     """
     generator = np.random.default_rng(seed)
     by_user = dataset.train_matrix
     by_item = by_user.T.tocsr()
-    weights = _missing_weights(np.diff(by_item.indptr), settings)
+    # a c_i of each item.
+    shares = np.maximum(np.diff(by_item.indptr), 1).astype(np.float64) ** settings.popularity_exponent
+    weights = (settings.unobserved_weight * shares / shares.mean()).astype(np.float32)
     everybody = np.ones(dataset.num_users, np.float32)
     items = generator.normal(0, INITIAL_NORM / np.sqrt(factors), (dataset.num_items, factors)).astype(
         np.float32
@@ -68,8 +69,7 @@ def solve_rows(
     """Return the vectors of all rows that minimise the loss while those of the columns stay.
 
     Args:
-        interactions: which pairs are train interactions, shape (rows, columns): of users and items or of items
-            and users.
+        interactions: the train interactions, shape (rows, columns): of users and items or of items and users.
         columns: float32, shape (columns, factors).
         row_weights: float32, shape (rows,). A pair weighs the product of its two weights, an interaction 1
             besides.
@@ -98,9 +98,3 @@ def solve_rows(
         # A list, so that what goes wrong in a thread is raised here.
         list(pool.map(solve, blocks))
     return solved
-
-
-def _missing_weights(counts: np.ndarray, settings: LeastSquares) -> np.ndarray:
-    """Return a c_i of each item: float32, shape (items,)."""
-    shares = np.maximum(counts, 1).astype(np.float64) ** settings.popularity_exponent
-    return (settings.unobserved_weight * shares / shares.mean()).astype(np.float32)

@@ -96,6 +96,13 @@ def test_what_is_learnt_depends_on_the_train_interactions_alone(name, tastes, fi
     np.testing.assert_array_equal(baseline.score(*pairs), fitted[name].score(*pairs))
 
 
+@pytest.mark.parametrize("kind", [IALS, DotProduct, EALS, BPR])
+def test_the_seed_decides(kind, tastes):
+    steps = {"epochs": 1} if kind is BPR else {"sweeps": 1}
+    one, other = (kind(4, seed=seed, **steps).fit(tastes).user_factors for seed in (1, 2))
+    assert not np.allclose(one, other)
+
+
 @pytest.mark.parametrize("name", BASELINES)
 def test_scoring_before_learning_is_refused(name):
     with pytest.raises(InputError, match=rf"`fit` must come before `score`\. Received: {name}\("):
@@ -169,17 +176,6 @@ WHOLE, ABOVE, LEAST = "a whole number of at least", "a finite number above 0", "
 def test_a_hyperparameter_that_breaks_its_rule_is_named(kind, argument, value, rule):
     with pytest.raises(InputError, match=f"`{argument}` must be {rule}. Received: {value!r}"):
         kind(**{argument: value})
-
-
-def test_whole_numbers_of_numpy_are_taken(tastes, pairs):
-    whole = {"factors": np.int64(3), "seed": np.uint8(1)}
-    for baseline in (
-        ItemKNN(np.int32(5)),
-        IALS(**whole, sweeps=np.int16(1)),
-        EALS(**whole, sweeps=np.int16(1)),
-        BPR(**whole, epochs=np.int16(1)),
-    ):
-        assert np.isfinite(baseline.fit(tastes).score(*pairs)).all()
 
 
 BOTH = "`learning_rate` and `regularization` must be small enough"

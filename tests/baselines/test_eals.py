@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 import pytest
 
@@ -57,24 +55,18 @@ def slow_eals(dataset, model):
     return users, items
 
 
-@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
-def test_equals_plain_coordinate_descent(dataset, exponent):
-    model = EALS(FACTORS, 2.0, exponent, regularization=0.1, sweeps=SWEEPS, seed=3).fit(dataset)
+@pytest.mark.parametrize(("missing_weight", "exponent"), [(2.0, 0.0), (2.0, 1.0), (12.0, 0.5)])
+def test_equals_plain_coordinate_descent(dataset, missing_weight, exponent):
+    model = EALS(FACTORS, missing_weight, exponent, regularization=0.1, sweeps=SWEEPS, seed=3).fit(dataset)
     users, items = slow_eals(dataset, model)
     np.testing.assert_allclose(model.user_factors, users, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(model.item_factors, items, rtol=1e-9, atol=1e-12)
     assert np.abs(users).max() > 0.1
 
 
-def test_missing_entries_may_weigh_more_than_interactions(dataset):
-    model = EALS(FACTORS, 12.0, 0.5, regularization=0.1, sweeps=SWEEPS).fit(dataset)
-    users, items = slow_eals(dataset, model)
-    np.testing.assert_allclose(model.user_factors @ model.item_factors.T, users @ items.T, atol=1e-9)
-
-
 def test_ends_where_the_loss_is_flat(dataset):
     """At a minimum, the gradient of the whole loss (their equation 7) is zero; by differences, in float64."""
-    model = EALS(FACTORS, 2.0, 0.5, regularization=0.1, sweeps=3000).fit(dataset)
+    model = EALS(FACTORS, 2.0, 0.5, regularization=0.1, sweeps=1500).fit(dataset)
     weights = weights_by_hand(dataset, 2.0, 0.5)
     users, items = model.user_factors, model.item_factors
     for factors in (users, items):
@@ -86,12 +78,3 @@ def test_ends_where_the_loss_is_flat(dataset):
             below = loss(dataset, weights, users, items, 0.1)
             factors[place] = kept
             assert (above - below) / 2e-5 == pytest.approx(0, abs=1e-5)
-
-
-def test_the_loss_falls_with_every_sweep(dataset):
-    weights = weights_by_hand(dataset, 2.0, 0.5)
-    losses = []
-    for sweeps in range(1, 8):
-        model = EALS(FACTORS, 2.0, 0.5, regularization=0.1, sweeps=sweeps).fit(dataset)
-        losses.append(loss(dataset, weights, model.user_factors, model.item_factors, 0.1))
-    assert all(later < earlier for earlier, later in itertools.pairwise(losses))

@@ -36,13 +36,6 @@ def test_ials_solves_the_weighted_least_squares_of_its_docstring(dataset, weight
     assert np.abs(model.user_factors).max() > 0.3
 
 
-def test_the_seed_decides(dataset):
-    pytest.importorskip("implicit")
-    first, same, other = (IALS(seed=seed).fit(dataset).user_factors for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, same)
-    assert not np.allclose(first, other)
-
-
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_missing_library_is_named(name, dataset, monkeypatch):
     for module in [name for name in sys.modules if name.split(".")[0] == "implicit"]:

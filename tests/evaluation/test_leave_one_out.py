@@ -85,19 +85,6 @@ def test_scores_all_candidates_of_all_users_in_one_call():
     assert calls == [[(2, 3), (2, 7), (2, 8), (4, 1), (4, 2), (4, 7)]]
 
 
-def test_the_list_is_ten_long_unless_said():
-    protocol = LeaveOneOut(np.zeros(3, int), np.array([100, 101, 102]), np.tile(np.arange(20), (3, 1)))
-    score = dict.fromkeys(range(9), 1.0) | dict.fromkeys([9], 0.7)
-    rank_of = {100: 0.8, 101: 0.6, 102: 2.0}  # places 10, 11 and 1
-
-    def scores(users, items):
-        return np.array([rank_of.get(item, score.get(item, 0.0)) for item in items.tolist()])
-
-    assert protocol.evaluate(scores).hits.tolist() == [1, 0, 1]
-    assert protocol.evaluate(scores, top_k=1).hits.tolist() == [0, 0, 1]
-    assert protocol.evaluate(scores, top_k=11).hits.tolist() == [1, 1, 1]
-
-
 @pytest.mark.parametrize("broken", ["the test item", "the negatives", "everything"])
 def test_scores_that_are_no_numbers_are_misses(broken):
     negatives = np.tile(np.arange(99), (5, 1))

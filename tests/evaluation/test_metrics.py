@@ -95,17 +95,6 @@ def test_several_relevant_items_by_hand():
     }
 
 
-def test_with_one_relevant_item_the_metrics_are_the_papers(generator):
-    positions = generator.integers(0, 100, 300)
-    rankings = Rankings.of_single_items(np.arange(300), positions)
-    values = ranking_metrics(rankings, (10,))
-    np.testing.assert_array_equal(values["HR@10"], hit_ratio(positions, 10))
-    np.testing.assert_array_equal(values["NDCG@10"], ndcg(positions, 10))
-    np.testing.assert_array_equal(values["recall@10"], values["HR@10"])
-    np.testing.assert_array_equal(values["MAP@10"], values["MRR@10"])
-    assert len(rankings) == 300
-
-
 @pytest.mark.parametrize("top_ks", [(), (0,), (10, -1)])
 def test_lengths_that_are_none_are_refused(top_ks):
     with pytest.raises(InputError, match=r"`top_ks` must be one or more lengths .*Received: \["):

@@ -105,12 +105,41 @@ def test_reads_groups_that_the_list_of_layers_leaves_out(tmp_path):
     assert set(read_weight_file(tmp_path / "f.h5").layers) == {"a", "b"}
 
 
-def test_refuses_layers_within_layers(tmp_path):
-    path = written(small_model("GMF"), "keras3.weights.h5", tmp_path)
+def with_layers_in_a_layer(file):
+    file["layers/embedding/layers/dense/vars/0"] = np.ones(3, "f4")
+
+
+def with_a_gap(file):
+    file.move("layers/dense/vars/1", "layers/dense/vars/2")
+
+
+def with_a_layer_twice(file):
+    file.attrs["layer_names"] = np.array([b"prediction", b"prediction"])
+
+
+def with_layers_without_weights(file):
+    file.create_group("layers/dropout/vars")
+    file.create_group("layers/reshape")
+
+
+@pytest.mark.parametrize(
+    ("layout", "change", "reason"),
+    [
+        ("keras3.weights.h5", with_layers_in_a_layer, "a layer with layers in it"),
+        ("keras3.weights.h5", with_a_gap, "arrays of layer 'prediction' are not in order"),
+        ("keras1.h5", with_a_layer_twice, "`layer_names` is missing or repeats a layer"),
+        ("keras3.weights.h5", with_layers_without_weights, None),
+    ],
+)
+def test_layers_that_are_not_as_keras_writes_them(layout, change, reason, tmp_path):
+    path = written(small_model("GMF"), layout, tmp_path)
     with h5py.File(path, "a") as file:
-        file["layers/embedding/layers/dense/vars/0"] = np.ones(3, "f4")
-    with pytest.raises(InputError, match="a layer with layers in it"):
-        read_weight_file(path)
+        change(file)
+    if reason is None:
+        assert_equal_bits(read_weight_file(path).layers, arrays(small_model("GMF")))
+    else:
+        with pytest.raises(InputError, match=reason):
+            read_weight_file(path)
 
 
 NO_WEIGHT_FILES = {
