@@ -29,22 +29,10 @@ def test_a_request_for_every_signature(logs, loaded):
 
 
 def test_nothing_in_it_is_unknown_to_the_real_messages(logs):
-    def unknown(message):
-        for field, value in message.ListFields():
-            if field.message_type is None:
-                continue
-            if field.message_type.GetOptions().map_entry:
-                values = [one for one in value.values() if hasattr(one, "ListFields")]
-            else:
-                values = value if field.is_repeated else [value]
-            for one in values:
-                yield from unknown(one)
-        again = type(message).FromString(message.SerializeToString())
-        again.DiscardUnknownFields()
-        if again != message:
-            yield message
-
-    assert [problem for log in logs for problem in unknown(log)] == []
+    for log in logs:
+        known = type(log).FromString(log.SerializeToString())
+        known.DiscardUnknownFields()
+        assert known.ByteSize() == log.ByteSize()
 
 
 def test_replayed_on_the_loaded_model_each_has_an_answer(logs, loaded):
@@ -61,11 +49,3 @@ def test_replayed_on_the_loaded_model_each_has_an_answer(logs, loaded):
         for name, ids in (("user_id", USER_IDS), ("item_id", ITEM_IDS)):
             if name in inputs:
                 assert inputs[name][0].decode() == ids[0]
-
-
-def test_the_field_numbers_by_hand(exported, loaded):
-    # PredictionLog { predict_log = 6 { request = 1 { model_spec = 1 { name = 1, signature_name = 3 } … } } }
-    record = next(tf.data.TFRecordDataset(str(exported / FILE)).as_numpy_iterator())
-    spec = b"\x0a\x03ncf\x1a\x0fserving_default"
-    assert record[0] == 6 << 3 | 2
-    assert record.index(b"\x0a" + bytes([len(spec)]) + spec) < 8
