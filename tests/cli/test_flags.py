@@ -2,8 +2,7 @@ import json
 import math
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.flags import (

@@ -10,8 +10,7 @@ import json
 import shutil
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from ncf_keras.cli.prepare import main
 from ncf_keras.data import read_dataset

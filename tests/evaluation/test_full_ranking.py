@@ -2,8 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation import FullRanking, LeaveOneOut

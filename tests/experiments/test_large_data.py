@@ -9,8 +9,7 @@ import pytest
 
 from ncf_keras.data import read_dataset
 from ncf_keras.models import build_gmf
-from ncf_keras.sampling import NegativeSampler
-from ncf_keras.sampling import order as shuffling
+from ncf_keras.sampling import NegativeSampler, order as shuffling
 from ncf_keras.training import CompiledEngine, Trainer, TrainingSpec
 from tests.shared_files import PROJECT
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from explicit_ratings.ratings import read_ratings
 from reproduction import figures, panels, tables
 from reproduction.book import Book
 from reproduction.grid import quick_grid
@@ -20,7 +21,6 @@ from ncf_keras.cli.flags import training_parser
 from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import read_ids, read_train_parquet
-from ncf_keras.data.ratings import read_ratings
 from ncf_keras.data.raw_log import read_log
 from ncf_keras.data.titles import read_titles
 from ncf_keras.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint

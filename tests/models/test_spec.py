@@ -5,8 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras import InputError, ModelSpec
 from ncf_keras.models import build_gmf, build_mlp, build_neumf

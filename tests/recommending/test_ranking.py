@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.recommending.ranking import Ranker, best_items, in_blocks_of_rows
 from tests.models import by_hand

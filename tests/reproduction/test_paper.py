@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from reproduction import command as paper
-from reproduction import flags as paper_flags
+from reproduction import command as paper, flags as paper_flags
 from reproduction.grid import TARGETS, Grid, quick_grid
 
 from tests.cli.running import run as train

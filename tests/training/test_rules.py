@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.steps.rules import BETA_1, BETA_2, RHO, make_rule

@@ -5,8 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras import InputError, TrainingSpec
 from ncf_keras.training.spec import ENGINES, LEARNERS, ON_NAN, SELECTIONS

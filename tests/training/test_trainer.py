@@ -10,8 +10,7 @@ from ncf_keras.base.errors import InputError, WorkerLost
 from ncf_keras.data import Dataset
 from ncf_keras.evaluation import RankingResult
 from ncf_keras.models import build_gmf
-from ncf_keras.training import Best, Iteration, Trainer, TrainingSpec
-from ncf_keras.training import trainer as trainer_module
+from ncf_keras.training import Best, Iteration, Trainer, TrainingSpec, trainer as trainer_module
 
 
 class ScriptedEngine:

@@ -8,8 +8,7 @@ import struct
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ncf_keras.weights.hdf5 import Hdf5Error, Hdf5Node, read_hdf5
 

@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ncf_keras.serving.client import ServingError
 from ncf_keras.serving.client.rest import read_answer, read_object, request_body

@@ -1,8 +1,7 @@
 """When the client asks again, on a clock of the test's own."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client import Patience, ServingError

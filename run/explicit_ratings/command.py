@@ -20,8 +20,8 @@ from ncf_keras.cli.flags import (
 )
 
 if TYPE_CHECKING:
-    from ncf_keras.data.ratings import Ratings
-    from ncf_keras.training.rating_training import RatingEpoch
+    from explicit_ratings.ratings import Ratings
+    from explicit_ratings.training import RatingEpoch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,9 +56,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(flags: argparse.Namespace) -> None:
-    from ncf_keras.baselines.rating_predictors import BiasedMF, GlobalMean
-    from ncf_keras.data.ratings import split_ratings
-    from ncf_keras.evaluation.rating_errors import mean_absolute_error, root_mean_squared_error
+    from explicit_ratings.errors import mean_absolute_error, root_mean_squared_error
+    from explicit_ratings.predictors import BiasedMF, GlobalMean
+    from explicit_ratings.ratings import split_ratings
 
     layers = parse_numbers(flags.layers, "--layers", whole=True)
     if not all(1 <= width <= LARGEST_WIDTH for width in layers):
@@ -96,8 +96,8 @@ def _run(flags: argparse.Namespace) -> None:
         for name, baseline in (("global mean", GlobalMean()), ("biased MF", BiasedMF()))
     }
     import_tensorflow_quietly()
+    from explicit_ratings.training import predict_ratings, train_on_ratings
     from ncf_keras.models import build_feedforward_embed
-    from ncf_keras.training.rating_training import predict_ratings, train_on_ratings
 
     sizes = (ratings.num_users, ratings.num_items, flags.num_factors, layers)
     model = build_feedforward_embed(*sizes, lowest, highest, seed=flags.seed)
@@ -123,8 +123,8 @@ def _run(flags: argparse.Namespace) -> None:
 
 
 def _read(flags: argparse.Namespace) -> "Ratings":
+    from explicit_ratings.ratings import read_ratings
     from ncf_keras.data.log_layout import LogColumns
-    from ncf_keras.data.ratings import read_ratings
 
     file = Path(flags.log)
     size = file.stat().st_size if file.is_file() else 0

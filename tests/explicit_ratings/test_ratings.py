@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from explicit_ratings.ratings import Ratings, read_ratings, split_ratings
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.log_layout import LogColumns
-from ncf_keras.data.ratings import Ratings, read_ratings, split_ratings
 from tests.shared_files import shared
 
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from explicit_ratings.errors import root_mean_squared_error
+from explicit_ratings.ratings import Ratings, split_ratings
+from explicit_ratings.training import predict_ratings, train_on_ratings
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.ratings import Ratings, split_ratings
-from ncf_keras.evaluation.rating_errors import root_mean_squared_error
 from ncf_keras.models import build_feedforward_embed
-from ncf_keras.training.rating_training import predict_ratings, train_on_ratings
 
 USERS, ITEMS = 60, 40
 

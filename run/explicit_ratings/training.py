@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from ncf_keras.data.ratings import Ratings
-from ncf_keras.evaluation.rating_errors import root_mean_squared_error
+from explicit_ratings.errors import root_mean_squared_error
+from explicit_ratings.ratings import Ratings
 from ncf_keras.training.engines.guard import Diverged
 from ncf_keras.training.learners import make_optimizer
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from explicit_ratings.predictors import BiasedMF, GlobalMean
+from explicit_ratings.ratings import Ratings, split_ratings
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.baselines.rating_predictors import BiasedMF, GlobalMean
-from ncf_keras.data.ratings import Ratings, split_ratings
 
 USERS, ITEMS = 25, 18
 

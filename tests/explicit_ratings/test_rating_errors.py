@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-
-from ncf_keras.evaluation.rating_errors import mean_absolute_error, root_mean_squared_error
+from explicit_ratings.errors import mean_absolute_error, root_mean_squared_error
 
 
 def test_errors_by_hand():

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from explicit_ratings.ratings import Ratings
 from ncf_keras.base.checks import require_above_zero, require_count
-from ncf_keras.data.ratings import Ratings
 
 Rows = list[tuple[np.ndarray, np.ndarray]]
 

@@ -1,0 +1,1 @@
+"""Explicit ratings predicted, where the project ranks items: `run/FeedforwardEmbed.py`, not in the wheel."""
