@@ -2,8 +2,7 @@ import re
 
 import numpy as np
 import pytest
-
-from ncf_keras.cli import feedforward_embed
+from explicit_ratings import command as feedforward_embed
 
 NUMBER = r"(\d\.\d{4})"
 
