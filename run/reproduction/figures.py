@@ -1,6 +1,7 @@
 """Figures 4 to 7 of the paper from the results: the same axes, two or three panels a dataset."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ncf_keras.cli.plot import Line, Panel
 from reproduction.results import TOP_KS, Book
@@ -13,14 +14,9 @@ RunOf = Callable[[int], Run]
 def figure4(book: Book) -> list[Panel]:
     """Return HR@10 and NDCG@10 by the number of predictive factors."""
     grid = book.grid
-    runs: dict[str, RunOf] = {
-        "ItemKNN": lambda factors: grid.baseline("ItemKNN"),
-        "BPR": lambda factors: grid.baseline("BPR", factors),
-        "eALS": lambda factors: grid.baseline("eALS", factors),
-        "GMF": lambda factors: grid.network("GMF", factors),
-        "MLP": lambda factors: grid.network("MLP", factors),
-        "NeuMF": lambda factors: grid.pretrained(factors, "sgd"),
-    }
+    runs: dict[str, RunOf] = {name: partial(grid.baseline, name) for name in ("ItemKNN", "BPR", "eALS")}
+    runs |= {name: partial(grid.network, name) for name in ("GMF", "MLP")}
+    runs["NeuMF"] = partial(grid.pretrained, learner="sgd")
     return _hr_and_ndcg(book, "Factors", grid.factors, runs)
 
 

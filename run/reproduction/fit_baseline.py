@@ -17,16 +17,10 @@ SEEDED = ("BPR", "eALS", "iALS", "DotProduct")
 
 
 def fit_baseline(run: BaselineRun, dataset: Dataset) -> tuple[np.ndarray, dict]:
-    """Fit a baseline.
+    """Fit a baseline; return the rank of each test item, int64, shape (tests,), and for the JSON more.
 
-    Args:
-        run: which, and the settings to try.
-        dataset: what to learn and to test on.
-
-    Returns:
-        The rank of each test item, int64, shape (tests,), and for the JSON `chosen`, the settings, `tried`,
-        what each setting gave on the validation pairs (empty where there was nothing to choose), and
-        `fit_seconds`, of everything but the tests.
+    That is `chosen`, the settings, `tried`, what each setting gave on the validation pairs (empty where there
+    was nothing to choose), and `fit_seconds`, of everything but the tests.
     """
     fixed = {"factors": run.factors} if run.factors else {}
     fixed |= {"seed": run.seed} if run.model in SEEDED else {}

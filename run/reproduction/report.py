@@ -81,14 +81,7 @@ HOW_TO_READ = (
 
 
 def write_report(books: Sequence[Book], directory: Path) -> list[Path]:
-    """Write all pages, tables, figures and claims.
-
-    Args:
-        books: the results of each dataset.
-        directory: where to.
-
-    Returns:
-        The files.
+    """Write all pages, tables, figures and claims, and return the files.
 
     Raises:
         InputError: a result is not what its name says, or matplotlib is not installed.

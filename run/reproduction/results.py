@@ -94,15 +94,7 @@ def describe_dataset(dataset: "Dataset") -> dict[str, object]:
 
 
 def document_of(run: Run, dataset: "Dataset", positions: np.ndarray, outcome: dict, seconds: float) -> dict:
-    """Return the JSON of a finished run.
-
-    Args:
-        run: which.
-        dataset: what it learnt and was tested on.
-        positions: integers, shape (tests,), at the best iteration or setting.
-        outcome: what else came of it, of the kind of the run: its iterations, or the settings tried.
-        seconds: how long it took.
-    """
+    """Return the JSON of a finished run from what `train_network` or `fit_baseline` returned."""
     return {
         "name": run.name,
         "run": run.options(),
@@ -153,33 +145,30 @@ def read_result(path: Path) -> Result:
         InputError: the file is something else, or its figures are not those of its positions.
     """
     try:
-        return _result(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse))
+        return _result(json.loads(path.read_text(encoding="utf-8"), parse_constant=_not_json))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} must be the JSON of a run. Received: {error}") from None
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant}, which is not JSON")
-
-
 def _result(document: object) -> Result:
     """Return what a JSON says of a run; raise ValueError, which says what is wrong."""
-    document = _get([document], 0, dict)
+    document = _get({"the whole": document}, "the whole", dict)
     run, dataset, test = (_get(document, name, dict) for name in ("run", "dataset", "test"))
     for name, minimum in {"users": 1, "items": 1, "train": 0, "tests": 1, "negatives": 0}.items():
-        _count(dataset, name, minimum)
+        _number(dataset, name, minimum, LARGEST_COUNT, whole=True)
     for name in ("name", "digest"):
-        _get(dataset, name, str)
+        _text(dataset, name)
     for metric in ("hr", "ndcg"):
-        name = f"test.{metric}"
-        for k, value in zip(TOP_KS, _many(_get(test, metric), name, len(TOP_KS)), strict=True):
-            _number({f"{name} at {k}": value}, f"{name} at {k}", 0, 1)
+        by_k = dict(zip((f"{metric} at {k}" for k in TOP_KS), _many(test, metric, len(TOP_KS)), strict=True))
+        for name in by_k:
+            _number(by_k, name, 0, 1)
     text = _get(document, "positions", str)
     try:
         positions = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
     except ValueError as error:
         raise ValueError(f"`positions` is not base64 ({error})") from None
     is_network = run.get("kind") == "network"
+    chosen = {} if is_network else _get(document, "chosen", dict)
     result = Result(
         run,
         dataset,
@@ -187,8 +176,8 @@ def _result(document: object) -> Result:
         positions,
         _number(document, "seconds", 0),
         [_iteration(row) for row in _get(document, "iterations", list)] if is_network else [],
-        _count(_get(document, "best", dict), "iteration", -1) if is_network else -1,
-        {} if is_network else _settings(_get(document, "chosen", dict)),
+        _number(_get(document, "best", dict), "iteration", -1, LARGEST_COUNT, True) if is_network else -1,
+        {_text({"chosen": name}, "chosen"): _number(chosen, name) for name in chosen},
         0 if is_network else len(_get(document, "tried", list)),
     )
     if is_network and result.best not in (-1, *(row[0] for row in result.iterations)):
@@ -203,27 +192,18 @@ def _result(document: object) -> Result:
 
 
 def _iteration(row: object) -> list[float]:
-    values = dict(zip(ITERATION, _many(row, "iterations", len(ITERATION)), strict=True))
-    _count(values, "number")
-    for name, (minimum, maximum) in ITERATION.items():
-        _number(values, name, minimum, maximum)
+    values = dict(zip(ITERATION, _many({"iterations": row}, "iterations", len(ITERATION)), strict=True))
+    for name, (low, high) in ITERATION.items():
+        _number(values, name, low, high, whole=name == "number")
     return list(values.values())
 
 
-def _settings(chosen: dict) -> dict[str, float]:
-    return {_get([name], 0, str): _number(chosen, name) for name in chosen}
-
-
 def find_result(directory: Path, run: Run, dataset: dict | None = None) -> Result | None:
-    """Return the result of a run, or None if it is not there.
-
-    Args:
-        directory: of the JSON files of its dataset.
-        run: which.
-        dataset: what `describe_dataset` says of the data that is there now; None to take the file's word.
+    """Return the result of a run from the directory of its dataset, or None if it is not there.
 
     Raises:
-        InputError: the file of that name is no result, or one of other options or data.
+        InputError: the file of that name is no result, or one of other options, or of other data than
+            `dataset`, which `describe_dataset` returned.
     """
     path = directory / f"{run.name}.json"
     if not path.exists():
@@ -245,12 +225,7 @@ def find_result(directory: Path, run: Run, dataset: dict | None = None) -> Resul
 
 
 class Book:
-    """The finished runs of a grid, all on the same data, because tests pair them user by user.
-
-    Args:
-        grid: which runs there are to be.
-        directory: of their JSON files.
-    """
+    """The finished runs of a grid, all on the same data, because tests pair them user by user."""
 
     def __init__(self, grid: Grid, directory: Path):
         self.grid = grid
@@ -273,8 +248,13 @@ class Book:
         if run not in self._read:
             result = find_result(self._directory, run)
             if result:
-                self._first = self._first or (run, result)
-                self._require_same_data(run, result.dataset)
+                first, other = self._first = self._first or (run, result)
+                if result.dataset != other.dataset:
+                    raise InputError(
+                        f"{self._directory / run.name}.json must be of a run on the same data as "
+                        f"{self._directory / first.name}.json, with which it is compared user by user; move "
+                        f"one of them away. Received: {_sizes(result.dataset)} beside {_sizes(other.dataset)}"
+                    )
             self._read[run] = result
         return self._read[run]
 
@@ -282,71 +262,57 @@ class Book:
         """Return the results that are there of all runs of the grid."""
         return [result for result in map(self.find, self.grid.runs(TARGETS)) if result]
 
-    def _require_same_data(self, run: Run, ours: Mapping[str, object]) -> None:
-        first, others = self._first[0], self._first[1].dataset
-        if ours != others:
-            raise InputError(
-                f"{self._directory / f'{run.name}.json'} must be of a run on the same data as "
-                f"{self._directory / f'{first.name}.json'}, with which it is compared user by user; move "
-                f"one of them away. Received: {_described(ours)} beside {_described(others)}"
-            )
 
-
-def _described(dataset: Mapping[str, object]) -> str:
+def _sizes(dataset: Mapping[str, object]) -> str:
     sizes = ", ".join(f"{dataset[key]:,} {key}" for key in ("users", "items", "train", "tests"))
     return f"{sizes}, digest {dataset['digest'][:12]!r}"
 
 
-def _get(parent: Mapping | list, name: str | int, kind: type = object) -> Any:
-    """Return a value of an object or a list; raise ValueError if it is missing or of another kind."""
-    try:
-        value = parent[name]
-    except LookupError:
-        raise ValueError(f"no `{name}`") from None
+def _get(parent: dict, name: str, kind: type) -> Any:
+    """Return a value of an object; raise ValueError if it is missing or of another kind."""
+    if name not in parent:
+        raise ValueError(f"no `{name}`")
+    value = parent[name]
     if not isinstance(value, kind):
         raise _wrong(name, value, {dict: "an object", list: "a list", str: "a text"}[kind])
-    if kind is str and value.encode(errors="replace").decode() != value:
-        # A lone surrogate, which JSON can escape and no page can hold.
-        raise _wrong(name, value, "a text of whole characters")
     return value
 
 
-def _number(
-    parent: Mapping | list,
-    name: str | int,
-    minimum: float = -np.inf,
-    maximum: float = np.inf,
-    whole: bool = False,
-) -> Any:
-    value = _get(parent, name)
-    if not is_number(value) or not minimum <= value <= maximum or (whole and not isinstance(value, int)):
-        kind = "whole" if whole else "finite"
-        raise _wrong(name, value, f"a {kind} number from {minimum:g} to {maximum:g}")
-    return value
-
-
-def _count(parent: Mapping | list, name: str | int, minimum: int = 0) -> int:
-    return _number(parent, name, minimum, LARGEST_COUNT, whole=True)
-
-
-def _many(values: list, name: str, count: int) -> list:
-    if not isinstance(values, list) or len(values) != count:
+def _many(parent: dict, name: str, count: int) -> list:
+    values = _get(parent, name, list)
+    if len(values) != count:
         raise _wrong(name, values, f"a list of {count}")
     return values
 
 
-def _wrong(name: object, value: object, rule: str) -> ValueError:
+def _text(parent: dict, name: str) -> str:
+    value = _get(parent, name, str)
+    # A lone surrogate, which JSON can escape and no page can hold.
+    if value.encode(errors="replace").decode() != value:
+        raise _wrong(name, value, "a text of whole characters")
+    return value
+
+
+def _number(parent: dict, name: str, low: float = -np.inf, high: float = np.inf, whole: bool = False) -> Any:
+    value = _get(parent, name, object)
+    if not is_number(value) or not low <= value <= high or (whole and not isinstance(value, int)):
+        raise _wrong(name, value, f"a {'whole' if whole else 'finite'} number from {low:g} to {high:g}")
+    return value
+
+
+def _wrong(name: str, value: object, rule: str) -> ValueError:
     return ValueError(f"`{name}` is {reprlib.repr(value)}, not {rule}")
 
 
+def _not_json(constant: str) -> None:
+    raise ValueError(f"{constant}, which is not JSON")
+
+
 def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
+    installed = {
+        name: metadata.version(name) for name in PACKAGES if next(metadata.distributions(name=name), None)
+    }
+    return {"python": platform.python_version(), **installed}
 
 
 def _processor() -> str:

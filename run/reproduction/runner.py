@@ -37,8 +37,6 @@ class Plan:
         dataset: what `describe_dataset` says of the data; None to believe the results.
 
     Attributes:
-        runs: as given.
-        places: as given.
         left: runs without a result, and of those that they start from what has lost its weights.
         problems: a sentence for each run that failed or was left out.
 
@@ -87,9 +85,7 @@ class Plan:
     def seconds_left(self, jobs: int, elapsed: float = 0.0) -> float:
         """Return roughly how long what is left takes, from what finished runs took.
 
-        Args:
-            jobs: runs at once.
-            elapsed: seconds that the runs in progress have had, together.
+        `elapsed` are the seconds that the runs in progress, `jobs` at once, have had together.
         """
         known = sum(run.cost() for run in self._seconds)
         scale = sum(self._seconds.values()) / known if known else 1.0
@@ -98,12 +94,7 @@ class Plan:
 
 
 class Console:
-    """Says how far the runs are: a line for each, and on a terminal one that is written over.
-
-    Args:
-        plan: of the runs.
-        jobs: runs at once.
-    """
+    """Says how far the runs are: a line for each, and on a terminal one that is written over."""
 
     def __init__(self, plan: Plan, jobs: int):
         self._plan, self._jobs, self._shown = plan, jobs, ""

@@ -42,23 +42,13 @@ QUICK_SETTINGS: dict[str, list[dict[str, float]]] = {
 
 @dataclass(frozen=True)
 class NetworkRun:
-    """One training of GMF, MLP or NeuMF.
+    """One training of GMF, MLP or NeuMF; the fields are called as the flags of the commands are, but for these.
 
     Attributes:
-        dataset: its name.
-        model: `GMF`, `MLP` or `NeuMF`.
         factors: predictive factors, the width of the last hidden layer.
         depth: hidden layers of the MLP tower; nothing to GMF.
         activation: of the hidden layers.
-        num_neg: negatives for each positive.
         pretrained: whether a NeuMF starts from the best GMF and MLP of the same settings.
-        learner: the optimizer.
-        select: the pairs that pick the best iteration, `test` as in the paper or `validation`.
-        epochs: at the most.
-        patience: iterations without a better HR@10 after which it stops; None never stops early.
-        batch_size: examples a step.
-        learning_rate: of the learner.
-        seed: of the initial weights and the sampling.
     """
 
     dataset: str
@@ -124,11 +114,8 @@ class BaselineRun:
     """One baseline; of several settings, the best by HR@10 on validation pairs is fitted on all of train.
 
     Attributes:
-        dataset: its name.
-        model: one of `BASELINES`.
         factors: latent factors; 0 where the model has none, or where the settings have them.
         settings: what to try, each as values by argument.
-        seed: of the initial factors and draws.
     """
 
     dataset: str
@@ -177,14 +164,12 @@ def run_of(options: Mapping[str, object]) -> Run:
 
 @dataclass(frozen=True)
 class Grid:
-    """The paper's experiments on one dataset. Every method gives the same run for the same arguments.
+    """The paper's experiments on one dataset.
 
     Attributes:
-        dataset: its name.
         factors: predictive factors of tables 2 to 4 and figure 4.
         depths: hidden layers of tables 3 and 4.
-        negatives: ratios of figure 7.
-        negatives_factors: predictive factors of figure 7.
+        negatives: ratios of figure 7, whose factors are `negatives_factors`.
         curves_factors: predictive factors of figure 6, and of the comparison of activations.
         activations: compared with ReLU (sections 3.3 and 4.4); `linear` is the paper's identity.
         validation_factors: predictive factors of which the cells of tables 2 to 4 and GMF are trained once
@@ -192,7 +177,6 @@ class Grid:
         epochs: of every run, at the most.
         patience: iterations without a better HR@10 after which a run stops, those of figure 6 excepted.
         settings: of the baselines, by model: what to try.
-        seed: of every run.
     """
 
     dataset: str

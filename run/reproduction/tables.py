@@ -2,13 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ncf_keras.evaluation import hit_ratio, ndcg, paired_t_test
 from reproduction.published import MISS, REFERENCES, STATISTICS, TITLES, Reference, paper_figures
 from reproduction.results import TOP_KS, Book, Result
-from reproduction.runs import NetworkRun, Run, command_of
+from reproduction.runs import Grid, NetworkRun, Run, command_of
 
 CELLS = ("factors", "model", "HR@10", "paper's HR@10", "difference of HR@10", "NDCG@10", "paper's NDCG@10",
          "difference of NDCG@10", "best iteration", "HR@10 if picked on validation",
@@ -72,11 +72,6 @@ def table1(book: Book) -> TextTable:
     return table
 
 
-def table2(book: Book) -> TextTable:
-    """Return NeuMF with and without pre-training; pre-trained, with the paper's SGD and with Adam."""
-    return _cells(book, [run for factors in book.grid.factors for run in book.grid.neumfs(factors)])
-
-
 def table3(book: Book) -> TextTable:
     """Return HR@10 of MLP-0 to MLP-4 in the paper's layout, ours and the paper's."""
     return _by_depth(book, 0)
@@ -96,48 +91,37 @@ def _by_depth(book: Book, metric: int) -> TextTable:
     return table
 
 
-def depth_cells(book: Book) -> TextTable:
-    """Return the cells of tables 3 and 4, each with its command."""
-    return _cells(book, [run for factors in book.grid.factors for run in book.grid.towers(factors)])
+def cells_of(
+    runs_of: Callable[[Grid], Iterable[NetworkRun]], name: str = "{run.label}"
+) -> Callable[[Book], TextTable]:
+    """Return what makes the table of some runs of a grid, each with its command."""
+
+    def make(book: Book) -> TextTable:
+        return TextTable(CELLS, [_cell(book, run, name.format(run=run)) for run in runs_of(book.grid)])
+
+    return make
 
 
-def activation_cells(book: Book) -> TextTable:
-    """Return MLP-3 with other activations (sections 3.3 and 4.4)."""
-    return _cells(book, book.grid.activation_runs(), lambda run: f"{run.label}, {run.activation}")
+def _cell(book: Book, run: NetworkRun, name: str) -> list[object]:
+    result, validated = book.find(run), book.find(book.grid.validated(run))
+    figures = [*_compared(book, run, 0), *_compared(book, run, 1)]
+    below = any(difference is not None and difference < -MISS for difference in figures[2::3])
+    best = START if result and result.best < 0 else result and result.best
+    picked = (validated.hr, validated.ndcg) if validated else ("", "")
+    name += f", {run.learner}" if run.pretrained else ""
+    return [run.factors, name, *figures, best, *picked, BELOW if below else "", command_of(run)]
 
 
-def gmf_cells(book: Book) -> TextTable:
-    """Return GMF of all factors: the runs of figure 4 that no table of the paper has."""
-    return _cells(book, [book.grid.network("GMF", factors) for factors in book.grid.factors])
-
-
-def negatives_cells(book: Book) -> TextTable:
-    """Return the runs of figure 7."""
-    models = ("GMF", "MLP", "NeuMF")
-    return _cells(book, book.grid.ratios(models), lambda run: f"{run.label}, {run.num_neg} negatives")
-
-
-def curves_cells(book: Book) -> TextTable:
-    """Return the runs of figure 6."""
-    return _cells(book, book.grid.curves())
-
-
-def _cells(
-    book: Book, runs: Sequence[NetworkRun], name: Callable[[NetworkRun], str] | None = None
-) -> TextTable:
-    table = TextTable(CELLS)
-    for run in runs:
-        result, validated = book.find(run), book.find(book.grid.validated(run))
-        figures = [*_compared(book, run, 0), *_compared(book, run, 1)]
-        below = any(difference is not None and difference < -MISS for difference in figures[2::3])
-        label = f"{run.label}, {run.learner}" if run.pretrained else run.label
-        best = START if result and result.best < 0 else result and result.best
-        picked = (validated.hr, validated.ndcg) if validated else ("", "")
-        remark = BELOW if below else ""
-        table.rows.append(
-            [run.factors, name(run) if name else label, *figures, best, *picked, remark, command_of(run)]
-        )
-    return table
+# NeuMF with and without pre-training; pre-trained, with the paper's SGD and with Adam.
+table2 = cells_of(lambda grid: (run for factors in grid.factors for run in grid.neumfs(factors)))
+# The cells of tables 3 and 4.
+depth_cells = cells_of(lambda grid: (run for factors in grid.factors for run in grid.towers(factors)))
+# MLP-3 with other activations (sections 3.3 and 4.4).
+activation_cells = cells_of(Grid.activation_runs, "{run.label}, {run.activation}")
+# The runs of figure 4 that no table of the paper has.
+gmf_cells = cells_of(lambda grid: (grid.network("GMF", factors) for factors in grid.factors))
+curves_cells = cells_of(Grid.curves)
+negatives_cells = cells_of(Grid.ratios, "{run.label}, {run.num_neg} negatives")
 
 
 def missed(table: TextTable) -> list[Sequence[object]]:

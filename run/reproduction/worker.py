@@ -1,9 +1,8 @@
 """One run from beginning to end: what a process of `run/paper.py` does.
 
-python run/reproduction/worker.py '{"run": {...}, "path": ..., "results": ..., "work": ...}'
+python run/reproduction/worker.py '[{OPTIONS OF THE RUN}, PATH, RESULTS, WORK]'
 """
 
-import dataclasses
 import json
 import sys
 import time
@@ -28,13 +27,7 @@ TAKEN = 3
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are.
-
-    Attributes:
-        path: what stands before the dataset's name.
-        results: directory of the JSON files of the dataset.
-        work: directory of its weights, checkpoints, locks and logs.
-    """
+    """What stands before the dataset's name, and the directories of its results, and of weights and logs."""
 
     path: str
     results: Path
@@ -60,19 +53,10 @@ def is_done(run: Run, places: Places) -> bool:
 def do_run(
     run: Run, dataset: "Dataset", places: Places, tell: Callable[[object], None] = lambda news: None
 ) -> bool:
-    """Train or fit a run, and first what it starts from and has no weights, and write its result.
+    """Train or fit a run and write its result; return False, with nothing done, if another process is at it.
 
-    A result that is there stays as it is, and the run is trained again only for its weights, if they are gone.
-    What a killed process had begun to write is removed.
-
-    Args:
-        run: which.
-        dataset: its data.
-        places: where the files go; the directories exist.
-        tell: called with each iteration.
-
-    Returns:
-        False, with nothing done, if another process is at it.
+    What it starts from is trained first, if its weights are gone; a result that is there stays as it is. What a
+    killed process had begun to write is removed. The directories exist; `tell` is called with each iteration.
 
     Raises:
         InputError: the run can't be done, or a file can't be written.
@@ -116,14 +100,13 @@ def do_run(
 
 def to_json(run: Run, places: Places) -> str:
     """Return the argument of the process that does `run`."""
-    return json.dumps({"run": run.options(), **dataclasses.asdict(places)}, default=str)
+    return json.dumps([run.options(), places.path, str(places.results), str(places.work)])
 
 
 def from_json(text: str) -> tuple[Run, Places]:
     """Return what `to_json` was given."""
-    document = json.loads(text)
-    places = Places(document["path"], Path(document["results"]), Path(document["work"]))
-    return run_of(document["run"]), places
+    options, path, results, work = json.loads(text)
+    return run_of(options), Places(path, Path(results), Path(work))
 
 
 def read_data(path: str, name: str) -> "Dataset":

@@ -84,9 +84,9 @@ COMMON = [
     ("seconds", math.inf, "Infinity, which is not JSON"),
     ("extra", math.nan, "NaN, which is not JSON"),
     ("test", [], "`test` is [], not an object"),
-    ("test.hr", [0.5] * 9, "`test.hr` is [0.5, "),
-    ("test.hr.9", 5, "`test.hr at 10` is 5, not a finite number from 0 to 1"),
-    ("test.ndcg.0", "0.2", "`test.ndcg at 1` is '0.2', not a finite number"),
+    ("test.hr", [0.5] * 9, "`hr` is [0.5, "),
+    ("test.hr.9", 5, "`hr at 10` is 5, not a finite number from 0 to 1"),
+    ("test.ndcg.0", "0.2", "`ndcg at 1` is '0.2', not a finite number"),
     ("test.hr.9", 0.6 + 1e-6, "`test.hr` at 10 is 0.600001, where `positions` give 0.6"),
     ("test.ndcg.0", 0.3, "`test.ndcg` at 1 is 0.3, where `positions` give 0.2"),
 ]  # fmt: skip
@@ -96,14 +96,14 @@ NETWORK = [
     ("best.iteration", 4, "`best.iteration` is 4, not an iteration of the run"),
     ("iterations", "none", "`iterations` is 'none', not a list"),
     ("iterations.1", ROW[:5], "`iterations` is [0, 0.5, 0.25, 1.0, 1.0], not a list of 6"),
-    ("iterations.1", "abcdef", "`iterations` is 'abcdef', not a list of 6"),
+    ("iterations.1", "abcdef", "`iterations` is 'abcdef', not a list"),
     ("iterations.1.3", None, "`loss` is None, not a finite number"),
     ("iterations.1.1", 1.5, "`hr` is 1.5, not a finite number from 0 to 1"),
 ]
 BASELINE = [
     ("chosen", GONE, "no `chosen`"),
     ("chosen.neighbours", "50", "`neighbours` is '50', not a finite number"),
-    ("chosen", {"\ud800": 1}, r"`0` is '\ud800', not a text of whole characters"),
+    ("chosen", {"\ud800": 1}, r"`chosen` is '\ud800', not a text of whole characters"),
     ("tried", 2, "`tried` is 2, not a list"),
 ]
 WRONG = [
