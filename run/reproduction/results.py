@@ -158,10 +158,6 @@ def _result(document: object) -> Result:
         _number(dataset, name, minimum, LARGEST_COUNT, whole=True)
     for name in ("name", "digest"):
         _text(dataset, name)
-    for metric in ("hr", "ndcg"):
-        by_k = dict(zip((f"{metric} at {k}" for k in TOP_KS), _many(test, metric, len(TOP_KS)), strict=True))
-        for name in by_k:
-            _number(by_k, name, 0, 1)
     text = _get(document, "positions", str)
     try:
         positions = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
@@ -184,10 +180,11 @@ def _result(document: object) -> Result:
         raise _wrong("best.iteration", result.best, "an iteration of the run")
     if len(positions) != dataset["tests"]:
         raise ValueError(f"`positions` has {len(positions)} for {dataset['tests']} test pairs")
-    for metric, values in _figures(positions).items():
-        for k, stored, figure in zip(TOP_KS, test[metric], values, strict=True):
-            if abs(stored - figure) > TOLERANCE:
-                raise ValueError(f"`test.{metric}` at {k} is {stored}, where `positions` give {figure}")
+    for metric, figures in _figures(positions).items():
+        for k, stored, figure in zip(TOP_KS, _many(test, metric, len(TOP_KS)), figures, strict=True):
+            if not is_number(stored) or abs(stored - figure) > TOLERANCE:
+                found = reprlib.repr(stored)
+                raise ValueError(f"`test.{metric}` at {k} is {found}, where `positions` give {figure}")
     return result
 
 

@@ -85,8 +85,10 @@ COMMON = [
     ("extra", math.nan, "NaN, which is not JSON"),
     ("test", [], "`test` is [], not an object"),
     ("test.hr", [0.5] * 9, "`hr` is [0.5, "),
-    ("test.hr.9", 5, "`hr at 10` is 5, not a finite number from 0 to 1"),
-    ("test.ndcg.0", "0.2", "`ndcg at 1` is '0.2', not a finite number"),
+    ("test.hr.0", True, "`test.hr` at 1 is True, where"),
+    ("test.hr.9", HUGE, "`test.hr` at 10 is 1000"),
+    ("test.hr.9", 5, "`test.hr` at 10 is 5, where"),
+    ("test.ndcg.0", "0.2", "`test.ndcg` at 1 is '0.2', where"),
     ("test.hr.9", 0.6 + 1e-6, "`test.hr` at 10 is 0.600001, where `positions` give 0.6"),
     ("test.ndcg.0", 0.3, "`test.ndcg` at 1 is 0.3, where `positions` give 0.2"),
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from reproduction.runs import command_of, quick_grid
 from reproduction.train_network import train_network
 from reproduction.worker import Places, do_run, has_weights
 
+from ncf_keras.cli.plot import learning_curves
 from ncf_keras.evaluation import LeaveOneOut, hit_ratio, ndcg
 from ncf_keras.models import model_scores
 from ncf_keras.weights import load_model
@@ -66,8 +67,9 @@ def test_a_killed_run_ends_as_the_command_beside_its_cell(whole, tmp_path):
     assert (program, script) == ("python", "run/GMF.py") and whole["command"] == command_of(RUN)
     done = train("GMF", *words, "--save_dir", tmp_path, "--log_csv", tmp_path / "log.csv")
     assert done.status == 0, done.errors
-    logged = [line.split(",")[:4] for line in (tmp_path / "log.csv").read_text().splitlines()[1:]]
-    assert logged == [list(map(str, row[:4])) for row in whole["iterations"]]
+    lines = [panel.lines[0] for panel in learning_curves([tmp_path / "log.csv"])]
+    columns = [lines[0].xs, lines[1].ys, lines[2].ys, lines[0].ys]
+    assert list(zip(*columns, strict=True)) == [tuple(row[:4]) for row in whole["iterations"]]
     best = whole["best"]
     assert done.end() == (best["iteration"], round(best["hr"], 4), round(best["ndcg"], 4))
 
