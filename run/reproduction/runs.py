@@ -286,7 +286,7 @@ def quick_grid(dataset: str = SAMPLE, seed: int = 1) -> Grid:
     return Grid(
         dataset,
         factors=(8,),
-        depths=(0, 1, 3),
+        depths=(0, 3),
         negatives=(1, 4),
         negatives_factors=8,
         activations=("linear",),

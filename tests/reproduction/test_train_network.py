@@ -86,21 +86,20 @@ def test_what_is_left_are_the_weights_and_the_positions_of_the_best_iteration(wh
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", ["other data", "cut short"])
-def test_a_checkpoint_that_does_not_fit_is_not_gone_on_from(sample, tmp_path, damage):
+def test_a_checkpoint_that_does_not_fit_is_not_gone_on_from(sample, tmp_path):
     file, epochs = tmp_path / f"{RUN.name}.checkpoint", []
 
     def kill(iteration):
         epochs.append(iteration.number)
-        if epochs == [0, 1]:
+        if epochs != [0]:
             raise Killed
 
-    with pytest.raises(Killed):
-        train_network(RUN, sample, "digest", tmp_path, kill)
-    if damage == "cut short":
-        file.write_bytes(file.read_bytes()[:-100])
-    train_network(RUN, sample, "digest" if damage == "cut short" else "other", tmp_path, kill)
-    assert epochs == [0, 1, 0, 1]
+    for digest in ("digest", "other data", "cut short"):
+        if digest == "cut short":
+            file.write_bytes(file.read_bytes()[:-100])
+        with pytest.raises(Killed):
+            train_network(RUN, sample, "digest" if digest == "cut short" else digest, tmp_path, kill)
+    assert epochs == [0, 1, 0, 0]
 
 
 def test_weights_that_a_kill_left_without_their_options_do_not_count(tmp_path):
