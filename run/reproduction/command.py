@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory
+from ncf_keras.base.interrupts import Interrupted
 from ncf_keras.cli.console import import_tensorflow_quietly, run_command
 from ncf_keras.cli.flags import add_data_flags, number_above, whole_number
-from ncf_keras.cli.interrupts import Interrupted
 from ncf_keras.cli.plot import require_matplotlib
 from reproduction.runs import SAMPLE, TARGETS, Grid, Run, quick_grid
 
