@@ -1,83 +1,88 @@
 """Figures 4 to 7 of the paper from the results: the same axes, two or three panels a dataset."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from reproduction.book import Book
-from reproduction.panels import Line, Panel
-from reproduction.results import TOP_KS, Result
+from ncf_keras.cli.plot import Line, Panel
+from reproduction.results import TOP_KS, Book
 from reproduction.runs import Run
-from reproduction.top_k import best_runs
+from reproduction.tables import best_runs, to_csv
 
-METRICS = (("HR@10", "hr"), ("NDCG@10", "ndcg"))
+RunOf = Callable[[int], Run]
 
 
 def figure4(book: Book) -> list[Panel]:
     """Return HR@10 and NDCG@10 by the number of predictive factors."""
     grid = book.grid
-    runs: dict[str, Callable[[int], Run]] = {
-        "ItemKNN": lambda factors: grid.baseline("ItemKNN"),
-        "BPR": lambda factors: grid.baseline("BPR", factors),
-        "eALS": lambda factors: grid.baseline("eALS", factors),
-        "GMF": lambda factors: grid.network("GMF", factors),
-        "MLP": lambda factors: grid.network("MLP", factors),
-        "NeuMF": lambda factors: grid.pretrained(factors, "sgd"),
-    }
-    return [
-        Panel(
-            book.title,
-            "Factors",
-            label,
-            [_line(book, name, grid.factors, run_of, field) for name, run_of in runs.items()],
-            grid.factors,
-        )
-        for label, field in METRICS
-    ]
+    runs: dict[str, RunOf] = {name: partial(grid.baseline, name) for name in ("ItemKNN", "BPR", "eALS")}
+    runs |= {name: partial(grid.network, name) for name in ("GMF", "MLP")}
+    runs["NeuMF"] = partial(grid.pretrained, learner="sgd")
+    return _hr_and_ndcg(book, "Factors", grid.factors, runs)
 
 
 def figure5(book: Book) -> list[Panel]:
     """Return HR@K and NDCG@K by K, of each model with the factors that gave it the highest HR@10."""
-    panels = [Panel(book.title, "K", "HR@K"), Panel(book.title, "K", "NDCG@K")]
-    for name, run in best_runs(book).items():
-        result = book.find(run)
-        for panel, field in zip(panels, ("hr", "ndcg"), strict=True):
-            panel.lines.append(Line(name, TOP_KS, result.document["test"][field]))
-    return panels
+    found = {name: book.find(run) for name, run in best_runs(book).items()}
+    return [
+        Panel(
+            book.title, "K", label, [Line(name, TOP_KS, result.test[metric]) for name, result in found.items()]
+        )
+        for label, metric in (("HR@K", "hr"), ("NDCG@K", "ndcg"))
+    ]
 
 
 def figure6(book: Book) -> list[Panel]:
     """Return training loss, HR@10 and NDCG@10 by iteration."""
-    panels = [Panel(book.title, "Iteration", label) for label in ("Training loss", "HR@10", "NDCG@10")]
-    for run in book.grid.curves():
-        result = book.find(run)
-        if result:
-            for panel, column in zip(panels, (3, 1, 2), strict=True):
-                rows = result.document["iterations"]
-                # The paper counts iterations from 1.
-                panel.lines.append(Line(run.label, [row[0] + 1 for row in rows], [row[column] for row in rows]))
-    return panels
+    found = {run.label: result.iterations for run in book.grid.curves() if (result := book.find(run))}
+    return [
+        Panel(
+            book.title,
+            "Iteration",
+            label,
+            # The paper counts iterations from 1.
+            [
+                Line(name, [row[0] + 1 for row in rows], [row[place] for row in rows])
+                for name, rows in found.items()
+            ],
+        )
+        for label, place in (("Training loss", 3), ("HR@10", 1), ("NDCG@10", 2))
+    ]
 
 
 def figure7(book: Book) -> list[Panel]:
     """Return HR@10 and NDCG@10 by the number of negatives for each positive; BPR pairs one with each."""
     grid = book.grid
-    bpr = grid.baseline("BPR", grid.negatives_factors)
-    panels = []
-    for label, field in METRICS:
-        lines = [
-            _line(
-                book,
-                name,
-                grid.negatives,
-                lambda ratio, name=name: grid.network(name, grid.negatives_factors, num_neg=ratio),
-                field,
-            )
-            for name in ("NeuMF", "GMF", "MLP")
-        ]
-        lines.append(_line(book, "BPR", grid.negatives, lambda ratio: bpr, field))
-        panels.append(Panel(book.title, "Number of negatives", label, lines, grid.negatives))
-    return panels
+    runs: dict[str, RunOf] = {
+        name: lambda ratio, name=name: grid.network(name, grid.negatives_factors, num_neg=ratio)
+        for name in ("NeuMF", "GMF", "MLP")
+    }
+    runs["BPR"] = lambda ratio: grid.baseline("BPR", grid.negatives_factors)
+    return _hr_and_ndcg(book, "Number of negatives", grid.negatives, runs)
 
 
-def _line(book: Book, name: str, xs: Sequence[int], run_of: Callable[[int], Run], field: str) -> Line:
-    found: list[tuple[int, Result]] = [(x, result) for x in xs if (result := book.find(run_of(x)))]
-    return Line(name, [x for x, _ in found], [getattr(result, field) for _, result in found])
+def _hr_and_ndcg(book: Book, x_label: str, xs: Sequence[int], runs: dict[str, RunOf]) -> list[Panel]:
+    found = {name: {x: result for x in xs if (result := book.find(run_at(x)))} for name, run_at in runs.items()}
+    return [
+        Panel(
+            book.title,
+            x_label,
+            label,
+            [
+                Line(name, list(results), [getattr(result, metric) for result in results.values()])
+                for name, results in found.items()
+            ],
+            xs,
+        )
+        for label, metric in (("HR@10", "hr"), ("NDCG@10", "ndcg"))
+    ]
+
+
+def points(panels: Sequence[Panel]) -> str:
+    """Return the points of all panels as CSV: panel, axes, line, x, y."""
+    rows = [
+        [panel.title, panel.y_label, line.label, panel.x_label, x, y]
+        for panel in panels
+        for line in panel.lines
+        for x, y in zip(line.xs, line.ys, strict=True)
+    ]
+    return to_csv(["panel", "y_axis", "line", "x_axis", "x", "y"], rows)

@@ -1,40 +1,30 @@
 """One baseline: its settings chosen on validation pairs, then fitted on all of train and tested once."""
 
+import dataclasses
 import time
 
 import numpy as np
 
-from ncf_keras.baselines import BPR, EALS, EASE, IALS, Baseline, DotProduct, ItemKNN, ItemPop
+from ncf_keras.baselines import BPR, EALS, EASE, IALS, DotProduct, ItemKNN, ItemPop
 from ncf_keras.baselines.selection import choose
 from ncf_keras.data import Dataset
 from ncf_keras.evaluation import LeaveOneOut
 from reproduction.runs import BaselineRun
 
-CLASSES = {
-    "ItemPop": ItemPop,
-    "ItemKNN": ItemKNN,
-    "BPR": BPR,
-    "eALS": EALS,
-    "iALS": IALS,
-    "EASE": EASE,
-    "DotProduct": DotProduct,
-}
+CLASSES = {"ItemPop": ItemPop, "ItemKNN": ItemKNN, "BPR": BPR, "eALS": EALS, "iALS": IALS, "EASE": EASE,
+           "DotProduct": DotProduct}  # fmt: skip
 SEEDED = ("BPR", "eALS", "iALS", "DotProduct")
 
 
 def fit_baseline(run: BaselineRun, dataset: Dataset) -> tuple[np.ndarray, dict]:
-    """Fit a baseline.
+    """Fit a baseline; return the rank of each test item, int64, shape (tests,), and for the JSON more.
 
-    Args:
-        run: which, and the settings to try.
-        dataset: what to learn and to test on.
-
-    Returns:
-        The rank of each test item, int64, shape (tests,), and for the JSON `chosen`, the settings, `tried`,
-        what each setting gave on the validation pairs (empty where there was nothing to choose), and
-        `fit_seconds`, of everything but the tests.
+    That is `chosen`, the settings, `tried`, what each setting gave on the validation pairs (empty where there
+    was nothing to choose), and `fit_seconds`, of everything but the tests.
     """
-    candidates = [_make(run, dict(setting)) for setting in run.settings]
+    fixed = {"factors": run.factors} if run.factors else {}
+    fixed |= {"seed": run.seed} if run.model in SEEDED else {}
+    candidates = [CLASSES[run.model](**setting, **fixed) for setting in run.settings]
     started = time.perf_counter()
     trials = []
     if len(candidates) > 1:
@@ -53,14 +43,6 @@ def fit_baseline(run: BaselineRun, dataset: Dataset) -> tuple[np.ndarray, dict]:
     }
 
 
-def _make(run: BaselineRun, setting: dict[str, float]) -> Baseline:
-    if run.factors:
-        setting["factors"] = run.factors
-    if run.model in SEEDED:
-        setting["seed"] = run.seed
-    return CLASSES[run.model](**setting)
-
-
-def _settings_of(model: Baseline) -> dict[str, float]:
+def _settings_of(model: object) -> dict[str, float]:
     """Return the hyperparameters of a baseline, defaults included."""
-    return {name: getattr(model, name) for name in type(model).__dataclass_fields__}
+    return {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}

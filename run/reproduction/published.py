@@ -1,6 +1,6 @@
 """The figures that others published: the paper's tables 2 to 4, and what later work got on the same split."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reproduction.runs import NetworkRun, Run
 
@@ -58,17 +58,8 @@ MLP = {
 }
 
 
-@dataclass(frozen=True)
-class Reference:
-    """A figure that others published for the paper's split.
-
-    Attributes:
-        method: with its settings.
-        hr: HR@10.
-        ndcg: NDCG@10.
-        source: where it stands.
-        ours: the baseline of ours that it is the mark for, or None.
-    """
+class Reference(NamedTuple):
+    """A figure that others published for the paper's split; `ours` is the baseline that it is the mark for."""
 
     method: str
     hr: float
@@ -112,9 +103,7 @@ def paper_figures(run: Run) -> tuple[float, float] | None:
     title = TITLES.get(run.dataset)
     if title is None or not isinstance(run, NetworkRun):
         return None
-    usual = NetworkRun(run.dataset, run.model, run.factors)
-    same = ("num_neg", "activation", "batch_size", "learning_rate")
-    if any(getattr(run, field) != getattr(usual, field) for field in same):
+    if run.num_neg != 4 or run.activation != "relu":
         return None
     if run.model == "NeuMF" and run.depth == 3 and run.factors in NEUMF[title]:
         return NEUMF[title][run.factors][0 if run.pretrained else 1]

@@ -4,14 +4,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ncf_keras.base.files import written_beside
-from reproduction import figures, panels, tables, top_k
-from reproduction.book import Book
-from reproduction.claims import Claim, Comparison, claims
+from ncf_keras.cli.plot import draw
+from reproduction import figures, tables
+from reproduction.claims import Claim, claims
 from reproduction.published import DIFFERENCES, MISS
-from reproduction.text_table import NOTHING, TextTable, to_csv
+from reproduction.results import Book
+from reproduction.runs import SAMPLE, TARGETS
+from reproduction.tables import NOTHING, TextTable, to_csv
 
 RUNS = "runs"
-SAMPLE = "sample"
 
 Section = tuple[str, Callable[[Book], TextTable], bool]
 # Of each page: title, what it says, and its tables (heading, how it is made, whether it may miss the paper).
@@ -45,7 +46,7 @@ PAGES: dict[str, tuple[str, str, Sequence[Section]]] = {
         "Each model with the factors that gave it the highest HR@10. The paper gives this figure without "
         "numbers, and does not say for how many factors it is. Below, NeuMF is held against each other model "
         "by paired t-tests over the users, as in the paper, which has p < 0.01 throughout.",
-        [("", top_k.best_cells, False), ("NeuMF at each K", top_k.tests_by_k, False)],
+        [("", tables.best_cells, False), ("NeuMF at each K", tables.tests_by_k, False)],
     ),
     "figure6": (
         "Figure 6: training loss and performance by iteration",
@@ -80,33 +81,11 @@ HOW_TO_READ = (
 
 
 def write_report(books: Sequence[Book], directory: Path) -> list[Path]:
-    """Write all pages, tables, figures and claims.
-
-    Args:
-        books: the results of each dataset.
-        directory: where to.
-
-    Returns:
-        The files.
+    """Write all pages, tables, figures and claims, and return the files.
 
     Raises:
         InputError: a result is not what its name says, or matplotlib is not installed.
     """
-    pages, drawn = _pages(books, directory), {}
-    for target in FIGURES:
-        drawn[target] = [panel for book in books for panel in getattr(figures, target)(book)]
-        pages[f"{target}.csv"] = panels.to_csv(drawn[target])
-    # Everything has been made by now, so that a broken result leaves all pages as they were.
-    for target, panels_of_it in drawn.items():
-        panels.draw(panels_of_it, FIGURES[target], directory / f"{target}.png")
-    for name, text in pages.items():
-        with written_beside(directory / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    return [directory / name for name in (*pages, *(f"{target}.png" for target in drawn))]
-
-
-def _pages(books: Sequence[Book], directory: Path) -> dict[str, str]:
-    """Return the text of every page and every table by file name."""
     pages = {}
     for target, (title, about, sections) in PAGES.items():
         picture = f"![{title}]({target}.png)\n\n" if target in FIGURES else ""
@@ -116,12 +95,24 @@ def _pages(books: Sequence[Book], directory: Path) -> dict[str, str]:
     pages["table3_cells.csv"] = _csv(books, tables.depth_cells)
     answers = {book: claims(book) for book in books}
     pages["claims.md"] = _claims_page(answers)
-    pages["README.md"] = _first_page(books, answers, directory)
-    return pages
+    pages["README.md"] = _first_page(answers, directory)
+    drawn = {
+        target: [panel for book in books for panel in getattr(figures, target)(book)] for target in FIGURES
+    }
+    pages |= {f"{target}.csv": figures.points(panels) for target, panels in drawn.items()}
+    # Everything has been made by now, so that a broken result leaves all pages as they were.
+    for target, panels in drawn.items():
+        draw(panels, FIGURES[target], directory / f"{target}.png")
+    for name, text in pages.items():
+        with written_beside(directory / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return [directory / name for name in (*pages, *(f"{target}.png" for target in drawn))]
 
 
 def _csv(books: Sequence[Book], make: Callable[[Book], TextTable]) -> str:
-    return to_csv([(book.grid.dataset, make(book)) for book in books], "dataset")
+    made = {book.grid.dataset: make(book) for book in books}
+    header = next(iter(made.values())).header
+    return to_csv(["dataset", *header], [[name, *row] for name, table in made.items() for row in table.rows])
 
 
 def _page_head(title: str, about: str) -> str:
@@ -171,34 +162,28 @@ def _answers(found: Sequence[Claim]) -> TextTable:
     table = TextTable(("claim", "answer", "p of HR@10", "p of NDCG@10"))
     for claim in found:
         # The least sure of the comparisons that must all hold.
-        hr, ndcg = (
-            None
-            if claim.answer is None
-            else _p(max(getattr(comparison, field) for comparison in claim.deciding))
-            for field in ("hr_p", "ndcg_p")
-        )
-        table.rows.append((claim.text, claim.answer, hr, ndcg))
+        answered = claim.deciding if claim.answer else ()
+        ps = [max((getattr(each, name) for each in answered), default=None) for name in ("hr_p", "ndcg_p")]
+        table.rows.append((claim.text, claim.answer, *(None if p is None else _p(p) for p in ps)))
     return table
 
 
 def _comparisons(claim: Claim) -> TextTable:
-    table = TextTable(("better", "than", "HR@10 +", "p", "NDCG@10 +", "p", "holds"), signed=(2, 4))
-    decide = [comparison for comparison in claim.deciding if comparison]
-    for comparison in [*decide, *(comparison for comparison in claim.details if comparison)]:
-        table.rows.append(_comparison_row(comparison))
+    table = TextTable(("better", "than", "HR@10 +", "p", "NDCG@10 +", "p", "holds"))
+    table.rows += [
+        (each.better, each.worse, each.hr, _p(each.hr_p), each.ndcg, _p(each.ndcg_p), each.verdict)
+        for each in (*claim.deciding, *claim.details)
+        if each
+    ]
     return table
-
-
-def _comparison_row(found: Comparison) -> tuple[object, ...]:
-    return (found.better, found.worse, found.hr, _p(found.hr_p), found.ndcg, _p(found.ndcg_p), found.verdict)
 
 
 def _p(value: float) -> str:
     return f"{value:.2g}"
 
 
-def _first_page(books: Sequence[Book], answers: dict[Book, list[Claim]], directory: Path) -> str:
-    names = [book.grid.dataset for book in books]
+def _first_page(answers: dict[Book, list[Claim]], directory: Path) -> str:
+    names = [book.grid.dataset for book in answers]
     made_by = "".join(f"python run/paper.py all --dataset {name}\n" for name in names if name != SAMPLE)
     made_by += "python run/paper.py all --quick\n" if SAMPLE in names else ""
     text = (
@@ -215,16 +200,13 @@ def _first_page(books: Sequence[Book], answers: dict[Book, list[Claim]], directo
     text += "| page | |\n| --- | --- |\n"
     text += "".join(f"| [{target}]({target}.md) | {page[0]} |\n" for target, page in PAGES.items())
     text += "| [claims](claims.md) | The paper's claims, tested |\n\n"
-    for book in books:
-        text += f"## {book.title}\n\n{_progress(book)}\n\n{_answers(answers[book]).markdown()}"
+    for book, found in answers.items():
+        text += f"## {book.title}\n\n{_progress(book)}\n\n{_answers(found).markdown()}"
     return text + "".join(f"![{target}]({target}.png)\n\n" for target in FIGURES).rstrip() + "\n"
 
 
 def _progress(book: Book) -> str:
-    from reproduction.grid import TARGETS
-
-    runs = book.grid.runs(TARGETS)
-    done = [result for result in map(book.find, runs) if result]
+    done = book.all()
     hours = sum(result.seconds for result in done) / 3600
     took = f"together they took {hours:.1f} h, nearly all of it on one thread a run"
-    return f"{len(done)} of {len(runs)} runs are there; {took}."
+    return f"{len(done)} of {len(book.grid.runs(TARGETS))} runs are there; {took}."

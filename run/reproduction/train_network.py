@@ -5,28 +5,23 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from ncf_keras.base.files import written_beside
-from ncf_keras.data import Dataset, split_validation
-from ncf_keras.evaluation import LeaveOneOut, RankingResult, hit_ratio, ndcg
-from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
-from ncf_keras.sampling import NegativeSampler
-from ncf_keras.training import Best, CompiledEngine, Iteration, LoopState, train_loop
+from ncf_keras.data import Dataset
+from ncf_keras.evaluation import LeaveOneOut
+from ncf_keras.models import ModelSpec
+from ncf_keras.training import Iteration, Trainer, TrainingSpec
+from ncf_keras.training.callbacks.best_weights import BestWeights
 from ncf_keras.training.checkpoints import Checkpoint, DamagedCheckpoint, read_checkpoint, write_checkpoint
 from ncf_keras.weights import fuse_pretrained, load_model, save_weights
 from reproduction.runs import NetworkRun
 
-TOP_K = 10
+SETTINGS = ("epochs", "batch_size", "num_neg", "learner", "learning_rate", "select", "seed", "patience")
 
 
 def train_network(
-    run: NetworkRun,
-    dataset: Dataset,
-    digest: str,
-    work: Path,
-    on_iteration: Callable[[Iteration], None] | None = None,
+    run: NetworkRun, dataset: Dataset, digest: str, work: Path, on_iteration: Callable[[Iteration], object]
 ) -> tuple[np.ndarray, dict]:
     """Train a run to its end and save its best weights as `<work>/<name>.h5`, its options beside them.
 
@@ -46,113 +41,59 @@ def train_network(
         that picked it.
 
     Raises:
-        InputError: the weights of a parent are not there or of another size, or a file can't be written.
+        InputError: the weights of a parent are not there or of another size, a file can't be written, or the
+            training left the finite numbers.
     """
-    training = _Training(run, dataset, work)
-    file = work / f"{run.name}.checkpoint"
+    sizes = (dataset.num_users, dataset.num_items)
+    model = ModelSpec(run.model, *sizes, run.factors, run.layers, run.activation).build(run.seed)
+    if run.parents():
+        fuse_pretrained(model, *(load_model(work / f"{parent.name}.h5") for parent in run.parents()))
+    trainer = Trainer(model, dataset, TrainingSpec(**{name: getattr(run, name) for name in SETTINGS}))
     about = {"run": run.options(), "digest": digest}
-    start = training.restore(file, about)
-    best = train_loop(
-        training.engine,
-        training.evaluate,
-        run.epochs,
-        patience=run.patience,
-        start=start,
-        on_init=training.keep_initial,
-        on_iteration=lambda iteration: (
-            training.iterations.append(iteration),
-            on_iteration and on_iteration(iteration),
-        ),
-        on_best=lambda best: training.keep_best(),
-        on_epoch=lambda state: training.save(file, about, state),
-    )
-    training.model.set_weights(training.best_weights)
-    _save_weights(training.model, run, work)
-    return training.test_positions(), {
-        "initial": training.initial,
-        "iterations": [dataclasses.astuple(iteration) for iteration in training.iterations],
-        "best": {"iteration": best.number, "hr": best.hr, "ndcg": best.ndcg},
-    }
-
-
-def _save_weights(model: keras.Model, run: NetworkRun, work: Path) -> None:
+    keeper = _Keeper(trainer, work / f"{run.name}.checkpoint", about, on_iteration)
+    keeper.take_up()
+    trainer.fit([keeper])
     # A kill in between leaves weights of unknown options, which count as none.
     options = work / f"{run.name}.options"
     options.unlink(missing_ok=True)
     save_weights(model, work / f"{run.name}.h5")
     with written_beside(options) as temporary:
         temporary.write_text(json.dumps(run.options()), encoding="utf-8")
+    tests = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
+    best, (hr, ndcg) = trainer.best, trainer.initial
+    return tests.positions(trainer.score), {
+        "initial": {"hr": hr, "ndcg": ndcg},
+        "iterations": [dataclasses.astuple(iteration) for iteration in trainer.iterations],
+        "best": {"iteration": best.number, "hr": best.hr, "ndcg": best.ndcg},
+    }
 
 
-class _Training:
-    """What a run consists of between two epochs, and how it is put aside and taken up again."""
+class _Keeper(BestWeights):
+    """Keeps the best weights and, in a file, the state after the last epoch, with what it is about."""
 
-    def __init__(self, run: NetworkRun, dataset: Dataset, work: Path):
-        self.model = _build(run, dataset)
-        if run.parents():
-            gmf, mlp = (load_model(work / f"{parent.name}.h5") for parent in run.parents())
-            fuse_pretrained(self.model, gmf, mlp)
-        examples = split_validation(dataset) if run.select == "validation" else dataset
-        sampler = NegativeSampler(examples, run.num_neg, run.seed)
-        self.engine = CompiledEngine(self.model, sampler, run.learner, run.learning_rate, run.batch_size)
-        self.iterations: list[Iteration] = []
-        self.initial: dict[str, float] = {}
-        self.best_weights: list[np.ndarray] = []
-        self._score = model_scores(self.model)
-        self._selection, self._test = _protocol(examples), _protocol(dataset)
+    def __init__(self, trainer: Trainer, file: Path, about: dict, on_iteration: Callable[[Iteration], object]):
+        super().__init__(trainer)
+        self._file, self._about, self._on_iteration = file, about, on_iteration
 
-    def evaluate(self) -> RankingResult:
-        positions = self._selection.positions(self._score)
-        return RankingResult(hit_ratio(positions, TOP_K), ndcg(positions, TOP_K))
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Tell of the iteration and write the file."""
+        super().on_epoch_end(epoch, logs)
+        self._on_iteration(self._trainer.iterations[-1])
+        engine, progress = self._trainer.state()
+        parts = {"engine": engine, "best": self.state()}
+        arrays = {f"{part}/{name}": array for part, state in parts.items() for name, array in state.items()}
+        write_checkpoint(self._file, Checkpoint(arrays, {**self._about, "progress": progress}))
 
-    def test_positions(self) -> np.ndarray:
-        return self._test.positions(self._score)
-
-    def keep_initial(self, result: RankingResult) -> None:
-        self.initial = {"hr": result.hr, "ndcg": result.ndcg}
-        self.keep_best()
-
-    def keep_best(self) -> None:
-        self.best_weights = self.model.get_weights()
-
-    def save(self, file: Path, about: dict, state: LoopState) -> None:
-        arrays = {f"engine/{name}": array for name, array in self.engine.state().items()}
-        arrays |= {f"best/{number}": array for number, array in enumerate(self.best_weights)}
-        metadata = {
-            **about,
-            "state": dataclasses.asdict(state),
-            "initial": self.initial,
-            "iterations": [dataclasses.astuple(iteration) for iteration in self.iterations],
-        }
-        write_checkpoint(file, Checkpoint(arrays, metadata))
-
-    def restore(self, file: Path, about: dict) -> LoopState | None:
-        """Take up what `save` put aside; None, and nothing changed, if there is none of this run."""
+    def take_up(self) -> None:
+        """Go on from the file; change nothing if there is none about the same."""
         try:
-            checkpoint = read_checkpoint(file) if file.exists() else None
+            checkpoint = read_checkpoint(self._file) if self._file.exists() else None
         except DamagedCheckpoint:
             checkpoint = None
-        if not checkpoint or any(checkpoint.metadata.get(key) != value for key, value in about.items()):
-            return None
-        arrays, metadata = checkpoint.arrays, checkpoint.metadata
-        self.engine.restore(
-            {n.removeprefix("engine/"): a for n, a in arrays.items() if n.startswith("engine/")}
-        )
-        self.best_weights = [arrays[f"best/{number}"] for number in range(len(self.model.weights))]
-        self.initial = metadata["initial"]
-        self.iterations = [Iteration(*values) for values in metadata["iterations"]]
-        state = metadata["state"]
-        return LoopState(state["epochs_done"], Best(**state["best"]), state["since_best"])
-
-
-def _build(run: NetworkRun, dataset: Dataset) -> keras.Model:
-    sizes, penalties = (dataset.num_users, dataset.num_items), [0.0] * len(run.layers)
-    if run.model == "GMF":
-        return build_gmf(*sizes, run.factors, seed=run.seed)
-    if run.model == "MLP":
-        return build_mlp(*sizes, run.layers, penalties, activation=run.activation, seed=run.seed)
-    return build_neumf(*sizes, run.factors, run.layers, penalties, activation=run.activation, seed=run.seed)
-
-
-def _protocol(dataset: Dataset) -> LeaveOneOut:
-    return LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
+        if checkpoint and all(checkpoint.metadata.get(key) == value for key, value in self._about.items()):
+            parts: dict[str, dict[str, np.ndarray]] = {"engine": {}, "best": {}}
+            for path, array in checkpoint.arrays.items():
+                part, name = path.split("/", 1)
+                parts[part][name] = array
+            self._trainer.restore(parts["engine"], checkpoint.metadata["progress"])
+            self.restore(parts["best"])
