@@ -76,8 +76,8 @@ class BestFile(OwnCallback):
 
     def save(self) -> None:
         """Save the model as it is now."""
-        if self.path or self._reserved:
-            path = self.path or self._reserved
+        path = self.path or self._reserved
+        if path:
             save_weights(self._trainer.model, path, self._layout)
             self.path = path
             return

@@ -20,7 +20,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class Checkpoint:
     """
 
     arrays: Mapping[str, np.ndarray]
-    metadata: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_checkpoint(path: str | os.PathLike, checkpoint: Checkpoint) -> None:

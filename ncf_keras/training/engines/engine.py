@@ -18,8 +18,11 @@ class Engine(Protocol):
         learning_rate: of the learner; a new one counts from the next epoch on.
     """
 
-    pauses_within_epochs: bool
     learning_rate: float
+
+    @property
+    def pauses_within_epochs(self) -> bool:
+        """Whether the progress callback may raise; see above."""
 
     @property
     def loss_so_far(self) -> float:
