@@ -1,6 +1,7 @@
 """Every reader of something a user or a stranger hands over, with whole inputs to start from."""
 
 import argparse
+import functools
 import gzip
 import hashlib
 import json
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from reproduction import figures, panels, tables
 from reproduction.book import Book
 from reproduction.grid import quick_grid
@@ -18,6 +18,7 @@ from reproduction.results import read_result, write_result
 from reproduction.text_table import to_csv
 
 from ncf_keras.cli.flags import training_parser
+from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.id_files import read_ids
 from ncf_keras.data.ratings import read_ratings
@@ -188,6 +189,7 @@ def _weights() -> Reader:
     return Reader(wholes, read)
 
 
+@functools.cache
 def _callback(directory: CheckpointDirectory | None) -> Checkpoints:
     """Return what writes and restores a small training with an iteration."""
     trained = trainer(iterations=[0.2])

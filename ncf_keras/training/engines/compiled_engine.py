@@ -199,7 +199,7 @@ class CompiledEngine:
         padded = (tf.pad(tensor, padding) for tensor in (users, items, labels))
         numbers = (tf.constant(number) for number in (batches, size, first_step))
         arguments = (*padded, *numbers, schedule)
-        # Else TensorFlow takes the functions of several engines for one that is traced again and again, and warns.
+        # Else TensorFlow takes those of several engines for one function that is traced too often, and warns.
         self._program = self._program or self._run.get_concrete_function(*arguments)
         losses = self._program(*arguments)
         return losses.numpy()[:batches].astype(np.float64), np.full(batches, size, np.float64)
