@@ -36,7 +36,7 @@ class CompiledStep:
         import _workloads
 
         from ncf_keras.sampling import NegativeSampler
-        from ncf_keras.training import steps as step_module
+        from ncf_keras.training.steps import steps as step_module
 
         sampler = NegativeSampler(_workloads.synthetic_dataset(*size), seed=0)
         built = _workloads.build(model, factors, *size[:2])

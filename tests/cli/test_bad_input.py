@@ -43,28 +43,30 @@ def test_a_missing_file(files):
         assert message.endswith(f"Received: no file {paths[part]}")
 
 
-def test_an_empty_file(files):
-    paths, result = files(train="")
-    assert sentence(result) == f"{paths['train']} must hold at least one line. Received: an empty file"
-
-
-def test_a_line_with_two_columns(files):
-    paths, result = files(train=TRAIN + "1\t3\n")
-    rule = "be `user TAB item TAB rating [TAB timestamp]`. Received: 2 columns"
-    assert sentence(result) == f"{paths['train']}, line 3 must {rule}"
-
-
-def test_a_letter_for_an_id(files):
-    paths, result = files(test=TEST.replace("1\t2", "u1\t2"))
-    assert (
-        sentence(result) == f"{paths['test']}, line 2 must have a user between 0 and 2147483646. Received: 'u1'"
-    )
-
-
-def test_a_negative_id(files):
-    paths, result = files(negatives=NEGATIVES.replace("\t1\t", "\t-1\t"))
-    rule = "have negatives between 0 and 2147483646. Received: '-1'"
-    assert sentence(result) == f"{paths['negatives']}, line 2 must {rule}"
+@pytest.mark.parametrize(
+    ("part", "text", "rule"),
+    [
+        ("train", "", " must hold at least one line. Received: an empty file"),
+        (
+            "train",
+            TRAIN + "1\t3\n",
+            ", line 3 must be `user TAB item TAB rating [TAB timestamp]`. Received: 2 columns",
+        ),
+        (
+            "test",
+            TEST.replace("1\t2", "u1\t2"),
+            ", line 2 must have a user between 0 and 2147483646. Received: 'u1'",
+        ),
+        (
+            "negatives",
+            NEGATIVES.replace("\t1\t", "\t-1\t"),
+            ", line 2 must have negatives between 0 and 2147483646. Received: '-1'",
+        ),
+    ],
+)
+def test_a_file_with_something_else(files, part, text, rule):
+    paths, result = files(**{part: text})
+    assert sentence(result) == f"{paths[part]}{rule}"
 
 
 def test_a_test_file_of_another_length_than_the_negatives(files):
@@ -74,54 +76,40 @@ def test_a_test_file_of_another_length_than_the_negatives(files):
     )
 
 
-@pytest.mark.parametrize("model", ["MLP", "NeuMF"])
-@pytest.mark.parametrize("text", ["64,32,16,8", "[64,'32']", "__import__('os')", "[64,32", "[6.0]", ""])
-def test_layers_with_text(files, model, text):
-    _, result = files(model, "--layers", text)
-    rule = "`--layers` must be a list of whole numbers, such as [64,32,16,8]"
-    assert sentence(result) == f"{rule}. Received: {text!r}"
-
-
-@pytest.mark.parametrize("text", ["[63,32,16,8]", "[]", "[0,4]", "[8,-4]"])
-def test_layers_with_an_odd_first_width_or_none(files, text):
-    _, result = files("NeuMF", "--layers", text)
-    rule = "`--layers` must have widths of at least 1, the first even, half of it for each embedding"
-    assert sentence(result) == f"{rule}. Received: {text!r}"
-
-
-@pytest.mark.parametrize("model", ["MLP", "NeuMF"])
-def test_reg_layers_of_another_length(files, model):
-    _, result = files(model, "--reg_layers", "[0,0]")
-    rule = "`--reg_layers` must have 4 numbers, one for each of [64,32,16,8]"
-    assert sentence(result) == f"{rule}. Received: '[0,0]'"
+LIST = "be a list of numbers, such as [0,0.01]"
+WIDTHS = "have widths of at least 1, the first even, half of it for each embedding"
 
 
 @pytest.mark.parametrize(
     ("model", "flag", "text", "rule"),
     [
+        *(
+            (model, "--layers", text, "be a list of whole numbers, such as [64,32,16,8]")
+            for model in ("MLP", "NeuMF")
+            for text in ("64,32,16,8", "[64,'32']", "__import__('os')", "[64,32", "[6.0]", "")
+        ),
+        *(("NeuMF", "--layers", text, WIDTHS) for text in ("[63,32,16,8]", "[]", "[0,4]", "[8,-4]")),
+        ("MLP", "--layers", "[99999999999999999998]", "have widths of at most 65536"),
+        ("MLP", "--reg_layers", "[0,0]", "have 4 numbers, one for each of [64,32,16,8]"),
+        ("NeuMF", "--reg_layers", "[0,0]", "have 4 numbers, one for each of [64,32,16,8]"),
         ("GMF", "--regs", "[0]", "have 2 numbers, for users and items"),
         ("GMF", "--regs", "[0,-1]", "have numbers of at least 0"),
-        ("GMF", "--regs", "[0,NaN]", "be a list of numbers, such as [0,0.01]"),
+        ("GMF", "--regs", "[0,NaN]", LIST),
         ("MLP", "--reg_layers", "[0,0,0,-1]", "have numbers of at least 0"),
-        ("MLP", "--reg_layers", "[0,0,0,1e999]", "be a list of numbers, such as [0,0.01]"),
+        ("MLP", "--reg_layers", "[0,0,0,1e999]", LIST),
     ],
 )
-def test_penalties_that_are_none(files, model, flag, text, rule):
+def test_lists_that_break_their_rule(files, model, flag, text, rule):
     _, result = files(model, flag, text)
     assert sentence(result) == f"`{flag}` must {rule}. Received: {text!r}"
 
 
 @pytest.mark.parametrize(
-    ("model", "flag", "text", "rule"),
-    [
-        ("GMF", "--num_factors", "9" * 20, "argument --num_factors: must be a whole number from 1 to 65536"),
-        ("GMF", "--batch_size", "9" * 20, "argument --batch_size: must be a whole number from 1 to 2147483647"),
-        ("MLP", "--layers", "[99999999999999999998]", "`--layers` must have widths of at most 65536"),
-    ],
+    ("flag", "rule"), [("--num_factors", "from 1 to 65536"), ("--batch_size", "from 1 to 2147483647")]
 )
-def test_a_size_that_nothing_can_hold(files, model, flag, text, rule):
-    _, result = files(model, flag, text)
-    assert sentence(result) == f"{rule}. Received: {text!r}"
+def test_a_size_that_nothing_can_hold(files, flag, rule):
+    _, result = files("GMF", flag, "9" * 20)
+    assert sentence(result) == f"argument {flag}: must be a whole number {rule}. Received: {'9' * 20!r}"
 
 
 def test_an_unknown_learner(files):

@@ -12,10 +12,10 @@ from ncf_keras.cli.console import WORKER_LOST
 from tests.cli.running import INIT, ITERATION, LOADED, run
 from tests.loopback_workers import workers
 from tests.shared_files import PROJECT
+from tests.small_data import write_random_files
 
 PATIENCE = 120
-EPOCHS = 15
-FLAGS = ("--dataset", "sample", "--seed", 1, "--batch_size", 1024)
+EPOCHS = 100
 
 
 def config(index=1, kind="worker", **jobs):
@@ -77,7 +77,8 @@ def epochs_of(lines):
 
 def test_a_worker_is_killed_and_one_process_goes_on(tmp_path):
     """The chief's lines are those of one process; it says in words that a worker is gone; the run goes on."""
-    flags = (*FLAGS, "--save_dir", tmp_path / "saved", "--checkpoint_dir", tmp_path / "state")
+    run_flags = (*write_random_files(tmp_path), "--seed", 1, "--batch_size", 64, "--num_factors", 4)
+    flags = (*run_flags, "--save_dir", tmp_path / "saved", "--checkpoint_dir", tmp_path / "state")
     command = [PROJECT / "run" / "GMF.py", *flags, "--strategy", "multiworker", "--epochs", EPOCHS]
     with workers(2, command) as (chief, other):
         lines = []
@@ -99,7 +100,7 @@ def test_a_worker_is_killed_and_one_process_goes_on(tmp_path):
 
     resumed = run("GMF", *flags, "--resume", "--epochs", EPOCHS)
     assert resumed.status == 0
-    alone = run("GMF", *FLAGS, "--out", 0, "--epochs", EPOCHS).iterations()
+    alone = run("GMF", *run_flags, "--out", 0, "--epochs", EPOCHS).iterations()
     assert 2 <= len(epochs_of(lines)) < EPOCHS
     for figures in (epochs_of(lines), resumed.iterations()):
         np.testing.assert_allclose(figures, alone[: len(figures)], atol=2e-3)

@@ -1,6 +1,7 @@
 """Every reader of something a user or a stranger hands over, with whole inputs to start from."""
 
 import argparse
+import functools
 import gzip
 import hashlib
 import json
@@ -21,15 +22,17 @@ from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import read_ids, read_train_parquet
 from ncf_keras.data.raw_log import read_log
 from ncf_keras.data.titles import read_titles
-from ncf_keras.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from ncf_keras.training.callbacks.best_weights import BestWeights
+from ncf_keras.training.callbacks.checkpoints import Checkpoints
+from ncf_keras.training.checkpoints import CheckpointDirectory, read_checkpoint, require_format
 from ncf_keras.weights import read_weight_file
 from tests.reproduction.small_results import put
 from tests.small_data import NEGATIVES, TEST, TRAIN, write_files
+from tests.training.callbacks.trainers import trainer
 from tests.weights.small_models import WRITERS, small_model, written
 
 DIGEST = hashlib.sha256().digest_size
 LOG = "user,item,rating,timestamp\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n"
-STATE = RunState({"--lr": 0.1}, 3, (0.1, 0.2), ((0, 0.1, 0.2, 0.3, 0.4, 0.5),), (1, 0, 0.1, 0.2, 0), 17, True)
 
 
 @dataclass(frozen=True)
@@ -184,15 +187,21 @@ def _weights() -> Reader:
     return Reader(wholes, read)
 
 
+@functools.cache
+def _callback(directory: CheckpointDirectory | None) -> Checkpoints:
+    """Return what writes and restores a small training with an iteration."""
+    trained = trainer(iterations=[0.2])
+    best_weights = BestWeights(trained)
+    best_weights.on_train_begin()
+    return Checkpoints(trained, directory, {"--lr": 0.1}, {"best_weights": best_weights})
+
+
 def _checkpoint(sealed: bool) -> Reader:
     """With `sealed`, the checksum is recomputed, so that the code behind it is tested."""
 
     def wholes(directory: Path) -> list[bytes]:
-        file = directory / "whole"
-        write_checkpoint(
-            file, Checkpoint({"a": np.arange(3), "b": np.ones((2, 2), np.float32)}, STATE.metadata())
-        )
-        content = file.read_bytes()
+        with CheckpointDirectory(directory) as kept:
+            content = _callback(kept).save().read_bytes()
         return [content[:-DIGEST] if sealed else content]
 
     def read(content: bytes, directory: Path) -> None:
@@ -200,10 +209,10 @@ def _checkpoint(sealed: bool) -> Reader:
         file.write_bytes(content + hashlib.sha256(content).digest() if sealed else content)
         found = read_checkpoint(file)
         assert all(isinstance(array, np.ndarray) for array in found.arrays.values())
-        state = RunState.from_metadata(found.metadata)
-        state.loop_state()
-        assert len(state.iterations()) == len(state.rows)
-        json.dumps(state.metadata())
+        require_format(found.metadata)
+        restored = _callback(None)
+        restored.restore(found)
+        json.dumps(restored._trainer.state()[1])
 
     return Reader(wholes, read)
 

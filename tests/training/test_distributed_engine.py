@@ -109,10 +109,19 @@ def test_the_state_is_that_of_one_replica():
     model = one_worker.build()
     sampler = NegativeSampler(one_worker.dataset(), 4, 1)
     compiled = CompiledEngine(model, sampler, "adam", 0.005, 32)
-    compiled.train_epoch()
+    state = {name: array + array.dtype.type(0.5) for name, array in compiled.state().items()}
+    compiled.restore({**state, "counts": np.array([1, 0, 0, 0])})
     state = compiled.state()
     shared = DistributedEngine(one_worker.build(), sampler, "adam", 0.005, 32, TwoWorkers())
     shared.restore(state)
     assert shared.progress == (1, 0)
     for name, array in shared.state().items():
         np.testing.assert_array_equal(array, state[name])
+
+
+def test_another_rate_counts_within_the_epoch_that_is_trained_again():
+    sampler = NegativeSampler(one_worker.dataset(), 4, 1)
+    engine = DistributedEngine(one_worker.build(), sampler, "sgd", 0.1, 32, TwoWorkers())
+    assert engine._schedule() is engine._schedule()
+    engine.learning_rate = 0.05
+    np.testing.assert_allclose(engine._schedule(), 0.05, rtol=1e-6)

@@ -126,9 +126,8 @@ def test_ctrl_c_returns_the_best_so_far(dataset, within_an_epoch):
         ({"model": "SVD"}, "`model` must be one of GMF, MLP, NeuMF. Received: 'SVD'"),
         ({"model": 3}, "`model` must be one of GMF, MLP, NeuMF or a Keras model. Received: 3"),
         ({"epochs": -1}, "`epochs` must be a whole number of at least 0. Received: -1"),
-        ({"layers": [7]}, "`layers` must begin with an even width, half of it for each of the two embeddings. Received: [7]"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_one_sentence(dataset, options, sentence):
     with pytest.raises(InputError) as error:
         train(dataset, **options)
@@ -150,7 +149,7 @@ def test_other_data_than_a_dataset_is_refused_with_advice(data, advice, received
 
 @pytest.mark.parametrize("calls", [5, pytest.param(20, marks=pytest.mark.slow)])
 def test_many_trainings_warn_of_nothing(dataset, caplog, monkeypatch, calls):
-    """TensorFlow says through its logger if 5 of the last 10 calls of what it takes for a function were traced."""
+    """TensorFlow's logger is told if 5 of the last 10 calls of what it takes for a function were traced."""
     logger = logging.getLogger("tensorflow")
     monkeypatch.setattr(logger, "propagate", True)
     with caplog.at_level(logging.WARNING, "tensorflow"), SharedPrograms.set_aside():

@@ -21,7 +21,8 @@ SMALL = dataclasses.replace(
     least_squares=dataclasses.replace(TUNED.least_squares, sweeps=3),
     mlp_epochs=1,
 )
-FLAGS = ("--preset", "tuned", "--num_factors", 8, "--layers", "[8,4]", "--reg_layers", "[0,0]", "--seed", 1)
+pytestmark = pytest.mark.usefixtures("shared_programs")
+FLAGS = ("--preset", "tuned", "--num_factors", 8, "--layers", "[8,4]", "--seed", 1)
 
 
 @pytest.fixture(scope="module")

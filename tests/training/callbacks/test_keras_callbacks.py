@@ -1,4 +1,4 @@
-"""Keras' callbacks and a user's own do on the compiled engine what they do on plain `fit` and in `model.fit`."""
+"""Keras' callbacks and a user's own do on the compiled engine what they do in plain `model.fit`."""
 
 import csv
 import itertools
@@ -214,7 +214,7 @@ def test_the_calls_are_those_of_model_fit_in_their_order(start, dataset):
         shuffle=False,
     )
     assert heard["keras"] == recorder.heard
-    # The compiled engine has two programs an epoch, the last batch being a partial one, and tells of their ends.
+    # The compiled engine tells of the ends of its programs: two an epoch, the last batch being a partial one.
     told = [("batch begins", 0), ("batch ends", 8), ("batch begins", 9), ("batch ends", 9)]
     expected = [each for each in recorder.heard if not each[0].startswith("batch") or each[:2] in told]
     assert heard["compiled"] == expected
