@@ -7,6 +7,7 @@ subpackages `data`, `sampling`, `models`, `training`, `evaluation`, `weights`, `
 import importlib
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.on_import import import_after
 from ncf_keras.base.version import __version__
 
 __all__ = ["Dataset", "InputError", "TrainingResult", "__version__", "recommend", "train"]
@@ -18,6 +19,9 @@ _LAZY = {
     "recommend": "ncf_keras.recommending",
     "train": "ncf_keras.training.train_model",
 }
+
+# `keras.saving.load_model` then knows our learners and losses after `import ncf_keras` alone.
+import_after("keras", "ncf_keras.training.registered")
 
 
 def __getattr__(name: str) -> object:

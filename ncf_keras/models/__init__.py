@@ -1,12 +1,15 @@
 """Functional builders of the models of the paper, plain Keras models, and their scoring function."""
 
+from ncf_keras.models.builders import (
+    build_gmf,
+    build_mf,
+    build_mlp,
+    build_neumf,
+    build_shared_fusion,
+    mlp_layers,
+)
 from ncf_keras.models.feedforward_embed import build_feedforward_embed
-from ncf_keras.models.gmf import build_gmf
-from ncf_keras.models.mf import build_mf
-from ncf_keras.models.mlp import build_mlp, mlp_layers
-from ncf_keras.models.neumf import build_neumf
 from ncf_keras.models.scoring import model_scores
-from ncf_keras.models.shared_fusion import build_shared_fusion
 
 __all__ = [
     "build_feedforward_embed",

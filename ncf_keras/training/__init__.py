@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ncf_keras.training.learners import LEARNERS, make_optimizer
     from ncf_keras.training.loop import Best, Iteration, LoopState, train_loop
     from ncf_keras.training.losses import bpr_loss, clipped_log_loss, margin_loss, weighted_squared_loss
+    from ncf_keras.training.registered import custom_objects
 
 _HOMES = {
     "best_weights": ("BestWeights",),
@@ -23,6 +24,7 @@ _HOMES = {
     "learners": ("LEARNERS", "make_optimizer"),
     "loop": ("Best", "Iteration", "LoopState", "train_loop"),
     "losses": ("bpr_loss", "clipped_log_loss", "margin_loss", "weighted_squared_loss"),
+    "registered": ("custom_objects",),
 }
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "PairwiseEngine",
     "bpr_loss",
     "clipped_log_loss",
+    "custom_objects",
     "make_optimizer",
     "margin_loss",
     "train_loop",
