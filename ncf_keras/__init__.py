@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError as InputError
 from ncf_keras.base.lazy import lazy_names
+from ncf_keras.base.on_import import import_after
 from ncf_keras.base.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -47,3 +48,6 @@ __getattr__, __dir__, __all__ = lazy_names(
     },
     light=("data", "evaluation", "serving"),
 )  # fmt: skip
+
+# `keras.saving.load_model` then knows our learners and losses after `import ncf_keras` alone.
+import_after("keras", "ncf_keras.training.registered")

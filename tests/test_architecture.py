@@ -1,6 +1,7 @@
 """The rules of docs/architecture.md that imports and syntax show, read off the source."""
 
 import ast
+import re
 import textwrap
 
 import pytest
@@ -43,6 +44,15 @@ UNSAFE_CALLS = {
     "read_pickle",
     "to_pickle",
     "enable_unsafe_deserialization",
+}
+# Named tuples have these names for everybody.
+PUBLIC_OF_NAMED_TUPLES = {"_asdict", "_replace"}
+# Files that still use private names of others.
+USERS_OF_PRIVATE_NAMES = {
+    "ncf_keras/cli/prepare.py",
+    "ncf_keras/models/factored.py",
+    "ncf_keras/serving/id_table.py",
+    "ncf_keras/serving/seal.py",
 }
 
 
@@ -114,6 +124,24 @@ def unsafe(tree):
     yield from (name for name in imports(tree, True) if name.split(".")[0] in UNSAFE_MODULES)
 
 
+def defined(tree):
+    """Yield the names of all functions, and of all attributes and variables that are assigned to."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.attr if isinstance(node, ast.Attribute) else node.id
+
+
+def private(tree, ours):
+    """Yield each use of an attribute with a leading underscore on another object, or that is none of `ours`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and re.fullmatch(r"_(?!_).*", node.attr):
+            own = ast.unparse(node.value) in ("self", "cls", "super()") and node.attr in ours
+            if not own and node.attr not in PUBLIC_OF_NAMED_TUPLES:
+                yield ast.unparse(node)
+
+
 def without_docstring(tree):
     if not ast.get_docstring(tree):
         yield "the module"
@@ -151,6 +179,11 @@ def test_imports_go_one_way(room):
 
 def test_nothing_a_user_hands_over_is_run():
     assert problems([*SOURCES, *SCRIPTS], unsafe) == {}
+
+
+def test_nothing_private_of_others_is_used():
+    ours = {name for path in SOURCES for name in defined(ast.parse(path.read_text()))}
+    assert set(problems(SOURCES, lambda tree: private(tree, ours))) <= USERS_OF_PRIVATE_NAMES
 
 
 def test_everything_public_says_what_it_is():
@@ -196,7 +229,7 @@ def test_a_wrong_arrow_is_seen(room, text):
 
 
 def test_right_arrows_are_seen_as_right():
-    text = "from ncf_keras.base.errors import InputError\nimport ncf_keras.models.gmf\nimport keras"
+    text = "from ncf_keras.base.errors import InputError\nimport ncf_keras.models.builders\nimport keras"
     assert wrong_arrows(parsed(text), "weights") == []
 
 
@@ -215,6 +248,17 @@ def test_unsafe_code_is_seen(text):
     assert len(list(unsafe(parsed(text)))) == 1
 
 
+def test_a_private_name_of_others_is_seen():
+    text = """
+        class Mine(keras.Model):
+            def _f(self):
+                self._a, layer.b = 1, self.__dict__
+                return self._f(self._a), keras._c, self._d, layer._inbound_nodes, pair._asdict()
+    """
+    found = private(parsed(text), set(defined(parsed(text))))
+    assert sorted(found) == ["keras._c", "layer._inbound_nodes", "self._d"]
+
+
 def test_a_missing_docstring_is_seen():
     text = '''
         """What it is."""
@@ -231,7 +275,7 @@ def test_a_missing_docstring_is_seen():
 
 
 def test_a_slow_import_is_seen_through_another_module():
-    assert "keras" in set(imported_at_once("ncf_keras.models.gmf", set()))
+    assert "keras" in set(imported_at_once("ncf_keras.models.builders", set()))
     assert "keras" not in set(imports(parsed("if TYPE_CHECKING:\n    import keras"), False))
     assert "keras" in set(imports(parsed("def f():\n    import keras"), True))
     assert "keras" not in set(imports(parsed("def f():\n    import keras"), False))

@@ -6,12 +6,9 @@ import keras
 import numpy as np
 
 
-def id_inputs() -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def id_inputs() -> list[keras.KerasTensor]:
     """Return the inputs `user_input` and `item_input`, int32, shape (batch, 1)."""
-    return (
-        keras.Input(shape=(1,), dtype="int32", name="user_input"),
-        keras.Input(shape=(1,), dtype="int32", name="item_input"),
-    )
+    return [keras.Input(shape=(1,), dtype="int32", name=f"{side}_input") for side in ("user", "item")]
 
 
 def seeds(seed: int | None) -> Iterator[int]:
@@ -42,6 +39,27 @@ def latent_vector(
     return keras.layers.Flatten()(embedding(indices))
 
 
+def latent_vectors(
+    inputs: Sequence[keras.KerasTensor],
+    rows: Sequence[int],
+    width: int,
+    penalties: Sequence[float],
+    draw: Iterator[int],
+    name: str = "{}_embedding",
+) -> list[keras.KerasTensor]:
+    """Return the `latent_vector` of the users and that of the items, each from a table of its own."""
+    sides = zip(inputs, rows, penalties, ("user", "item"), strict=True)
+    return [
+        latent_vector(ids, count, width, penalty, name.format(side), next(draw))
+        for ids, count, penalty, side in sides
+    ]
+
+
+def weight_dtype() -> str:
+    """Return the type of new weights; under a mixed-precision policy most layers compute in another one."""
+    return keras.config.dtype_policy().variable_dtype
+
+
 def l2(regularization: float) -> keras.regularizers.Regularizer | None:
     """Return `regularization * sum(w ** 2)`, without 1/2, as Keras 1 had it; None for zero."""
     return keras.regularizers.L2(regularization) if regularization else None
@@ -69,10 +87,14 @@ def tower(
 
 
 def prediction(vector: keras.KerasTensor, seed: int) -> keras.KerasTensor:
-    """Put the output layer `prediction` on `vector`: sigmoid with a bias, kernel lecun uniform."""
+    """Put the output layer `prediction` on `vector`: sigmoid with a bias, kernel lecun uniform.
+
+    It always computes in the type of its weights: as a bfloat16, a probability would have 8 bits.
+    """
     return keras.layers.Dense(
         1,
         activation="sigmoid",
         kernel_initializer=keras.initializers.LecunUniform(seed=seed),
+        dtype=weight_dtype(),
         name="prediction",
     )(vector)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         margin_loss as margin_loss,
         weighted_squared_loss as weighted_squared_loss,
     )
+    from ncf_keras.training.registered import custom_objects as custom_objects
     from ncf_keras.training.spec import LEARNERS as LEARNERS, ON_NAN as ON_NAN, TrainingSpec as TrainingSpec
     from ncf_keras.training.train_model import TrainingResult as TrainingResult, train as train
     from ncf_keras.training.trainer import Trainer as Trainer
@@ -31,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "iterations": ("Best", "Iteration"),
         "learners": ("make_optimizer",),
         "losses": ("bpr_loss", "clipped_log_loss", "margin_loss", "weighted_squared_loss"),
+        "registered": ("custom_objects",),
         "spec": ("LEARNERS", "ON_NAN", "TrainingSpec"),
         "train_model": ("TrainingResult", "train"),
         "trainer": ("Trainer",),

@@ -1,21 +1,24 @@
 """Losses of an example: the log loss of equation 7 as Keras 1.0.7 on Theano computed it, and the others.
 
 All take labels and predictions of shape (batch, 1) and return the loss of each example. The pairwise ones, for
-`PairwiseEngine`, take the difference of the scores of a positive and a negative for the prediction.
+`PairwiseEngine`, take the difference of the scores of a positive and a negative for the prediction. All are
+registered with Keras, so that a model compiled with one can be saved and loaded.
 """
 
-import math
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import keras
 
-from ncf_keras.base.errors import InputError
+from ncf_keras.base.checks import require_above_zero, require_at_least
 
 EPSILON = 1e-7
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
 
+@keras.saving.register_keras_serializable("ncf_keras")
 def clipped_log_loss(labels: keras.KerasTensor, predictions: keras.KerasTensor) -> keras.KerasTensor:
     """Return the binary cross-entropy of each example, its probability clipped to [1e-7, 1 - 1e-7].
 
@@ -35,8 +38,23 @@ def clipped_log_loss(labels: keras.KerasTensor, predictions: keras.KerasTensor) 
     return keras.ops.mean(losses, axis=-1)
 
 
-def weighted_squared_loss(negative_weight: float = 1.0) -> Loss:
-    """Return the loss w_ui (y_ui - prediction)^2 of equation 5, where a positive weighs 1.
+class _WithArguments:
+    """What Keras asks of a loss that has arguments, to save it."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "_WithArguments":
+        """Return the loss of those arguments."""
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("ncf_keras")
+@dataclass(frozen=True)
+class WeightedSquaredLoss(_WithArguments):
+    """The loss w_ui (y_ui - prediction)^2 of equation 5, where a positive weighs 1.
 
     Args:
         negative_weight: w_ui of the negatives.
@@ -44,19 +62,20 @@ def weighted_squared_loss(negative_weight: float = 1.0) -> Loss:
     Raises:
         InputError: the weight is no finite number of at least 0.
     """
-    if not (math.isfinite(negative_weight) and negative_weight >= 0):
-        raise InputError(
-            f"`negative_weight` must be a finite number of at least 0. Received: {negative_weight!r}"
-        )
 
-    def loss(labels: keras.KerasTensor, predictions: keras.KerasTensor) -> keras.KerasTensor:
+    negative_weight: float = 1.0
+
+    def __post_init__(self):
+        require_at_least(self.negative_weight, 0, "negative_weight")
+
+    def __call__(self, labels: keras.KerasTensor, predictions: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the loss of each example, shape (batch,)."""
         labels = keras.ops.cast(labels, predictions.dtype)
-        weights = labels + negative_weight * (1.0 - labels)
+        weights = labels + self.negative_weight * (1.0 - labels)
         return keras.ops.mean(weights * keras.ops.square(labels - predictions), axis=-1)
 
-    return loss
 
-
+@keras.saving.register_keras_serializable("ncf_keras")
 def bpr_loss(labels: keras.KerasTensor, differences: keras.KerasTensor) -> keras.KerasTensor:
     """Return -log sigmoid(difference) of Rendle et al., "BPR", UAI 2009; the labels mean nothing.
 
@@ -70,8 +89,10 @@ def bpr_loss(labels: keras.KerasTensor, differences: keras.KerasTensor) -> keras
     return keras.ops.mean(keras.ops.softplus(-differences), axis=-1)
 
 
-def margin_loss(margin: float = 1.0) -> Loss:
-    """Return the loss max(0, margin - difference), as in Socher et al., NIPS 2013; the labels mean nothing.
+@keras.saving.register_keras_serializable("ncf_keras")
+@dataclass(frozen=True)
+class MarginLoss(_WithArguments):
+    """The loss max(0, margin - difference), as in Socher et al., NIPS 2013; the labels mean nothing.
 
     Args:
         margin: by how much a positive must beat a negative to cost nothing.
@@ -79,10 +100,16 @@ def margin_loss(margin: float = 1.0) -> Loss:
     Raises:
         InputError: the margin is no finite number above 0.
     """
-    if not (math.isfinite(margin) and margin > 0):
-        raise InputError(f"`margin` must be a finite number above 0. Received: {margin!r}")
 
-    def loss(labels: keras.KerasTensor, differences: keras.KerasTensor) -> keras.KerasTensor:
-        return keras.ops.mean(keras.ops.relu(margin - differences), axis=-1)
+    margin: float = 1.0
 
-    return loss
+    def __post_init__(self):
+        require_above_zero(self.margin, "margin")
+
+    def __call__(self, labels: keras.KerasTensor, differences: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the loss of each example, shape (batch,)."""
+        return keras.ops.mean(keras.ops.relu(self.margin - differences), axis=-1)
+
+
+weighted_squared_loss = WeightedSquaredLoss
+margin_loss = MarginLoss

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from ncf_keras.training.steps.rules import Rule
-from ncf_keras.training.steps.steps import DeferredStep, State, _batch_loss
+from ncf_keras.training.steps.steps import DeferredStep, State, batch_loss
 
 PARTS = (
     "the loop, reading ids and labels",
@@ -64,7 +64,7 @@ class PartialStep(DeferredStep):
             predictions, others, penalties = self._head.stateless_call(
                 head, others, inputs, training=True, return_losses=True
             )
-            loss = _batch_loss(self._loss(labels[:, None], predictions), mask, penalties)
+            loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         if self._level == 2:
             return loss, state
         latent_gradients, head_gradients = tape.gradient(loss, [latent, head])

@@ -57,6 +57,7 @@ MODELS = {
             partial(shared_fusion, activation=function),
         )
         for name, function in ACTIVATIONS.items()
+        if name != "relu"
     },
     **{
         f"MLP with {name}": (
@@ -64,6 +65,7 @@ MODELS = {
             partial(by_hand.mlp, activation=function),
         )
         for name, function in ACTIVATIONS.items()
+        if name != "relu"
     },
     **{
         f"NeuMF with {name}": (
@@ -71,20 +73,20 @@ MODELS = {
             partial(by_hand.neumf, activation=function),
         )
         for name, function in ACTIVATIONS.items()
+        if name != "relu"
     },
     **{
         f"MLP-{depth}": (
             partial(build_mlp, layers=mlp_layers(6, depth), reg_layers=(0,) * (depth + 1)),
             by_hand.mlp,
         )
-        for depth in range(5)
+        for depth in (1, 4)
     },
 }
 
 
-@pytest.fixture(params=MODELS)
-def case(request):
-    return MODELS[request.param]
+# Models of which no other in the list has the layers.
+DISTINCT = ("MF", "shared fusion", "FeedforwardEmbed", "MLP with tanh")
 
 
 def predict(model):
@@ -100,8 +102,9 @@ def randomise(model):
     return weights
 
 
-def test_predictions_are_those_of_the_equations(case):
-    build, forward = case
+@pytest.mark.parametrize("name", MODELS)
+def test_predictions_are_those_of_the_equations(name):
+    build, forward = MODELS[name]
     model = build(USERS, ITEMS, seed=1)
     expected = forward(randomise(model), PAIR_USERS, PAIR_ITEMS)
     np.testing.assert_allclose(predict(model), expected, atol=2e-5)
@@ -109,8 +112,9 @@ def test_predictions_are_those_of_the_equations(case):
     assert expected.std() > 0.005
 
 
-def test_a_saved_model_loads_without_custom_objects(case, tmp_path):
-    model = case[0](USERS, ITEMS)
+@pytest.mark.parametrize("name", DISTINCT)
+def test_a_saved_model_loads_without_custom_objects(name, tmp_path):
+    model = MODELS[name][0](USERS, ITEMS)
     randomise(model)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -118,9 +122,10 @@ def test_a_saved_model_loads_without_custom_objects(case, tmp_path):
     assert [weight.path for weight in loaded.trainable_weights] == [w.path for w in model.trainable_weights]
 
 
-def test_the_seed_decides_the_weights(case):
+@pytest.mark.parametrize("name", DISTINCT)
+def test_the_seed_decides_the_weights(name):
     def start(seed):
-        weights = case[0](USERS, ITEMS, seed=seed).trainable_weights
+        weights = MODELS[name][0](USERS, ITEMS, seed=seed).trainable_weights
         return np.concatenate([weight.numpy().ravel() for weight in weights])
 
     np.testing.assert_array_equal(start(4), start(4))

@@ -4,6 +4,7 @@ import pytest
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.training import clipped_log_loss, make_optimizer
+from ncf_keras.training.steps.rules import make_rule
 
 
 def one_step(learner: str, gradients: list[float]) -> float:
@@ -35,9 +36,11 @@ def test_epsilon_stands_outside_the_root(learner):
 
 def test_names_are_taken_in_any_case_and_unknown_ones_refused():
     assert isinstance(make_optimizer("Adam", 0.1), keras.optimizers.Adam)
+    assert make_rule("RMSprop", 0.1).num_slots == 1
     for name in ("adamw", "", None, 3):
-        with pytest.raises(InputError, match="`learner` must be one of"):
-            make_optimizer(name, 0.1)
+        for make in (make_optimizer, make_rule):
+            with pytest.raises(InputError, match="`learner` must be one of adagrad, adam, rmsprop, sgd"):
+                make(name, 0.1)
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])

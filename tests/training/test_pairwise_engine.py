@@ -80,7 +80,7 @@ def test_pairwise_learning_ranks(name, loss, sample):
     model = BUILDERS[name](seed=1)
     protocol = LeaveOneOut(sample.test_users, sample.test_items, sample.test_negatives)
     before = protocol.evaluate(model_scores(model)).hr
-    engine = PairwiseEngine(model, PairSampler(sample, 4, seed=1), "adam", 0.005, 256, loss)
+    engine = PairwiseEngine(model, PairSampler(sample, 2, seed=1), "adam", 0.01, 256, loss)
     losses = [engine.train_epoch() for _ in range(3)]
     assert losses[0] > losses[1] > losses[2]
     assert protocol.evaluate(model_scores(model)).hr > max(before, 0.1) + 0.3

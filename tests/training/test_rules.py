@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings, strategies as st
 
-from ncf_keras.base.errors import InputError
 from ncf_keras.training.steps.rules import BETA_1, BETA_2, RHO, make_rule
 
 RATE = 0.01
@@ -21,7 +20,7 @@ def dense_adam(weight, mean, square, gradient, step):
     return weight - rate * mean / (np.sqrt(square) + EPSILON), mean, square
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     first_step=st.sampled_from([0, 1, 7, 19_418, 400_000]),
     gradient_scale=st.sampled_from([0.0, 1e-12, 1e-9, 3e-9, 1e-8, 1e-7, 1e-4, 1.0]),
@@ -85,10 +84,3 @@ def test_rows_without_a_gradient_stay(learner):
     caught_up, after = rule.catch_up(weights, slots, tf.zeros([1, 0]), tf.zeros([0]), tf.constant([[3.0]]))
     np.testing.assert_array_equal(caught_up, weights)
     assert all(one is other for one, other in zip(after, slots, strict=True))
-
-
-def test_an_unknown_learner_is_refused():
-    with pytest.raises(
-        InputError, match=r"`learner` must be one of adagrad, adam, rmsprop, sgd\. Received: 'adamw'"
-    ):
-        make_rule("adamw", RATE)

@@ -1,48 +1,12 @@
 """Pairwise learning, the paper's future work: a positive is to score higher than a negative of its user."""
 
-from collections.abc import Mapping
-
 import keras
 import tensorflow as tf
 
-from ncf_keras.base.errors import InputError
-from ncf_keras.sampling import PairSampler, pair_batch_dataset
+from ncf_keras.models.pair_difference import PairDifference
+from ncf_keras.sampling.pairs import PairSampler, pair_batch_dataset
 from ncf_keras.training.engines.keras_engine import KerasEngine
 from ncf_keras.training.losses import Loss, bpr_loss
-
-
-class PairDifference(keras.Model):
-    """Scores a user's positive less that user's negative, with the weights of another model.
-
-    A score is what the model's output layer has before its sigmoid: a difference of probabilities would stay
-    below 1 and hardly move once they saturate.
-
-    Args:
-        model: functional, from `user_input` and `item_input` to the Dense layer `prediction`.
-
-    Raises:
-        InputError: the model ends otherwise.
-    """
-
-    def __init__(self, model: keras.Model):
-        super().__init__(name=f"{model.name}_pairs")
-        output = model.layers[-1]
-        if not isinstance(output, keras.layers.Dense) or model.output is not output.output:
-            raise InputError(
-                f"`model` must end in a Dense layer, as those of `ncf_keras.models` do. Received: {output!r}"
-            )
-        self._body = keras.Model(model.inputs, output.input)
-        self._output = output
-
-    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Return the differences, shape (batch, 1), for int32 indices of that shape by the inputs' names."""
-        users = inputs["user_input"]
-        positive = self._score(users, inputs["item_input"], training)
-        return positive - self._score(users, inputs["negative_input"], training)
-
-    def _score(self, users: tf.Tensor, items: tf.Tensor, training: bool) -> tf.Tensor:
-        scores = keras.ops.matmul(self._body([users, items], training=training), self._output.kernel)
-        return scores + self._output.bias if self._output.use_bias else scores
 
 
 class PairwiseEngine(KerasEngine):

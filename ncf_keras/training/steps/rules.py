@@ -35,9 +35,7 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from ncf_keras.base.errors import InputError
-from ncf_keras.training.learners import EPSILON
-from ncf_keras.training.spec import LEARNERS
+from ncf_keras.training.learners import EPSILON, known_learner
 
 BETA_1 = 0.9
 BETA_2 = 0.999
@@ -205,6 +203,4 @@ def make_rule(learner: str, learning_rate: float) -> Rule:
         InputError: another name.
     """
     rules = {"adagrad": Adagrad, "adam": Adam, "rmsprop": RmsProp, "sgd": Sgd}
-    if not isinstance(learner, str) or learner.lower() not in rules:
-        raise InputError(f"`learner` must be one of {', '.join(LEARNERS)}. Received: {learner!r}")
-    return rules[learner.lower()](learning_rate)
+    return rules[known_learner(learner)](learning_rate)

@@ -19,7 +19,14 @@ import numpy as np
 import tensorflow as tf
 
 from ncf_keras.training.steps.rules import Rule
-from ncf_keras.training.steps.steps import DeferredStep, DenseStep, State, _sum_over_repeats, can_defer_rows
+from ncf_keras.training.steps.steps import (
+    DeferredStep,
+    DenseStep,
+    State,
+    can_defer_rows,
+    require_trainable_dtypes,
+    sum_over_repeats,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class Part:
 
 def make_shared_step(model: keras.Model, rule: Rule) -> "SharedDeferredStep | SharedDenseStep":
     """Return the deferred step where it is exact, else the dense one; as `make_step`."""
+    require_trainable_dtypes(model)
     return SharedDeferredStep(model, rule) if can_defer_rows(model) else SharedDenseStep(model, rule)
 
 
@@ -112,7 +120,7 @@ class SharedDeferredStep(DeferredStep):
         gradient, *head_gradients = _parts(vector, [[rows.shape[0], self._width], *shapes])
         weights, slots = self._read(rows, step, schedule)
         now = tf.gather(schedule, step + 1)
-        written = self._written(weights, slots, _sum_over_repeats(gradient, stands_for), step, now)
+        written = self._written(weights, slots, sum_over_repeats(gradient, stands_for), step, now)
         return written, self._parameters.update(head, head_gradients, now)
 
 

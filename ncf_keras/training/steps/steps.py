@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.steps.rules import Rule
 
@@ -21,31 +22,58 @@ State = list[tf.Tensor]
 
 
 def make_step(model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss) -> "DenseStep | DeferredStep":
-    """Return the deferred step where it is exact, else the dense one."""
+    """Return the deferred step where it is exact, else the dense one.
+
+    Raises:
+        InputError: the model has or computes numbers of a type that the steps can't train.
+    """
+    require_trainable_dtypes(model)
     return DeferredStep(model, rule, loss) if can_defer_rows(model) else DenseStep(model, rule, loss)
+
+
+def require_trainable_dtypes(model: keras.Model) -> None:
+    """Raise InputError unless the weights are float32 or float64 and no layer computes in float16.
+
+    Gradients of float16 vanish without Keras' scaling of the loss, which `KerasEngine` has.
+    """
+    for layer in (model, *model.layers):
+        weights, numbers = layer.dtype_policy.variable_dtype, layer.dtype_policy.compute_dtype
+        if weights in ("float16", "bfloat16") or numbers == "float16":
+            raise InputError(
+                "`model` must have weights of 32 or 64 bits and no layer of float16 for the compiled engine "
+                f"(the keras engine takes them). Received: {layer.dtype_policy.name}"
+            )
 
 
 def can_defer_rows(model: keras.Model) -> bool:
     """Tell whether all embeddings are free of penalties and are looked up by an input itself.
 
-    The tables of each input must also have the same total width and dtype, for they share one array.
+    The tables of each input must also have the same total width and dtype, for they share one array, and
+    nothing but the embeddings may use the inputs.
     """
     embeddings = [_embeddings_of(model, source) for source in model.inputs]
     widths = {sum(layer.output_dim for layer in layers) for layers in embeddings}
     found = [layer for layers in embeddings for layer in layers]
     penalised = any(layer.embeddings_regularizer is not None for layer in found)
     everything = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
-    return len(widths) == 1 and widths != {0} and len(found) == len(everything) and not penalised
+    if len(widths) != 1 or widths == {0} or len(found) != len(everything) or penalised:
+        return False
+    try:
+        _head(model, found)
+    except ValueError:  # what Keras raises where the inputs lead to the output on other ways too
+        return False
+    return True
 
 
 def _embeddings_of(model: keras.Model, source: keras.KerasTensor) -> list[keras.layers.Embedding]:
     return [
-        layer
-        for layer in model.layers
-        if isinstance(layer, keras.layers.Embedding)
-        and len(layer._inbound_nodes) == 1
-        and layer.input is source
+        layer for layer in model.layers if isinstance(layer, keras.layers.Embedding) and layer.input is source
     ]
+
+
+def _head(model: keras.Model, embeddings: list[keras.layers.Embedding]) -> keras.Model:
+    """Return what is behind the embeddings, from their outputs to the model's."""
+    return keras.Model([layer.output for layer in embeddings], model.outputs[0])
 
 
 class _Parameters:
@@ -118,7 +146,7 @@ class DenseStep:
         self._loss = loss
         self._parameters = _Parameters(model.trainable_variables, rule)
         self._others = _OtherState(model.non_trainable_variables)
-        self.dtype = tf.as_dtype(model.compute_dtype)
+        self.dtype = tf.as_dtype(model.variable_dtype)
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -159,7 +187,7 @@ class DenseStep:
             predictions, others, penalties = self._model.stateless_call(
                 weights, self._others.given(others), inputs, training=True, return_losses=True
             )
-            loss = _batch_loss(self._loss(labels[:, None], predictions), mask, penalties)
+            loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         return loss, self._others.kept(others), tape.gradient(loss, weights)
 
     def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
@@ -194,7 +222,7 @@ class DeferredStep:
         counts = [layers[0].input_dim for layers in self._tables]
         self._offsets = np.cumsum([0, *counts])
         flat = [layer for layers in self._tables for layer in layers]
-        self._head = keras.Model([layer.output for layer in flat], model.outputs[0])
+        self._head = _head(model, flat)
         self._others = _OtherState(self._head.non_trainable_variables)
         self._parameters = _Parameters(self._head.trainable_variables, rule)
         weights = self._weights_of_rows()
@@ -232,7 +260,7 @@ class DeferredStep:
         stands_for = tf.gather(chosen, places)
         # Not schedule[step + 1]: XLA would take the index for a constant and compile anew for each value.
         now = tf.gather(schedule, step + 1)
-        written = self._written(weights, slots, _sum_over_repeats(gradient, stands_for), step, now)
+        written = self._written(weights, slots, sum_over_repeats(gradient, stands_for), step, now)
         rows = tf.tensor_scatter_nd_update(rows, places[:, None], written)
         return loss, [rows, chosen, *self._parameters.update(head_state, head_gradients, now), *others]
 
@@ -300,7 +328,7 @@ class DeferredStep:
             predictions, others, penalties = self._head.stateless_call(
                 head, self._others.given(others), inputs, training=True, return_losses=True
             )
-            loss = _batch_loss(self._loss(labels[:, None], predictions), mask, penalties)
+            loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         gradients, head_gradients = tape.gradient(loss, [latent, head])
         return loss, self._others.kept(others), self._joined(gradients), head_gradients
 
@@ -329,11 +357,16 @@ class DeferredStep:
         return tf.concat(sides, 0)
 
 
-def _sum_over_repeats(gradient: tf.Tensor, stands_for: tf.Tensor) -> tf.Tensor:
+def sum_over_repeats(gradient: tf.Tensor, stands_for: tf.Tensor) -> tf.Tensor:
     """Give every example of a row the sum of that row's gradients; then all of them write the same row."""
     return tf.gather(tf.math.unsorted_segment_sum(gradient, stands_for, gradient.shape[0]), stands_for)
 
 
-def _batch_loss(losses: tf.Tensor, mask: tf.Tensor, penalties: list) -> tf.Tensor:
-    """Return the mean loss of the examples plus the penalties, as Keras reports it."""
-    return tf.reduce_sum(losses * mask) / tf.reduce_sum(mask) + sum(penalties)
+def batch_loss(
+    loss: Loss, labels: tf.Tensor, predictions: tf.Tensor, mask: tf.Tensor, penalties: list[tf.Tensor]
+) -> tf.Tensor:
+    """Return the mean loss of the examples plus the penalties, as Keras reports it, in the type of the mask."""
+    losses = loss(labels[:, None], tf.cast(predictions, mask.dtype))
+    return tf.reduce_sum(losses * mask) / tf.reduce_sum(mask) + sum(
+        tf.cast(one, mask.dtype) for one in penalties
+    )
