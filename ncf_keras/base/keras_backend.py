@@ -29,4 +29,5 @@ def _backend() -> tuple[str, str]:
         settings = json.loads(file.read_text())
     except (OSError, ValueError):
         settings = {}
-    return settings.get("backend", "tensorflow"), f"`backend` in {file}"
+    backend = settings.get("backend") if isinstance(settings, dict) else None
+    return str(backend or "tensorflow"), f"`backend` in {file}"

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ncf_keras.base.keras_backend import require_tensorflow_backend
 from ncf_keras.base.quiet import import_tensorflow_quietly
 
 
@@ -24,6 +25,7 @@ def lazy_names(
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if "tensorflow" not in sys.modules and home_of[name] not in light and name not in light:
+            require_tensorflow_backend()
             import_tensorflow_quietly()
         if not home_of[name]:
             return importlib.import_module(f"{package}.{name}")

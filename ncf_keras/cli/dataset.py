@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.keras_backend import require_tensorflow_backend
 from ncf_keras.cli.flag_names import flag_names
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def load_dataset(flags: argparse.Namespace) -> "Dataset":
 
     A known dataset that is not there is offered for download, if there is somebody at the terminal to ask.
     """
+    require_tensorflow_backend()
     from ncf_keras.data import read_dataset, sample_dataset
 
     _offer_download(flags)

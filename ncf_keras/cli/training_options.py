@@ -165,8 +165,9 @@ def pretrain_by_preset(
         return
     from ncf_keras.data import split_validation
 
-    sizes = {"num_factors": spec.num_factors, "layers": tuple(spec.layers)}
-    recipe = dataclasses.replace(TUNED, **sizes, alpha=flags.alpha)
+    recipe = dataclasses.replace(
+        TUNED, num_factors=spec.num_factors, layers=tuple(spec.layers), alpha=flags.alpha
+    )
     examples = split_validation(dataset) if flags.select == "validation" else dataset
     started = time.perf_counter()
     with progress_bar(100, "%") as show:

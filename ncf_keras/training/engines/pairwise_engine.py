@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from ncf_keras.models.pair_difference import PairDifference
-from ncf_keras.sampling.pairs import PairSampler, pair_batch_dataset
+from ncf_keras.sampling import PairSampler, pair_batch_dataset
 from ncf_keras.training.engines.keras_engine import KerasEngine
 from ncf_keras.training.losses import Loss, bpr_loss
 
