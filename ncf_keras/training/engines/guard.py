@@ -79,6 +79,7 @@ class GuardedEngine:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
+        """Use another rate from the next epoch on."""
         self._learning_rate = self._engine.learning_rate = rate
 
     def read_model(self) -> None:

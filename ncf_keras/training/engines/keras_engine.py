@@ -50,6 +50,7 @@ class KerasEngine:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
+        """Use another rate from the next epoch on."""
         self._model.optimizer.learning_rate = rate
 
     def read_model(self) -> None:
