@@ -145,25 +145,20 @@ class Sampler(abc.ABC):
             redrawn = self._draw_items(len(rejected), generator)
             items[rejected] = redrawn
             rejected = rejected[self._is_positive(users[rejected], redrawn)]
+        offsets, everything = self._dataset.train_offsets, np.arange(self._dataset.num_items, dtype=np.int32)
         for user in np.unique(users[rejected]):
             mine = rejected[users[rejected] == user]
-            free = self._non_positives(user)
-            items[mine] = generator.choice(free, len(mine), p=self._shares_of(free))
+            positives = self._dataset.train_items[offsets[user] : offsets[user + 1]]
+            free = np.setdiff1d(everything, positives, assume_unique=True)
+            weights = None if self._weights is None else self._weights[free]
+            shares = None if weights is None or not weights.any() else weights / weights.sum()
+            items[mine] = generator.choice(free, len(mine), p=shares)
         return items
 
     def _draw_items(self, count: int, generator: np.random.Generator) -> np.ndarray:
         if self._weights is None:
             return generator.integers(0, self._dataset.num_items, count, dtype=np.int32)
         return np.searchsorted(self._cumulative, generator.random(count), side="right").astype(np.int32)
-
-    def _shares_of(self, items: np.ndarray) -> np.ndarray | None:
-        weights = None if self._weights is None else self._weights[items]
-        return None if weights is None or not weights.any() else weights / weights.sum()
-
-    def _non_positives(self, user: int) -> np.ndarray:
-        offsets = self._dataset.train_offsets
-        positives = self._dataset.train_items[offsets[user] : offsets[user + 1]]
-        return np.setdiff1d(np.arange(self._dataset.num_items, dtype=np.int32), positives, assume_unique=True)
 
 
 class NegativeSampler(Sampler):

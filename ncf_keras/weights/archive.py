@@ -7,7 +7,6 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 
@@ -64,27 +63,22 @@ def _member(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
 
 def _names_of_groups(config: bytes) -> dict[str, str]:
     try:
-        layers = list(_layers(json.loads(config)))
+        layers = json.loads(config)["config"]["layers"]
+        described = [(layer["class_name"], layer["config"]["name"]) for layer in layers]
     except (ValueError, RecursionError):
         raise ArchiveError(f"has a {CONFIG!r} that is not JSON") from None
     except (KeyError, TypeError):
-        raise ArchiveError(f"has a {CONFIG!r} that does not describe a functional Keras model") from None
+        described = [(None, None)]
     names: dict[str, str] = {}
     count: Counter[str] = Counter()
-    for class_name, name in layers:
+    for class_name, name in described:
+        if not isinstance(class_name, str) or not isinstance(name, str):
+            raise ArchiveError(f"has a {CONFIG!r} that does not describe a functional Keras model")
         group = _snake_case(class_name)
         # Keras numbers the groups of each class from the second on, in the order of the configuration.
         names[f"{group}_{count[group]}" if count[group] else group] = name
         count[group] += 1
     return names
-
-
-def _layers(config: dict) -> Iterator[tuple[str, str]]:
-    for layer in config["config"]["layers"]:
-        class_name, name = layer["class_name"], layer["config"]["name"]
-        if not isinstance(class_name, str) or not isinstance(name, str):
-            raise TypeError(name)
-        yield class_name, name
 
 
 def _snake_case(name: str) -> str:
