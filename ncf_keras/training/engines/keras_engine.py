@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ncf_keras.sampling import NegativeSampler, batch_dataset
+from ncf_keras.sampling import Sampler, batch_dataset
 from ncf_keras.training.engines.engine import Progress
 from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
 from ncf_keras.training.learners import make_optimizer
@@ -29,7 +30,7 @@ class KerasEngine:
     def __init__(
         self,
         model: keras.Model,
-        sampler: NegativeSampler,
+        sampler: Sampler,
         learner: str,
         learning_rate: float,
         batch_size: int,
@@ -40,6 +41,7 @@ class KerasEngine:
         self._model = model
         self._sampler = sampler
         self._batch_size = batch_size
+        self._batches = self._batches_of(sampler)
         self._epochs = 0
         self.loss_so_far = 0.0
 
@@ -58,7 +60,7 @@ class KerasEngine:
 
     def train_epoch(self, on_progress: Progress | None = None) -> float:
         """Train on every example of the next epoch once; see `CompiledEngine.train_epoch`."""
-        batches = self._batches(self._sampler, self._batch_size, self._epochs)
+        batches = self._batches(self._epochs)
         callbacks = []
         if on_progress:
             callbacks.append(keras.callbacks.LambdaCallback(on_train_batch_end=self._reporter(on_progress)))
@@ -68,9 +70,9 @@ class KerasEngine:
         self._epochs += 1
         return float(history.history["loss"][0])
 
-    def _batches(self, sampler: NegativeSampler, batch_size: int, epoch: int) -> tf.data.Dataset:
-        """Return the batches of an epoch as `model.fit` takes them."""
-        return batch_dataset(sampler, batch_size, itertools.repeat(epoch))
+    def _batches_of(self, sampler: Any) -> Callable[[int], tf.data.Dataset]:
+        """Return a function from an epoch to its batches as `model.fit` takes them."""
+        return lambda epoch: batch_dataset(sampler, self._batch_size, itertools.repeat(epoch))
 
     @property
     def progress(self) -> tuple[int, int]:
