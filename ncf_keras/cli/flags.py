@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.models.spec import KINDS
 from ncf_keras.training.spec import ENGINES, LEARNERS, ON_NAN
 from ncf_keras.training.tuned import TUNED
@@ -30,12 +31,7 @@ PRESETS = {
 
 
 def parse_training_flags(model: str, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the flags of `run/<model>.py`, with the defaults of the preset that they name.
-
-    Args:
-        model: GMF, MLP or NeuMF.
-        arguments: the command line without the program's name; that of the process if None.
-    """
+    """Return the flags of `run/<model>.py`, with the defaults of the preset that they name."""
     parser = training_parser(model)
     preset = getattr(parser.parse_args(arguments), "preset", None)
     if preset:
@@ -45,11 +41,8 @@ def parse_training_flags(model: str, arguments: Sequence[str] | None) -> argpars
 
 def training_parser(model: str) -> argparse.ArgumentParser:
     """Return the parser of `run/<model>.py`; `model` is GMF, MLP or NeuMF."""
-    parser = argparse.ArgumentParser(
-        description=f"Train {model} on implicit feedback, evaluate it by leave-one-out, save the best.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        allow_abbrev=False,
-    )
+    description = f"Train {model} on implicit feedback, evaluate it by leave-one-out, save the best."
+    parser = argparse.ArgumentParser(description=description, formatter_class=HelpFormatter, allow_abbrev=False)
     add_data_flags(parser)
     _add_model(parser, model)
     _add_training(parser)
@@ -61,9 +54,8 @@ def training_parser(model: str) -> argparse.ArgumentParser:
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
     """Add `--path` and `--dataset`, which name the three files of a dataset."""
     parser.add_argument("--path", default="Data/", help="what stands before the dataset's name")
-    parser.add_argument(
-        "--dataset", default="ml-1m", help="name of the three files, or `sample` for built-in data"
-    )
+    built_in = "name of the three files, or `sample` for built-in data"
+    parser.add_argument("--dataset", default="ml-1m", help=built_in)
 
 
 def whole_number(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
@@ -127,121 +119,66 @@ def _refuse(constant: str) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
+    add = parser.add_argument
     if model in ("GMF", "NeuMF"):
-        parser.add_argument(
-            "--num_factors", type=whole_number(1, LARGEST_WIDTH), default=8, help="width of the GMF embeddings"
-        )
+        width = whole_number(1, LARGEST_WIDTH)
+        add("--num_factors", type=width, default=8, help="width of the GMF embeddings")
     if model == "GMF":
-        parser.add_argument("--regs", default="[0,0]", help="L2 penalties of the user and item embeddings")
+        add("--regs", default="[0,0]", help="L2 penalties of the user and item embeddings")
     if model in ("MLP", "NeuMF"):
-        parser.add_argument(
-            "--layers",
-            default="[64,32,16,8]",
-            help="widths of the MLP tower; the first is that of both embeddings together",
-        )
-        parser.add_argument(
-            "--reg_layers",
-            default=None,
-            help="L2 penalties of the layers, the first of the embeddings; zeros if left out",
-        )
+        tower = "widths of the MLP tower; the first is that of both embeddings together"
+        add("--layers", default="[64,32,16,8]", help=tower)
+        add("--reg_layers", help="L2 penalties of the layers, the first of the embeddings; zeros if left out")
     if model == "NeuMF":
-        parser.add_argument(
-            "--reg_mf", type=number_above(0, True), default=0, help="L2 penalty of the GMF embeddings"
+        add("--reg_mf", type=number_above(0, True), default=0, help="L2 penalty of the GMF embeddings")
+        add("--mf_pretrain", default="", help="weight file of a trained GMF to start from")
+        add("--mlp_pretrain", default="", help="weight file of a trained MLP to start from")
+        share = "share of the pre-trained GMF in the output layer, 0 to 1"
+        add("--alpha", type=float, default=0.5, help=share)
+        tuned = (
+            "tuned: pre-train GMF by least squares and an MLP, fuse them, and stop there; "
+            "it sets --num_factors, --layers, --alpha and --epochs where they are left out"
         )
-        parser.add_argument("--mf_pretrain", default="", help="weight file of a trained GMF to start from")
-        parser.add_argument("--mlp_pretrain", default="", help="weight file of a trained MLP to start from")
-        parser.add_argument(
-            "--alpha", type=float, default=0.5, help="share of the pre-trained GMF in the output layer, 0 to 1"
-        )
-        parser.add_argument(
-            "--preset",
-            choices=tuple(PRESETS),
-            default=None,
-            help="tuned: pre-train GMF by least squares and an MLP, fuse them, and stop there; "
-            "it sets --num_factors, --layers, --alpha and --epochs where they are left out",
-        )
+        add("--preset", choices=tuple(PRESETS), help=tuned)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--epochs", type=whole_number(0), default=100, help="passes over the data")
-    parser.add_argument(
-        "--batch_size", type=whole_number(1, LARGEST_BATCH), default=256, help="examples a step"
-    )
-    parser.add_argument("--num_neg", type=whole_number(0), default=4, help="negatives for each positive")
-    parser.add_argument("--lr", type=number_above(0, False), default=0.001, help="learning rate")
-    parser.add_argument("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
-    parser.add_argument(
-        "--seed", type=whole_number(0), default=None, help="of all randomness; a fresh one if left out"
-    )
-    parser.add_argument(
-        "--select",
-        choices=SELECTIONS,
-        default="test",
-        help="what picks the best iteration: the test pairs, as the authors do, or pairs held out of train",
-    )
-    parser.add_argument("--engine", choices=ENGINES, default="compiled", help="keras is plain model.fit")
-    parser.add_argument(
-        "--strategy",
-        choices=STRATEGIES,
-        default="none",
-        help="who shares each batch: nobody, the devices of this machine, or the workers of TF_CONFIG",
-    )
-    parser.add_argument(
-        "--patience",
-        type=whole_number(1),
-        default=None,
-        help="stop after so many evaluations without a better hit ratio; never if left out",
-    )
+    add = parser.add_argument
+    add("--epochs", type=whole_number(0), default=100, help="passes over the data")
+    add("--batch_size", type=whole_number(1, LARGEST_BATCH), default=256, help="examples a step")
+    add("--num_neg", type=whole_number(0), default=4, help="negatives for each positive")
+    add("--lr", type=number_above(0, False), default=0.001, help="learning rate")
+    add("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
+    add("--seed", type=whole_number(0), help="of all randomness; a fresh one if left out")
+    selection = "what picks the best iteration: the test pairs, as the authors do, or pairs held out of train"
+    add("--select", choices=SELECTIONS, default="test", help=selection)
+    add("--engine", choices=ENGINES, default="compiled", help="keras is plain model.fit")
+    sharing = "who shares each batch: nobody, the devices of this machine, or the workers of TF_CONFIG"
+    add("--strategy", choices=STRATEGIES, default="none", help=sharing)
+    patience = "stop after so many evaluations without a better hit ratio; never if left out"
+    add("--patience", type=whole_number(1), help=patience)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--verbose", type=whole_number(1), default=1, help="evaluate every so many epochs")
-    parser.add_argument("--topk", type=whole_number(1), default=10, help="length of the ranked list")
-    parser.add_argument("--out", type=whole_number(0), default=1, help="save the best model if above 0")
-    parser.add_argument("--save_dir", default="pretrain/", help="directory of the saved model")
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="h5",
-        help="of the saved model: Keras 1 weights as the authors', a .keras archive, or .weights.h5 of Keras 3",
-    )
-    parser.add_argument(
-        "--export",
-        default=None,
-        metavar="DIR",
-        help="export the best model for TensorFlow Serving at the end, such as to serving/ncf",
-    )
-    parser.add_argument("--log_csv", default=None, metavar="FILE", help="write a row an iteration")
-    parser.add_argument(
-        "--tensorboard",
-        default=None,
-        metavar="DIR",
-        help="write curves for TensorBoard (needs the extra of that name)",
-    )
+    add = parser.add_argument
+    add("--verbose", type=whole_number(1), default=1, help="evaluate every so many epochs")
+    add("--topk", type=whole_number(1), default=10, help="length of the ranked list")
+    add("--out", type=whole_number(0), default=1, help="save the best model if above 0")
+    add("--save_dir", default="pretrain/", help="directory of the saved model")
+    layout = "of the saved model: Keras 1 weights as the authors', a .keras archive, or .weights.h5 of Keras 3"
+    add("--format", choices=FORMATS, default="h5", help=layout)
+    export = "export the best model for TensorFlow Serving at the end, such as to serving/ncf"
+    add("--export", metavar="DIR", help=export)
+    add("--log_csv", metavar="FILE", help="write a row for each iteration")
+    add("--tensorboard", metavar="DIR", help="write curves for TensorBoard (needs the extra of that name)")
 
 
 def _add_checkpoints(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--checkpoint_dir",
-        default=None,
-        metavar="DIR",
-        help="keep the state of the run there, of this run alone, so that it can be resumed",
-    )
-    parser.add_argument(
-        "--checkpoint_every",
-        type=whole_number(1),
-        default=1,
-        metavar="EPOCHS",
-        help="write a checkpoint every so many epochs",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on from the newest good checkpoint; begin if there is none",
-    )
-    parser.add_argument(
-        "--on_nan",
-        choices=ON_NAN,
-        default="stop",
-        help="when a loss is no number: stop, or go back an epoch and halve the learning rate",
-    )
+    add = parser.add_argument
+    kept = "keep the state of the run there, of this run alone, so that it can be resumed"
+    add("--checkpoint_dir", metavar="DIR", help=kept)
+    often = "write a checkpoint every so many epochs"
+    add("--checkpoint_every", type=whole_number(1), default=1, metavar="EPOCHS", help=often)
+    add("--resume", action="store_true", help="go on from the newest good checkpoint; begin if there is none")
+    nan = "when a loss is no number: stop, or go back an epoch and halve the learning rate"
+    add("--on_nan", choices=ON_NAN, default="stop", help=nan)

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
@@ -54,9 +53,7 @@ class KeptRun:
     def __enter__(self) -> "KeptRun":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.directory:
             self.directory.close()
 

@@ -4,7 +4,6 @@ import contextlib
 import csv
 import dataclasses
 from collections.abc import Sequence
-from types import TracebackType
 from typing import TextIO
 
 import tensorflow as tf
@@ -71,9 +70,7 @@ class RunLog(OwnCallback):
     def __enter__(self) -> "RunLog":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._close_file()
         if self._writer:
             self._writer.close()

@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from ncf_keras.base.errors import InputError
@@ -46,9 +45,7 @@ class CheckpointDirectory:
     def __enter__(self) -> "CheckpointDirectory":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
