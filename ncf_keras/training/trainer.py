@@ -179,10 +179,13 @@ class Trainer:
             KeyError, TypeError, ValueError: the progress is not that of such a training.
         """
         initial = progress["initial"]
-        done = _whole(progress["epochs_done"])
-        rows = [Iteration(_whole(number), *map(_real, rest)) for number, *rest in progress["iterations"]]
+        done = _of_type(int, progress["epochs_done"])
+        rows = [
+            Iteration(_of_type(int, number), *(_of_type(float, value) for value in rest))
+            for number, *rest in progress["iterations"]
+        ]
         if initial is not None:
-            hr, ndcg = map(_real, initial)
+            hr, ndcg = (_of_type(float, value) for value in initial)
             initial = (hr, ndcg)
         self.engine.restore(arrays)
         self.epochs_done, self.initial, self.iterations = done, initial, rows
@@ -269,13 +272,7 @@ def _logs_of(iteration: Iteration) -> Logs:
     return {name: value for name, value in vars(iteration).items() if name != "number"}
 
 
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError
-    return value
-
-
-def _real(value: object) -> float:
-    if type(value) is not float:
+def _of_type(kind: type, value: Any) -> Any:
+    if type(value) is not kind:
         raise TypeError
     return value

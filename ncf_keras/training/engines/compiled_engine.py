@@ -205,16 +205,8 @@ class CompiledEngine:
         return losses.numpy()[:batches].astype(np.float64), np.full(batches, size, np.float64)
 
     @tf.function(jit_compile=True, autograph=False)
-    def _run(
-        self,
-        users: tf.Tensor,
-        items: tf.Tensor,
-        labels: tf.Tensor,
-        batches: tf.Tensor,
-        size: tf.Tensor,
-        first_step: tf.Tensor,
-        schedule: tf.Tensor,
-    ) -> tf.Tensor:
+    def _run(self, *arguments: tf.Tensor) -> tf.Tensor:
+        users, items, labels, batches, size, first_step, schedule = arguments
         variables = self._step.variables
         mask = tf.cast(tf.range(self._padded_size) < size, self._step.dtype)
 

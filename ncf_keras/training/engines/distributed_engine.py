@@ -140,16 +140,8 @@ class DistributedEngine(CompiledEngine):
             return super().train_stack(users, items, labels, first_step, schedule)
 
     @tf.function(autograph=False)
-    def _run(
-        self,
-        users: tf.Tensor,
-        items: tf.Tensor,
-        labels: tf.Tensor,
-        batches: tf.Tensor,
-        size: tf.Tensor,
-        first_step: tf.Tensor,
-        schedule: tf.Tensor,
-    ) -> tf.Tensor:
+    def _run(self, *arguments: tf.Tensor) -> tf.Tensor:
+        users, items, labels, batches, size, first_step, schedule = arguments
         mask = tf.cast(tf.range(self._padded_size) < size, self._step.dtype)
 
         def train_one(number: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -162,16 +154,8 @@ class DistributedEngine(CompiledEngine):
         start = (tf.constant(0), tf.zeros([self._stack_size], self._step.dtype))
         return tf.while_loop(lambda number, _: number < batches, train_one, start, parallel_iterations=1)[1]
 
-    def _train_replica(
-        self,
-        number: int,
-        users: tf.Tensor,
-        items: tf.Tensor,
-        labels: tf.Tensor,
-        mask: tf.Tensor,
-        step: tf.Tensor,
-        schedule: tf.Tensor,
-    ) -> tf.Tensor:
+    def _train_replica(self, number: int, *batch: tf.Tensor) -> tf.Tensor:
+        users, items, labels, mask, step, schedule = batch
         part = Part(number, self._workers.count, self._workers.total)
         replica = self._replicas[number % len(self._replicas)]
         return replica.train([users, items], labels, mask, step, schedule, part)
