@@ -57,7 +57,7 @@ def make(model, sampler, learner, workers, rate):
 
 def main(strategy, file, *names):
     """Train each case and write what came of it."""
-    from ncf_keras.training import workers as who
+    from ncf_keras.training.engines import workers as who
 
     workers = who.cluster_workers() if strategy == "multiworker" else who.mirrored_workers()
     from ncf_keras.sampling import NegativeSampler

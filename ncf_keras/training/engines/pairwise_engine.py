@@ -1,5 +1,7 @@
 """Pairwise learning, the paper's future work: a positive is to score higher than a negative of its user."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -35,5 +37,5 @@ class PairwiseEngine(KerasEngine):
     ):
         super().__init__(PairDifference(model), sampler, learner, learning_rate, batch_size, loss)
 
-    def _batches(self, sampler: PairSampler, batch_size: int, epoch: int) -> tf.data.Dataset:
+    def _batches(self, sampler: Any, batch_size: int, epoch: int) -> tf.data.Dataset:
         return pair_batch_dataset(sampler, batch_size, epoch)
