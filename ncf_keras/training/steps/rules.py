@@ -34,6 +34,7 @@ from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from ncf_keras.training.learners import EPSILON, known_learner
 
@@ -43,7 +44,8 @@ RHO = 0.9
 # Steps beyond an epoch that its tails still see: 0.9015^400 is below 1e-18.
 HORIZON = 400
 
-Slots = list[tf.Tensor]
+Slots = list[Tensor]
+After = tuple[Tensor, Slots]
 
 
 class Rule(Protocol):
@@ -68,14 +70,10 @@ class Rule(Protocol):
             float64, shape (num_steps + 1, columns); row s belongs to the moment after s steps of the epoch.
         """
 
-    def update(
-        self, weights: tf.Tensor, slots: Slots, gradient: tf.Tensor, now: tf.Tensor
-    ) -> tuple[tf.Tensor, Slots]:
+    def update(self, weights: Tensor, slots: Slots, gradient: Tensor, now: Tensor) -> After:
         """Return weights and slots after one step; `now` is the row of the schedule after that step."""
 
-    def catch_up(
-        self, weights: tf.Tensor, slots: Slots, then: tf.Tensor, now: tf.Tensor, skipped: tf.Tensor
-    ) -> tuple[tf.Tensor, Slots]:
+    def catch_up(self, weights: Tensor, slots: Slots, then: Tensor, now: Tensor, skipped: Tensor) -> After:
         """Return weights and slots of rows after `skipped` steps without a gradient.
 
         Args:
@@ -99,15 +97,11 @@ class Sgd:
         """Return one column, the learning rate."""
         return np.full((num_steps + 1, 1), self.learning_rate)
 
-    def update(
-        self, weights: tf.Tensor, slots: Slots, gradient: tf.Tensor, now: tf.Tensor
-    ) -> tuple[tf.Tensor, Slots]:
+    def update(self, weights: Tensor, slots: Slots, gradient: Tensor, now: Tensor) -> After:
         """Return weights and slots after one step."""
         return weights - now[0] * gradient, slots
 
-    def catch_up(
-        self, weights: tf.Tensor, slots: Slots, then: tf.Tensor, now: tf.Tensor, skipped: tf.Tensor
-    ) -> tuple[tf.Tensor, Slots]:
+    def catch_up(self, weights: Tensor, slots: Slots, then: Tensor, now: Tensor, skipped: Tensor) -> After:
         """Return the rows as they are."""
         return weights, slots
 
@@ -117,9 +111,7 @@ class Adagrad(Sgd):
 
     num_slots = 1
 
-    def update(
-        self, weights: tf.Tensor, slots: Slots, gradient: tf.Tensor, now: tf.Tensor
-    ) -> tuple[tf.Tensor, Slots]:
+    def update(self, weights: Tensor, slots: Slots, gradient: Tensor, now: Tensor) -> After:
         """Return weights and slots after one step."""
         accumulator = slots[0] + gradient * gradient
         return weights - now[0] * gradient / (tf.sqrt(accumulator) + EPSILON), [accumulator]
@@ -130,16 +122,12 @@ class RmsProp(Sgd):
 
     num_slots = 1
 
-    def update(
-        self, weights: tf.Tensor, slots: Slots, gradient: tf.Tensor, now: tf.Tensor
-    ) -> tuple[tf.Tensor, Slots]:
+    def update(self, weights: Tensor, slots: Slots, gradient: Tensor, now: Tensor) -> After:
         """Return weights and slots after one step."""
         accumulator = RHO * slots[0] + (1 - RHO) * gradient * gradient
         return weights - now[0] * gradient / (tf.sqrt(accumulator) + EPSILON), [accumulator]
 
-    def catch_up(
-        self, weights: tf.Tensor, slots: Slots, then: tf.Tensor, now: tf.Tensor, skipped: tf.Tensor
-    ) -> tuple[tf.Tensor, Slots]:
+    def catch_up(self, weights: Tensor, slots: Slots, then: Tensor, now: Tensor, skipped: Tensor) -> After:
         """Return the rows with their accumulator decayed."""
         return weights, [slots[0] * tf.exp(skipped * math.log(RHO))]
 
@@ -156,17 +144,13 @@ class Adam(Sgd):
         tails = [_tails(rates, ratio)[: num_steps + 1] for ratio in self._RATIOS]
         return np.stack([*tails, rates[: num_steps + 1]], axis=1)
 
-    def update(
-        self, weights: tf.Tensor, slots: Slots, gradient: tf.Tensor, now: tf.Tensor
-    ) -> tuple[tf.Tensor, Slots]:
+    def update(self, weights: Tensor, slots: Slots, gradient: Tensor, now: Tensor) -> After:
         """Return weights and slots after one step."""
         mean = BETA_1 * slots[0] + (1 - BETA_1) * gradient
         square = BETA_2 * slots[1] + (1 - BETA_2) * gradient * gradient
         return weights - now[3] * mean / (tf.sqrt(square) + EPSILON), [mean, square]
 
-    def catch_up(
-        self, weights: tf.Tensor, slots: Slots, then: tf.Tensor, now: tf.Tensor, skipped: tf.Tensor
-    ) -> tuple[tf.Tensor, Slots]:
+    def catch_up(self, weights: Tensor, slots: Slots, then: Tensor, now: Tensor, skipped: Tensor) -> After:
         """Return the rows after the steps that the module's text sums in closed form."""
         mean, square = slots
         logs = tf.constant(np.log([*self._RATIOS, BETA_1, BETA_2]), weights.dtype)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from ncf_keras.training.steps.rules import Rule
 from ncf_keras.training.steps.steps import (
@@ -41,7 +42,7 @@ class Part:
 
     number: int
     count: int
-    total: Callable[[tf.Tensor], tf.Tensor]
+    total: Callable[[Tensor], Tensor]
 
 
 def make_shared_step(model: keras.Model, rule: Rule) -> "SharedDeferredStep | SharedDenseStep":
@@ -54,8 +55,8 @@ class SharedDeferredStep(DeferredStep):
     """Reads and writes only the rows of the batch, in place."""
 
     def train(
-        self, ids: State, labels: tf.Tensor, mask: tf.Tensor, step: tf.Tensor, schedule: tf.Tensor, part: Part
-    ) -> tf.Tensor:
+        self, ids: State, labels: Tensor, mask: Tensor, step: Tensor, schedule: Tensor, part: Part
+    ) -> Tensor:
         """Take one step and return the loss of the whole batch.
 
         Args:
@@ -83,15 +84,15 @@ class SharedDeferredStep(DeferredStep):
     @tf.function(jit_compile=True, autograph=False)
     def _my_gradients(
         self,
-        rows: tf.Tensor,
+        rows: Tensor,
         head: State,
-        labels: tf.Tensor,
-        mask: tf.Tensor,
-        step: tf.Tensor,
-        schedule: tf.Tensor,
+        labels: Tensor,
+        mask: Tensor,
+        step: Tensor,
+        schedule: Tensor,
         number: int,
         count: int,
-    ) -> tf.Tensor:
+    ) -> Tensor:
         """Return the gradients of one part of the batch, zeros for the rows of the others, and its loss."""
         start, stop = _bounds(labels.shape[0], number, count)
         sides = [side[start:stop] for side in tf.split(rows, len(self._widths))]
@@ -107,14 +108,8 @@ class SharedDeferredStep(DeferredStep):
 
     @tf.function(jit_compile=True, autograph=False)
     def _after(
-        self,
-        rows: tf.Tensor,
-        head: State,
-        vector: tf.Tensor,
-        stands_for: tf.Tensor,
-        step: tf.Tensor,
-        schedule: tf.Tensor,
-    ) -> tuple[tf.Tensor, State]:
+        self, rows: Tensor, head: State, vector: Tensor, stands_for: Tensor, step: Tensor, schedule: Tensor
+    ) -> tuple[Tensor, State]:
         """Return the rows and the state of the head after the step that the summed vector asks for."""
         shapes = [weights.shape for weights in self._parameters.weights(head)]
         gradient, *head_gradients = _parts(vector, [[rows.shape[0], self._width], *shapes])
@@ -128,8 +123,8 @@ class SharedDenseStep(DenseStep):
     """Every weight of the model moves at every step."""
 
     def train(
-        self, ids: State, labels: tf.Tensor, mask: tf.Tensor, step: tf.Tensor, schedule: tf.Tensor, part: Part
-    ) -> tf.Tensor:
+        self, ids: State, labels: Tensor, mask: Tensor, step: Tensor, schedule: Tensor, part: Part
+    ) -> Tensor:
         """Take one step and return the loss of the whole batch; arguments as in `SharedDeferredStep`."""
         state = [variable.read_value() for variable in self._parameters.state]
         vector = part.total(self._my_gradients(state, ids, labels, mask, part.number, part.count))
@@ -140,8 +135,8 @@ class SharedDenseStep(DenseStep):
 
     @tf.function(jit_compile=True, autograph=False)
     def _my_gradients(
-        self, state: State, ids: State, labels: tf.Tensor, mask: tf.Tensor, number: int, count: int
-    ) -> tf.Tensor:
+        self, state: State, ids: State, labels: Tensor, mask: Tensor, number: int, count: int
+    ) -> Tensor:
         """Return the gradients of one part of the batch, and its loss."""
         start, stop = _bounds(labels.shape[0], number, count)
         mine, share = _mine(mask, start, stop)
@@ -151,7 +146,7 @@ class SharedDenseStep(DenseStep):
         return share * _flat([*map(tf.convert_to_tensor, gradients), loss])
 
     @tf.function(jit_compile=True, autograph=False)
-    def _after(self, state: State, vector: tf.Tensor, step: tf.Tensor, schedule: tf.Tensor) -> State:
+    def _after(self, state: State, vector: Tensor, step: Tensor, schedule: Tensor) -> State:
         """Return the state after the step that the summed vector asks for."""
         gradients = _parts(vector, [weights.shape for weights in self._parameters.weights(state)])
         return self._parameters.update(state, gradients, tf.gather(schedule, step + 1))
@@ -162,7 +157,7 @@ def _bounds(size: int, number: int, count: int) -> tuple[int, int]:
     return number * (size // count), (number + 1) * (size // count)
 
 
-def _mine(mask: tf.Tensor, start: int, stop: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _mine(mask: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
     """Return the mask of a part of the batch, and the part's share of the examples."""
     mine = mask[start:stop]
     share = tf.reduce_sum(mine) / tf.reduce_sum(mask)
@@ -170,11 +165,11 @@ def _mine(mask: tf.Tensor, start: int, stop: int) -> tuple[tf.Tensor, tf.Tensor]
     return tf.where(share > 0, mine, tf.ones_like(mine)), share
 
 
-def _flat(tensors: list[tf.Tensor]) -> tf.Tensor:
+def _flat(tensors: list[Tensor]) -> Tensor:
     return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
 
 
-def _parts(vector: tf.Tensor, shapes: list) -> list[tf.Tensor]:
+def _parts(vector: Tensor, shapes: list) -> list[Tensor]:
     """Return the tensors that were laid into a vector one after another; what is behind them is left out."""
     ends = np.cumsum([0, *(np.prod(shape, dtype=int) for shape in shapes)])
     bounds = zip(itertools.pairwise(ends), shapes, strict=True)

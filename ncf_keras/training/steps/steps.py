@@ -13,12 +13,13 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.steps.rules import Rule
 
-State = list[tf.Tensor]
+State = list[Tensor]
 
 
 def make_step(model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss) -> "DenseStep | DeferredStep":
@@ -88,11 +89,11 @@ class _Parameters:
             slots = [tf.Variable(tf.zeros_like(variable.value)) for _ in range(rule.num_slots)]
             self.state += [tf.Variable(variable.value), *slots]
 
-    def weights(self, state: State) -> list[tf.Tensor]:
+    def weights(self, state: State) -> list[Tensor]:
         """Return the weights among the tensors of a state."""
         return state[:: self._size]
 
-    def update(self, state: State, gradients: list[tf.Tensor], now: tf.Tensor) -> State:
+    def update(self, state: State, gradients: list[Tensor], now: Tensor) -> State:
         """Return the state after one step."""
         result = []
         for start, gradient in zip(range(0, len(state), self._size), gradients, strict=True):
@@ -154,14 +155,8 @@ class DenseStep:
         return [*self._parameters.state, *self._others.state]
 
     def __call__(
-        self,
-        state: State,
-        ids: State,
-        labels: tf.Tensor,
-        mask: tf.Tensor,
-        step: tf.Tensor,
-        schedule: tf.Tensor,
-    ) -> tuple[tf.Tensor, State]:
+        self, state: State, ids: State, labels: Tensor, mask: Tensor, step: Tensor, schedule: Tensor
+    ) -> tuple[Tensor, State]:
         """Return the batch's loss and the state after one step.
 
         Args:
@@ -178,8 +173,8 @@ class DenseStep:
         return loss, [*self._parameters.update(state, gradients, tf.gather(schedule, step + 1)), *others]
 
     def _gradients(
-        self, weights: State, others: State, ids: State, labels: tf.Tensor, mask: tf.Tensor
-    ) -> tuple[tf.Tensor, State, State]:
+        self, weights: State, others: State, ids: State, labels: Tensor, mask: Tensor
+    ) -> tuple[Tensor, State, State]:
         """Return the loss of some examples, the model's other state after them, and the weights' gradients."""
         with tf.GradientTape() as tape:
             tape.watch(weights)
@@ -190,7 +185,7 @@ class DenseStep:
             loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         return loss, self._others.kept(others), tape.gradient(loss, weights)
 
-    def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
+    def finish_epoch(self, num_steps: int, schedule: Tensor) -> None:
         """Bring the weights of the Keras model up to date."""
         self.write_back()
 
@@ -239,14 +234,8 @@ class DeferredStep:
         return [self._rows, self._chosen, *self._parameters.state, *self._others.state]
 
     def __call__(
-        self,
-        state: State,
-        ids: State,
-        labels: tf.Tensor,
-        mask: tf.Tensor,
-        step: tf.Tensor,
-        schedule: tf.Tensor,
-    ) -> tuple[tf.Tensor, State]:
+        self, state: State, ids: State, labels: Tensor, mask: Tensor, step: Tensor, schedule: Tensor
+    ) -> tuple[Tensor, State]:
         """Return the batch's loss and the state after one step; arguments as in `DenseStep`."""
         rows, chosen, *rest = state
         count = len(self._parameters.state)
@@ -264,7 +253,7 @@ class DeferredStep:
         rows = tf.tensor_scatter_nd_update(rows, places[:, None], written)
         return loss, [rows, chosen, *self._parameters.update(head_state, head_gradients, now), *others]
 
-    def finish_epoch(self, num_steps: int, schedule: tf.Tensor) -> None:
+    def finish_epoch(self, num_steps: int, schedule: Tensor) -> None:
         """Catch all rows up, count their steps from 0 again, and write the weights to the Keras model."""
         arguments = (tf.constant(num_steps), schedule)
         self._catch_up = self._catch_up or self._catch_up_all.get_concrete_function(*arguments)
@@ -293,18 +282,18 @@ class DeferredStep:
         return tf.concat(sides, 0)
 
     @tf.function(jit_compile=True, autograph=False)
-    def _catch_up_all(self, num_steps: tf.Tensor, schedule: tf.Tensor) -> None:
+    def _catch_up_all(self, num_steps: Tensor, schedule: Tensor) -> None:
         weights, slots = self._read(self._rows, num_steps, schedule)
         written = tf.zeros([self._rows.shape[0], 1], self.dtype)
         self._rows.assign(tf.concat([weights, *slots, written], 1))
 
-    def _places(self, ids: State) -> tf.Tensor:
+    def _places(self, ids: State) -> Tensor:
         """Return the row of each id: shape (examples of all inputs,)."""
         return tf.concat([index + offset for index, offset in zip(ids, self._offsets, strict=False)], 0)
 
     def _gradients(
-        self, weights: tf.Tensor, head: State, others: State, labels: tf.Tensor, mask: tf.Tensor
-    ) -> tuple[tf.Tensor, State, tf.Tensor, State]:
+        self, weights: Tensor, head: State, others: State, labels: Tensor, mask: Tensor
+    ) -> tuple[Tensor, State, Tensor, State]:
         """Return the loss of some examples, the head's other state after them, and the gradients.
 
         Args:
@@ -333,14 +322,14 @@ class DeferredStep:
         return loss, self._others.kept(others), self._joined(gradients), head_gradients
 
     def _written(
-        self, weights: tf.Tensor, slots: list[tf.Tensor], gradient: tf.Tensor, step: tf.Tensor, now: tf.Tensor
-    ) -> tf.Tensor:
+        self, weights: Tensor, slots: list[Tensor], gradient: Tensor, step: Tensor, now: Tensor
+    ) -> Tensor:
         """Return rows after one step, as they are kept."""
         weights, slots = self._rule.update(weights, slots, gradient, now)
         written = tf.fill([weights.shape[0], 1], tf.cast(step + 1, self.dtype))
         return tf.concat([weights, *slots, written], 1)
 
-    def _read(self, rows: tf.Tensor, step: tf.Tensor, schedule: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def _read(self, rows: Tensor, step: Tensor, schedule: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the weights and slots of `rows` as they are after `step` steps of the epoch."""
         sizes = [self._width] * (1 + self._rule.num_slots) + [1]
         weights, *slots, written = tf.split(rows, sizes, 1)
@@ -348,7 +337,7 @@ class DeferredStep:
         skipped = tf.cast(step, self.dtype) - written
         return self._rule.catch_up(weights, slots, then, tf.gather(schedule, step), skipped)
 
-    def _joined(self, gradients: list[tf.Tensor]) -> tf.Tensor:
+    def _joined(self, gradients: list[Tensor]) -> Tensor:
         """Return the gradients in the layout of the rows: shape (examples of all inputs, width)."""
         sides = []
         for widths in self._widths:
@@ -357,14 +346,14 @@ class DeferredStep:
         return tf.concat(sides, 0)
 
 
-def sum_over_repeats(gradient: tf.Tensor, stands_for: tf.Tensor) -> tf.Tensor:
+def sum_over_repeats(gradient: Tensor, stands_for: Tensor) -> Tensor:
     """Give every example of a row the sum of that row's gradients; then all of them write the same row."""
     return tf.gather(tf.math.unsorted_segment_sum(gradient, stands_for, gradient.shape[0]), stands_for)
 
 
 def batch_loss(
-    loss: Loss, labels: tf.Tensor, predictions: tf.Tensor, mask: tf.Tensor, penalties: list[tf.Tensor]
-) -> tf.Tensor:
+    loss: Loss, labels: Tensor, predictions: Tensor, mask: Tensor, penalties: list[Tensor]
+) -> Tensor:
     """Return the mean loss of the examples plus the penalties, as Keras reports it, in the type of the mask."""
     losses = loss(labels[:, None], tf.cast(predictions, mask.dtype))
     return tf.reduce_sum(losses * mask) / tf.reduce_sum(mask) + sum(
