@@ -3,6 +3,7 @@
 Evaluation takes either. GMF, MLP and NeuMF are scored by halves, see `factored.py`.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -94,4 +95,7 @@ def all_scores(
 
 
 def _programs(*computations: Callable[..., Any]) -> list[Callable[..., Any]]:
-    return [tf.function(compute, autograph=False, reduce_retracing=True) for compute in computations]
+    """Return computations as programs, traced for the number of rows that comes first, then for any number."""
+    # TensorFlow warns of a function that is traced often. Wrapped anew, that of another model is another one.
+    wrapped = [functools.partial(compute) for compute in computations]
+    return [tf.function(compute, autograph=False, reduce_retracing=True) for compute in wrapped]
