@@ -3,6 +3,7 @@
 Evaluation takes either. GMF, MLP and NeuMF are scored by halves, see `factored.py`.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,6 @@ from ncf_keras.models.factored import FactoredModel, can_factor
 PAIRS_A_CALL = 2**15
 # Numbers that one call may hold between two layers: 64 MiB of float32.
 NUMBERS_A_CALL = 2**24
-INDICES = tf.TensorSpec([None], tf.int32)
 
 
 def model_scores(
@@ -31,27 +31,21 @@ def model_scores(
         `score(users, items)`: takes int32 indices of shape (pairs,), any number of them, and returns the
         predictions, float32 of shape (pairs,).
     """
-    make_halves: Callable[..., Any]
     if can_factor(model):
         factored = FactoredModel(model)
-        make_halves = _traced_once(factored.halves)
-        score_pairs = _traced_once(factored.score_pairs, INDICES, INDICES)
+        make_halves, score_pairs = _programs(factored.halves, factored.score_pairs)
     else:
-        make_halves = tuple
-        score_pairs = _traced_once(
-            lambda _, users, items: model([users[:, None], items[:, None]], training=False)[:, 0],
-            INDICES,
-            INDICES,
+        make_halves, score_pairs = _programs(
+            tuple, lambda _, users, items: model([users[:, None], items[:, None]], training=False)[:, 0]
         )
 
     def score(users: np.ndarray, items: np.ndarray) -> np.ndarray:
         users, items = np.asarray(users, np.int32), np.asarray(items, np.int32)
-        halves: Any = make_halves()
+        halves = make_halves()
         scores = np.empty(len(users), np.float32)
         for start in range(0, len(users), pairs_a_call):
             part = slice(start, start + pairs_a_call)
-            pairs = tf.constant(users[part]), tf.constant(items[part])
-            scores[part] = score_pairs(halves, *pairs).numpy()
+            scores[part] = score_pairs(halves, users[part], items[part]).numpy()
         return scores
 
     return score
@@ -81,14 +75,12 @@ def all_scores(
         factored = FactoredModel(model)
         num_items = factored.num_items
         users_a_call = max(1, numbers_a_call // (num_items * factored.widest))
-        make_halves = _traced_once(factored.halves)
-        score_users = _traced_once(factored.score_users, INDICES)
+        make_halves, score_users = _programs(factored.halves, factored.score_users)
     elif num_items is None:
         raise ValueError("`num_items` must be given for a model that is none of GMF, MLP and NeuMF.")
     else:
         score, items = model_scores(model), np.arange(num_items, dtype=np.int32)
-        make_halves = tuple
-        score_users = lambda _, users: score(np.repeat(users.numpy(), len(items)), items)  # noqa: E731
+        make_halves, score_users = tuple, lambda _, users: score(np.repeat(users, len(items)), items)
 
     def score_all(users: np.ndarray) -> np.ndarray:
         users = np.asarray(users, np.int32)
@@ -96,24 +88,14 @@ def all_scores(
         scores = np.empty((len(users), num_items), np.float32)
         for start in range(0, len(users), users_a_call):
             part = slice(start, start + users_a_call)
-            scores[part] = score_users(halves, tf.constant(users[part]))
+            scores[part] = score_users(halves, users[part])
         return scores
 
     return score_all
 
 
-def _traced_once(function: Callable, *signature: tf.TensorSpec) -> Callable:
-    """Return a function of tensors that is traced at its first call; `signature` is that of its last arguments.
-
-    TensorFlow would take the functions of several models for one that is traced again and again, and warn.
-    """
-    programs: list[Callable] = []
-
-    def call(*arguments: Any) -> Any:
-        if not programs:
-            first = arguments[: len(arguments) - len(signature)]
-            program = tf.function(function, autograph=False)
-            programs.append(program.get_concrete_function(*first, *signature))
-        return programs[0](*arguments)
-
-    return call
+def _programs(*computations: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """Return computations as programs, traced for the number of rows that comes first, then for any number."""
+    # TensorFlow warns of a function that is traced often. Wrapped anew, that of another model is another one.
+    wrapped = [functools.partial(compute) for compute in computations]
+    return [tf.function(compute, autograph=False, reduce_retracing=True) for compute in wrapped]

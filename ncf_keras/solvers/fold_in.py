@@ -50,7 +50,10 @@ class UserFolder:
         self._mean, self._root = user_prior([layer.embeddings.numpy() for layer in self._factored.user_layers])
         self._widths = [layer.output_dim for layer in self._factored.user_layers]
         self._halves = self._factored.halves()
-        self._value_and_gradient = tf.function(self._data_term, autograph=False)
+        weights = tf.TensorSpec([self._factored.num_items])
+        self._value_and_gradient = tf.function(self._data_term, autograph=False).get_concrete_function(
+            tf.TensorSpec([1, sum(self._widths)]), weights, weights
+        )
 
     def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
         """Return the rows of new users in each of the model's user embeddings.
@@ -87,7 +90,7 @@ class UserFolder:
     def _loss(self, point: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the objective and its gradient, in coordinates in which the prior is N(0, 1)."""
         row = tf.constant(self._mean + self._root @ point, tf.float32)
-        value, gradient = self._value_and_gradient(row[None], positive, negative)
+        value, gradient = self._value_and_gradient(row[None], *map(tf.constant, (positive, negative)))
         penalty = 0.5 * self._strength * point @ point
         slope = self._root.T @ gradient.numpy()[0].astype(np.float64)
         return float(value) + penalty, slope + self._strength * point

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
 from ncf_keras.models.factored import can_factor
@@ -131,3 +132,12 @@ def test_the_number_of_items_is_needed_only_for_models_of_another_make():
     assert all_scores(FACTORED["GMF"]())(np.array([1])).shape == (1, ITEMS)
     with pytest.raises(ValueError, match="`num_items` must be given"):
         all_scores(keras.Sequential([keras.layers.Dense(1)]))
+
+
+def test_many_models_in_a_row_are_no_retracing_to_tensorflow(caplog, monkeypatch):
+    monkeypatch.setattr(tf.get_logger(), "propagate", True)
+    model = FACTORED["GMF"]()
+    for _ in range(8):
+        model_scores(model)(PAIR_USERS, PAIR_ITEMS)
+        all_scores(model)(PAIR_USERS[:3])
+    assert "retracing" not in caplog.text
