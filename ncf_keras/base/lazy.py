@@ -26,7 +26,7 @@ def lazy_names(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if "tensorflow" not in sys.modules and home_of[name] not in light and name not in light:
             require_tensorflow_backend()
-            import_tensorflow_quietly()
+            import_tensorflow_quietly(log_level="WARNING")
         if not home_of[name]:
             return importlib.import_module(f"{package}.{name}")
         return getattr(importlib.import_module(f"{package}.{home_of[name]}"), name)

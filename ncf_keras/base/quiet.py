@@ -15,7 +15,7 @@ def look_for_devices() -> None:
     tf.constant(0)
 
 
-def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices) -> Any:
+def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices, log_level: str = "ERROR") -> Any:
     """Import TensorFlow without the lines about CPUs and CUDA that it writes from C++ as it starts.
 
     They come before any log level applies, so standard error is captured during the import, and shown only if
@@ -23,6 +23,7 @@ def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices) -> An
 
     Args:
         first: called after the import, while standard error is still captured; its result is returned.
+        log_level: of TensorFlow's own logger from then on.
     """
     if "tensorflow" in sys.modules:
         return first()
@@ -30,7 +31,7 @@ def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices) -> An
     with _stderr_put_aside():
         import tensorflow as tf
 
-        tf.get_logger().setLevel("ERROR")
+        tf.get_logger().setLevel(log_level)
         return first()
 
 

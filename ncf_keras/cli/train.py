@@ -47,16 +47,7 @@ SMALL_BATCH = 512
 
 
 def main(model_name: str, arguments: Sequence[str] | None = None) -> int:
-    """Run the training command of `GMF`, `MLP` or `NeuMF`.
-
-    Args:
-        model_name: which of the three.
-        arguments: the command line without the program's name; that of the process if None.
-
-    Returns:
-        The exit status: 0; 2 after a sentence on standard error about a mistake in the arguments or files; 130
-        after Ctrl-C, 143 after SIGTERM.
-    """
+    """Run the training command of `GMF`, `MLP` or `NeuMF` and return its exit status: see `run_command`."""
     flags = parse_training_flags(model_name, arguments)
     return run_command(lambda: _train(model_name, flags))
 

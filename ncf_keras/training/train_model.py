@@ -75,17 +75,9 @@ def train(
             its output is one prediction between 0 and 1.
         num_factors: latent factors of GMF; for models given by name.
         layers: widths of the MLP's layers, the first of both embeddings together; for models given by name.
-        epochs: as in `TrainingSpec`; so are the arguments from here to `engine`.
-        batch_size: examples per step.
-        num_neg: negatives for each positive, drawn anew in each epoch.
-        learning_rate: above 0.
-        learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
+        epochs, batch_size, num_neg, learning_rate, learner, select, patience, top_k, engine: as in
+            `TrainingSpec`.
         seed: of the initial weights and the sampling; the same seed gives the same model.
-        select: `validation` holds out one more interaction of each user to select the best epoch; `test` uses
-            the test pairs, as the paper does, which makes the test result slightly too good.
-        patience: stop after that many evaluations without a better hit ratio; None never stops early.
-        top_k: length of the ranked list.
-        engine: `compiled`, or `keras` for plain `model.fit`.
         callbacks: callbacks of Keras, as in `Trainer.fit`.
         verbose: 1 shows the progress bar of Keras, 0 nothing.
         on_iteration: called after each epoch; `print` shows the lines of the run commands.

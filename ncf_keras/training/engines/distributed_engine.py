@@ -30,8 +30,7 @@ class DistributedEngine(CompiledEngine):
     Args:
         model: as in `CompiledEngine`, without state besides its weights, such as that of BatchNormalization.
         sampler: with the same data and seed on all workers.
-        learner: as in `CompiledEngine`.
-        learning_rate: as in `CompiledEngine`.
+        learner, learning_rate: as in `CompiledEngine`.
         batch_size: examples per step, of all replicas together.
         workers: the replicas that train together.
 
