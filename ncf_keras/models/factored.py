@@ -234,15 +234,17 @@ def _wirings(hidden: list[str]) -> dict[str, Wiring]:
     plain = ("user_embedding", user), ("item_embedding", item)
     mf = ("mf_embedding_user", user), ("mf_embedding_item", item)
     mlp = ("mlp_embedding_user", user), ("mlp_embedding_item", item)
-    plain_tower: Wiring
-    fused_tower: Wiring
-    plain_tower, fused_tower = ("Concatenate", *plain), ("Concatenate", *mlp)
-    for name in hidden:
-        plain_tower, fused_tower = (name, plain_tower), (name, fused_tower)
+
+    def tower(*embeddings: Wiring) -> Wiring:
+        wiring: Wiring = ("Concatenate", *embeddings)
+        for name in hidden:
+            wiring = (name, wiring)
+        return wiring
+
     return {
         "GMF": ("Multiply", *plain),
-        "MLP": plain_tower,
-        "NeuMF": ("Concatenate", ("Multiply", *mf), fused_tower),
+        "MLP": tower(*plain),
+        "NeuMF": ("Concatenate", ("Multiply", *mf), tower(*mlp)),
     }
 
 

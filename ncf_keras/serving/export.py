@@ -3,7 +3,6 @@
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -85,17 +84,13 @@ def _require_fitting(dataset: Dataset, sizes: tuple[int, int]) -> None:
             f"`dataset` must have the {sizes[0]} users and {sizes[1]} items of the model. "
             f"Received: {dataset.num_users} and {dataset.num_items}"
         )
-    _require_texts(dataset.user_ids or (), "user_ids", distinct=True)
-    _require_texts(dataset.item_ids or (), "item_ids", distinct=True)
-    _require_texts(dataset.item_titles or (), "item_titles", distinct=False)
-
-
-def _require_texts(texts: Sequence[str], argument: str, distinct: bool) -> None:
-    for text in texts:
-        try:
-            text.encode("utf-8")
-        except UnicodeError:
-            raise InputError(f"`{argument}` must be texts in Unicode. Received: {text!r}") from None
-    if distinct and len(set(texts)) < len(texts):
-        twice = Counter(texts).most_common(1)[0][0]
-        raise InputError(f"`{argument}` must have no id twice. Received: {twice!r} twice")
+    for argument in ("user_ids", "item_ids", "item_titles"):
+        texts = getattr(dataset, argument) or ()
+        for text in texts:
+            try:
+                text.encode("utf-8")
+            except UnicodeError:
+                raise InputError(f"`{argument}` must be texts in Unicode. Received: {text!r}") from None
+        twice, times = Counter(texts).most_common(1)[0] if texts else ("", 0)
+        if argument != "item_titles" and times > 1:
+            raise InputError(f"`{argument}` must have no id twice. Received: {twice!r} twice")

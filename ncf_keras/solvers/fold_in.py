@@ -128,12 +128,11 @@ def with_users(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model
     Raises:
         InputError: the model is of another kind, or the vectors are not as wide as its user embeddings.
     """
-    factored = require_factored(model, "to have other users")
-    tables = {layer.name: layer.output_dim for layer in factored.user_layers}
-    shapes = [np.shape(rows) for rows in vectors]
-    if shapes != [(len(vectors[0]) if vectors else 0, width) for width in tables.values()]:
-        raise InputError(f"`vectors` must have the widths {list(tables.values())}. Received: shapes {shapes}")
-    rows_of = dict(zip(tables, vectors, strict=True))
+    layers = require_factored(model, "to have other users").user_layers
+    widths, shapes = [layer.output_dim for layer in layers], [np.shape(rows) for rows in vectors]
+    if shapes != [(len(vectors[0]) if vectors else 0, width) for width in widths]:
+        raise InputError(f"`vectors` must have the widths {widths}. Received: shapes {shapes}")
+    rows_of = {layer.name: rows for layer, rows in zip(layers, vectors, strict=True)}
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()

@@ -39,6 +39,7 @@ def test_show(exported, tmp_path):
         assert name in printed
 
 
+@pytest.mark.slow
 def test_run_by_index(exported, loaded, tmp_path):
     printed = run(COMMANDS[1], exported, tmp_path)
     items = loaded.run("recommend", user_input=[0, 1], k=3)["items"]

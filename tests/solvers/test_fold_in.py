@@ -147,10 +147,10 @@ BUILDERS = {
 
 @pytest.mark.parametrize("kind", ["GMF", pytest.param("NeuMF", marks=pytest.mark.slow)])
 def test_held_out_items_of_people_outside_training_rank_well_above_popularity(kind, sample):
-    kept, histories = without_last_users(sample, 40)
+    kept, histories = without_last_users(sample, 25)
     model = BUILDERS[kind](kept.num_users, kept.num_items)
     engine = CompiledEngine(model, NegativeSampler(kept, 4, 1), "adam", 0.005, 256)
-    for _ in range(5):
+    for _ in range(4):
         engine.train_epoch()
     folded = with_users(model, fold_in(model, histories))
     lines = sample.test_users >= kept.num_users
