@@ -20,12 +20,15 @@ from ncf_keras.evaluation.metrics import Rankings, hit_ratio, ndcg
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RankingResult:
     """HR@K (1 or 0) and NDCG@K of each test pair: float64, shape (tests,)."""
 
     hits: np.ndarray
     ndcgs: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"RankingResult(hr={self.hr:.4f}, ndcg={self.ndcg:.4f}, {len(self.hits):,} tests)"
 
     @property
     def hr(self) -> float:
