@@ -3,5 +3,5 @@
 from ncf_keras.base.lazy import lazy_names
 
 __getattr__, __dir__, __all__ = lazy_names(
-    __name__, {"": ("client", "export", "seal", "versions")}, light=("client", "versions")
+    __name__, {"": ("client", "export", "publishing", "seal")}, light=("client",)
 )
