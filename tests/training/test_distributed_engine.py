@@ -15,7 +15,7 @@ from tests.shared_files import PROJECT
 from tests.training import one_worker
 
 SCRIPT = PROJECT / "tests" / "training" / "one_worker.py"
-PATIENCE = 120
+PATIENCE = 300
 
 
 def alone(name):
