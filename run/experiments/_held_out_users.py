@@ -8,17 +8,9 @@ import numpy as np
 
 from ncf_keras.data import Dataset
 from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import build_gmf, build_mlp, build_neumf
-from ncf_keras.sampling import NegativeSampler
-from ncf_keras.training import CompiledEngine
+from ncf_keras.models import ModelSpec
+from ncf_keras.training import Trainer, TrainingSpec
 from ncf_keras.weights import load_model, save_weights
-
-LAYERS = (64, 32, 16, 8)
-BUILDERS = {
-    "GMF": lambda *sizes, seed: build_gmf(*sizes, 8, (0, 0), seed=seed),
-    "MLP": lambda *sizes, seed: build_mlp(*sizes, LAYERS, (0,) * 4, seed=seed),
-    "NeuMF": lambda *sizes, seed: build_neumf(*sizes, 8, LAYERS, (0,) * 4, seed=seed),
-}
 
 
 def draw_users(dataset: Dataset, count: int, seed: int) -> np.ndarray:
@@ -70,10 +62,8 @@ def trained(kind: str, dataset: Dataset, epochs: int, seed: int, file: Path | No
     """Train GMF, MLP or NeuMF of 8 factors as the authors' commands do; or load it, if `file` exists."""
     if file and file.is_file():
         return load_model(file)
-    model = BUILDERS[kind](dataset.num_users, dataset.num_items, seed=seed)
-    engine = CompiledEngine(model, NegativeSampler(dataset, 4, seed), "adam", 0.001, 256)
-    for _ in range(epochs):
-        engine.train_epoch()
+    model = ModelSpec(kind, dataset.num_users, dataset.num_items).build(seed)
+    Trainer(model, dataset, TrainingSpec(epochs=epochs, select="none", seed=seed)).fit()
     if file:
         save_weights(model, file)
     return model
