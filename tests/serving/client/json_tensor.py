@@ -1,7 +1,7 @@
 """TensorFlow Serving's JSON, from the server's side: requests to tensors, tensors to answers.
 
-Written after its documentation (https://www.tensorflow.org/tfx/serving/api_rest) and the behaviour of its
-util/json_tensor.cc, error messages included, and apart from the client, which it is there to prove.
+Written after its documentation (https://www.tensorflow.org/tfx/serving/api_rest) and its util/json_tensor.cc,
+error messages included, and apart from the client, which it is there to prove.
 """
 
 import base64
@@ -30,19 +30,14 @@ def read_request(body, inputs_of):
     signature = request.get("signature_name", "serving_default")
     dtypes = inputs_of(signature)
     if "instances" not in request:
-        columns = request["inputs"]
-        if not isinstance(columns, dict) or _is_base64(columns):
-            (name,) = dtypes
-            columns = {name: columns}
+        columns = _named(request["inputs"], dtypes)
         for name in dtypes:
             if name not in columns:
                 raise invalid(f"Missing named input: {name} in 'inputs' object.")
         return signature, "column", {name: _tensor(columns[name], dtype) for name, dtype in dtypes.items()}
     tensors = {name: [] for name in dtypes}
     for number, row in enumerate(request["instances"]):
-        if not isinstance(row, dict) or _is_base64(row):
-            (name,) = dtypes
-            row = {name: row}
+        row = _named(row, dtypes)
         if row.keys() != dtypes.keys():
             raise invalid(
                 f"Failed to process element: {number} of 'instances' list. JSON object: {json.dumps(row)} keys "
@@ -51,6 +46,14 @@ def read_request(body, inputs_of):
         for name, value in row.items():
             tensors[name].append(_tensor(value, dtypes[name]))
     return signature, "row", {name: np.stack(rows) for name, rows in tensors.items()}
+
+
+def _named(values, dtypes):
+    """Return values by name; that of a single input may be left out."""
+    if isinstance(values, dict) and not _is_base64(values):
+        return values
+    (name,) = dtypes
+    return {name: values}
 
 
 def _tensor(value, dtype):
@@ -101,17 +104,11 @@ def _text(array, name):
     if isinstance(array, bytes):
         # The server escapes quotes and control characters, and writes every other byte as it is.
         return json.dumps(array.decode("latin-1"), ensure_ascii=False).encode("latin-1")
-    if isinstance(array, bool | np.bool_):
-        return b"true" if array else b"false"
-    if isinstance(array, int | np.integer):
-        return str(array).encode()
-    return _decimal(np.float32(array)).encode()
-
-
-def _decimal(value):
-    if not np.isfinite(value):
-        return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    text = f"{value:.6g}"
-    if np.float32(text) != value:
-        text = f"{value:.9g}"
-    return text if "." in text or "e" in text else f"{text}.0"
+    if isinstance(array, np.bool_ | np.integer):
+        return str(array).lower().encode()
+    if not np.isfinite(array):
+        return json.dumps(float(array)).encode()
+    text = f"{array:.6g}"
+    if np.float32(text) != array:
+        text = f"{array:.9g}"
+    return (text if "." in text or "e" in text else f"{text}.0").encode()
