@@ -32,8 +32,7 @@ IDLE_FLAGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command on a command line without the program's name, that of the process if None.
 
-    Returns:
-        The exit status: 0; 1 if a run failed; 2 after a sentence about a mistake; 130 or 143 if interrupted.
+    The exit status is 0; 1 if a run failed; 2 after a sentence about a mistake; 130 or 143 if interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     again = shlex.join(["python", "run/paper.py", *given])
@@ -56,11 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def wanted_runs(arguments: Sequence[str]) -> list[Run]:
-    """Return the runs that a command line names, after those that they start from, done or not.
-
-    Raises:
-        InputError: flags break their rules.
-    """
+    """Return the runs that a command line names, after those that they start from, done or not."""
     return _wanted(_read_flags(arguments))
 
 

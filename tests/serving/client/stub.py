@@ -72,14 +72,9 @@ class Stub:
     """
 
     def __init__(self, models):
-        self.models = models
-        self.labels = {}
-        self.faults = collections.deque()
-        self.requests = []
-        self.neighbours = None
-        self.failed = {}
+        self.models, self.labels, self.failed = models, {}, {}
+        self.faults, self.requests, self.neighbours = collections.deque(), [], None
         self.released = threading.Event()
-        self.rest = self.grpc = ""
 
     def reset(self):
         for change in (self.faults, self.failed, self.requests):
