@@ -75,10 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("logs", nargs="+", metavar="LOG.csv", help="a file of --log_csv; each becomes a line")
-    parser.add_argument(
-        "--out", default="curves.png", metavar="FILE.png", help="the picture, replaced if it exists"
-    )
+    add = parser.add_argument
+    add("logs", nargs="+", metavar="LOG.csv", help="a file of --log_csv; each becomes a line")
+    add("--out", default="curves.png", metavar="FILE.png", help="the picture, replaced if it exists")
     flags = parser.parse_args(arguments)
     return run_command(lambda: _plot(flags.logs, flags.out))
 
@@ -189,15 +188,10 @@ def _draw_panel(axis: "Axes", panel: Panel, labels: Sequence[str]) -> None:
     lines = [line for line in panel.lines if len(line.xs)]
     for line in lines:
         number = labels.index(line.label)
-        axis.plot(
-            [places[x] for x in line.xs] if places else line.xs,
-            line.ys,
-            color=f"C{number % 10}",
-            linestyle=STYLES[number // 10 % len(STYLES)],
-            marker=MARKERS[number % len(MARKERS)],
-            markersize=4,
-            linewidth=1.4,
-        )
+        xs = [places[x] for x in line.xs] if places else line.xs
+        color, style = f"C{number % 10}", STYLES[number // 10 % len(STYLES)]
+        marker = MARKERS[number % len(MARKERS)]
+        axis.plot(xs, line.ys, color=color, linestyle=style, marker=marker, markersize=4, linewidth=1.4)
     if places:
         axis.set_xticks(list(places.values()), [f"{value:g}" for value in places])
     else:

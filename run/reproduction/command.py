@@ -97,10 +97,8 @@ def _read_flags(arguments: Sequence[str]) -> argparse.Namespace:
                 raise InputError(f"`--{name}` must come without `--{mode}`. Received: {value!r}")
     name = flags.dataset
     if Path(name).name != name or not name.strip(".") or not name.isprintable():
-        raise InputError(
-            "`--dataset` must be a name without directories, which are for `--path`, of printable characters "
-            f"and not of dots alone. Received: {name!r}"
-        )
+        rule = "without directories, which are for `--path`, of printable characters and not of dots alone"
+        raise InputError(f"`--dataset` must be a name {rule}. Received: {name!r}")
     for flag in ("factors", "validation_factors"):
         text, known = getattr(flags, flag), FACTORS.split(",")
         if not set(text.split(",")) <= set(known):
@@ -124,10 +122,9 @@ def _wanted(flags: argparse.Namespace) -> list[Run]:
         return runs
     found = [run for run in runs if run.name == flags.only]
     if not found:
-        raise InputError(
-            "`--only` must be the name of a run: the targets and `--factors` name "
-            f"{', '.join(run.name for run in runs) or 'none'}. Received: {flags.only!r}"
-        )
+        names = ", ".join(run.name for run in runs) or "none"
+        rule = f"`--only` must be the name of a run: the targets and `--factors` name {names}"
+        raise InputError(f"{rule}. Received: {flags.only!r}")
     return [*found[0].parents(), *found]
 
 

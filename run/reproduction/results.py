@@ -202,15 +202,11 @@ def find_result(directory: Path, run: Run, dataset: dict | None = None) -> Resul
     wanted, found = run.options(), result.run
     if found != wanted:
         differing = [f"{key} {value!r}" for key, value in wanted.items() if found.get(key) != value]
-        raise InputError(
-            f"{path} must be of a run with {', '.join(differing) or 'no more'}; move it away "
-            "to train this one. Received: another"
-        )
+        rule = f"must be of a run with {', '.join(differing) or 'no more'}"
+        raise InputError(f"{path} {rule}; move it away to train this one. Received: another")
     if dataset and result.dataset["digest"] != dataset["digest"]:
-        raise InputError(
-            f"{path} must be of a run on the {dataset['name']} that `--path` has; move it away to train it on "
-            "this data. Received: one on other data"
-        )
+        rule = f"must be of a run on the {dataset['name']} that `--path` has"
+        raise InputError(f"{path} {rule}; move it away to train it on this data. Received: one on other data")
     return result
 
 

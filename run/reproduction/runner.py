@@ -139,10 +139,8 @@ def run_here(plan: Plan, dataset: "Dataset") -> None:
         if run in plan.left:
             try:
                 if not do_run(run, dataset, plan.places):
-                    raise InputError(
-                        "`--work` must be a directory that no other command is using. "
-                        f"Received: {plan.places.work}"
-                    )
+                    rule = "`--work` must be a directory that no other command is using"
+                    raise InputError(f"{rule}. Received: {plan.places.work}")
             except InputError as error:
                 plan.give_up(run, f"ended with an error: {error}")
             else:
@@ -160,13 +158,9 @@ def start_worker(run: Run, places: Places, jobs: int) -> subprocess.Popen:
         environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Appended to, because the log may be that of another command's process, which has the run.
     with _log(run, places).open("a") as log:
-        return subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("worker.py")), to_json(run, places)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
+        words = [sys.executable, str(Path(__file__).with_name("worker.py")), to_json(run, places)]
+        ends = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(words, env=environment, **ends)
 
 
 def run_in_processes(

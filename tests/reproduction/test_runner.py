@@ -89,21 +89,16 @@ def lines(capsys):
     return [line.split(":")[0] for line in printed.out.splitlines()], printed.err.splitlines()
 
 
-def test_what_starts_from_others_comes_after_them_and_small_factors_first(places, capsys):
-    big = GRID.network("GMF", 64)
-    plan = Plan([GMF, MLP, FUSED, big], places)
-    assert do_all(plan, finish, jobs=1) == [GMF, MLP, FUSED, big] and plan.left == plan.problems == []
-    assert lines(capsys) == ([run.name for run in (GMF, MLP, FUSED, big)], [])
-
-
-def test_what_another_command_finished_after_planning_is_not_started(places, capsys):
-    plan = Plan([GMF, MLP, QUICK, FUSED], places)
-    finish(GMF, places)
-    finish(QUICK, places)
-    # Finished as well, but what starts from it needs more.
-    put(places.results, MLP, [0, 1])
-    assert do_all(plan, finish) == [MLP, FUSED] and plan.problems == []
-    assert set(lines(capsys)[0]) == {run.name for run in (GMF, MLP, QUICK, FUSED)}
+def test_runs_come_after_their_parents_unless_another_command_finished_them(places, capsys):
+    runs = [GMF, MLP, FUSED, GRID.network("GMF", 64)]
+    plan, again = Plan(runs, places), Plan(runs, places)
+    assert do_all(plan, finish, jobs=1) == runs and plan.left == plan.problems == []
+    assert lines(capsys) == ([run.name for run in runs], [])
+    (places.results / f"{FUSED.name}.json").unlink()
+    # What starts from it needs more than its result.
+    (places.work / f"{MLP.name}.h5").unlink()
+    assert do_all(again, finish) == [MLP, FUSED] and again.problems == []
+    assert set(lines(capsys)[0]) == {run.name for run in runs}
 
 
 def test_who_waits_for_another_command_is_told_so_once_and_the_others_are_done(places, capsys):
@@ -141,16 +136,16 @@ def test_a_wrong_result_is_one_problem_of_many_runs(places, content, capsys):
     def work(run, places):
         if run != GMF:
             finish(run, places)
+        elif content == "damaged":
+            file.write_text("{}")
         elif content != "missing":
             put(places.results, OTHERS_GMF, [0, 1])
-            if content == "damaged":
-                file.write_text("{}")
 
-    file = places.results / f"{GMF.name}.json"
-    plan = Plan([GMF, MLP, FUSED], places)
+    file, plan = places.results / f"{GMF.name}.json", Plan([GMF, MLP, FUSED], places)
     do_all(plan, work)
-    assert plan.problems[0].startswith(f"{GMF.name} ended without a result of its own: {file} must be ")
-    assert plan.problems[1:] == [f"{FUSED.name} was left out, because it starts from {GMF.name}"]
+    wrong, left_out = plan.problems
+    assert wrong.startswith(f"{GMF.name} ended without a result of its own: {file} must be ")
+    assert left_out == f"{FUSED.name} was left out, because it starts from {GMF.name}"
     assert lines(capsys)[0] == [MLP.name]
 
 
@@ -168,9 +163,9 @@ def test_no_process_outlives_the_deadline(places, monkeypatch):
 
     with pytest.raises(TimeIsUp):
         run_in_processes(Plan([GMF, MLP], places), 2, time.monotonic() + 0.3, start)
-    assert sorted(process.returncode for process in processes) == [-15, -9]
     for process in processes:
         process.stdout.close()
+    assert sorted(process.returncode for process in processes) == [-15, -9]
 
 
 def test_a_terminal_shows_what_is_running(places, capsys, monkeypatch):
@@ -179,7 +174,7 @@ def test_a_terminal_shows_what_is_running(places, capsys, monkeypatch):
     assert capsys.readouterr().err == f"\r\x1b[K{GMF.name}; about {GMF.cost():.0f} s left\r\x1b[K"
 
 
-def test_a_process_does_a_run_unless_another_one_has_it_or_it_fails(places, sample, capsys):
+def test_a_process_does_a_run_unless_another_one_has_it_or_it_fails(places, sample, capsys, monkeypatch):
     # Of another seed, so that its name is another one.
     lost = Grid("nowhere", seed=2).baseline("ItemPop")
     plan = Plan([lost, QUICK], places)
@@ -195,9 +190,7 @@ def test_a_process_does_a_run_unless_another_one_has_it_or_it_fails(places, samp
     assert capsys.readouterr().out.split("[")[0] == by_process
     run_here(Plan([QUICK], places), sample)
     assert capsys.readouterr().out == "" and worker.main([to_json(QUICK, places)]) == 0
-
-
-def test_an_interrupted_process_ends_without_a_word(places, monkeypatch, capsys):
+    # An interrupted process ends without a word.
     monkeypatch.setattr(worker, "do_run", mock.Mock(side_effect=KeyboardInterrupt))
     assert worker.main([to_json(QUICK, places)]) == worker.FAILED and capsys.readouterr().err == ""
 
@@ -261,9 +254,9 @@ def test_what_a_killed_process_began_to_write_is_removed_unless_one_is_at_it(pla
         return [path.name for place in (places.results, places.work) for path in place.glob(".writing-*")]
 
     for run in (QUICK, GMF):
-        (places.results / f".writing-{run.name}.json-abc.part").touch()
-        for suffix in (".h5", ".options", ".checkpoint"):
-            (places.work / f".writing-{run.name}{suffix}-abc.part").touch()
+        for suffix in (".json", ".h5", ".options", ".checkpoint"):
+            place = places.results if suffix == ".json" else places.work
+            (place / f".writing-{run.name}{suffix}-abc.part").touch()
     with try_lock(places.work / f"{QUICK.name}.lock"):
         assert not do_run(QUICK, sample, places)
     assert len(leftovers()) == 8

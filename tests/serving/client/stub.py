@@ -30,11 +30,11 @@ from tests.serving.client.json_tensor import Refused, invalid, read_request, wri
 
 # What a fault makes the server answer instead.
 REFUSALS = {
-    "overloaded": Refused("UNAVAILABLE", 503, "The queue to which this task was submitted is full"),
-    "internal": Refused("INTERNAL", 500, "Tensor concat operation failed"),
-    "forbidden": Refused("PERMISSION_DENIED", 403, "not for you"),
-    "too many": Refused("RESOURCE_EXHAUSTED", 429, "quota"),
-    "unimplemented": Refused("UNIMPLEMENTED", 501, "not built in"),
+    "overloaded": ("UNAVAILABLE", 503, "The queue to which this task was submitted is full"),
+    "internal": ("INTERNAL", 500, "Tensor concat operation failed"),
+    "forbidden": ("PERMISSION_DENIED", 403, "not for you"),
+    "too many": ("RESOURCE_EXHAUSTED", 429, "quota"),
+    "unimplemented": ("UNIMPLEMENTED", 501, "not built in"),
 }
 WHICH = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
 
@@ -85,7 +85,7 @@ class Stub:
     def next_fault(self):
         fault = self.faults.popleft() if self.faults else ""
         if fault in REFUSALS:
-            raise REFUSALS[fault]
+            raise Refused(*REFUSALS[fault])
         if fault == "slow":
             self.released.wait(30)
         return fault
@@ -114,13 +114,11 @@ class Stub:
                 for name, one in tensors.items()
             }
             outputs = {name: array[:rows] for name, array in version.run(signature, batch).items()}
-        if fault == "wrong shape":
-            outputs = {name: array[:-1] for name, array in outputs.items()}
+        if fault == "no outputs":
+            return dict.fromkeys(("other", "another"), np.zeros(1, np.float32))
         if fault == "wrong type":
             outputs = {name: np.full(array.shape, b"text", object) for name, array in outputs.items()}
-        if fault == "no outputs":
-            outputs = {"other": np.zeros(1, np.float32), "another": np.zeros(1, np.float32)}
-        return outputs
+        return {name: array[:-1] if fault == "wrong shape" else array for name, array in outputs.items()}
 
     def status(self, name, version=None, label=None):
         """Return the GetModelStatusResponse of the versions."""
@@ -212,19 +210,13 @@ def typed_fields(array):
 class RestHandler(http.server.BaseHTTPRequestHandler):
     """The REST paths and formats; subclasses set `stub`."""
 
-    stub: Stub
     protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        self.serve(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def do_GET(self):
-        self.serve(None)
 
     def log_message(self, *_):
         pass
 
-    def serve(self, body):
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])) if self.command == "POST" else None
         self.stub.requests.append((self.path, body, dict(self.headers)))
         fault = ""
         try:
@@ -233,6 +225,8 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
         except Refused as refused:
             code, answer = refused.status, json.dumps({"error": refused.words}, indent=4).encode()
         self.send(code, answer, fault)
+
+    do_POST = do_GET
 
     def answer(self, body, fault):
         found = re.fullmatch(WHICH + ("(/metadata)?" if body is None else "(:predict)"), self.path)
