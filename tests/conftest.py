@@ -26,14 +26,12 @@ def generator() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def small_server(tmp_path_factory):
+def small_server():
     """A stand-in for TensorFlow Serving on loopback, started once."""
-    from tests.serving.client.small_export import write_small_export
     from tests.serving.client.stub import running
+    from tests.serving.client.tables import Tables
 
-    base = tmp_path_factory.mktemp("served")
-    ncf, plain = write_small_export(base / "ncf"), write_small_export(base / "plain", with_ids=False)
-    with running({"ncf": {2: ncf, 3: ncf}, "plain": {1: plain}}) as stub:
+    with running({"ncf": {2: Tables(), 3: Tables()}, "plain": {1: Tables(with_ids=False)}}) as stub:
         stub.labels["ncf", "stable"] = 2
         yield stub
 

@@ -14,7 +14,7 @@ def import_after(first: str, then: str) -> None:
 
     So `import ncf_keras` tells Keras the names of our learners and losses, and still does not import Keras.
     """
-    if first in sys.modules:
+    if sys.modules.get(first):
         importlib.import_module(then)
     else:
         sys.meta_path.insert(0, _Watcher(first, then))

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,10 @@ Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command on a command line without the program's name, that of the process if None.
 
-    Args:
-        arguments: the command line without the program's name; that of the process if None.
-
-    Returns:
-        The exit status: 0; 1 after a sentence on standard error if the server gave no answer that can be used;
-        2 after one about a mistake in the arguments, or about something that the server does not have.
+    The exit status is 0; 1 after a sentence about a server that gives no answer that can be used; 2 after one
+    about a mistake in the arguments, or about something that the server does not have.
     """
     from ncf_keras.serving.client import ServingError
 
@@ -57,36 +54,34 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--version", type=whole_number(0), help="of the model; the highest if left out")
     which.add_argument("--label", help="of a version, such as stable, as the server's configuration has it")
     seconds = number_above(0, False)
-    parser.add_argument("--timeout", type=seconds, default=5.0, help="seconds for a try (default: %(default)g)")
-    parser.add_argument(
-        "--deadline", type=seconds, default=15.0, help="seconds for all tries (default: %(default)g)"
-    )
-    parser.add_argument(
-        "--retries", type=whole_number(0), default=3, help="tries after the first (default: %(default)d)"
-    )
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="of the answer")
+    add = parser.add_argument
+    add("--timeout", type=seconds, default=5.0, help="seconds for a try (default: %(default)g)")
+    add("--deadline", type=seconds, default=15.0, help="seconds for all tries (default: %(default)g)")
+    add("--retries", type=whole_number(0), default=3, help="tries after the first (default: %(default)d)")
+    add("--format", choices=("table", "json"), default="table", help="of the answer")
     questions = parser.add_subparsers(metavar="QUESTION", required=True)
 
-    def add(name: str, help: str, answer: Callable[["Client", argparse.Namespace], Table]) -> Any:
+    def ask(name: str, help: str, answer: Callable[["Client", argparse.Namespace], Table]) -> Any:
         question = questions.add_parser(name, help=help, allow_abbrev=False)
         question.set_defaults(answer=answer)
         return question
 
-    score = add("score", "how likely users are to choose items", _score)
+    score = ask("score", "how likely users are to choose items", _score)
     score.add_argument("--user", type=int, nargs="+", required=True, help="user indices, or one for all items")
     score.add_argument("--item", type=int, nargs="+", required=True, help="item indices, or one for all users")
-    for question, who in (
-        (add("recommend", "the best items for users", _recommend), "user"),
-        (add("similar", "the items most like items", _similar), "item"),
+    for name, help, who in (
+        ("recommend", "the best items for users", "user"),
+        ("similar", "the items most like items", "item"),
     ):
+        question = ask(name, help, partial(_lists, who))
         asked = question.add_mutually_exclusive_group(required=True)
         asked.add_argument(f"--{who}", type=int, nargs="+", help=f"{who} indices")
         asked.add_argument(f"--{who}_id", nargs="+", metavar="ID", help=f"raw {who} ids")
-        question.add_argument(
-            "--k", type=whole_number(0), default=10, help="items a list (default: %(default)d)"
-        )
-    add("status", "the versions that the server has", _status)
-    add("metadata", "what the model can be asked", _metadata)
+        k = {"type": whole_number(0), "default": 10}
+        question.add_argument("--k", **k, help="items a list (default: %(default)d)")
+    columns = ("version", "state", "error")
+    ask("status", "the versions that the server has", lambda client, _: (columns, client.status()))
+    ask("metadata", "what the model can be asked", _metadata)
     return parser
 
 
@@ -113,34 +108,23 @@ def _ask(options: argparse.Namespace) -> None:
 
 def _score(client: "Client", options: argparse.Namespace) -> Table:
     scores = client.score(options.user, options.item).tolist()
-    users = options.user * len(scores) if len(options.user) == 1 else options.user
-    items = options.item * len(scores) if len(options.item) == 1 else options.item
+    users, items = (one * len(scores) if len(one) == 1 else one for one in (options.user, options.item))
     return ("user", "item", "score"), list(zip(users, items, map(_shortest, scores), strict=True))
 
 
-def _recommend(client: "Client", options: argparse.Namespace) -> Table:
-    if options.user is not None:
-        return _ranked("user", options.user, client.recommend(options.user, options.k))
-    return _ranked("user", options.user_id, client.recommend_by_id(options.user_id, options.k))
-
-
-def _similar(client: "Client", options: argparse.Namespace) -> Table:
-    if options.item is not None:
-        return _ranked("like", options.item, client.similar_items(options.item, options.k))
-    return _ranked("like", options.item_id, client.similar_items_by_id(options.item_id, options.k))
-
-
-def _ranked(asked: str, about: Sequence, lists: "ItemLists | NamedItemLists") -> Table:
+def _lists(who: str, client: "Client", options: argparse.Namespace) -> Table:
+    indices, ids = getattr(options, who), getattr(options, f"{who}_id")
+    lists: ItemLists | NamedItemLists
+    if indices is None:
+        lists = (client.recommend_by_id if who == "user" else client.similar_items_by_id)(ids, options.k)
+    else:
+        lists = (client.recommend if who == "user" else client.similar_items)(indices, options.k)
     rows = [
         (one, bool(lists.known[number]), rank, place.item, place.title, _shortest(place.score))
-        for number, one in enumerate(about)
+        for number, one in enumerate(ids if indices is None else indices)
         for rank, place in enumerate(lists.places(number), 1)
     ]
-    return (asked, "known", "rank", "item", "title", "score"), rows
-
-
-def _status(client: "Client", _: argparse.Namespace) -> Table:
-    return ("version", "state", "error"), client.status()
+    return ("user" if who == "user" else "like", "known", "rank", "item", "title", "score"), rows
 
 
 def _metadata(client: "Client", _: argparse.Namespace) -> Table:

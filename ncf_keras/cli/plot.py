@@ -1,6 +1,7 @@
 """`run/plot.py`: learning curves from the files of `--log_csv`, and the drawing of line plots as PNG."""
 
 import argparse
+import contextlib
 import csv
 import math
 import warnings
@@ -55,14 +56,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot of a figure.
+    """One plot of a figure; empty lines are left out.
 
-    Attributes:
-        title: above it.
-        x_label: of the horizontal axis.
-        y_label: of the vertical axis.
-        lines: what it shows; empty ones are left out.
-        ticks: the values on the horizontal axis, evenly spaced whatever they are; None for a usual axis.
+    The `ticks` on its horizontal axis are evenly spaced whatever they are; None is for a usual axis.
     """
 
     title: str
@@ -73,20 +69,15 @@ class Panel:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw the logs; return the exit status, 0, or 2 after a sentence about a mistake.
-
-    Args:
-        arguments: the command line without the program's name; that of the process if None.
-    """
+    """Draw the logs; return the exit status, 0, or 2 after a sentence about a mistake."""
     parser = argparse.ArgumentParser(
         description="Draw training loss, HR and NDCG of each iteration from the files that --log_csv writes.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("logs", nargs="+", metavar="LOG.csv", help="a file of --log_csv; each becomes a line")
-    parser.add_argument(
-        "--out", default="curves.png", metavar="FILE.png", help="the picture, replaced if it exists"
-    )
+    add = parser.add_argument
+    add("logs", nargs="+", metavar="LOG.csv", help="a file of --log_csv; each becomes a line")
+    add("--out", default="curves.png", metavar="FILE.png", help="the picture, replaced if it exists")
     flags = parser.parse_args(arguments)
     return run_command(lambda: _plot(flags.logs, flags.out))
 
@@ -110,27 +101,18 @@ def _plot(logs: Sequence[str], file: str) -> None:
 
 
 def learning_curves(paths: Sequence[Path]) -> list[Panel]:
-    """Return training loss, HR and NDCG by iteration, a line for each file, named after it.
-
-    Raises:
-        InputError: a file can't be read, or is no such CSV; the sentence names file and line.
-    """
+    """Return training loss, HR and NDCG by iteration, a line for each file, named after it."""
     labels = [path.stem for path in paths]
     if len(set(labels)) < len(labels):
         if len(set(paths)) < len(paths):
             raise InputError(f"The logs must be different files. Received: {', '.join(map(str, paths))}")
         labels = [str(path) for path in paths]
     logs = {label: _read_log(path) for label, path in zip(labels, paths, strict=True)}
-    horizontal, *vertical = COLUMNS
-    return [
-        Panel(
-            "",
-            COLUMNS[horizontal][0],
-            COLUMNS[column][0],
-            [Line(label, log[horizontal], log[column]) for label, log in logs.items()],
-        )
-        for column in vertical
-    ]
+    panels = []
+    for column in list(COLUMNS)[1:]:
+        lines = [Line(label, log["iteration"], log[column]) for label, log in logs.items()]
+        panels.append(Panel("", COLUMNS["iteration"][0], COLUMNS[column][0], lines))
+    return panels
 
 
 def _read_log(path: Path) -> dict[str, list[float]]:
@@ -142,45 +124,34 @@ def _read_log(path: Path) -> dict[str, list[float]]:
     except (OSError, UnicodeError, csv.Error) as error:
         raise InputError(f"{path} must be a CSV that `--log_csv` wrote. Received: {error}") from None
     places = _places(path, header[1])
-    values = [
-        [
-            _number(row[place] if place < len(row) else "", column, f"{path}, line {line}")
-            for column, place in places.items()
-        ]
-        for line, row in rows
-        if row
-    ]
-    if not values:
+    log: dict[str, list[float]] = {column: [] for column in COLUMNS}
+    for line, row in rows:
+        for column, place in places.items() if row else ():
+            text = row[place] if place < len(row) else ""
+            log[column].append(_number(text, column, f"{path}, line {line}"))
+    if not log["iteration"]:
         raise InputError(f"{path} must have a row for at least one iteration. Received: the header alone")
-    return dict(zip(COLUMNS, map(list, zip(*values, strict=True)), strict=True))
+    return log
 
 
 def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
     """Return where a row has each of `COLUMNS`, counted from 0."""
-    missing = [column for column in COLUMNS if column not in header]
-    if missing:
-        raise InputError(
-            f"{path}, line 1: the header must have the columns that `--log_csv` writes. "
-            f"Received: {','.join(header) or 'nothing'}, without {', '.join(missing)}"
-        )
-    doubled = [column for column in COLUMNS if header.count(column) > 1]
-    if doubled:
-        raise InputError(
-            f"{path}, line 1: the header must have each column once. "
-            f"Received: {','.join(header)}, with {', '.join(doubled)} more than once"
-        )
+    missing = ", ".join(column for column in COLUMNS if column not in header)
+    doubled = ", ".join(column for column in COLUMNS if header.count(column) > 1)
+    if missing or doubled:
+        rule = "the columns that `--log_csv` writes" if missing else "each column once"
+        wrong = f"without {missing}" if missing else f"with {doubled} more than once"
+        received = f"{','.join(header) or 'nothing'}, {wrong}"
+        raise InputError(f"{path}, line 1: the header must have {rule}. Received: {received}")
     return {column: header.index(column) for column in COLUMNS}
 
 
 def _number(text: str, column: str, where: str) -> float:
     _, rule, holds = COLUMNS[column]
-    try:
-        value = float(text)
-    except ValueError:
-        value = None
-    if value is None or not holds(value):
-        raise InputError(f"{where}: {column} must be {rule}. Received: {text[:40]!r}")
-    return value
+    with contextlib.suppress(ValueError):
+        if holds(value := float(text)):
+            return value
+    raise InputError(f"{where}: {column} must be {rule}. Received: {text[:40]!r}")
 
 
 def require_matplotlib(command: str) -> None:
@@ -194,12 +165,7 @@ def require_matplotlib(command: str) -> None:
 
 
 def draw(panels: Sequence[Panel], columns: int, path: Path) -> None:
-    """Draw panels, so many beside each other, as a PNG that is complete when it appears.
-
-    Raises:
-        InputError: matplotlib is not installed.
-    """
-    require_matplotlib("Drawing")
+    """Draw panels, so many beside each other, as a PNG that is complete when it appears."""
     from matplotlib.figure import Figure
 
     rows = math.ceil(len(panels) / columns)
@@ -222,15 +188,10 @@ def _draw_panel(axis: "Axes", panel: Panel, labels: Sequence[str]) -> None:
     lines = [line for line in panel.lines if len(line.xs)]
     for line in lines:
         number = labels.index(line.label)
-        axis.plot(
-            [places[x] for x in line.xs] if places else line.xs,
-            line.ys,
-            color=f"C{number % 10}",
-            linestyle=STYLES[number // 10 % len(STYLES)],
-            marker=MARKERS[number % len(MARKERS)],
-            markersize=4,
-            linewidth=1.4,
-        )
+        xs = [places[x] for x in line.xs] if places else line.xs
+        color, style = f"C{number % 10}", STYLES[number // 10 % len(STYLES)]
+        marker = MARKERS[number % len(MARKERS)]
+        axis.plot(xs, line.ys, color=color, linestyle=style, marker=marker, markersize=4, linewidth=1.4)
     if places:
         axis.set_xticks(list(places.values()), [f"{value:g}" for value in places])
     else:

@@ -32,8 +32,7 @@ IDLE_FLAGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command on a command line without the program's name, that of the process if None.
 
-    Returns:
-        The exit status: 0; 1 if a run failed; 2 after a sentence about a mistake; 130 or 143 if interrupted.
+    The exit status is 0; 1 if a run failed; 2 after a sentence about a mistake; 130 or 143 if interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     again = shlex.join(["python", "run/paper.py", *given])
@@ -56,11 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def wanted_runs(arguments: Sequence[str]) -> list[Run]:
-    """Return the runs that a command line names, after those that they start from, done or not.
-
-    Raises:
-        InputError: flags break their rules.
-    """
+    """Return the runs that a command line names, after those that they start from, done or not."""
     return _wanted(_read_flags(arguments))
 
 
@@ -102,10 +97,8 @@ def _read_flags(arguments: Sequence[str]) -> argparse.Namespace:
                 raise InputError(f"`--{name}` must come without `--{mode}`. Received: {value!r}")
     name = flags.dataset
     if Path(name).name != name or not name.strip(".") or not name.isprintable():
-        raise InputError(
-            "`--dataset` must be a name without directories, which are for `--path`, of printable characters "
-            f"and not of dots alone. Received: {name!r}"
-        )
+        rule = "without directories, which are for `--path`, of printable characters and not of dots alone"
+        raise InputError(f"`--dataset` must be a name {rule}. Received: {name!r}")
     for flag in ("factors", "validation_factors"):
         text, known = getattr(flags, flag), FACTORS.split(",")
         if not set(text.split(",")) <= set(known):
@@ -129,10 +122,9 @@ def _wanted(flags: argparse.Namespace) -> list[Run]:
         return runs
     found = [run for run in runs if run.name == flags.only]
     if not found:
-        raise InputError(
-            "`--only` must be the name of a run: the targets and `--factors` name "
-            f"{', '.join(run.name for run in runs) or 'none'}. Received: {flags.only!r}"
-        )
+        names = ", ".join(run.name for run in runs) or "none"
+        rule = f"`--only` must be the name of a run: the targets and `--factors` name {names}"
+        raise InputError(f"{rule}. Received: {flags.only!r}")
     return [*found[0].parents(), *found]
 
 

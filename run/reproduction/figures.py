@@ -23,30 +23,26 @@ def figure4(book: Book) -> list[Panel]:
 def figure5(book: Book) -> list[Panel]:
     """Return HR@K and NDCG@K by K, of each model with the factors that gave it the highest HR@10."""
     found = {name: book.find(run) for name, run in best_runs(book).items()}
-    return [
-        Panel(
-            book.title, "K", label, [Line(name, TOP_KS, result.test[metric]) for name, result in found.items()]
-        )
-        for label, metric in (("HR@K", "hr"), ("NDCG@K", "ndcg"))
-    ]
+
+    def panel(label: str, metric: str) -> Panel:
+        lines = [Line(name, TOP_KS, result.test[metric]) for name, result in found.items()]
+        return Panel(book.title, "K", label, lines)
+
+    return [panel("HR@K", "hr"), panel("NDCG@K", "ndcg")]
 
 
 def figure6(book: Book) -> list[Panel]:
     """Return training loss, HR@10 and NDCG@10 by iteration."""
     found = {run.label: result.iterations for run in book.grid.curves() if (result := book.find(run))}
-    return [
-        Panel(
-            book.title,
-            "Iteration",
-            label,
-            # The paper counts iterations from 1.
-            [
-                Line(name, [row[0] + 1 for row in rows], [row[place] for row in rows])
-                for name, rows in found.items()
-            ],
-        )
-        for label, place in (("Training loss", 3), ("HR@10", 1), ("NDCG@10", 2))
-    ]
+
+    def panel(label: str, place: int) -> Panel:
+        # The paper counts iterations from 1.
+        curves = {
+            name: ([row[0] + 1 for row in rows], [row[place] for row in rows]) for name, rows in found.items()
+        }
+        return Panel(book.title, "Iteration", label, [Line(name, *curve) for name, curve in curves.items()])
+
+    return [panel("Training loss", 3), panel("HR@10", 1), panel("NDCG@10", 2)]
 
 
 def figure7(book: Book) -> list[Panel]:
@@ -62,19 +58,14 @@ def figure7(book: Book) -> list[Panel]:
 
 def _hr_and_ndcg(book: Book, x_label: str, xs: Sequence[int], runs: dict[str, RunOf]) -> list[Panel]:
     found = {name: {x: result for x in xs if (result := book.find(run_at(x)))} for name, run_at in runs.items()}
-    return [
-        Panel(
-            book.title,
-            x_label,
-            label,
-            [
-                Line(name, list(results), [getattr(result, metric) for result in results.values()])
-                for name, results in found.items()
-            ],
-            xs,
-        )
-        for label, metric in (("HR@10", "hr"), ("NDCG@10", "ndcg"))
-    ]
+
+    def panel(label: str, metric: str) -> Panel:
+        lines = [
+            Line(name, list(at), [getattr(one, metric) for one in at.values()]) for name, at in found.items()
+        ]
+        return Panel(book.title, x_label, label, lines, xs)
+
+    return [panel("HR@10", "hr"), panel("NDCG@10", "ndcg")]
 
 
 def points(panels: Sequence[Panel]) -> str:

@@ -81,11 +81,7 @@ HOW_TO_READ = (
 
 
 def write_report(books: Sequence[Book], directory: Path) -> list[Path]:
-    """Write all pages, tables, figures and claims, and return the files.
-
-    Raises:
-        InputError: a result is not what its name says, or matplotlib is not installed.
-    """
+    """Write all pages, tables, figures and claims, and return the files; a wrong result raises InputError."""
     pages = {}
     for target, (title, about, sections) in PAGES.items():
         picture = f"![{title}]({target}.png)\n\n" if target in FIGURES else ""
@@ -134,11 +130,8 @@ def _sections(books: Sequence[Book], sections: Sequence[Section]) -> str:
 
 
 def _misses(table: TextTable) -> str:
-    rows = tables.missed(table)
-    if not rows:
-        return ""
-    cells = ", ".join(f"{row[1]} with {row[0]} factors" for row in rows)
-    return f"More than {MISS} below the paper: {cells}.\n\n"
+    cells = ", ".join(f"{row[1]} with {row[0]} factors" for row in tables.missed(table))
+    return f"More than {MISS} below the paper: {cells}.\n\n" if cells else ""
 
 
 def _claims_page(answers: dict[Book, list[Claim]]) -> str:

@@ -121,8 +121,7 @@ def _figures(positions: np.ndarray) -> dict[str, list[float]]:
 def write_result(path: Path, document: dict) -> None:
     """Write a finished run's JSON, a line for each iteration, so that differences of two files can be read.
 
-    Raises:
-        InputError: `read_result` would refuse the document, such as that of a run whose loss is no number.
+    What `read_result` would refuse raises InputError, such as a run whose loss is no number.
     """
     try:
         _result(json.loads(json.dumps(document)))
@@ -139,11 +138,7 @@ def write_result(path: Path, document: dict) -> None:
 
 
 def read_result(path: Path) -> Result:
-    """Read what `write_result` wrote.
-
-    Raises:
-        InputError: the file is something else, or its figures are not those of its positions.
-    """
+    """Read what `write_result` wrote; anything else, or figures of other positions, raises InputError."""
     try:
         return _result(json.loads(path.read_text(encoding="utf-8"), parse_constant=_not_json))
     except (OSError, ValueError, RecursionError) as error:
@@ -198,9 +193,7 @@ def _iteration(row: object) -> list[float]:
 def find_result(directory: Path, run: Run, dataset: dict | None = None) -> Result | None:
     """Return the result of a run from the directory of its dataset, or None if it is not there.
 
-    Raises:
-        InputError: the file of that name is no result, or one of other options, or of other data than
-            `dataset`, which `describe_dataset` returned.
+    A file that is no result, or one of other options or data than `describe_dataset` said, raises InputError.
     """
     path = directory / f"{run.name}.json"
     if not path.exists():
@@ -209,15 +202,11 @@ def find_result(directory: Path, run: Run, dataset: dict | None = None) -> Resul
     wanted, found = run.options(), result.run
     if found != wanted:
         differing = [f"{key} {value!r}" for key, value in wanted.items() if found.get(key) != value]
-        raise InputError(
-            f"{path} must be of a run with {', '.join(differing) or 'no more'}; move it away "
-            "to train this one. Received: another"
-        )
+        rule = f"must be of a run with {', '.join(differing) or 'no more'}"
+        raise InputError(f"{path} {rule}; move it away to train this one. Received: another")
     if dataset and result.dataset["digest"] != dataset["digest"]:
-        raise InputError(
-            f"{path} must be of a run on the {dataset['name']} that `--path` has; move it away to train it on "
-            "this data. Received: one on other data"
-        )
+        rule = f"must be of a run on the {dataset['name']} that `--path` has"
+        raise InputError(f"{path} {rule}; move it away to train it on this data. Received: one on other data")
     return result
 
 
@@ -237,11 +226,7 @@ class Book:
         return f"{TITLES[name]} ({name})" if name in TITLES else name
 
     def find(self, run: Run) -> Result | None:
-        """Return the result of a run, None while there is none.
-
-        Raises:
-            InputError: the file of its name is of another run, on other data than those before, or no result.
-        """
+        """Return the result of a run, None while there is none; one that `find_result` refuses is refused."""
         if run not in self._read:
             result = find_result(self._directory, run)
             if result:

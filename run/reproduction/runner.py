@@ -31,17 +31,12 @@ class TimeIsUp(Exception):
 class Plan:
     """Which runs are left to do, how long that takes, and what went wrong.
 
-    Args:
-        runs: each after those that it starts from.
-        places: where results and weights are.
-        dataset: what `describe_dataset` says of the data; None to believe the results.
+    Each run comes after those that it starts from. A result of a run with other options, or on other data than
+    `describe_dataset` says, raises InputError; without that, the results are believed.
 
     Attributes:
         left: runs without a result, and of those that they start from what has lost its weights.
         problems: a sentence for each run that failed or was left out.
-
-    Raises:
-        InputError: a result is of a run with other options or data.
     """
 
     def __init__(self, runs: Sequence[Run], places: Places, dataset: dict | None = None):
@@ -144,10 +139,8 @@ def run_here(plan: Plan, dataset: "Dataset") -> None:
         if run in plan.left:
             try:
                 if not do_run(run, dataset, plan.places):
-                    raise InputError(
-                        "`--work` must be a directory that no other command is using. "
-                        f"Received: {plan.places.work}"
-                    )
+                    rule = "`--work` must be a directory that no other command is using"
+                    raise InputError(f"{rule}. Received: {plan.places.work}")
             except InputError as error:
                 plan.give_up(run, f"ended with an error: {error}")
             else:
@@ -165,13 +158,9 @@ def start_worker(run: Run, places: Places, jobs: int) -> subprocess.Popen:
         environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Appended to, because the log may be that of another command's process, which has the run.
     with _log(run, places).open("a") as log:
-        return subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("worker.py")), to_json(run, places)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
+        words = [sys.executable, str(Path(__file__).with_name("worker.py")), to_json(run, places)]
+        ends = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(words, env=environment, **ends)
 
 
 def run_in_processes(
@@ -183,15 +172,9 @@ def run_in_processes(
 ) -> None:
     """Do all that is left, each run in a process of its own; what fails is among the problems of the plan.
 
-    Args:
-        plan: what is left.
-        jobs: processes at once.
-        deadline: the `time.monotonic()` at which to stop; None for none.
-        start: starts the process of a run.
-        retry_seconds: after which a run that another command was doing is tried again.
-
-    Raises:
-        TimeIsUp: the deadline passed. The processes have ended; the same runs go on where they were.
+    So many `jobs` run at once. A run that another command was doing is tried again after `retry_seconds`.
+    TimeIsUp is raised at the `deadline`, a `time.monotonic()`: the processes have ended, and the same runs go
+    on where they were.
     """
     console = Console(plan, jobs)
     graph = TopologicalSorter({run: [p for p in run.parents() if p in plan.left] for run in plan.left})

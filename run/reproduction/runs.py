@@ -5,6 +5,7 @@ Sizes follow the authors' code: MLP-3 with 8 predictive factors is `--layers [64
 """
 
 import dataclasses
+import itertools
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -139,15 +140,8 @@ class BaselineRun:
 
     def cost(self) -> float:
         """Return roughly the seconds on MovieLens-1M, one thread of the machine of `docs/performance.md`."""
-        each = {
-            "ItemPop": 1,
-            "ItemKNN": 3,
-            "BPR": 45 + 1.7 * self.factors,
-            "eALS": 5 + 0.45 * self.factors,
-            "iALS": 15,
-            "EASE": 12,
-            "DotProduct": 150,
-        }
+        each = {"ItemPop": 1, "ItemKNN": 3, "BPR": 45 + 1.7 * self.factors, "eALS": 5 + 0.45 * self.factors,
+                "iALS": 15, "EASE": 12, "DotProduct": 150}  # fmt: skip
         # Of several settings, the best is fitted once more.
         fits = len(self.settings) + (len(self.settings) > 1)
         return 2 + fits * each[self.model]
@@ -228,18 +222,13 @@ class Grid:
 
     def ratios(self, models: Iterable[str] = NETWORKS) -> list[NetworkRun]:
         """Return the runs of figure 7, without pre-training."""
-        return [
-            self.network(model, self.negatives_factors, num_neg=ratio)
-            for model in models
-            for ratio in self.negatives
-        ]
+        pairs = itertools.product(models, self.negatives)
+        return [self.network(model, self.negatives_factors, num_neg=ratio) for model, ratio in pairs]
 
     def activation_runs(self) -> list[NetworkRun]:
         """Return MLP-3 with each activation, ReLU first."""
-        return [
-            self.network("MLP", self.curves_factors, activation=activation)
-            for activation in ("relu", *self.activations)
-        ]
+        names = ("relu", *self.activations)
+        return [self.network("MLP", self.curves_factors, activation=name) for name in names]
 
     def baselines(self) -> list[BaselineRun]:
         """Return all baselines, those with factors once for each number of them."""
@@ -283,18 +272,8 @@ class Grid:
 
 def quick_grid(dataset: str = SAMPLE, seed: int = 1) -> Grid:
     """Return a grid that shows in a minute or two that everything runs; its figures mean nothing."""
-    return Grid(
-        dataset,
-        factors=(8,),
-        depths=(0, 3),
-        negatives=(1, 4),
-        negatives_factors=8,
-        activations=("linear",),
-        epochs=2,
-        patience=2,
-        settings=QUICK_SETTINGS,
-        seed=seed,
-    )
+    return Grid(dataset, factors=(8,), depths=(0, 3), negatives=(1, 4), negatives_factors=8,
+                activations=("linear",), epochs=2, patience=2, settings=QUICK_SETTINGS, seed=seed)  # fmt: skip
 
 
 def command_of(run: Run) -> str:

@@ -60,13 +60,11 @@ def table1(book: Book) -> TextTable:
     """Return the statistics of the dataset."""
     table = TextTable(("of", "interactions", "items", "users", "sparsity in percent"))
     found, paper = book.all(), STATISTICS.get(TITLES.get(book.grid.dataset, ""))
+    here: tuple = (None,) * 4
     if found:
-        ours = found[0].dataset
-        interactions = ours["train"] + ours["tests"]
-        sparsity = 100 * (1 - interactions / ours["users"] / ours["items"])
-        table.rows.append(("here", interactions, ours["items"], ours["users"], sparsity))
-    else:
-        table.rows.append(("here", None, None, None, None))
+        train, tests, items, users = (found[0].dataset[name] for name in ("train", "tests", "items", "users"))
+        here = (train + tests, items, users, 100 * (1 - (train + tests) / users / items))
+    table.rows.append(("here", *here))
     if paper:
         table.rows.append(("paper", *paper))
     return table

@@ -26,23 +26,13 @@ def train_network(
     """Train a run to its end and save its best weights as `<work>/<name>.h5`, its options beside them.
 
     The state after the last epoch stays as `<work>/<name>.checkpoint`, for the caller to remove once what is
-    returned is stored: called again before that, this trains nothing and returns the same.
-
-    Args:
-        run: which; the weights of its parents are in `work`.
-        dataset: what to learn and to test on.
-        digest: of the dataset; a checkpoint of other data is not gone on from.
-        work: directory of weights and checkpoints.
-        on_iteration: called after each epoch.
+    returned is stored: called again before that, this trains nothing and returns the same. A checkpoint of data
+    of another `digest` is not gone on from. The weights of the run's parents are in `work`.
 
     Returns:
         The rank of each test item at the best iteration, int64, shape (tests,), and for the JSON `initial` (HR
         and NDCG before training), `iterations` (the fields of `Iteration`, in order) and `best`, by the pairs
         that picked it.
-
-    Raises:
-        InputError: the weights of a parent are not there or of another size, a file can't be written, or the
-            training left the finite numbers.
     """
     sizes = (dataset.num_users, dataset.num_items)
     model = ModelSpec(run.model, *sizes, run.factors, run.layers, run.activation).build(run.seed)

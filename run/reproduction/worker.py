@@ -57,20 +57,13 @@ def do_run(
 
     What it starts from is trained first, if its weights are gone; a result that is there stays as it is. What a
     killed process had begun to write is removed. The directories exist; `tell` is called with each iteration.
-
-    Raises:
-        InputError: the run can't be done, or a file can't be written.
     """
     file, checkpoint = places.results / f"{run.name}.json", places.work / f"{run.name}.checkpoint"
     with try_lock(places.work / f"{run.name}.lock") as ours:
         if not ours:
             return False
-        for path in (
-            file,
-            checkpoint,
-            *(places.work / f"{run.name}{suffix}" for suffix in (".h5", ".options")),
-        ):
-            # Files of other runs in the same directories are of other names, which this leaves alone.
+        # Files of other runs in the same directories are of other names, which this leaves alone.
+        for path in (file, checkpoint, *(places.work / f"{run.name}{end}" for end in (".h5", ".options"))):
             remove_leftovers(path)
         if is_done(run, places):
             # Another command may have done it since the caller looked.

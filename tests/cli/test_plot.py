@@ -14,72 +14,77 @@ pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure
 
 HEADER = "iteration,hr,ndcg,loss,train_seconds,evaluation_seconds"
-LOG = f"{HEADER}\n0,0.3,0.2,0.5,1,1\n1,0.4,0.3,0.4,1,1\n"
+LOG = f"{HEADER}\n0,0.25,0.125,0.5,1,1\n1,0.5,0.375,nan,1,1\n"
 
 
-def test_a_png_of_three_panels_beside_each_other(tmp_path, capsys):
-    for name in ("a.csv", "b.csv"):
-        (tmp_path / name).write_text(LOG)
+def written(path, text=LOG):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def saved(monkeypatch):
+    """The figures that were saved."""
+    figures, save = [], Figure.savefig
+
+    def keep(figure, *arguments, **named):
+        figures.append(figure)
+        save(figure, *arguments, **named)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return figures
+
+
+def test_a_png_of_three_panels_beside_each_other(tmp_path, capsys, saved):
+    # Bytes that are no text show as question marks.
+    logs = [str(written(tmp_path / name)) for name in ("a.csv", os.fsdecode(b"b\xff.csv"))]
     out = tmp_path / "new" / "curves.png"
-    assert plot.main([str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), "--out", str(out)]) == 0
+    assert plot.main([*logs, "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"The curves are in {out}\n"
     header = out.read_bytes()[:24]
     width, height = struct.unpack(">II", header[16:])
     assert header.startswith(b"\x89PNG\r\n\x1a\n") and width > 2 * height
     assert [path.name for path in out.parent.iterdir()] == ["curves.png"]
+    assert [text.get_text() for text in saved[0].axes[0].get_legend().get_texts()] == ["a", "b?"]
 
 
-@pytest.mark.parametrize("name", ["curves.pdf", "curves", "dir.png", f"{'x' * 300}.png"])
-def test_what_can_be_no_png_is_refused(tmp_path, capsys, name):
-    (tmp_path / "a.csv").write_text(LOG)
+@pytest.mark.parametrize(
+    ("log", "name", "error"),
+    [
+        (LOG, "curves.pdf", "`--out` must end with .png"),
+        (LOG, "curves", "`--out` must end with .png"),
+        (LOG, "dir.png", "`--out` must be a file"),
+        (LOG, f"{'x' * 300}.png", "`--out` must be a file"),
+        ("nothing\n", "a.png", "{log}, line 1: "),
+        (LOG, "without matplotlib.png", "run/plot.py must have matplotlib installed: pip install"),
+    ],
+)
+def test_what_can_not_be_drawn_is_refused_and_leaves_no_picture(
+    tmp_path, capsys, monkeypatch, log, name, error
+):
+    path = written(tmp_path / "a.csv", log)
     (tmp_path / "dir.png").mkdir()
-    assert plot.main([str(tmp_path / "a.csv"), "--out", str(tmp_path / name)]) == 2
-    error = capsys.readouterr().err
-    rule = "must be a file" if name.endswith(".png") else "must end with .png"
-    assert error.startswith(f"error: `--out` {rule}") and error.count("\n") == 1
+    if "without" in name:
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert plot.main([str(path), "--out", str(tmp_path / name)]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: {error.format(log=path)}") and printed.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "dir.png"]
 
 
-def test_a_wrong_log_leaves_no_picture(tmp_path, capsys):
-    (tmp_path / "a.csv").write_text("nothing\n")
-    assert plot.main([str(tmp_path / "a.csv"), "--out", str(tmp_path / "a.png")]) == 2
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'a.csv'}, line 1: ")
-    assert not (tmp_path / "a.png").exists()
-
-
-def test_without_matplotlib_it_is_asked_for(tmp_path, capsys, monkeypatch):
-    (tmp_path / "a.csv").write_text(LOG)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert plot.main([str(tmp_path / "a.csv"), "--out", str(tmp_path / "a.png")]) == 2
-    assert capsys.readouterr().err.startswith("error: run/plot.py must have matplotlib installed: pip install")
-
-
-def log(path, *iterations):
-    path.parent.mkdir(exist_ok=True)
-    rows = [",".join(map(str, (*iteration, 1.0, 0.1))) for iteration in iterations]
-    path.write_text("\n".join([HEADER, *rows]))
-    return path
-
-
 def test_each_log_is_a_line_of_loss_hr_and_ndcg(tmp_path):
-    # A loss that is no number is that of a run that diverged.
-    first = log(tmp_path / "a.csv", (0, 0.25, 0.125, 0.5), (1, 0.5, 0.375, float("nan")))
-    second = log(tmp_path / "b.csv", (2, 0.75, 0.5, 0.3))
+    first = written(tmp_path / "a.csv")
+    second = written(tmp_path / "b.csv", f"{HEADER}\n2,0.75,0.5,0.3,1,1")
     loss, hr, ndcg = learning_curves([first, second])
     assert [(line.label, line.xs) for line in loss.lines] == [("a", [0, 1]), ("b", [2])]
     assert (loss.lines[0].ys[0], loss.lines[1].ys) == (0.5, [0.3])
     assert [line.ys for line in hr.lines] == [[0.25, 0.5], [0.75]]
     assert [line.ys for line in ndcg.lines] == [[0.125, 0.375], [0.5]]
-    assert (loss.x_label, loss.y_label, hr.y_label, ndcg.y_label) == (
-        "Iteration",
-        "Training loss",
-        "HR",
-        "NDCG",
-    )
-
-
-def test_logs_of_one_name_are_told_apart_by_their_paths(tmp_path):
-    paths = [log(tmp_path / folder / "run.csv", (0, 0.25, 0.125, 0.5)) for folder in ("x", "y")]
+    labels = (loss.x_label, loss.y_label, hr.y_label, ndcg.y_label)
+    assert labels == ("Iteration", "Training loss", "HR", "NDCG")
+    # Logs of one name are told apart by their paths.
+    paths = [written(tmp_path / folder / "run.csv") for folder in ("x", "y")]
     assert [line.label for line in learning_curves(paths)[0].lines] == [str(path) for path in paths]
     with pytest.raises(InputError, match="must be different files"):
         learning_curves([paths[0], paths[0]])
@@ -107,25 +112,9 @@ def test_logs_of_one_name_are_told_apart_by_their_paths(tmp_path):
     ],
 )  # fmt: skip
 def test_a_wrong_log_is_refused_with_its_line(tmp_path, text, problem):
-    path = tmp_path / "a.csv"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(InputError, match=problem.replace("+", r"\+")) as error:
+    path = tmp_path / "a.csv" if text is None else written(tmp_path / "a.csv", text)
+    with pytest.raises(InputError, match=f"{path}.*{problem}".replace("+", r"\+")):
         learning_curves([path])
-    assert str(path) in str(error.value)
-
-
-@pytest.fixture
-def saved(monkeypatch):
-    """The figures that were saved."""
-    figures, save = [], Figure.savefig
-
-    def keep(figure, *arguments, **named):
-        figures.append(figure)
-        save(figure, *arguments, **named)
-
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
 
 
 @pytest.mark.parametrize("words", ["$\\frac$", "a\\$b", "_u", "$x$ and $y$", "", "日本", "x" * 250])
@@ -138,12 +127,6 @@ def test_labels_are_shown_to_the_letter(tmp_path, saved, words):
     assert not any(text.get_parse_math() for text in texts)
     drawn = [line.get_color() for line in axis.get_legend().get_lines()]
     assert drawn == [line.get_color() for line in axis.lines]
-
-
-def test_bytes_that_are_no_text_show_as_question_marks(tmp_path, saved):
-    (tmp_path / os.fsdecode(b"a\xff.csv")).write_text(LOG)
-    assert plot.main([str(tmp_path / os.fsdecode(b"a\xff.csv")), "--out", str(tmp_path / "a.png")]) == 0
-    assert [text.get_text() for text in saved[0].axes[0].get_legend().get_texts()] == ["a?"]
 
 
 def test_ticks_are_evenly_spaced_and_the_same_panels_give_the_same_file(tmp_path, saved):

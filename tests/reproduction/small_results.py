@@ -11,11 +11,9 @@ from ncf_keras.data import Dataset
 
 def dataset_of(users: int) -> Dataset:
     """Return a dataset with a test pair for each of some users, and 99 negatives each."""
-    everyone = np.arange(users)
+    everyone, ones = np.arange(users), np.ones(users, int)
     negatives = np.tile(np.arange(2, 101), (users, 1))
-    return Dataset.from_pairs(
-        everyone, np.zeros(users, int), everyone, np.ones(users, int), negatives, name="hand", num_items=101
-    )
+    return Dataset.from_pairs(everyone, 0 * ones, everyone, ones, negatives, name="hand", num_items=101)
 
 
 def put(directory: Path, run: Run, positions: list[int], best: int = 3, seconds: float = 2.0) -> None:

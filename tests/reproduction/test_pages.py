@@ -36,15 +36,31 @@ def row_of(table, *first):
     return row
 
 
-def test_a_cell_shows_ours_the_papers_and_the_difference(runs):
+def test_cells_and_tables_show_ours_the_papers_and_the_difference(runs):
+    put(runs, GRID.network("MLP", 32, depth=4), ranks(700))
     put(runs, GRID.network("NeuMF", 8), ranks(700), best=9)
+    put(runs, GRID.pretrained(16, "adam"), ranks(701), best=-1)
+    put(runs, GRID.pretrained(16, "sgd"), ranks(700))
     # At place 1 NDCG is ln 2 / ln 3 and not 1.
     put(runs, GRID.network("NeuMF", 8, select="validation"), [1] * 650 + [50] * 350)
-    row = row_of(tables.table2(Book(GRID, runs)), 8, "NeuMF")
+    book = Book(GRID, runs)
+    row = row_of(tables.table2(book), 8, "NeuMF")
     assert row[2:5] == pytest.approx([0.7, 0.688, 0.012])
     assert row[5:8] == pytest.approx([0.7, 0.410, 0.29])
     assert row[8] == 9 and row[9:11] == pytest.approx([0.65, 0.65 * math.log(2, 3)])
     assert row[11] == "" and row[12].startswith("python run/NeuMF.py --dataset ml-1m ")
+    hr, ndcg = row_of(tables.table3(book), 32), row_of(tables.table4(book), 32)
+    assert hr[-3:] == pytest.approx([0.7, 0.699, 0.001]) and ndcg[-3:] == pytest.approx([0.7, 0.423, 0.277])
+    assert hr[1:4] == [None, 0.453, None]
+    # The paper's learner stands first even if the other is better.
+    rows = [(row[1], row[8]) for row in tables.table2(book).rows if row[0] == 16]
+    fused = "NeuMF with pre-training"
+    assert rows == [(f"{fused}, sgd", 3), (f"{fused}, adam", "start"), ("NeuMF", None)]
+    here, paper = tables.table1(book).rows
+    # A thousand users with one train and one test interaction each, 101 items.
+    assert here == ("here", 2000, 101, 1000, pytest.approx(100 * (1 - 2 / 101)))
+    assert paper == ("paper", 1000209, 3706, 6040, 95.53)
+    assert "| paper | 1,000,209 | 3,706 | 6,040 | 95.5300 |" in tables.table1(book).markdown()
 
 
 # Table 2 has 0.688 / 0.410 for it. All at place 8: HR is 1, but NDCG ln 2 / ln 9 = 0.315.
@@ -56,35 +72,6 @@ def test_a_cell_more_than_0_012_below_the_paper_is_marked(runs, positions, mark)
     put(runs, GRID.network("NeuMF", 8), positions)
     table = tables.table2(Book(GRID, runs))
     assert row_of(table, 8, "NeuMF")[11] == mark and len(tables.missed(table)) == bool(mark)
-
-
-def test_the_papers_learner_stands_first_even_if_the_other_is_better(runs):
-    put(runs, GRID.pretrained(16, "adam"), ranks(701), best=-1)
-    put(runs, GRID.pretrained(16, "sgd"), ranks(700))
-    rows = [row for row in tables.table2(Book(GRID, runs)).rows if row[0] == 16]
-    assert [(row[1], row[8]) for row in rows] == [
-        ("NeuMF with pre-training, sgd", 3),
-        ("NeuMF with pre-training, adam", "start"),
-        ("NeuMF", None),
-    ]
-
-
-def test_tables_3_and_4_have_the_papers_layout(runs):
-    put(runs, GRID.network("MLP", 32, depth=4), ranks(700))
-    book = Book(GRID, runs)
-    hr, ndcg = row_of(tables.table3(book), 32), row_of(tables.table4(book), 32)
-    assert hr[-3:] == pytest.approx([0.7, 0.699, 0.001])
-    assert ndcg[-3:] == pytest.approx([0.7, 0.423, 0.277])
-    assert hr[1:4] == [None, 0.453, None]
-
-
-def test_table_1_counts_train_and_test(runs):
-    put(runs, GRID.network("GMF", 8), ranks(1, 3))
-    here, paper = tables.table1(Book(GRID, runs)).rows
-    # Three users with one train and one test interaction each, 101 items.
-    assert here == ("here", 6, 101, 3, pytest.approx(100 * (1 - 6 / 303)))
-    assert paper == ("paper", 1000209, 3706, 6040, 95.53)
-    assert "| paper | 1,000,209 | 3,706 | 6,040 | 95.5300 |" in tables.table1(Book(GRID, runs)).markdown()
 
 
 def test_a_published_figure_stands_beside_our_baseline_of_the_best_factors(runs):
@@ -109,29 +96,26 @@ def test_figure_5_tests_neumf_at_every_k_by_students_paired_test(runs):
     assert rows[0][2:] == [0.0, "1", 0.0, "1"]
     # At K = 3 two users differ by 1: mean 1/2, variance 1/3, 3 degrees of freedom.
     statistic = 0.5 / math.sqrt(1 / 3 / 4)
-    assert rows[2][2] == 0.5
+    assert rows[2][2] == 0.5 and rows[4][2] == 0.25
     assert float(rows[2][3]) == pytest.approx(2 * stats.t.sf(statistic, 3), abs=5e-3)
     gains = [math.log(2, 3), math.log(2, 4), 0, 0]
     assert rows[2][4] == pytest.approx(sum(gains) / 4)
     # From K = 5 on the first user is hit by both.
-    assert rows[4][2] == 0.25
     assert rows[4][4] == pytest.approx((gains[0] - math.log(2, 6) + gains[1]) / 4)
 
 
 def test_the_figures_have_what_ran(runs):
-    put(runs, GRID.network("GMF", 8), ranks(600))
-    put(runs, GRID.network("GMF", 32), ranks(650))
-    put(runs, GRID.baseline("ItemKNN"), ranks(500))
-    put(runs, GRID.baseline("BPR", 8), ranks(600))
+    hits = {GRID.network("GMF", 8): 600, GRID.network("GMF", 32): 650, GRID.baseline("ItemKNN"): 500}
+    hits |= {GRID.baseline("BPR", 8): 600, GRID.network("MLP", 16, num_neg=7): 680}
+    for run, count in hits.items():
+        put(runs, run, ranks(count))
     put(runs, GRID.baseline("BPR", 16), [4] * 610 + [50] * 390)
-    put(runs, GRID.network("MLP", 16, num_neg=7), ranks(680))
     put(runs, GRID.curves()[0], ranks(600), best=2)
     book = Book(GRID, runs)
     hr, ndcg = figures.figure4(book)
     lines = {line.label: (line.xs, line.ys) for line in hr.lines}
-    assert lines["GMF"] == ([8, 32], [0.6, 0.65])
+    assert lines["GMF"] == ([8, 32], [0.6, 0.65]) and lines["eALS"] == ([], [])
     assert lines["ItemKNN"] == ([8, 16, 32, 64], [0.5] * 4)
-    assert lines["eALS"] == ([], [])
     assert (hr.x_label, hr.y_label, ndcg.y_label, hr.ticks) == ("Factors", "HR@10", "NDCG@10", (8, 16, 32, 64))
     # Each model with its best factors.
     lines = {line.label: line for line in figures.figure5(book)[0].lines}
@@ -143,8 +127,7 @@ def test_the_figures_have_what_ran(runs):
     assert hr.lines[0].ys == [0.5] * 3
     # BPR is flat.
     lines = {line.label: (line.xs, line.ys) for line in figures.figure7(book)[0].lines}
-    assert lines["BPR"] == (list(range(1, 11)), [0.61] * 10)
-    assert lines["MLP"] == ([7], [0.68])
+    assert lines["BPR"] == (list(range(1, 11)), [0.61] * 10) and lines["MLP"] == ([7], [0.68])
 
 
 def test_everything_is_written_from_an_incomplete_grid_or_nothing(tmp_path, runs, monkeypatch):
@@ -185,13 +168,6 @@ def test_everything_is_written_from_an_incomplete_grid_or_nothing(tmp_path, runs
     assert {path: path.read_bytes() for path in written} == written
 
 
-def test_a_result_of_another_run_is_not_shown_under_a_wrong_name(runs):
-    put(runs, GRID.network("GMF", 8), ranks(600))
-    (runs / f"{GRID.network('GMF', 8).name}.json").rename(runs / f"{GRID.network('GMF', 16).name}.json")
-    with pytest.raises(InputError, match="must be of a run with factors 16"):
-        tables.gmf_cells(Book(GRID, runs))
-
-
 def test_a_table_as_text():
     table = TextTable(("a", "difference", "command"), [(0.5, -0.25, "x | y"), (None, 0.25, "")])
     assert table.markdown().splitlines()[2] == "| 0.5000 | -0.2500 | `x \\| y` |"
@@ -215,107 +191,81 @@ def test_both_metrics_are_tested_by_students_paired_test():
     assert found.ndcg_p == pytest.approx(students_p(gains.mean() / np.sqrt(gains.var(ddof=1) / 4), 3))
     # Differences 0, 0, 0, 1: mean 1/4, variance 1/4, so t = 1.
     assert found.hr == 0.25 and found.hr_p == pytest.approx(students_p(1, 3))
-
-
-def test_several_runs_are_averaged_for_each_user_first():
-    first, second, other = result([0, 50, 0, 50]), result([0, 0, 50, 50]), result([50, 50, 50, 50])
-    found = compare("two", [first, second], "one", [other])
-    # Values of users: 1, 1/2, 1/2, 0 against 0.
-    assert found.hr == pytest.approx(0.5)
-    assert found.hr_p == pytest.approx(students_p(0.5 / np.sqrt((0.5 / 3) / 4), 3))
-
-
-def test_equal_sides_do_not_differ_and_a_missing_run_gives_no_comparison():
+    # Several runs are averaged for each user first: 1, 1/2, 1/2, 0 against 0.
+    found = compare("two", [result([0, 50, 0, 50]), result([0, 0, 50, 50])], "one", [result([50] * 4)])
+    assert found.hr == pytest.approx(0.5) and found.hr_p == pytest.approx(
+        students_p(0.5 / np.sqrt(0.5 / 12), 3)
+    )
     found = compare("a", [result([0, 20, 3])], "b", [result([0, 20, 3])])
     assert (found.hr, found.hr_p, found.ndcg_p, found.verdict[:2]) == (0, 1, 1, "no")
-    assert compare("a", [result([0])], "b", [None]) is None
-    assert compare("a", [], "b", []) is None
+    assert compare("a", [result([0])], "b", [None]) is None and compare("a", [], "b", []) is None
+
+
+OTHER_WAY, UNSURE = "no: the other way round", "no: not significant in both metrics"
 
 
 @pytest.mark.parametrize(
     ("hr", "hr_p", "ndcg", "ndcg_p", "verdict"),
     [
         (0.01, 0.001, 0.01, 0.009, "yes"),
-        (0.01, 0.001, 0.01, 0.011, "no: not significant in both metrics"),
-        (0.01, 0.001, -0.01, 0.001, "no: not significant in both metrics"),
-        (-0.01, 0.001, -0.01, 0.001, "no: the other way round"),
-        (-0.01, 0.2, -0.01, 0.001, "no: not significant in both metrics"),
+        (0.01, 0.001, 0.01, 0.011, UNSURE),
+        (0.01, 0.001, -0.01, 0.001, UNSURE),
+        (-0.01, 0.001, -0.01, 0.001, OTHER_WAY),
+        (-0.01, 0.2, -0.01, 0.001, UNSURE),
     ],
 )
 def test_a_claim_needs_both_metrics(hr, hr_p, ndcg, ndcg_p, verdict):
     assert Comparison("a", "b", hr, hr_p, ndcg, ndcg_p).verdict == verdict
 
 
-def answered(directory, text):
-    return next(claim for claim in claims(Book(HAND, directory)) if claim.text == text)
+def net(model, **changes):
+    return HAND.network(model, 8, **changes)
 
 
-def details(claim):
-    return [(detail.better, detail.verdict) for detail in claim.details if detail]
+def depths(*hits):
+    return {net("MLP", depth=depth): count for depth, count in enumerate(hits)}
 
 
-def fill(directory, hits):
-    """Put results of sixty users, so many of them hits, by run."""
-    for run, count in hits.items():
-        put(directory, run, ranks(count, 60))
+def activations(**hits):
+    return {run: hits[run.activation] for run in HAND.activation_runs()}
 
 
-def test_neumf_against_gmf_over_the_factors_that_ran(tmp_path):
-    assert {claim.answer for claim in claims(Book(HAND, tmp_path))} == {None}
-    fill(tmp_path, {HAND.pretrained(8, "sgd"): 50, HAND.network("GMF", 8): 20, HAND.network("MLP", 8): 50})
-    assert answered(tmp_path, "NeuMF is better than GMF").answer == "yes"
-    unsure = "no: not significant in both metrics"
-    assert answered(tmp_path, "NeuMF is better than MLP").answer == unsure
-    assert answered(tmp_path, "GMF is better than BPR").answer is None
-    fill(tmp_path, {HAND.baseline("BPR", 8): 40})
-    assert answered(tmp_path, "GMF is better than BPR").answer == "no: the other way round"
-    fill(tmp_path, {HAND.baseline("BPR", 16): 0, HAND.network("GMF", 16): 60})
-    claim = answered(tmp_path, "GMF is better than BPR")
-    assert claim.answer == "yes" and claim.deciding[0].better == "GMF, 8, 16 factors together"
-    assert [detail.hr for detail in claim.details if detail] == pytest.approx([-20 / 60, 1.0])
-
-
-def test_the_papers_learner_stands_for_pre_training_and_validation_decides_nothing(tmp_path):
-    fill(tmp_path, {HAND.network("NeuMF", 8): 30, HAND.pretrained(8, "adam"): 60})
-    assert answered(tmp_path, "Pre-training helps").answer is None
-    fill(tmp_path, {HAND.pretrained(8, "sgd"): 31})
-    claim = answered(tmp_path, "Pre-training helps")
-    assert claim.answer == "no: not significant in both metrics"
-    assert details(claim) == [("NeuMF, pre-trained, Adam, 8 factors", "yes")]
-    validated = HAND.network("GMF", 8, select="validation")
-    fill(tmp_path, {HAND.network("GMF", 8): 50, HAND.baseline("BPR", 8): 30, validated: 10})
-    claim = answered(tmp_path, "GMF is better than BPR")
-    assert claim.answer == "yes"
-    assert details(claim) == [("GMF, picked on validation, 8 factors", "no: the other way round")]
-
-
-def test_deeper_is_better_only_if_each_layer_helps(tmp_path):
-    text = "Deeper is better: each further layer of MLP helps"
-    fill(tmp_path, {HAND.network("MLP", 8, depth=depth): 15 * depth for depth in range(4)})
-    assert answered(tmp_path, text).answer is None
-    fill(tmp_path, {HAND.network("MLP", 8, depth=4): 60})
-    assert answered(tmp_path, text).answer == "yes"
-    fill(tmp_path, {HAND.network("MLP", 8, depth=4): 45})
-    assert answered(tmp_path, text).answer == "no: not significant in both metrics"
+BPR, SGD, ADAM = HAND.baseline("BPR", 8), HAND.pretrained(8, "sgd"), HAND.pretrained(8, "adam")
+BEATS_BPR, HELPS, DEEPER = "GMF is better than BPR", "Pre-training helps", "Deeper is better: each further"
+BY_ADAM = [("NeuMF, pre-trained, Adam, 8 factors", "yes")]
+NEGATIVES, ORDER = "3 to 6 negatives are best", "ReLU is better than tanh, tanh than sigmoid"
 
 
 @pytest.mark.parametrize(
-    ("hits_of", "answer"),
+    ("hits", "text", "answer", "details"),
     [
-        (lambda ratio: 50 if 3 <= ratio <= 6 else 20, "yes"),
-        (lambda ratio: 50 if ratio >= 3 else 20, "no: not significant in both metrics"),
-        (lambda ratio: 10 * ratio if ratio < 6 else 60, "no: the other way round"),
+        # So many of sixty users are hits.
+        ({SGD: 50, net("GMF"): 20}, "NeuMF is better than GMF", "yes", []),
+        ({SGD: 50, net("MLP"): 50}, "NeuMF is better than MLP", UNSURE, []),
+        ({net("GMF"): 20}, BEATS_BPR, None, []),
+        ({net("GMF"): 20, BPR: 40}, BEATS_BPR, OTHER_WAY, []),
+        # Over the factors that ran.
+        ({net("GMF"): 20, BPR: 40, HAND.network("GMF", 16): 60, HAND.baseline("BPR", 16): 0}, BEATS_BPR, "yes",
+         [("GMF, 8 factors", OTHER_WAY), ("GMF, 16 factors", "yes")]),
+        # The paper's learner stands for pre-training, and validation decides nothing.
+        ({net("NeuMF"): 30, ADAM: 60}, HELPS, None, BY_ADAM),
+        ({net("NeuMF"): 30, ADAM: 60, SGD: 31}, HELPS, UNSURE, BY_ADAM),
+        ({net("GMF"): 50, BPR: 30, net("GMF", select="validation"): 10}, BEATS_BPR, "yes",
+         [("GMF, picked on validation, 8 factors", OTHER_WAY)]),
+        (depths(0, 15, 30, 45), DEEPER, None, []),
+        (depths(0, 15, 30, 45, 60), DEEPER, "yes", []),
+        (depths(0, 15, 30, 45, 45), DEEPER, UNSURE, []),
+        ({run: 50 if 3 <= run.num_neg <= 6 else 20 for run in HAND.ratios()}, NEGATIVES, "yes", None),
+        ({run: 50 if run.num_neg >= 3 else 20 for run in HAND.ratios()}, NEGATIVES, UNSURE, None),
+        ({run: 10 * min(run.num_neg, 6) for run in HAND.ratios()}, NEGATIVES, OTHER_WAY, None),
+        (activations(relu=60, tanh=40, sigmoid=20, linear=10), ORDER, "yes", []),
+        (activations(relu=60, tanh=40, sigmoid=55, linear=10), ORDER, OTHER_WAY, []),
     ],
-)
-def test_3_to_6_negatives_are_compared_with_fewer_and_with_more(tmp_path, hits_of, answer):
-    fill(tmp_path, {run: hits_of(run.num_neg) for run in HAND.ratios()})
-    assert answered(tmp_path, "3 to 6 negatives are best").answer == answer
-
-
-def test_the_order_of_activations(tmp_path):
-    text = "ReLU is better than tanh, tanh than sigmoid, ReLU than linear layers"
-    hits = {"relu": 60, "tanh": 40, "sigmoid": 20, "linear": 10}
-    fill(tmp_path, {run: hits[run.activation] for run in HAND.activation_runs()})
-    assert answered(tmp_path, text).answer == "yes"
-    fill(tmp_path, {HAND.network("MLP", 8, activation="sigmoid"): 55})
-    assert answered(tmp_path, text).answer == "no: the other way round"
+)  # fmt: skip
+def test_a_claim_is_answered_from_the_runs_that_are_there(tmp_path, hits, text, answer, details):
+    assert {claim.answer for claim in claims(Book(HAND, tmp_path))} == {None}
+    for run, count in hits.items():
+        put(tmp_path, run, ranks(count, 60))
+    (claim,) = [claim for claim in claims(Book(HAND, tmp_path)) if claim.text.startswith(text)]
+    assert claim.answer == answer
+    assert details is None or [(one.better, one.verdict) for one in claim.details if one] == details

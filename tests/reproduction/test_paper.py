@@ -1,5 +1,6 @@
 """`run/paper.py`: mistakes, quick runs of what needs no training, signals; slowly, all on the sample."""
 
+import contextlib
 import json
 import re
 import shlex
@@ -25,10 +26,6 @@ QUICK, FULL = quick_grid(), Grid("sample")
 HOW_MANY = len(QUICK.runs(TARGETS))
 
 
-def quick(out, *arguments):
-    return paper.main([*arguments, "--quick", "--out", str(out)])
-
-
 def everything_in(directory):
     return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
@@ -37,15 +34,15 @@ def document(out, name):
     return json.loads((out / "runs" / "sample" / f"{name}-seed1.json").read_text())
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def no_drawing(monkeypatch):
     """Leave the pictures out, which take most of the time of the pages."""
     monkeypatch.setattr("reproduction.report.draw", lambda panels, columns, path: path.write_bytes(b"PNG"))
 
 
-@pytest.mark.usefixtures("no_drawing")
 def test_a_run_is_done_once_and_shown(tmp_path, capsys):
-    assert quick(tmp_path, "--seed", "7", "--only", "ItemPop-seed7", "--dataset", "sample") == 0
+    words = ["--seed", "7", "--only", "ItemPop-seed7", "--quick", "--out", str(tmp_path)]
+    assert paper.main([*words, "--dataset", "sample"]) == 0
     (path,) = (tmp_path / "runs" / "sample").iterdir()
     found = json.loads(path.read_text())
     assert (path.name, found["run"]["seed"]) == ("ItemPop-seed7.json", 7)
@@ -53,18 +50,15 @@ def test_a_run_is_done_once_and_shown(tmp_path, capsys):
     assert f"| ItemPop |  | {hr} |" in (tmp_path / "baselines.md").read_text()
     printed = capsys.readouterr()
     assert printed.err == "sample: 0 of 1 runs are there.\n"
-    assert re.fullmatch(
-        rf"ItemPop-seed7: HR = {hr}, NDCG = 0\.\d{{4}} \[\d+\.\d s\]\nEverything is in .*README\.md\n",
-        printed.out,
-    )
+    line = rf"ItemPop-seed7: HR = {hr}, NDCG = 0\.\d{{4}} \[\d+\.\d s\]\nEverything is in .*README\.md\n"
+    assert re.fullmatch(line, printed.out)
     content = path.read_bytes()
     (tmp_path / "baselines.md").unlink()
-    assert quick(tmp_path, "--seed", "7", "--only", "ItemPop-seed7") == 0
+    assert paper.main(words) == 0
     assert capsys.readouterr().err == "sample: 1 of 1 runs are there.\n"
     assert path.read_bytes() == content and (tmp_path / "baselines.md").exists()
 
 
-@pytest.mark.usefixtures("no_drawing")
 @pytest.mark.parametrize(
     ("arguments", "where"), [(["--quick"], "sample\n"), (["--dataset", "ml-1m"], "MovieLens (ml-1m)\n")]
 )
@@ -73,7 +67,7 @@ def test_without_training_everything_is_written_from_what_is_there(tmp_path, cap
     assert paper.main([*arguments, "--no_training", "--out", str(tmp_path)]) == 0
     page = (tmp_path / "table2.md").read_text()
     assert f"## {where}" in page and "| 8 | NeuMF | — | " in page and "nonsense" not in page
-    many = len(QUICK.runs(TARGETS)) if "--quick" in arguments else len(Grid("ml-1m").runs(TARGETS))
+    many = HOW_MANY if "--quick" in arguments else len(Grid("ml-1m").runs(TARGETS))
     assert f"0 of {many} runs are there" in (tmp_path / "README.md").read_text()
     assert capsys.readouterr().out == f"Everything is in {tmp_path / 'README.md'}\n"
 
@@ -117,61 +111,52 @@ def refused(capsys, *arguments):
     return printed.err
 
 
-def test_a_mistyped_dataset_leaves_nothing_and_an_unknown_target_is_refused(tmp_path, capsys):
-    places = ["--path", f"{tmp_path}/", "--out", tmp_path / "out", "--work", tmp_path / "work"]
-    assert "nonsense.train.rating" in refused(capsys, "all", "--dataset", "nonsense", *places)
-    assert not list(tmp_path.iterdir())
-    with pytest.raises(SystemExit) as end:
+def test_an_unknown_target_is_refused(capsys):
+    with pytest.raises(SystemExit, match="2"):
         paper.main(["table5"])
-    assert end.value.code == 2 and "table5" in capsys.readouterr().err
+    assert "table5" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("more", [[], ["--no_training"], ["--only", "ItemPop-seed1"]])
-def test_a_quick_run_is_not_mixed_with_results_on_real_data(tmp_path, capsys, more):
-    # Of a name that the quick grid does not have, too.
-    put(tmp_path / "runs" / "ml-1m", Grid("ml-1m").network("GMF", 64), [0, 1])
-    before = everything_in(tmp_path)
-    sentence = refused(capsys, "--quick", "--out", tmp_path, *more)
-    assert "`--out` must be a directory without results on other data than the sample" in sentence
-    assert f"Received: {tmp_path}, which has some on ml-1m" in sentence
-    assert everything_in(tmp_path) == before
+MADE = "that were made {} `--quick`, when it is run {}."
+BY_QUICK, BY_FULL = MADE.format("with", "without"), MADE.format("without", "with")
+REAL = Grid("ml-1m").network("GMF", 64)
 
 
 @pytest.mark.parametrize(
-    ("theirs", "flags", "made"),
+    ("theirs", "flags", "rule"),
     [
-        (QUICK.network("GMF", 8), ["--dataset", "sample"], "made with `--quick`, when it is run without"),
-        (QUICK.network("GMF", 8, num_neg=1), ["--dataset", "sample"], "made with `--quick`"),
-        (QUICK.network("GMF", 8), ["--dataset", "ml-1m"], "made with `--quick`"),
-        (QUICK.baseline("iALS"), ["--no_training"], "made with `--quick`"),
-        (FULL.network("GMF", 8), ["--quick"], "made without `--quick`, when it is run with."),
-        (FULL.network("GMF", 64), ["--quick", "--no_training"], "made without `--quick`"),
+        # Of a name that the quick grid does not have, too.
+        (REAL, "--quick", "on other data than the sample"),
+        (REAL, "--quick --no_training", "on other data than the sample"),
+        (QUICK.network("GMF", 8), "--dataset sample --work work", BY_QUICK),
+        (QUICK.network("GMF", 8, num_neg=1), "--dataset sample --work work", BY_QUICK),
+        (QUICK.network("GMF", 8), "--dataset ml-1m --work work", BY_QUICK),
+        (QUICK.baseline("iALS"), "--no_training", BY_QUICK),
+        (FULL.network("GMF", 8), "--quick", BY_FULL),
+        (FULL.network("GMF", 64), "--quick --no_training", BY_FULL),
     ],
 )
-def test_quick_results_and_others_of_the_sample_are_not_mixed(tmp_path, capsys, theirs, flags, made):
-    put(tmp_path / "runs" / "sample", theirs, [0, 1])
+def test_results_of_another_kind_are_not_mixed(tmp_path, capsys, theirs, flags, rule):
+    put(tmp_path / "runs" / theirs.dataset, theirs, [0, 1])
     before = everything_in(tmp_path)
-    work = [] if "--quick" in flags or "--no_training" in flags else ["--work", tmp_path / "work"]
-    sentence = refused(capsys, *flags, "--out", tmp_path, *work)
-    assert f"`--out` must be a directory without results that were {made}" in sentence
-    assert f"Received: {tmp_path}, which has " in sentence and f"{theirs.name}.json" in sentence
+    sentence = refused(capsys, *flags.split(), "--out", tmp_path)
+    assert f"`--out` must be a directory without results {rule}" in sentence
+    assert f"Received: {tmp_path}, which has " in sentence
+    assert "some on ml-1m" in sentence if theirs == REAL else f"{theirs.name}.json" in sentence
     assert everything_in(tmp_path) == before
 
 
-@pytest.mark.usefixtures("no_drawing")
-@pytest.mark.parametrize("flags", [["--quick"], ["--dataset", "sample"]])
-def test_a_result_that_is_the_same_in_both_goes_with_both(tmp_path, flags):
+def test_a_result_that_is_the_same_in_both_goes_with_both(tmp_path):
     assert QUICK.baseline("ItemPop") == FULL.baseline("ItemPop")
     put(tmp_path / "runs" / "sample", QUICK.baseline("ItemPop"), [0, 1])
-    assert paper.main([*flags, "--no_training", "--out", str(tmp_path)]) == 0
-    assert "| ItemPop |  | 1.0000 |" in (tmp_path / "baselines.md").read_text()
+    for flags in (["--quick"], ["--dataset", "sample"]):
+        assert paper.main([*flags, "--no_training", "--out", str(tmp_path)]) == 0
+        assert "| ItemPop |  | 1.0000 |" in (tmp_path / "baselines.md").read_text()
+        (tmp_path / "baselines.md").unlink()
 
 
-@pytest.mark.usefixtures("no_drawing")
 @pytest.mark.parametrize("flags", [["--quick"], ["--dataset", "sample", "--work", "work"]])
-def test_what_needs_implicit_says_so_beforehand_and_what_is_there_goes_without_it(
-    tmp_path, monkeypatch, capsys, flags
-):
+def test_what_needs_implicit_says_so_and_what_is_there_goes_without(tmp_path, monkeypatch, capsys, flags):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "implicit", None)
     for name in ("ItemKNN-seed1", "iALS-seed1"):
@@ -180,19 +165,11 @@ def test_what_needs_implicit_says_so_beforehand_and_what_is_there_goes_without_i
     assert not list(tmp_path.iterdir())
     grid = QUICK if "--quick" in flags else FULL
     put(tmp_path / "out" / "runs" / "sample", grid.baseline("ItemKNN"), [0] * 1000)
-    found = tmp_path / "out" / "runs" / "sample" / "ItemKNN-seed1.json"
-    document = json.loads(found.read_text())
-    document["dataset"] = describe_dataset(sample_dataset())
-    found.write_text(json.dumps(document))
+    found = document(tmp_path / "out", "ItemKNN") | {"dataset": describe_dataset(sample_dataset())}
+    (tmp_path / "out" / "runs" / "sample" / "ItemKNN-seed1.json").write_text(json.dumps(found))
     assert paper.main([*flags, "--out", "out", "--only", "ItemKNN-seed1"]) == 0
 
 
-def run_full(tmp_path, *more):
-    directories = ("--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"))
-    return paper.main(["--only", "ItemPop-seed1", "--dataset", "sample", *directories, *more])
-
-
-@pytest.mark.usefixtures("no_drawing")
 @pytest.mark.parametrize("end", ["time", "interrupt", "failure"])
 def test_how_processes_end_is_said(tmp_path, monkeypatch, capsys, end):
     def run_in_processes(plan, jobs, deadline):
@@ -204,16 +181,16 @@ def test_how_processes_end_is_said(tmp_path, monkeypatch, capsys, end):
         plan.give_up(plan.left[0], "ended with status 2")
 
     monkeypatch.setattr("reproduction.runner.run_in_processes", run_in_processes)
-    limit = ["--time_limit", "1"] if end == "time" else []
-    status = run_full(tmp_path, "--jobs", "3", *limit)
+    words = "--only ItemPop-seed1 --dataset sample --jobs 3" + " --time_limit 1" * (end == "time")
+    status = paper.main([*words.split(), "--out", f"{tmp_path}/out", "--work", f"{tmp_path}/work"])
     said, sentence = capsys.readouterr().err.splitlines()
     assert said == "sample: 0 of 1 runs are there."
     if end == "failure":
         assert (status, sentence) == (1, "error: ItemPop-seed1 ended with status 2")
     else:
-        words = "Interrupted" if end == "interrupt" else "The time is up"
+        said_first = "Interrupted" if end == "interrupt" else "The time is up"
         assert sentence.startswith(
-            f"{words}; the same command goes on from here: python run/paper.py --only ItemPop"
+            f"{said_first}; the same command goes on from here: python run/paper.py --only I"
         )
         assert status == (130 if end == "interrupt" else 0)
 
@@ -225,9 +202,8 @@ def test_a_terminated_command_says_how_to_go_on_and_leaves_no_process(tmp_path):
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stderr.readline() == "sample: 0 of 1 runs are there.\n"
-    log = tmp_path / "work" / "sample" / "GMF-f8-seed1.log"
     deadline = time.monotonic() + 30
-    while not log.exists() and time.monotonic() < deadline:
+    while not list(tmp_path.rglob("*.log")) and time.monotonic() < deadline:
         time.sleep(0.05)
     # Only the command, as `kill` does; a terminal would tell the run too.
     process.send_signal(signal.SIGTERM)
@@ -235,10 +211,8 @@ def test_a_terminated_command_says_how_to_go_on_and_leaves_no_process(tmp_path):
     assert process.returncode == 128 + signal.SIGTERM and out == ""
     assert err == f"Interrupted; the same command goes on from here: python run/paper.py {' '.join(words)}\n"
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with contextlib.suppress(OSError):
             assert str(tmp_path).encode() not in path.read_bytes()
-        except OSError:
-            continue
 
 
 @pytest.fixture(scope="module")
@@ -246,16 +220,16 @@ def everything(tmp_path_factory):
     """The directory of all that `--quick` does."""
     pytest.importorskip("implicit")
     out = tmp_path_factory.mktemp("everything")
-    assert quick(out, "all") == 0
+    assert paper.main(["all", "--quick", "--out", str(out)]) == 0
     return out
 
 
 @pytest.mark.slow
 def test_everything_on_the_sample(everything):
     assert f"{HOW_MANY} of {HOW_MANY} runs are there" in (everything / "README.md").read_text()
-    for number in (1, 2, 3, 4):
-        assert re.search(r"^\| (8|here) \|.*\d", (everything / f"table{number}.md").read_text(), re.MULTILINE)
     for number in (4, 5, 6, 7):
+        table = (everything / f"table{number - 3}.md").read_text()
+        assert re.search(r"^\| (8|here) \|.*\d", table, re.MULTILINE)
         assert (everything / f"figure{number}.png").stat().st_size > 10_000
         # A header and points of every line.
         assert len((everything / f"figure{number}.csv").read_text().splitlines()) > 6
@@ -271,13 +245,10 @@ def test_the_command_beside_a_cell_repeats_it(everything, tmp_path):
     assert (program, script) == ("python", "run/MLP.py")
     done = train("MLP", *words, "--save_dir", tmp_path)
     assert done.status == 0, done.errors
-    assert done.iterations() == [
-        (row[0], *(round(value, 4) for value in row[1:4])) for row in cell["iterations"]
-    ]
+    rounded = [(row[0], *(round(value, 4) for value in row[1:4])) for row in cell["iterations"]]
+    assert done.iterations() == rounded
 
-
-@pytest.mark.slow
-def test_the_command_beside_a_fused_cell_repeats_it(everything):
+    # And that of a fused one.
     name = "NeuMF-f8-pretrained-adam"
     cell = document(everything, name)
     program, script, *words = shlex.split(cell["command"])

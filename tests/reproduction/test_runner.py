@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from reproduction import worker
@@ -37,9 +39,8 @@ def put_weights(places, run, options=None):
 
 
 def finish(run, places):
-    """Write what a run leaves; a result that is there stays."""
-    if not (places.results / f"{run.name}.json").exists():
-        put(places.results, run, [0, 1])
+    """Write what a run leaves."""
+    put(places.results, run, [0, 1])
     if run.model not in BASELINES:
         put_weights(places, run)
 
@@ -65,36 +66,22 @@ def test_the_time_left_follows_what_finished_runs_took(places):
     assert plan.seconds_left(2) == pytest.approx(3 * MLP.cost())
     assert plan.seconds_left(1, elapsed=MLP.cost()) == pytest.approx(2 * MLP.cost())
     assert plan.seconds_left(1, elapsed=100 * MLP.cost()) == 0
-
-
-def test_a_run_survives_the_way_to_its_process(places):
+    # A run survives the way to its process.
     for run in [*Grid("ml-1m").runs(TARGETS), *quick_grid().runs(TARGETS)]:
         assert from_json(to_json(run, places)) == (run, places)
 
 
-class Workers:
-    """Stands in for the processes: each ends at once, after `work`, with the status that this returns."""
+def do_all(plan, work, jobs=2, **options):
+    """Do a plan in stand-ins for processes, which end after `work` with its status; return which began."""
+    started = []
 
-    def __init__(self, work):
-        self.started, self._work = [], work
+    def start(run, places, jobs):
+        started.append(run)
+        status = work(run, places) or 0
+        return SimpleNamespace(wait=lambda: status, terminate=lambda: None)
 
-    def __call__(self, run, places, jobs):
-        self.started.append(run)
-        status = self._work(run, places) or 0
-
-        class Process:
-            def wait(self):
-                return status
-
-            def terminate(self):
-                pass
-
-        return Process()
-
-
-def do_all(plan, start, jobs=2, **options):
     run_in_processes(plan, jobs, time.monotonic() + 10, start, **options)
-    return plan.problems
+    return started
 
 
 def lines(capsys):
@@ -102,33 +89,27 @@ def lines(capsys):
     return [line.split(":")[0] for line in printed.out.splitlines()], printed.err.splitlines()
 
 
-def test_what_starts_from_others_comes_after_them_and_small_factors_first(places, capsys):
-    big = GRID.network("GMF", 64)
-    plan, workers = Plan([GMF, MLP, FUSED, big], places), Workers(finish)
-    assert do_all(plan, workers, jobs=1) == [] and plan.left == []
-    assert workers.started == [GMF, MLP, FUSED, big]
-    assert lines(capsys) == ([run.name for run in workers.started], [])
-
-
-def test_what_another_command_finished_after_planning_is_not_started(places, capsys):
-    plan, workers = Plan([GMF, MLP, QUICK, FUSED], places), Workers(finish)
-    finish(GMF, places)
-    finish(QUICK, places)
-    # Finished as well, but what starts from it needs more.
-    put(places.results, MLP, [0, 1])
-    assert do_all(plan, workers) == [] and workers.started == [MLP, FUSED]
-    assert set(lines(capsys)[0]) == {run.name for run in (GMF, MLP, QUICK, FUSED)}
+def test_runs_come_after_their_parents_unless_another_command_finished_them(places, capsys):
+    runs = [GMF, MLP, FUSED, GRID.network("GMF", 64)]
+    plan, again = Plan(runs, places), Plan(runs, places)
+    assert do_all(plan, finish, jobs=1) == runs and plan.left == plan.problems == []
+    assert lines(capsys) == ([run.name for run in runs], [])
+    (places.results / f"{FUSED.name}.json").unlink()
+    # What starts from it needs more than its result.
+    (places.work / f"{MLP.name}.h5").unlink()
+    assert do_all(again, finish) == [MLP, FUSED] and again.problems == []
+    assert set(lines(capsys)[0]) == {run.name for run in runs}
 
 
 def test_who_waits_for_another_command_is_told_so_once_and_the_others_are_done(places, capsys):
-    def work(run, places):
-        if run == GMF and workers.started.count(GMF) < 4:
-            return worker.TAKEN
-        return finish(run, places)
+    tries = []
 
-    workers = Workers(work)
-    assert do_all(Plan([GMF, MLP], places), workers, jobs=1, retry_seconds=0.01) == []
-    assert workers.started.count(GMF) == 4
+    def work(run, places):
+        tries.append(run)
+        return worker.TAKEN if run == GMF and tries.count(GMF) < 4 else finish(run, places)
+
+    plan = Plan([GMF, MLP], places)
+    assert do_all(plan, work, jobs=1, retry_seconds=0.01).count(GMF) == 4 and plan.problems == []
     waiting = f"{GMF.name}: another command is doing it; waiting for its result."
     assert lines(capsys) == ([MLP.name, GMF.name], [waiting])
 
@@ -139,8 +120,9 @@ def test_what_starts_from_a_failed_run_is_left_out_and_the_others_are_done(place
         return finish(run, places) if run == MLP else 2
 
     missing = Grid("hand", seed=2).baseline("ItemPop")
-    problems = do_all(Plan([missing, GMF, MLP, FUSED, FUSED_BY_SGD], places), Workers(work))
-    assert sorted(problems) == [
+    plan = Plan([missing, GMF, MLP, FUSED, FUSED_BY_SGD], places)
+    do_all(plan, work)
+    assert sorted(plan.problems) == [
         f"{GMF.name} ended with status 2: no such thing ({places.work / GMF.name}.log has all)",
         f"{missing.name} ended with status 2: it printed nothing ({places.work / missing.name}.log has all)",
         f"{FUSED.name} was left out, because it starts from {GMF.name}",
@@ -154,15 +136,16 @@ def test_a_wrong_result_is_one_problem_of_many_runs(places, content, capsys):
     def work(run, places):
         if run != GMF:
             finish(run, places)
+        elif content == "damaged":
+            file.write_text("{}")
         elif content != "missing":
             put(places.results, OTHERS_GMF, [0, 1])
-            if content == "damaged":
-                file.write_text("{}")
 
-    file = places.results / f"{GMF.name}.json"
-    problems = do_all(Plan([GMF, MLP, FUSED], places), Workers(work))
-    assert problems[0].startswith(f"{GMF.name} ended without a result of its own: {file} must be ")
-    assert problems[1:] == [f"{FUSED.name} was left out, because it starts from {GMF.name}"]
+    file, plan = places.results / f"{GMF.name}.json", Plan([GMF, MLP, FUSED], places)
+    do_all(plan, work)
+    wrong, left_out = plan.problems
+    assert wrong.startswith(f"{GMF.name} ended without a result of its own: {file} must be ")
+    assert left_out == f"{FUSED.name} was left out, because it starts from {GMF.name}"
     assert lines(capsys)[0] == [MLP.name]
 
 
@@ -180,18 +163,18 @@ def test_no_process_outlives_the_deadline(places, monkeypatch):
 
     with pytest.raises(TimeIsUp):
         run_in_processes(Plan([GMF, MLP], places), 2, time.monotonic() + 0.3, start)
-    assert sorted(process.returncode for process in processes) == [-15, -9]
     for process in processes:
         process.stdout.close()
+    assert sorted(process.returncode for process in processes) == [-15, -9]
 
 
 def test_a_terminal_shows_what_is_running(places, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    assert do_all(Plan([GMF], places), Workers(finish)) == []
+    assert do_all(Plan([GMF], places), finish) == [GMF]
     assert capsys.readouterr().err == f"\r\x1b[K{GMF.name}; about {GMF.cost():.0f} s left\r\x1b[K"
 
 
-def test_a_process_does_a_run_unless_another_one_has_it_or_it_fails(places, sample, capsys):
+def test_a_process_does_a_run_unless_another_one_has_it_or_it_fails(places, sample, capsys, monkeypatch):
     # Of another seed, so that its name is another one.
     lost = Grid("nowhere", seed=2).baseline("ItemPop")
     plan = Plan([lost, QUICK], places)
@@ -207,13 +190,8 @@ def test_a_process_does_a_run_unless_another_one_has_it_or_it_fails(places, samp
     assert capsys.readouterr().out.split("[")[0] == by_process
     run_here(Plan([QUICK], places), sample)
     assert capsys.readouterr().out == "" and worker.main([to_json(QUICK, places)]) == 0
-
-
-def test_an_interrupted_process_ends_without_a_word(places, monkeypatch, capsys):
-    def interrupt(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(worker, "do_run", interrupt)
+    # An interrupted process ends without a word.
+    monkeypatch.setattr(worker, "do_run", mock.Mock(side_effect=KeyboardInterrupt))
     assert worker.main([to_json(QUICK, places)]) == worker.FAILED and capsys.readouterr().err == ""
 
 
@@ -245,8 +223,7 @@ def trained(monkeypatch):
         assert all(has_weights(parent, work) for parent in run.parents())
         calls.append(run)
         (work / f"{run.name}.checkpoint").touch()
-        (work / f"{run.name}.h5").write_bytes(b"weights")
-        (work / f"{run.name}.options").write_text(json.dumps(run.options()))
+        put_weights(Places("", work, work), run)
         row, figures = [0, 0.5, 0.25, 1.0, 2.0, 0.25], {"hr": 0.5, "ndcg": 0.25}
         ranks = dataset.test_users * 0
         return ranks, {"initial": figures, "iterations": [row], "best": {"iteration": 0, **figures}}
@@ -277,9 +254,9 @@ def test_what_a_killed_process_began_to_write_is_removed_unless_one_is_at_it(pla
         return [path.name for place in (places.results, places.work) for path in place.glob(".writing-*")]
 
     for run in (QUICK, GMF):
-        (places.results / f".writing-{run.name}.json-abc.part").touch()
-        for suffix in (".h5", ".options", ".checkpoint"):
-            (places.work / f".writing-{run.name}{suffix}-abc.part").touch()
+        for suffix in (".json", ".h5", ".options", ".checkpoint"):
+            place = places.results if suffix == ".json" else places.work
+            (place / f".writing-{run.name}{suffix}-abc.part").touch()
     with try_lock(places.work / f"{QUICK.name}.lock"):
         assert not do_run(QUICK, sample, places)
     assert len(leftovers()) == 8

@@ -18,11 +18,7 @@ RUN = quick_grid().network("GMF", 8)
 
 
 class Killed(BaseException):
-    pass
-
-
-def without_clock(outcome):
-    return [row[:4] for row in outcome["iterations"]], outcome["best"], outcome["initial"]
+    """Ends a run at once, as a signal does."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +51,7 @@ def whole(killed, sample):
             do_run(RUN, sample, killed, again.append)
     assert [iteration.number for iteration in again] == [1] and not list(killed.results.iterdir())
     assert do_run(RUN, sample, killed, again.append)
-    # A kill before the result is written costs no epoch, and the clock's figures are those of before, too.
+    # A kill before the result is written costs no epoch, and the clock's figures are those of before.
     assert len(again) == 1
     found = json.loads((killed.results / f"{RUN.name}.json").read_text())
     assert documents == [found]
@@ -94,11 +90,11 @@ def test_a_checkpoint_that_does_not_fit_is_not_gone_on_from(sample, tmp_path):
         if epochs != [0]:
             raise Killed
 
-    for digest in ("digest", "other data", "cut short"):
-        if digest == "cut short":
-            file.write_bytes(file.read_bytes()[:-100])
+    for digest in ("digest", "other data", "digest"):
         with pytest.raises(Killed):
-            train_network(RUN, sample, "digest" if digest == "cut short" else digest, tmp_path, kill)
+            train_network(RUN, sample, digest, tmp_path, kill)
+        if digest == "other data":
+            file.write_bytes(file.read_bytes()[:-100])
     assert epochs == [0, 1, 0, 0]
 
 

@@ -8,8 +8,8 @@ import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from tests.serving.client.small_export import write_small_export
 from tests.serving.client.stub import running
+from tests.serving.client.tables import Tables
 from tests.shared_files import PROJECT
 
 SERVING = PROJECT / "serving"
@@ -126,11 +126,10 @@ def healthy(service, port):
     return subprocess.run([program, *arguments], capture_output=True, timeout=30).returncode == 0
 
 
-def test_the_health_check(service, tmp_path):
+def test_the_health_check(service):
     """Run by this machine's bash against the stub: healthy only when a version of `ncf` answers."""
     assert service["healthcheck"]["test"][:2] == ["CMD", "bash"]
-    export = write_small_export(tmp_path / "ncf" / "1")
-    with running({"ncf": {1: export}}) as stub:
+    with running({"ncf": {1: Tables()}}) as stub:
         port = stub.rest.rpartition(":")[2]
         assert healthy(service, port)
         versions = stub.models.pop("ncf")

@@ -12,15 +12,5 @@ from ncf_keras.serving.client.values import (
     VersionStatus,
 )
 
-__all__ = [
-    "Client",
-    "ItemLists",
-    "NamedItemLists",
-    "Patience",
-    "Place",
-    "ServingError",
-    "Signature",
-    "Tensor",
-    "VersionStatus",
-    "connect",
-]
+__all__ = ["Client", "ItemLists", "NamedItemLists", "Patience", "Place", "ServingError", "Signature", "Tensor",
+           "VersionStatus", "connect"]  # fmt: skip

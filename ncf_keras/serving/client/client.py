@@ -1,7 +1,7 @@
 """The questions that a model answers, the same over REST and gRPC."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ncf_keras.serving.client.values import (
 )
 
 INT32 = np.iinfo(np.int32)
+# What signatures that rank items answer, besides `known`.
+BY_INDEX = {"items": np.int32, "scores": np.float32}
+BY_ID = {"scores": np.float32, "item_ids": np.object_, "titles": np.object_}
 
 
 class Client:
@@ -32,14 +35,9 @@ class Client:
         self._transport = transport
 
     def score(self, users: int | Iterable[int], items: int | Iterable[int]) -> np.ndarray:
-        """Return how likely each user is to choose the item beside it.
+        """Return how likely each user is to choose the item beside it, float32 [N], NaN where one is unknown.
 
-        Args:
-            users: N user indices, or one for all items.
-            items: N item indices, or one for all users.
-
-        Returns:
-            float32 array [N]; NaN where the model does not know the user or the item.
+        One user stands for all items, and one item for all users.
         """
         rows, columns = _indices(users, "users"), _indices(items, "items")
         if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
@@ -54,30 +52,23 @@ class Client:
         return _array(answer, "prediction", np.float32, (len(rows),))
 
     def recommend(self, users: int | Iterable[int], k: int = 10) -> ItemLists:
-        """Return the best items for each user, without those that the user has seen in training.
-
-        Args:
-            users: N user indices.
-            k: the length of the lists.
-
-        Returns:
-            Lists of `k` places, fewer if the model has fewer items; see `ItemLists`.
-        """
-        return self._item_lists("recommend", "user_input", _indices(users, "users"), k)
+        """Return the best `k` items for each user, without those that the user has seen in training."""
+        return ItemLists(**self._ranked("recommend", "user_input", _indices(users, "users"), k, BY_INDEX))
 
     def similar_items(self, items: int | Iterable[int], k: int = 10) -> ItemLists:
         """Return the `k` items most like each item, by the cosine of what the model has learnt of them."""
-        return self._item_lists("similar_items", "item_input", _indices(items, "items"), k)
+        asked = _indices(items, "items")
+        return ItemLists(**self._ranked("similar_items", "item_input", asked, k, BY_INDEX))
 
     def recommend_by_id(self, user_ids: str | bytes | Iterable[str | bytes], k: int = 10) -> NamedItemLists:
         """Return what `recommend` does, by raw ids as they stand in the data that the model was trained on."""
         asked = _strings(user_ids, "user_ids")
-        return self._named_lists("recommend_by_id", "user_id", asked, k)
+        return NamedItemLists(**self._ranked("recommend_by_id", "user_id", asked, k, BY_ID))
 
     def similar_items_by_id(self, item_ids: str | bytes | Iterable[str | bytes], k: int = 10) -> NamedItemLists:
         """Return what `similar_items` does, by raw ids."""
         asked = _strings(item_ids, "item_ids")
-        return self._named_lists("similar_items_by_id", "item_id", asked, k)
+        return NamedItemLists(**self._ranked("similar_items_by_id", "item_id", asked, k, BY_ID))
 
     def status(self) -> list[VersionStatus]:
         """Return the versions of the model that the server has or had, with their states."""
@@ -97,19 +88,10 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _item_lists(self, signature: str, name: str, asked: np.ndarray, k: int) -> ItemLists:
-        outputs = {"items": np.int32, "scores": np.float32}
-        return ItemLists(*self._ranked(signature, name, asked, k, outputs))
-
-    def _named_lists(self, signature: str, name: str, asked: np.ndarray, k: int) -> NamedItemLists:
-        outputs = {"scores": np.float32, "item_ids": np.object_, "titles": np.object_}
-        scores, item_ids, titles, known = self._ranked(signature, name, asked, k, outputs)
-        return NamedItemLists(_texts(item_ids), _texts(titles), scores, known)
-
     def _ranked(
         self, signature: str, name: str, asked: np.ndarray, k: int, outputs: Mapping[str, type]
-    ) -> list[np.ndarray]:
-        """Return the outputs of a signature that ranks items, arrays [N, K], and `known`."""
+    ) -> dict[str, Any]:
+        """Return the outputs of a signature that ranks items, [N, K], and `known`, by name."""
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 0 <= k <= INT32.max:
             raise InputError(f"`k` must be a whole number from 0 to {INT32.max}. Received: {k!r}")
         rows = len(asked)
@@ -120,13 +102,13 @@ class Client:
         else:
             answer = {**dict.fromkeys(outputs, np.zeros((0, k))), "known": np.zeros(0)}
         shape: tuple[int | None, ...] = (rows, None)
-        lists = []
+        lists: dict[str, Any] = {}
         for output, dtype in outputs.items():
             array = _array(answer, output, dtype, shape)
             shape = array.shape
             # A server that batches may answer longer lists than this request asked for.
-            lists.append(array[:, :k])
-        return [*lists, _array(answer, "known", np.bool_, (rows,))]
+            lists[output] = _texts(array[:, :k]) if dtype is np.object_ else array[:, :k]
+        return {**lists, "known": _array(answer, "known", np.bool_, (rows,))}
 
 
 def connect(
@@ -148,12 +130,11 @@ def connect(
         model: the name that the model is served under.
         version: the number of a version; the highest that is loaded if neither this nor `label` is given.
         label: the name that the server's configuration gives a version, such as `stable`.
-        patience: how long to wait and how often to ask again; `Patience()` if None.
+        patience: when to give up; `Patience()` if None.
         headers: sent with each request, such as `{"Authorization": …}` for a gateway before the server.
         rows: send the row format of REST, for a gateway that knows no other.
 
-    Raises:
-        InputError: an argument breaks its rule, or the library that the address needs is not installed.
+    An argument that breaks its rule, or a library that is not installed, raises `InputError`.
 
     Example:
         >>> with connect("http://localhost:8501", "ncf") as client:
@@ -164,38 +145,35 @@ def connect(
         try:
             from ncf_keras.serving.client.rest import RestTransport
         except ImportError:
-            raise InputError(
-                "the client must have the library requests: pip install 'ncf-keras[client]'"
-            ) from None
+            words = "the client must have the library requests: pip install 'ncf-keras[client]'"
+            raise InputError(words) from None
         return Client(RestTransport(target, rows))
     if rows:
         raise InputError("`rows` must not be set for a gRPC server: its requests have one format")
     try:
         from ncf_keras.serving.client.grpc_transport import GrpcTransport
     except ImportError:
-        raise InputError(
-            "the client must have tensorflow-serving-api for gRPC: pip install 'ncf-keras[grpc]'"
-        ) from None
+        words = "the client must have tensorflow-serving-api for gRPC: pip install 'ncf-keras[grpc]'"
+        raise InputError(words) from None
     return Client(GrpcTransport(target))
 
 
 def _indices(values: int | Iterable[int], argument: str) -> np.ndarray:
     """Return one index or a list of them as an int32 array [N]; raise InputError for anything else."""
-    given = (
-        list(values)
-        if isinstance(values, Iterable) and not isinstance(values, np.ndarray | str | bytes)
-        else values
-    )
+    whole = isinstance(values, np.ndarray | str | bytes) or not isinstance(values, Iterable)
     try:
-        array = np.atleast_1d(np.asarray(given))
+        array = np.atleast_1d(np.asarray(values if whole else list(cast(Iterable, values))))
     except (ValueError, OverflowError):
         array = np.asarray([None])
-    right = array.ndim == 1 and (not array.size or array.dtype.kind in "iu")
-    if not right or (array.size and not INT32.min <= array.min() <= array.max() <= INT32.max):
+    if array.ndim != 1 or (array.size and not (array.dtype.kind in "iu" and _fits(array))):
         raise InputError(
             f"`{argument}` must be a whole number of 32 bits, or a list of them. Received: {str(values)[:80]}"
         )
     return array.astype(np.int32)
+
+
+def _fits(array: np.ndarray) -> bool:
+    return INT32.min <= array.min() <= array.max() <= INT32.max
 
 
 def _strings(values: str | bytes | Iterable[str | bytes], argument: str) -> np.ndarray:
@@ -209,19 +187,16 @@ def _strings(values: str | bytes | Iterable[str | bytes], argument: str) -> np.n
         try:
             array[n] = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
-            raise InputError(
-                f"`{argument}` must be texts that UTF-8 can write. Received: {ascii(value)[:80]}"
-            ) from None
+            words = f"`{argument}` must be texts that UTF-8 can write. Received: {ascii(value)[:80]}"
+            raise InputError(words) from None
     return array
 
 
 def _array(outputs: Mapping[str, Any], name: str, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
     """Return an output as an array of `shape`, None in which stands for any size; `object_` is for texts."""
     if name not in outputs:
-        raise ServingError(
-            f"the server must answer `{name}`, as models exported by this project do. Received: "
-            f"{sorted(outputs) or 'nothing'}"
-        )
+        rule = f"the server must answer `{name}`, as models exported by this project do"
+        raise ServingError(f"{rule}. Received: {sorted(outputs) or 'nothing'}")
     values = outputs[name]
     try:
         array = np.asarray(values, object if dtype is np.object_ else None)
@@ -235,7 +210,7 @@ def _array(outputs: Mapping[str, Any], name: str, dtype: type, shape: tuple[int 
     wanted = tuple(found if size is None else size for size, found in zip(shape, array.shape, strict=False))
     if array.size and not right:
         received = f"values such as {str(values)[:60]}"
-    elif dtype is np.int32 and array.size and not INT32.min <= array.min() <= array.max() <= INT32.max:
+    elif dtype is np.int32 and array.size and not _fits(array):
         received = "numbers beyond 32 bits"
     elif array.ndim != len(shape) or wanted != array.shape:
         received = f"shape {list(array.shape)}"

@@ -106,13 +106,9 @@ class RestTransport:
         if response.status_code == OK:
             return answer
         words = _error_in(answer)
-        raise self._target.failure(
-            "REST",
-            asked,
-            f"HTTP {response.status_code}, {words or response.reason}",
-            response.status_code in PASSING,
-            response.status_code in REFUSED and words is not None,
-        )
+        received = f"HTTP {response.status_code}, {words or response.reason}"
+        refused = response.status_code in REFUSED and words is not None
+        raise self._target.failure("REST", asked, received, response.status_code in PASSING, refused)
 
 
 def request_body(signature: str, inputs: Mapping[str, np.ndarray], rows: bool) -> bytes:

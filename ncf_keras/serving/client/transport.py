@@ -23,7 +23,7 @@ class TryAgain(ServingError):
 
 @dataclass(frozen=True)
 class Patience:
-    """When to give up.
+    """When to give up; a value that breaks its rule raises `InputError`.
 
     The waits between tries are drawn evenly from 0 to a bound that doubles ("full jitter"), so that many
     clients do not ask a recovering server all at once (M. Brooker, Exponential Backoff And Jitter, AWS
@@ -35,9 +35,6 @@ class Patience:
         retries: how often to ask again after a first try that failed in a way that may pass.
         first_wait: seconds, the bound of the wait after the first try; it doubles after each further one.
         longest_wait: seconds, the most that the bound grows to.
-
-    Raises:
-        InputError: a value is not above (`retries`, `first_wait`, `longest_wait`: at least) 0.
     """
 
     timeout: float = 5.0
@@ -61,17 +58,10 @@ def ask_patiently(
     sleep: Callable[[float], None] = time.sleep,
     draw: Callable[[float, float], float] = random.uniform,
 ) -> Answer:
-    """Call `ask` until it answers, fails for good, or patience ends.
+    """Call `ask` with the seconds that a try may take until it answers, fails for good, or patience ends.
 
-    Args:
-        ask: one try; it is given the seconds that it may take, and raises `TryAgain` if another may succeed.
-        patience: when to give up.
-        clock: tells the time in seconds.
-        sleep: waits for so many seconds.
-        draw: a random number between two bounds.
-
-    Raises:
-        ServingError: no try succeeded; the message is that of the last one, the tries and the seconds counted.
+    It raises `TryAgain` if another try may succeed. If none did, the ServingError has the message of the last
+    one, the tries and the seconds counted. `draw` gives a random number between two bounds.
     """
     begin = clock()
     tries = 0
@@ -121,9 +111,8 @@ class Target:
         if not self.model:
             raise InputError("`model` must be the name that the model is served under. Received: ''")
         if self.version is not None and self.label is not None:
-            raise InputError(
-                f"`version` and `label` must not both be given. Received: {self.version} and {self.label!r}"
-            )
+            both = f"{self.version} and {self.label!r}"
+            raise InputError(f"`version` and `label` must not both be given. Received: {both}")
         if self.version is not None:
             require_count(self.version, "version", 0)
         for name, value in self.headers.items():
@@ -157,19 +146,12 @@ class Target:
                 f"what is asked of {self.shown} must be what it serves. Asked: model {model}, {asked}. "
                 f"Received: {received}"
             )
-        return ServingError(
-            f"{self.shown} must be the {port} port of TensorFlow Serving and let this client ask. Received: "
-            f"{received}"
-        )
+        rule = f"must be the {port} port of TensorFlow Serving and let this client ask"
+        return ServingError(f"{self.shown} {rule}. Received: {received}")
 
 
 class Transport(Protocol):
-    """A way to a model on a server. Threads may share one.
-
-    Each method raises `InputError` for what the server refuses because of what it was asked (a model, version,
-    label or signature that it does not have), and `ServingError` when there is no answer or none that can be
-    used.
-    """
+    """A way to a model on a server. Threads may share one; the errors are those of `Client`."""
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...]

@@ -10,19 +10,11 @@ EMPTY_ITEM = -1
 
 
 class ServingError(RuntimeError):
-    """The server did not answer, or its answer can't be used: nothing that the user gave was wrong.
-
-    What the server refuses because of what it was asked (an unknown model, version or signature) is the
-    caller's mistake, an `InputError`. The command `run/ask.py` ends with exit status 2 for that, 1 for this.
-    """
+    """The server did not answer, or its answer can't be used: nothing that the user gave was wrong."""
 
 
 class Place(NamedTuple):
-    """One place in a ranked list.
-
-    The item is an index, or a raw id if the list was asked for by ids. The title is "" if the item has none or
-    if the list was asked for by indices.
-    """
+    """One place in a ranked list: an index without a title, or a raw id with its title, "" if it has none."""
 
     item: int | str
     title: str

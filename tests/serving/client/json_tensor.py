@@ -1,15 +1,13 @@
 """TensorFlow Serving's JSON, from the server's side: requests to tensors, tensors to answers.
 
-Written after its documentation (https://www.tensorflow.org/tfx/serving/api_rest) and the behaviour of its
-util/json_tensor.cc, error messages included, and apart from the client, which it is there to prove.
+Written after its documentation (https://www.tensorflow.org/tfx/serving/api_rest) and its util/json_tensor.cc,
+and apart from the client, which it is there to prove.
 """
 
 import base64
 import json
 
 import numpy as np
-
-INT32 = np.iinfo(np.int32)
 
 
 class Refused(Exception):
@@ -29,50 +27,33 @@ def read_request(body, inputs_of):
     request = json.loads(body)
     signature = request.get("signature_name", "serving_default")
     dtypes = inputs_of(signature)
-    if "instances" not in request:
-        columns = request["inputs"]
-        if not isinstance(columns, dict) or _is_base64(columns):
-            (name,) = dtypes
-            columns = {name: columns}
-        for name in dtypes:
-            if name not in columns:
-                raise invalid(f"Missing named input: {name} in 'inputs' object.")
-        return signature, "column", {name: _tensor(columns[name], dtype) for name, dtype in dtypes.items()}
-    tensors = {name: [] for name in dtypes}
-    for number, row in enumerate(request["instances"]):
-        if not isinstance(row, dict) or _is_base64(row):
-            (name,) = dtypes
-            row = {name: row}
-        if row.keys() != dtypes.keys():
-            raise invalid(
-                f"Failed to process element: {number} of 'instances' list. JSON object: {json.dumps(row)} keys "
-                f"must be equal to: {','.join(sorted(dtypes))}"
-            )
-        for name, value in row.items():
-            tensors[name].append(_tensor(value, dtypes[name]))
-    return signature, "row", {name: np.stack(rows) for name, rows in tensors.items()}
+    if "inputs" in request:
+        format, columns = "column", _named(request["inputs"], dtypes)
+    else:
+        rows = [_named(row, dtypes) for row in request["instances"]]
+        assert all(row.keys() == dtypes.keys() for row in rows)
+        format, columns = "row", {name: [row[name] for row in rows] for name in dtypes}
+    return signature, format, {name: _tensor(columns[name], dtype) for name, dtype in dtypes.items()}
 
 
-def _tensor(value, dtype):
-    kind = object if dtype == "string" else dtype
-    if isinstance(value, list):
-        return np.stack([_tensor(one, dtype) for one in value]) if value else np.zeros(0, kind)
-    array = np.empty((), kind)
-    array[()] = _value(value, dtype)
-    return array
+def _named(values, dtypes):
+    """Return values by name; that of a single input may be left out."""
+    if isinstance(values, dict) and not _is_base64(values):
+        return values
+    (name,) = dtypes
+    return {name: values}
 
 
-def _value(value, dtype):
-    if dtype == "string" and _is_base64(value):
-        return base64.b64decode(value["b64"], validate=True)
-    if dtype == "string" and isinstance(value, str):
-        return value.encode()
-    if dtype == "int32" and type(value) is int and INT32.min <= value <= INT32.max:
-        return value
-    kinds = {int: "Number", float: "Number", str: "String", dict: "Object", bool: "True", type(None): "Null"}
-    raise invalid(
-        f"JSON Value: {json.dumps(value)} Type: {kinds[type(value)]} is not of expected type: {dtype}"
-    )
+def _tensor(values, dtype):
+    if dtype == "string":
+        found = [
+            base64.b64decode(one["b64"], validate=True) if _is_base64(one) else one.encode() for one in values
+        ]
+        return np.array([*found, None], object)[:-1]
+    for one in np.array(values, object).flat:
+        if type(one) is not int:
+            raise invalid(f"JSON Value: {json.dumps(one)} Type: Number is not of expected type: {dtype}")
+    return np.array(values, np.int32)
 
 
 def _is_base64(value):
@@ -101,17 +82,11 @@ def _text(array, name):
     if isinstance(array, bytes):
         # The server escapes quotes and control characters, and writes every other byte as it is.
         return json.dumps(array.decode("latin-1"), ensure_ascii=False).encode("latin-1")
-    if isinstance(array, bool | np.bool_):
-        return b"true" if array else b"false"
-    if isinstance(array, int | np.integer):
-        return str(array).encode()
-    return _decimal(np.float32(array)).encode()
-
-
-def _decimal(value):
-    if not np.isfinite(value):
-        return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    text = f"{value:.6g}"
-    if np.float32(text) != value:
-        text = f"{value:.9g}"
-    return text if "." in text or "e" in text else f"{text}.0"
+    if isinstance(array, np.bool_ | np.integer):
+        return str(array).lower().encode()
+    if not np.isfinite(array):
+        return json.dumps(float(array)).encode()
+    text = f"{array:.6g}"
+    if np.float32(text) != array:
+        text = f"{array:.9g}"
+    return (text if "." in text or "e" in text else f"{text}.0").encode()

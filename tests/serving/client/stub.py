@@ -1,8 +1,7 @@
-"""A stand-in for TensorFlow Serving on loopback: its REST and gRPC protocols over SavedModels loaded here.
+"""A stand-in for TensorFlow Serving on loopback: its REST and gRPC protocols over versions in this process.
 
-It is no server: one process, Python, no batching of requests that come at once, no loading and unloading. What
-it keeps to is the protocol: paths, formats, types, error codes and words, as TensorFlow Serving's documentation
-and sources have them. It can misbehave on demand, to show what the client makes of that.
+It keeps to the protocol: paths, formats, types, error codes and words, as TensorFlow Serving's documentation
+and sources have them. It can misbehave on demand.
 """
 
 import collections
@@ -20,51 +19,49 @@ import tensorflow as tf
 from google.protobuf import any_pb2, json_format
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
+    model_service_pb2_grpc as models_grpc,
+    prediction_service_pb2_grpc as predictions_grpc,
 )
+from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataResponse, SignatureDefMap
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
+from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
 from tests.serving.client.json_tensor import Refused, invalid, read_request, write_answer
 
 # What a fault makes the server answer instead.
 REFUSALS = {
-    "overloaded": Refused(
-        "UNAVAILABLE", 503, "The batch scheduling queue to which this task was submitted is full"
-    ),
-    "internal": Refused("INTERNAL", 500, "Tensor concat operation failed"),
-    "forbidden": Refused("PERMISSION_DENIED", 403, "not for you"),
-    "too many": Refused("RESOURCE_EXHAUSTED", 429, "quota"),
-    "unimplemented": Refused("UNIMPLEMENTED", 501, "not built in"),
+    "overloaded": ("UNAVAILABLE", 503, "The queue to which this task was submitted is full"),
+    "internal": ("INTERNAL", 500, "Tensor concat operation failed"),
+    "forbidden": ("PERMISSION_DENIED", 403, "not for you"),
+    "too many": ("RESOURCE_EXHAUSTED", 429, "quota"),
+    "unimplemented": ("UNIMPLEMENTED", 501, "not built in"),
 }
 WHICH = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
 
 
-class Version:
-    """A loaded version: what its signatures take, and how to run them."""
+class SavedModel:
+    """A version from a directory; see `tables.Tables` for one by hand."""
 
     def __init__(self, directory):
         self.model = tf.saved_model.load(str(directory))
         saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
         self.signature_defs = dict(saved.meta_graphs[0].signature_def)
 
-    def inputs(self, signature):
-        described = self.signature_defs[signature].inputs
-        return {name: tf.as_dtype(one.dtype).name for name, one in described.items()}
-
     def run(self, signature, tensors):
-        wanted = self.inputs(signature)
-        given = {name: tf.constant(tensors[name], dtype) for name, dtype in wanted.items()}
+        given = {name: tf.constant(tensors[name], dtype) for name, dtype in inputs_of(self, signature).items()}
         return {name: one.numpy() for name, one in self.model.signatures[signature](**given).items()}
+
+
+def inputs_of(version, signature):
+    """Return the dtypes of a signature's inputs by name."""
+    return {name: tf.as_dtype(one.dtype).name for name, one in version.signature_defs[signature].inputs.items()}
 
 
 class Stub:
     """What the server serves and how; change it between requests, `reset` it between tests.
 
     Attributes:
-        models: {name: {version: Version}}.
+        models: {name: {number: version}}; a version has `signature_defs` and `run(signature, tensors)`.
         labels: {(name, label): version}.
         faults: what goes wrong, one name for each request to come; "" for none.
         requests: (path or method, body or message, headers) of each request so far.
@@ -75,17 +72,9 @@ class Stub:
     """
 
     def __init__(self, models):
-        self.models = {
-            name: {number: Version(directory) for number, directory in versions.items()}
-            for name, versions in models.items()
-        }
-        self.labels = {}
-        self.faults = collections.deque()
-        self.requests = []
-        self.neighbours = None
-        self.failed = {}
+        self.models, self.labels, self.failed = models, {}, {}
+        self.faults, self.requests, self.neighbours = collections.deque(), [], None
         self.released = threading.Event()
-        self.rest = self.grpc = ""
 
     def reset(self):
         for change in (self.faults, self.failed, self.requests):
@@ -96,13 +85,13 @@ class Stub:
     def next_fault(self):
         fault = self.faults.popleft() if self.faults else ""
         if fault in REFUSALS:
-            raise REFUSALS[fault]
+            raise Refused(*REFUSALS[fault])
         if fault == "slow":
             self.released.wait(30)
         return fault
 
     def version(self, name, version=None, label=None):
-        """Return the number of the version that is asked for and the Version, or refuse as the server does."""
+        """Return the version that is asked for, its number first, or refuse as the server does."""
         versions = self.models.get(name, {})
         if label is not None:
             if (name, label) not in self.labels:
@@ -116,26 +105,20 @@ class Stub:
         return version, versions[version]
 
     def predict(self, version, signature, tensors, fault):
-        outputs = version.run(signature, self.batched(tensors))
-        if self.neighbours is not None:
-            rows = len(next(iter(tensors.values())))
-            outputs = {name: array[:rows] for name, array in outputs.items()}
-        if fault == "wrong shape":
-            outputs = {name: array[:-1] for name, array in outputs.items()}
+        if self.neighbours is None:
+            outputs = version.run(signature, tensors)
+        else:
+            ((rows,),) = {tensor.shape for tensor in tensors.values()}
+            batch = {
+                name: np.append(one, np.array(self.neighbours[name], one.dtype))
+                for name, one in tensors.items()
+            }
+            outputs = {name: array[:rows] for name, array in version.run(signature, batch).items()}
+        if fault == "no outputs":
+            return dict.fromkeys(("other", "another"), np.zeros(1, np.float32))
         if fault == "wrong type":
             outputs = {name: np.full(array.shape, b"text", object) for name, array in outputs.items()}
-        if fault == "no outputs":
-            outputs = {"other": np.zeros(1, np.float32), "another": np.zeros(1, np.float32)}
-        return outputs
-
-    def batched(self, tensors):
-        if self.neighbours is None:
-            return tensors
-        assert len({tensor.shape for tensor in tensors.values()}) == 1
-        return {
-            name: np.concatenate([tensor, np.array(self.neighbours[name], tensor.dtype)])
-            for name, tensor in tensors.items()
-        }
+        return {name: array[:-1] if fault == "wrong shape" else array for name, array in outputs.items()}
 
     def status(self, name, version=None, label=None):
         """Return the GetModelStatusResponse of the versions."""
@@ -149,7 +132,7 @@ class Stub:
             states = {version: states[version]}
         if not states:
             raise Refused("NOT_FOUND", 404, f"Could not find any versions of model {name}")
-        response = get_model_status_pb2.GetModelStatusResponse()
+        response = GetModelStatusResponse()
         for number, (state, words) in sorted(states.items(), reverse=True):
             one = response.model_version_status.add(version=number, state=state)
             one.status.error_code = 9 if words else 0
@@ -159,44 +142,34 @@ class Stub:
     def metadata(self, name, version=None, label=None):
         """Return the GetModelMetadataResponse of a version."""
         number, found = self.version(name, version, label)
-        signatures = get_model_metadata_pb2.SignatureDefMap(
-            signature_def={**found.signature_defs, "__saved_model_init_op": meta_graph_pb2.SignatureDef()}
-        )
-        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        internal = {"__saved_model_init_op": meta_graph_pb2.SignatureDef()}
+        signatures = SignatureDefMap(signature_def=found.signature_defs | internal)
+        response = GetModelMetadataResponse()
         response.model_spec.name = name
         response.model_spec.version.value = number
         response.metadata["signature_def"].Pack(signatures)
         return response
 
 
-class GrpcService(
-    prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer
-):
+class GrpcService(predictions_grpc.PredictionServiceServicer, models_grpc.ModelServiceServicer):
     """`PredictionService` and `ModelService` with the server's own messages."""
 
     def __init__(self, stub):
         self.stub = stub
 
-    def Predict(self, request, context):
-        return self.answer("Predict", request, context, self.predict)
+    def answering(method, answer):
+        def serve(self, request, context):
+            self.stub.requests.append((method, request, dict(context.invocation_metadata())))
+            spec = request.model_spec
+            chosen = spec.WhichOneof("version_choice")
+            version = spec.version.value if chosen == "version" else None
+            label = spec.version_label if chosen == "version_label" else None
+            try:
+                return answer(self, (spec.name, version, label), request, self.stub.next_fault())
+            except Refused as refused:
+                return context.abort(grpc.StatusCode[refused.code], refused.words)
 
-    def GetModelMetadata(self, request, context):
-        return self.answer("GetModelMetadata", request, context, self.metadata)
-
-    def GetModelStatus(self, request, context):
-        return self.answer("GetModelStatus", request, context, lambda of, request, _: self.stub.status(*of))
-
-    def answer(self, method, request, context, answer):
-        self.stub.requests.append((method, request, dict(context.invocation_metadata())))
-        spec = request.model_spec
-        chosen = spec.WhichOneof("version_choice")
-        version = spec.version.value if chosen == "version" else None
-        label = spec.version_label if chosen == "version_label" else None
-        try:
-            fault = self.stub.next_fault()
-            return answer((spec.name, version, label), request, fault)
-        except Refused as refused:
-            return context.abort(grpc.StatusCode[refused.code], refused.words)
+        return serve
 
     def predict(self, of, request, fault):
         _, version = self.stub.version(*of)
@@ -204,7 +177,7 @@ class GrpcService(
         if signature not in version.signature_defs:
             raise Refused("FAILED_PRECONDITION", 400, f'Serving signature key "{signature}" not found.')
         tensors = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
-        response = predict_pb2.PredictResponse()
+        response = PredictResponse()
         for name, array in self.stub.predict(version, signature, tensors, fault).items():
             response.outputs[name].CopyFrom(typed_fields(array))
             if fault == "no tensors":
@@ -217,6 +190,10 @@ class GrpcService(
         if fault == "wrong type":
             response.metadata["signature_def"].Pack(any_pb2.Any())
         return response
+
+    Predict = answering("Predict", predict)
+    GetModelMetadata = answering("GetModelMetadata", metadata)
+    GetModelStatus = answering("GetModelStatus", lambda self, of, request, fault: self.stub.status(*of))
 
 
 def typed_fields(array):
@@ -233,19 +210,13 @@ def typed_fields(array):
 class RestHandler(http.server.BaseHTTPRequestHandler):
     """The REST paths and formats; subclasses set `stub`."""
 
-    stub: Stub
     protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        self.serve(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def do_GET(self):
-        self.serve(None)
 
     def log_message(self, *_):
         pass
 
-    def serve(self, body):
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])) if self.command == "POST" else None
         self.stub.requests.append((self.path, body, dict(self.headers)))
         fault = ""
         try:
@@ -254,6 +225,8 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
         except Refused as refused:
             code, answer = refused.status, json.dumps({"error": refused.words}, indent=4).encode()
         self.send(code, answer, fault)
+
+    do_POST = do_GET
 
     def answer(self, body, fault):
         found = re.fullmatch(WHICH + ("(/metadata)?" if body is None else "(:predict)"), self.path)
@@ -267,12 +240,12 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
             ).encode()
         _, version = self.stub.version(*of)
 
-        def inputs_of(signature):
+        def known_inputs(signature):
             if signature not in version.signature_defs:
                 raise invalid(f'Serving signature name: "{signature}" not found in signature def')
-            return version.inputs(signature)
+            return inputs_of(version, signature)
 
-        signature, format, tensors = read_request(body, inputs_of)
+        signature, format, tensors = read_request(body, known_inputs)
         return write_answer(self.stub.predict(version, signature, tensors, fault), format)
 
     def send(self, code, answer, fault):
@@ -280,15 +253,10 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         if fault == "cut":
             return
-        code, answer = {
-            "page": (404, b"<html><title>404 Not Found</title></html>"),
-            "moved": (301, answer),
-            "no json": (code, answer[:-2]),
-            "another object": (
-                code, b'{"model_version_status": [{"state": "END"}], "metadata": {"signature_def": 7}}'
-            ),
-            "a list": (code, b"[1, 2]"),
-        }.get(fault, (code, answer))  # fmt: skip
+        other = b'{"model_version_status": [{"state": "END"}], "metadata": {"signature_def": 7}}'
+        code = {"page": 404, "moved": 301}.get(fault, code)
+        answers = {"page": b"<html>", "no json": answer[:-2], "another object": other, "a list": b"[1, 2]"}
+        answer = answers.get(fault, answer)
         if fault == "stall":
             self.stub.released.wait(0.7)
         self.send_response(code)
@@ -307,11 +275,11 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def running(models):
-    """Serve {name: {version: directory}} on loopback; yield the Stub, whose `rest` and `grpc` are addresses."""
+    """Serve {name: {number: version}} on loopback; yield the Stub, whose `rest` and `grpc` are addresses."""
     stub = Stub(models)
     service = grpc.server(concurrent.futures.ThreadPoolExecutor(16))
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(GrpcService(stub), service)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(GrpcService(stub), service)
+    predictions_grpc.add_PredictionServiceServicer_to_server(GrpcService(stub), service)
+    models_grpc.add_ModelServiceServicer_to_server(GrpcService(stub), service)
     stub.grpc = f"grpc://127.0.0.1:{service.add_insecure_port('127.0.0.1:0')}"
     service.start()
     handler = type("Handler", (RestHandler,), {"stub": stub})

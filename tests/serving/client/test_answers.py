@@ -8,7 +8,7 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client import Place, Tensor, VersionStatus
 from tests.serving.client.conftest import client_of
-from tests.serving.client.small_export import ITEM_IDS, LISTS, SCORES, SIMILAR, TITLES, USER_IDS
+from tests.serving.client.tables import ITEM_IDS, LISTS, SCORES, SIMILAR, TITLES, USER_IDS
 
 
 def names(items, texts=ITEM_IDS):
@@ -18,8 +18,7 @@ def names(items, texts=ITEM_IDS):
 
 def test_scores_bit_for_bit_and_nan_for_what_is_unknown(client):
     scores = client.score(*np.divmod(np.arange(20), 5))
-    assert scores.dtype == np.float32
-    assert scores.tobytes() == SCORES.tobytes()
+    assert scores.dtype == np.float32 and scores.tobytes() == SCORES.tobytes()
     expected = np.float32([0.75, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(client.score([0, 9, 1, -1], [1, 0, 5, 2]), expected)
     np.testing.assert_array_equal(client.score(2, range(5)), SCORES[2])
@@ -33,8 +32,7 @@ def test_lists_by_index(client, k):
     assert (lists.items.dtype, lists.scores.dtype, lists.known.dtype) == (np.int32, np.float32, np.bool_)
     np.testing.assert_array_equal(lists.items, np.array(items)[:, :k])
     np.testing.assert_array_equal(lists.scores, np.float32(scores)[:, :k])
-    assert lists.known.tolist() == list(known)
-    assert len(lists) == 6
+    assert lists.known.tolist() == list(known) and len(lists) == 6
     assert lists.places(2) == [Place(3, "", np.float32(0.4).item())][:k]
 
 
@@ -44,10 +42,11 @@ def test_lists_by_id(client):
     assert lists.item_ids == [names(items) for items, _, _ in expected]
     assert lists.titles == [names(items, TITLES) for items, _, _ in expected]
     np.testing.assert_array_equal(lists.scores, np.float32([scores for _, scores, _ in expected]))
-    assert lists.known.tolist() == [True] * 4 + [False]
-    assert len(lists) == 5
-    assert lists.places(2) == [Place("i3", "千と千尋", np.float32(0.4).item())]
-    assert lists.places(3) == []
+    assert lists.known.tolist() == [True] * 4 + [False] and len(lists) == 5
+    assert lists.places(2) == [Place("i3", "千と千尋", np.float32(0.4).item())] and lists.places(3) == []
+    # An id that is no UTF-8 can be sent back as it came.
+    assert client.similar_items_by_id(lists.item_ids[0][1], 1).known.tolist() == [True]
+    assert client.recommend_by_id("\udcff\udcfe").known.tolist() == [True]
 
 
 def test_similar_items_by_index_and_id(client):
@@ -58,34 +57,18 @@ def test_similar_items_by_index_and_id(client):
     assert named.item_ids == [names(items[:4]) for items, _, _ in SIMILAR.values()]
 
 
-def test_ids_that_are_no_utf_8_can_be_sent_back_as_they_came(client):
-    found = client.recommend_by_id("ann", 2).item_ids[0][1]
-    assert found == "i\udcff2"
-    assert client.similar_items_by_id(found, 1).known.tolist() == [True]
-    assert client.recommend_by_id("\udcff\udcfe").known.tolist() == [True]
-
-
 def test_a_single_one_is_a_list_of_one_and_nobody_asks_for_nothing(client, stub):
     assert client.recommend(np.int64(0), 2).items.tolist() == [[1, 2]]
     assert client.recommend_by_id("zoé", 1).titles == [[""]]
-    assert client.similar_items_by_id("père", 1).item_ids == [["i0"]]
     stub.requests.clear()
-    assert client.score([], []).shape == (0,)
-    assert client.recommend([], 4).items.shape == (0, 4)
-    assert client.similar_items([]).known.shape == (0,)
-    assert client.recommend_by_id([]).item_ids == []
+    assert client.score([], []).shape == (0,) and client.recommend([], 4).items.shape == (0, 4)
+    assert client.similar_items([]).known.shape == (0,) and client.recommend_by_id([]).item_ids == []
     assert stub.requests == []
 
 
 def test_a_server_that_batches_is_answered_the_same(client, stub):
     """Its batches hold rows of other clients, with unknown users and longer lists, in one list each."""
-    stub.neighbours = {
-        "user_input": [77, 1],
-        "item_input": [-3, 99],
-        "user_id": [b"?", b"ann"],
-        "item_id": [b"?", b"i0"],
-        "k": [5, 4],
-    }
+    stub.neighbours = {"user_input": [77, 1], "item_input": [-3, 99], "user_id": [b"?", b"ann"], "k": [5, 4]}
     assert client.recommend([0, 2], 2).items.tolist() == [[1, 2], [3, -1]]
     assert client.recommend_by_id("ann", 1).item_ids == [["père"]]
     assert client.similar_items(2, 3).items.tolist() == [[0, 4, 3]]
@@ -110,13 +93,10 @@ def test_versions_labels_and_headers_are_sent(stub, way, options, path):
         assert {name.lower(): value for name, value in headers.items()}["x-gateway-key"] == "k1"
 
 
-def test_status(stub, client):
+def test_status_and_signatures(stub, client):
     assert client.status() == [VersionStatus(3, "AVAILABLE", ""), VersionStatus(2, "AVAILABLE", "")]
     stub.failed["ncf", 4] = "Data loss: file is too short"
     assert client.status()[0] == VersionStatus(4, "END", "Data loss: file is too short")
-
-
-def test_signatures(client):
     signatures = client.signatures()
     by_index = {"serving_default", "score", "recommend", "similar_items"}
     assert set(signatures) == by_index | {"recommend_by_id", "similar_items_by_id"}
@@ -152,10 +132,8 @@ def test_what_the_server_does_not_have_is_the_askers_mistake(stub, way, options,
         with pytest.raises(InputError, match=r"metadata.*(Servable not found|Unrecognized)"):
             client.signatures()
     assert len(stub.requests) == 3
-
-
-def test_a_signature_that_the_export_lacks_is_named(stub, way):
-    with client_of(stub, way, model="plain") as client:
-        assert client.recommend(0, 1).items.tolist() == [[1]]
-        with pytest.raises(InputError, match=r"signature 'recommend_by_id'.*not found"):
-            client.recommend_by_id("ann")
+    with (
+        client_of(stub, way, model="plain") as client,
+        pytest.raises(InputError, match=r"signature 'recommend_by_id'.*not found"),
+    ):
+        client.recommend_by_id("ann")

@@ -3,11 +3,10 @@
 import json
 import re
 import shlex
-import urllib.error
-import urllib.request
 
 import numpy as np
 import pytest
+import requests
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
@@ -17,7 +16,7 @@ from ncf_keras.models import build_neumf
 from ncf_keras.serving.export import export_model
 from tests.predicting import predict
 from tests.serving.client.conftest import client_of
-from tests.serving.client.stub import running
+from tests.serving.client.stub import SavedModel, running
 from tests.shared_files import PROJECT
 
 GUIDE = (PROJECT / "docs" / "serving.md").read_text()
@@ -49,10 +48,9 @@ def server(tmp_path_factory):
     arguments = shlex.split(command.replace("visits.csv", str(directory / "visits.csv")))
     assert prepare.main([argument.replace("Data/", f"{directory}/") for argument in arguments]) == 0
     dataset = read_dataset(f"{directory}/", "clicks")
-    sizes = {"mf_dim": 8, "layers": (64, 32, 16, 8), "reg_layers": (0, 0, 0, 0)}
-    model = build_neumf(dataset.num_users, dataset.num_items, **sizes)
+    model = build_neumf(dataset.num_users, dataset.num_items, mf_dim=8, layers=(8, 4), reg_layers=(0, 0))
     version = export_model(model, dataset, directory / "ncf")
-    with running({"ncf": {int(version.name): version}}) as stub:
+    with running({"ncf": {int(version.name): SavedModel(version)}}) as stub:
         stub.model = model
         yield stub
 
@@ -66,17 +64,12 @@ def outline(value):
 
 @pytest.mark.parametrize(("arguments", "printed"), dialogues("curl "))
 def test_a_curl_request(server, arguments, printed):
-    silent, url, *rest = arguments
-    assert silent == "-s" and url.startswith(REST)
-    assert not rest or rest[0] == "-d"
-    try:
-        response = urllib.request.urlopen(
-            url.replace(REST, server.rest), rest[1].encode() if rest else None, timeout=60
-        )
-    except urllib.error.HTTPError as error:
-        response = error
-    with response:
-        assert outline(json.load(response)) == outline(json.loads(printed))
+    silent, url, *data = arguments
+    assert silent == "-s" and url.startswith(REST) and data[:1] in ([], ["-d"])
+    with requests.request(
+        "POST" if data else "GET", url.replace(REST, server.rest), data="".join(data[1:]).encode(), timeout=60
+    ) as answer:
+        assert outline(answer.json()) == outline(json.loads(printed))
 
 
 @pytest.mark.parametrize(("arguments", "printed"), dialogues("python run/ask.py "))
@@ -91,24 +84,17 @@ def test_an_ask_command(server, arguments, printed, capfd):
         assert [line.split()[0] for line in lines] == [line.split()[0] for line in expected]
 
 
-def test_the_commands_are_all_found():
-    assert len(dialogues("curl ")) == 8
-    assert len(dialogues("python run/ask.py ")) == 4
-
-
 def test_the_python_lines(server, capfd):
+    assert (len(dialogues("curl ")), len(dialogues("python run/ask.py "))) == (8, 4)
     (code,) = blocks("python")
     names = {}
     exec(code.replace(REST, server.rest), names)
     lists, named = names["lists"], names["named"]
     assert [line.split()[0] for line in capfd.readouterr().out.splitlines()] == named.item_ids[0]
     # What no weights decide: what is popular, what is left out, what is unknown.
-    assert lists.items.shape == (2, 3)
-    assert lists.items[1].tolist()[2] == -1
-    assert named.known.tolist() == [True, False]
-    assert named.item_ids[1] == ["/docs/start", "/welcome"]
-    assert named.scores[1].tolist() == [2, 1]
-    assert "/welcome" not in named.item_ids[0]
+    assert lists.items.shape == (2, 3) and lists.items[1, 2] == -1
+    assert named.known.tolist() == [True, False] and named.scores[1].tolist() == [2, 1]
+    assert named.item_ids[1] == ["/docs/start", "/welcome"] and "/welcome" not in named.item_ids[0]
 
 
 def test_the_scores_are_those_of_the_model(server, way):
@@ -118,14 +104,11 @@ def test_the_scores_are_those_of_the_model(server, way):
     np.testing.assert_allclose(scores, predict(server.model, users, items), atol=1e-6)
 
 
-@pytest.mark.parametrize("text", blocks("proto"))
-def test_a_piece_of_configuration(text):
-    model = text_format.Parse(text, ModelConfig())
-    assert model.model_version_policy.specific.versions
-    assert set(model.version_labels.values()) <= set(model.model_version_policy.specific.versions)
-
-
-def test_links_within_the_guide_lead_somewhere():
+def test_links_and_pieces_of_configuration():
+    for text in blocks("proto"):
+        model = text_format.Parse(text, ModelConfig())
+        versions = set(model.model_version_policy.specific.versions)
+        assert versions and set(model.version_labels.values()) <= versions
     headings = {
         re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
         for heading in re.findall(r"^#+ (.*)$", GUIDE, re.MULTILINE)
