@@ -69,7 +69,7 @@ def slow_prepare(rows, options, has_rating, has_time):
         if rating > 0 if options["min_rating"] is None else rating >= options["min_rating"]:
             left.append((user, item, rating, time, line))
     left = _without_repeats(left, options["keep"])
-    left = _core(left, options["min_user"], options["min_item"])
+    left = core(left, options["min_user"], options["min_item"])
     train, test = {}, {}
     for user in users:
         mine = [row for row in left if row[0] == user]
@@ -94,7 +94,8 @@ def _without_repeats(rows, keep):
     return [row for row in rows if best[row[:2]] is row]
 
 
-def _core(rows, min_user, min_item):
+def core(rows, min_user, min_item):
+    """Take out one interaction at a time for as long as its user or its item has too few."""
     while True:
         bad = next((row for row in rows if sum(r[0] == row[0] for r in rows) < min_user
                     or sum(r[1] == row[1] for r in rows) < min_item), None)  # fmt: skip

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import shutil
 
 import pytest
@@ -118,21 +119,19 @@ def command(folder, form, options):
     arguments += ["--header", "yes" if form["header"] else "no", "--keep", options["keep"]]
     for name in names:
         arguments += [f"--{name}", str(numbers.get(name, "none"))]
-    for flag, value in (
-        ("negatives", options["negatives"]),
-        ("min_rating", options["min_rating"] if form["rating"] else None),
-        ("min_user_interactions", options["min_user"]),
-        ("min_item_interactions", options["min_item"]),
-    ):
-        arguments += [] if value is None else [f"--{flag}", str(value)]
-    return arguments
+    if options["min_rating"] is not None:
+        arguments += ["--min_rating", str(options["min_rating"])]
+    flags = (
+        ("negatives", "negatives"),
+        ("min_user_interactions", "min_user"),
+        ("min_item_interactions", "min_item"),
+    )
+    return arguments + [word for flag, name in flags for word in (f"--{flag}", str(options[name]))]
 
 
 def require_one_sentence(folder, capsys):
     error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.endswith("\n"), error
-    assert error.count("\n") == 1, error
-    assert "Received: " in error, error
+    assert re.fullmatch("error: .*Received: .*\n", error), error
     assert not list((folder / "out").glob("*")), "something half-written stayed"
 
 
@@ -140,8 +139,7 @@ def require_expected(folder, expected, negatives):
     """Compare the files with what was expected, through the raw ids."""
     dataset = read_dataset(folder / "out", "d")
     users, items = dataset.user_ids, dataset.item_ids
-    assert dataset.user_ids == expected.users
-    assert dataset.item_ids == expected.items
+    assert (users, items) == (expected.users, expected.items)
     train, test = {user: {} for user in expected.users}, {}
     for name, into in (("train", train), ("test", test)):
         for line in (folder / f"out/d.{name}.rating").read_text().splitlines():
@@ -156,8 +154,7 @@ def require_expected(folder, expected, negatives):
         assert len(set(row)) == len(row) == negatives
         assert not seen & {items[index] for index in row}
     report = json.loads((folder / "out/d.json").read_text())
-    assert report["counts"]["rows"] == expected.rows
-    assert sum(report["dropped"].values()) == expected.dropped
+    assert (report["counts"]["rows"], sum(report["dropped"].values())) == (expected.rows, expected.dropped)
 
 
 def check(folder, capsys, rows, form, options):
@@ -179,8 +176,6 @@ def check(folder, capsys, rows, form, options):
 
 
 PROFILE = settings(suppress_health_check=[HealthCheck.too_slow])
-
-
 EXAMPLES = pytest.mark.parametrize("examples", [60, pytest.param(10_000, marks=pytest.mark.slow)])
 
 

@@ -11,6 +11,7 @@ from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import write_prepared
 from ncf_keras.data.prepare import PrepareOptions, core_filter, prepare
 from ncf_keras.data.tidy_log import tidy_log
+from tests.data.slow_prepare import core
 
 PAIRS = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=40).map(sorted)
 
@@ -27,14 +28,8 @@ def named(prepared_log, part):
     return list(zip(users, items, *rest, strict=True))
 
 
-REPEATS = [
-    ("a", "x", 1, 30),
-    ("a", "y", 2, 20),
-    ("a", "x", 3, 10),
-    ("a", "x", 4, 30),
-    ("a", "z", 5, 25),
-    ("b", "w", 5, 1),
-]
+REPEATS = [("a", "x", 1, 30), ("a", "y", 2, 20), ("a", "x", 3, 10), ("a", "x", 4, 30), ("a", "z", 5, 25),
+           ("b", "w", 5, 1)]  # fmt: skip
 
 
 def test_repeats_keep_the_first_or_the_last_in_time_and_of_ties_the_later_row():
@@ -59,13 +54,9 @@ def test_low_ratings_go_before_repeats_and_rare_items_after():
     rows += [("d", "x", 5, 1), ("d", "z", 5, 2), ("e", "z", 5, 2), ("e", "y", 5, 7)]
     log = prepared(rows, min_rating=4, min_user_interactions=2, min_item_interactions=2)
     assert named(log, "test") == [("a", "x", 5, 9), ("b", "y", 4, 2), ("d", "z", 5, 2), ("e", "y", 5, 7)]
-    assert list(log.user_ids) == ["a", "b", "d", "e"]
-    assert list(log.item_ids) == ["x", "y", "z"]
+    assert (list(log.user_ids), list(log.item_ids)) == (["a", "b", "d", "e"], ["x", "y", "z"])
     report = log.report()
-    assert report["dropped"] == {
-        "rating below 4": 1,
-        "user with fewer than 2 or item with fewer than 2": 3,
-    }
+    assert report["dropped"] == {"rating below 4": 1, "user with fewer than 2 or item with fewer than 2": 3}
     assert report["counts"] == {
         "rows": 12, "users": 4, "items": 3, "interactions": 8, "train": 4, "test": 4, "users_without_test": 0,
         "negatives_per_test": 1,
@@ -82,17 +73,13 @@ def test_a_user_with_one_interaction_is_in_train_only():
 
 
 def test_ids_keep_the_order_of_the_whole_log():
-    rows = [("a", "q", 0, 1), ("b", "x", 5, 1), ("b", "y", 5, 2), ("a", "z", 5, 3), ("a", "q", 5, 4)]
-    log = prepared(rows)
-    assert list(log.user_ids) == ["a", "b"]
-    assert list(log.item_ids) == ["q", "x", "y", "z"]
+    log = prepared([("a", "q", 0, 1), ("b", "x", 5, 1), ("b", "y", 5, 2), ("a", "z", 5, 3), ("a", "q", 5, 4)])
+    assert (list(log.user_ids), list(log.item_ids)) == (["a", "b"], ["q", "x", "y", "z"])
     assert log.report()["dropped"] == {"rating not above 0": 1}
 
 
 def test_nothing_left_and_nobody_to_hold_out():
-    with pytest.raises(
-        InputError, match=r"must leave at least one interaction\. Received: 1 with rating below 9"
-    ):
+    with pytest.raises(InputError, match=r"leave at least one interaction\. Received: 1 with rating below 9"):
         prepared([("a", "x", 5, 1)], min_rating=9)
     with pytest.raises(InputError, match=r"a user with two interactions.*2 user\(s\) with one each"):
         prepared([("a", "x", 5, 1), ("b", "x", 5, 1), ("b", "x", 5, 2)])
@@ -107,27 +94,11 @@ def test_the_report_says_which_item_is_held_out_and_the_repr_is_short():
     assert len(repr(log).splitlines()) == len(repr(prepared(REPEATS)).splitlines()) == 1
 
 
-def slow_core(pairs, min_user, min_item):
-    """Take out one interaction at a time for as long as its user or its item has too few."""
-    left = list(pairs)
-    while True:
-        for user, item in left:
-            of_user = sum(u == user for u, _ in left)
-            of_item = sum(i == item for _, i in left)
-            if of_user < min_user or of_item < min_item:
-                left.remove((user, item))
-                break
-        else:
-            return left
-
-
 @given(PAIRS, st.integers(1, 4), st.integers(1, 4))
 def test_equals_taking_out_one_interaction_at_a_time(pairs, min_user, min_item):
     users, items = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
     stays = core_filter(users, items, min_user, min_item)
-    assert [pair for pair, kept in zip(pairs, stays, strict=True) if kept] == slow_core(
-        pairs, min_user, min_item
-    )
+    assert [pair for pair, kept in zip(pairs, stays, strict=True) if kept] == core(pairs, min_user, min_item)
 
 
 def test_a_chain_falls_down_to_nothing():
@@ -155,8 +126,7 @@ def test_a_small_log_by_hand(frame):
     dataset = Dataset.from_dataframe(
         frame, user="u", item="i", timestamp="t", negatives=1, name="mine", titles={10: "Ten", "13": "Thirteen"}
     )
-    assert dataset.name == "mine"
-    assert dataset.user_ids == ["ann", "bob", "cy"]
+    assert (dataset.name, dataset.user_ids) == ("mine", ["ann", "bob", "cy"])
     assert dataset.item_ids == ["10", "11", "12", "13", "14"]
     assert dataset.item_titles == ["Ten", "", "", "Thirteen", ""]
     assert list(zip(dataset.train_users, dataset.train_items, strict=True)) == [(0, 0), (0, 3), (1, 0), (2, 4)]
@@ -169,10 +139,8 @@ def test_a_rating_of_0_is_no_positive(frame):
     dataset = Dataset.from_dataframe(frame, "u", "i", rating="r", timestamp="t", negatives=1)
     assert dataset.item_ids == ["10", "12", "13", "14"]
     assert list(zip(dataset.test_users, dataset.test_items, strict=True)) == [(0, 0), (1, 1)]
-    dataset = Dataset.from_dataframe(
-        frame, "u", "i", "r", "t", negatives=1, min_rating=2, min_user_interactions=2
-    )
-    assert dataset.user_ids == ["ann", "bob"]
+    options = {"negatives": 1, "min_rating": 2, "min_user_interactions": 2}
+    assert Dataset.from_dataframe(frame, "u", "i", "r", "t", **options).user_ids == ["ann", "bob"]
 
 
 def test_without_timestamps_the_seed_picks_the_held_out_items():
@@ -181,12 +149,6 @@ def test_without_timestamps_the_seed_picks_the_held_out_items():
         Dataset.from_dataframe(frame, negatives=3, seed=seed).test_items.tolist() for seed in (1, 1, 2)
     )
     assert first == again != other
-
-
-def test_the_frame_is_left_as_it_was(frame):
-    before = frame.copy(deep=True)
-    Dataset.from_dataframe(frame, "u", "i", "r", "t", negatives=1)
-    pd.testing.assert_frame_equal(frame, before)
 
 
 @pytest.mark.parametrize(
@@ -217,10 +179,10 @@ def test_equals_what_is_written_and_read(tmp_path, frame):
     columns = {"user": "u", "item": "i", "rating": "r", "timestamp": "t"}
     log = tidy_log({role: frame[column] for role, column in columns.items()}, str)
     write_prepared(tmp_path / "mine", prepare(log, PrepareOptions(negatives=1)), {}, list("abcd"))
-    read = read_dataset(tmp_path, "mine")
-    made = Dataset.from_dataframe(
-        frame, "u", "i", "r", "t", negatives=1, titles={10: "a", 12: "b", 13: "c", 14: "d"}
-    )
+    read, before = read_dataset(tmp_path, "mine"), frame.copy(deep=True)
+    titles = {10: "a", 12: "b", 13: "c", 14: "d"}
+    made = Dataset.from_dataframe(frame, "u", "i", "r", "t", negatives=1, titles=titles)
+    pd.testing.assert_frame_equal(frame, before)
     for field in Dataset.__dataclass_fields__:
         if field != "name":
             np.testing.assert_array_equal(getattr(read, field), getattr(made, field), err_msg=field)
@@ -238,10 +200,7 @@ def test_equals_what_is_written_and_read(tmp_path, frame):
         ({"negatives": 0}, "`negatives` must be a whole number of at least 1"),
         ({"negatives": 99}, "`negatives` must be at most 2"),
         ({"seed": -1}, "`seed` must be a whole number of at least 0"),
-        (
-            {"sed": 3},
-            r"`sed` must be an argument of Dataset.from_dataframe: did you mean `seed`\? Received: 'sed'",
-        ),
+        ({"sed": 3}, r"`sed` must be an argument of Dataset.from_dataframe: did you mean `seed`\?.*: 'sed'"),
         ({"zzz": 3}, "`zzz` must be an argument of .*: it takes min_rating, .*, user, .*name."),
         ({"min_user_interactions": 9}, "must leave at least one interaction"),
         ({"titles": {99: "x"}}, "`titles` must hold items of the log"),
