@@ -17,11 +17,14 @@ HEADER = "iteration,hr,ndcg,loss,train_seconds,evaluation_seconds"
 LOG = f"{HEADER}\n0,0.3,0.2,0.5,1,1\n1,0.4,0.3,0.4,1,1\n"
 
 
-def test_a_png_of_three_panels_beside_each_other(tmp_path, capsys):
-    for name in ("a.csv", "b.csv"):
-        (tmp_path / name).write_text(LOG)
+def test_a_png_of_three_panels_beside_each_other(tmp_path, capsys, saved):
+    """Bytes that are no text show as question marks."""
+    files = [tmp_path / "a.csv", tmp_path / os.fsdecode(b"b\xff.csv")]
+    for file in files:
+        file.write_text(LOG)
     out = tmp_path / "new" / "curves.png"
-    assert plot.main([str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), "--out", str(out)]) == 0
+    assert plot.main([*map(str, files), "--out", str(out)]) == 0
+    assert [text.get_text() for text in saved[0].axes[0].get_legend().get_texts()] == ["a", "b?"]
     assert capsys.readouterr().out == f"The curves are in {out}\n"
     header = out.read_bytes()[:24]
     width, height = struct.unpack(">II", header[16:])
@@ -40,17 +43,15 @@ def test_what_can_be_no_png_is_refused(tmp_path, capsys, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "dir.png"]
 
 
-def test_a_wrong_log_leaves_no_picture(tmp_path, capsys):
+def test_without_matplotlib_it_is_asked_for_and_a_wrong_log_leaves_no_picture(tmp_path, capsys, monkeypatch):
     (tmp_path / "a.csv").write_text("nothing\n")
-    assert plot.main([str(tmp_path / "a.csv"), "--out", str(tmp_path / "a.png")]) == 2
+    arguments = [str(tmp_path / "a.csv"), "--out", str(tmp_path / "a.png")]
+    assert plot.main(arguments) == 2
     assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'a.csv'}, line 1: ")
     assert not (tmp_path / "a.png").exists()
-
-
-def test_without_matplotlib_it_is_asked_for(tmp_path, capsys, monkeypatch):
     (tmp_path / "a.csv").write_text(LOG)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert plot.main([str(tmp_path / "a.csv"), "--out", str(tmp_path / "a.png")]) == 2
+    assert plot.main(arguments) == 2
     assert capsys.readouterr().err.startswith("error: run/plot.py must have matplotlib installed: pip install")
 
 
@@ -70,12 +71,8 @@ def test_each_log_is_a_line_of_loss_hr_and_ndcg(tmp_path):
     assert (loss.lines[0].ys[0], loss.lines[1].ys) == (0.5, [0.3])
     assert [line.ys for line in hr.lines] == [[0.25, 0.5], [0.75]]
     assert [line.ys for line in ndcg.lines] == [[0.125, 0.375], [0.5]]
-    assert (loss.x_label, loss.y_label, hr.y_label, ndcg.y_label) == (
-        "Iteration",
-        "Training loss",
-        "HR",
-        "NDCG",
-    )
+    labels = [loss.x_label, loss.y_label, hr.y_label, ndcg.y_label]
+    assert labels == ["Iteration", "Training loss", "HR", "NDCG"]
 
 
 def test_logs_of_one_name_are_told_apart_by_their_paths(tmp_path):
@@ -85,27 +82,21 @@ def test_logs_of_one_name_are_told_apart_by_their_paths(tmp_path):
         learning_curves([paths[0], paths[0]])
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        (None, "No such file"),
-        ("", "line 1: the header must have"),
-        ("epoch,hr\n1,2\n", "without iteration, loss, ndcg"),
-        (f"{HEADER}\n", "must have a row"),
-        (f"{HEADER}\n0,0.5,0.5,0.5,1,1\n1,0.5,much,0.5,1,1\n",
-         "line 3: ndcg must be a number from 0 to 1. Received: 'much'"),
-        (f"{HEADER}\n0,0.5\n", "line 2: loss must be a number from -1e+300 to 1e+300, or nan. Received: ''"),
-        (f"{HEADER}\n0,nan,0.5,0.5,1,1\n", "line 2: hr must be a number from 0 to 1. Received: 'nan'"),
-        (f"{HEADER}\n0,-5,0.5,0.5,1,1\n", "line 2: hr must be a number from 0 to 1. Received: '-5'"),
-        (f"{HEADER}\n0,0.5,0.5,inf,1,1\n", "line 2: loss must be a number from .* Received: 'inf'"),
-        (f"{HEADER}\n0,0.5,0.5,1e308,1,1\n", "line 2: loss must be a number from .* Received: '1e308'"),
-        (f"{HEADER}\n0.5,0.5,0.5,0.5,1,1\n", "line 2: iteration must be a whole number.* Received: '0.5'"),
-        (f"{HEADER}\n1e308,0.5,0.5,0.5,1,1\n", "line 2: iteration must be a whole number.* Received: '1e308'"),
-        (f'{HEADER},a\n0,0.5,0.5,0.5,1,1,"x\n"\n\n1,2,0,0,1,1,\n', "line 5: hr must be"),
-        ("iteration,hr,ndcg,loss,hr\n0,0,0,0,0\n", "line 1: the header .* once.* with hr more than once"),
-        ('"' + "x" * 200_000, "must be a CSV"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("text", "problem"), [
+    (None, "No such file"),
+    ("", "line 1: the header must have"),
+    ("epoch,hr\n1,2\n", "without iteration, loss, ndcg"),
+    (f"{HEADER}\n", "must have a row"),
+    (f"{HEADER}\n0,0.5,0.5,0.5,1,1\n1,0.5,much,0.5,1,1\n",
+     "line 3: ndcg must be a number from 0 to 1. Received: 'much'"),
+    (f"{HEADER}\n0,0.5\n", "line 2: loss must be a number from -1e+300 to 1e+300, or nan. Received: ''"),
+    (f"{HEADER}\n0,nan,0.5,0.5,1,1\n", "line 2: hr must be a number from 0 to 1. Received: 'nan'"),
+    (f"{HEADER}\n0,0.5,0.5,1e308,1,1\n", "line 2: loss must be a number from .* Received: '1e308'"),
+    (f"{HEADER}\n1e308,0.5,0.5,0.5,1,1\n", "line 2: iteration must be a whole number.* Received: '1e308'"),
+    (f'{HEADER},a\n0,0.5,0.5,0.5,1,1,"x\n"\n\n1,2,0,0,1,1,\n', "line 5: hr must be"),
+    ("iteration,hr,ndcg,loss,hr\n0,0,0,0,0\n", "line 1: the header .* once.* with hr more than once"),
+    ('"' + "x" * 200_000, "must be a CSV"),
+])  # fmt: skip
 def test_a_wrong_log_is_refused_with_its_line(tmp_path, text, problem):
     path = tmp_path / "a.csv"
     if text is not None:
@@ -138,12 +129,6 @@ def test_labels_are_shown_to_the_letter(tmp_path, saved, words):
     assert not any(text.get_parse_math() for text in texts)
     drawn = [line.get_color() for line in axis.get_legend().get_lines()]
     assert drawn == [line.get_color() for line in axis.lines]
-
-
-def test_bytes_that_are_no_text_show_as_question_marks(tmp_path, saved):
-    (tmp_path / os.fsdecode(b"a\xff.csv")).write_text(LOG)
-    assert plot.main([str(tmp_path / os.fsdecode(b"a\xff.csv")), "--out", str(tmp_path / "a.png")]) == 0
-    assert [text.get_text() for text in saved[0].axes[0].get_legend().get_texts()] == ["a?"]
 
 
 def test_ticks_are_evenly_spaced_and_the_same_panels_give_the_same_file(tmp_path, saved):

@@ -49,12 +49,13 @@ def test_types_and_given_sizes():
         assert getattr(dataset, name).dtype == np.int32
     with pytest.raises(InputError, match=r"`train_offsets` must have num_users \+ 1 = 6 entries. Received: 9"):
         dataclasses.replace(dataset, train_offsets=np.zeros(9, int))
-
-
-def test_pairs_stay_apart_where_their_number_is_beyond_int32():
+    # Pairs stay apart where their number is beyond int32.
     users, items = np.array([3, 1, 3]), np.array([2**31 - 2, 2**31 - 3, 0])
-    dataset = small(train_users=users, train_items=items, num_users=4)
-    assert train_pairs(dataset) == [(1, 2**31 - 3), (3, 0), (3, 2**31 - 2)]
+    assert train_pairs(small(train_users=users, train_items=items, num_users=4)) == [
+        (1, 2**31 - 3),
+        (3, 0),
+        (3, 2**31 - 2),
+    ]
 
 
 def test_cannot_be_changed():
@@ -68,38 +69,32 @@ def test_cannot_be_changed():
     given_users[0] = 0  # what the caller keeps stays theirs
 
 
-def test_repr_tells_what_it_holds():
+def test_repr_ids_and_titles_tell_what_it_holds():
+    ids = {"user_ids": ["u", "v"], "item_ids": list("abcde"), "item_titles": list("ABCDE")}
+    dataset = small(**ids)
+    assert {name: list(getattr(dataset, name)) for name in ids} == ids
+    assert small().user_ids is small().item_ids is small().item_titles is None
     assert repr(small(name="mine", num_users=1000, num_items=2000)) == (
         "<Dataset mine: 1,000 users x 2,000 items, 3 train interactions (0.00% of pairs), "
         "2 test pairs against 2 negatives each>"
     )
 
 
-def test_ids_and_titles_are_kept():
-    ids = {"user_ids": ["u", "v"], "item_ids": list("abcde"), "item_titles": list("ABCDE")}
-    dataset = small(**ids)
-    assert {name: list(getattr(dataset, name)) for name in ids} == ids
-    assert small().user_ids is small().item_ids is small().item_titles is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"train_items": [2, -5, 0]}, "`train_items` must be between 0 and 4. Received: -5"),
-        ({"train_users": [1, 0, 7], "num_users": 2}, "`train_users` must be between 0 and 1. Received: 7"),
-        ({"test_users": [0, 2], "num_users": 2}, "`test_users` must be between 0 and 1. Received: 2"),
-        ({"test_items": [0, -1]}, "`test_items` must be between 0 and 4. Received: -1"),
-        ({"test_negatives": [[2, 3], [3, -4]]}, "`test_negatives` must be between 0 and 3. Received: -4"),
-        ({"test_negatives": [[2, 3]]}, "of one length. Received: 2, 2 and 1"),
-        ({"test_negatives": [2, 3]}, r"`test_negatives` must have shape \(tests, negatives\). Received"),
-        ({"train_users": [1, 0]}, "`train_users` and `train_items` must be of one length. Received: 2 and 3"),
-        ({"train_users": [], "train_items": []}, "must hold at least one positive. Received: none"),
-        ({"num_users": 0}, "_users` must be between"),
-        ({"num_items": 2**31}, f"`num_items` must be between 1 and {2**31 - 1}. Received: {2**31}"),
-        ({"user_ids": ["only one"]}, "`user_ids` must have 2 entries. Received: 1"),
-        ({"item_titles": ["a"] * 9}, "`item_titles` must have 5 entries. Received: 9"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"train_items": [2, -5, 0]}, "`train_items` must be between 0 and 4. Received: -5"),
+    ({"train_users": [1, 0, 7], "num_users": 2}, "`train_users` must be between 0 and 1. Received: 7"),
+    ({"test_users": [0, 2], "num_users": 2}, "`test_users` must be between 0 and 1. Received: 2"),
+    ({"test_items": [0, -1]}, "`test_items` must be between 0 and 4. Received: -1"),
+    ({"test_negatives": [[2, 3], [3, -4]]}, "`test_negatives` must be between 0 and 3. Received: -4"),
+    ({"test_negatives": [[2, 3]]}, "of one length. Received: 2, 2 and 1"),
+    ({"test_negatives": [2, 3]}, r"`test_negatives` must have shape \(tests, negatives\). Received"),
+    ({"train_users": [1, 0]}, "`train_users` and `train_items` must be of one length. Received: 2 and 3"),
+    ({"train_users": [], "train_items": []}, "must hold at least one positive. Received: none"),
+    ({"num_users": 0}, "_users` must be between"),
+    ({"num_items": 2**31}, f"`num_items` must be between 1 and {2**31 - 1}. Received: {2**31}"),
+    ({"user_ids": ["only one"]}, "`user_ids` must have 2 entries. Received: 1"),
+    ({"item_titles": ["a"] * 9}, "`item_titles` must have 5 entries. Received: 9"),
+])  # fmt: skip
 def test_what_breaks_a_rule_is_named(changes, message):
     arrays = {name: np.array(value) for name, value in changes.items() if name.startswith(("train", "test"))}
     with pytest.raises(InputError, match=message):

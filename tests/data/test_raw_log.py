@@ -29,27 +29,24 @@ def write(tmp_path, text, name="log.csv"):
     return file
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "columns"),
-    [
-        ("ratings.dat", "007::x y::5::100\nalice::2::3.5::99\n007::2::1::101\n", {}),
-        ("u.data", "007\tx y\t5\t100\nalice\t2\t3.5\t99\n007\t2\t1\t101", {}),
-        ("a.csv", "userId,movieId,rating,timestamp\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n", {}),
-        ("a.txt", "t;who;what;r\n100;007;x y;5\n99;alice;2;3.5\n101;007;2;1\n",
-         {"user": "who", "item": "what", "rating": "r", "timestamp": "t"}),
-        ("a.txt", "100|a|007|x y|5\n99|b|alice|2|3.5\n101|c|007|2|1\n",
-         {"user": "3", "item": "4", "rating": "5", "timestamp": "1"}),
-        ("a.txt", "007#!#x y#!#5#!#100\nalice#!#2#!#3.5#!#99\n007#!#2#!#1#!#101\n", {"delimiter": "#!#"}),
-        ("a.txt", "﻿user,item,rating,time\r\n\r\n007,x y,5,100\r\nalice,2,3.5,99\r\n\r\n007,2,1,101\r\n", {}),
-        ("a.csv", '"user","item","rating","ts","text"\n"007","x y","5","100","a\nb,"\n"alice",2,3.5,99,""""\n'
-         '007,2,1,101,5" wide\n', {}),
-        ("a.csv", "\n\nu1,i1,r,t\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n",
-         {"header": True, "user": "1", "item": "2", "rating": "3", "timestamp": "4"}),
-        ("a.inter", "user_id:token\titem_id:token\trating:float\ttimestamp:float\n007\tx y\t5\t100\n"
-         "alice\t2\t3.5\t99\n007\t2\t1\t101\n", {}),
-        ("a.csv", " 007 ,x y , 5,100\nalice, 2,3.5 ,99\n007,2,1, 101\n", {}),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "text", "columns"), [
+    ("ratings.dat", "007::x y::5::100\nalice::2::3.5::99\n007::2::1::101\n", {}),
+    ("u.data", "007\tx y\t5\t100\nalice\t2\t3.5\t99\n007\t2\t1\t101", {}),
+    ("a.csv", "userId,movieId,rating,timestamp\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n", {}),
+    ("a.txt", "t;who;what;r\n100;007;x y;5\n99;alice;2;3.5\n101;007;2;1\n",
+     {"user": "who", "item": "what", "rating": "r", "timestamp": "t"}),
+    ("a.txt", "100|a|007|x y|5\n99|b|alice|2|3.5\n101|c|007|2|1\n",
+     {"user": "3", "item": "4", "rating": "5", "timestamp": "1"}),
+    ("a.txt", "007#!#x y#!#5#!#100\nalice#!#2#!#3.5#!#99\n007#!#2#!#1#!#101\n", {"delimiter": "#!#"}),
+    ("a.txt", "﻿user,item,rating,time\r\n\r\n007,x y,5,100\r\nalice,2,3.5,99\r\n\r\n007,2,1,101\r\n", {}),
+    ("a.csv", '"user","item","rating","ts","text"\n"007","x y","5","100","a\nb,"\n"alice",2,3.5,99,""""\n'
+     '007,2,1,101,5" wide\n', {}),
+    ("a.csv", "\n\nu1,i1,r,t\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n",
+     {"header": True, "user": "1", "item": "2", "rating": "3", "timestamp": "4"}),
+    ("a.inter", "user_id:token\titem_id:token\trating:float\ttimestamp:float\n007\tx y\t5\t100\n"
+     "alice\t2\t3.5\t99\n007\t2\t1\t101\n", {}),
+    ("a.csv", " 007 ,x y , 5,100\nalice, 2,3.5 ,99\n007,2,1, 101\n", {}),
+])  # fmt: skip
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_same_log_in_many_formats(tmp_path, name, text, columns, packed):
     data = gzip.compress(text.encode()) if packed else text
@@ -76,16 +73,13 @@ def test_rows_that_lack_a_value_are_counted_under_the_first(tmp_path):
     assert (log.missing, log.rows) == ({"user": 2, "item": 2, "rating": 3, "timestamp": 2}, 10)
 
 
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        (["1700000000000000001", "", "1700000000000000002"], [1700000000000000001, 1700000000000000002]),
-        (["18446744073709551615", "7"], [18446744073709551615, 7]),
-        (["1.5", "2"], [1.5, 2.0]),
-        (["9007199254740993.0", "1"], [9007199254740992.0, 1.0]),
-        (["-5", "0"], [-5, 0]),
-    ],
-)
+@pytest.mark.parametrize(("texts", "expected"), [
+    (["1700000000000000001", "", "1700000000000000002"], [1700000000000000001, 1700000000000000002]),
+    (["18446744073709551615", "7"], [18446744073709551615, 7]),
+    (["1.5", "2"], [1.5, 2.0]),
+    (["9007199254740993.0", "1"], [9007199254740992.0, 1.0]),
+    (["-5", "0"], [-5, 0]),
+])  # fmt: skip
 def test_timestamps_are_exact(tmp_path, texts, expected):
     log, _ = read_log(write(tmp_path, "".join(f"u{n},i,1,{text}\n" for n, text in enumerate(texts))))
     assert log.frame["timestamp"].tolist() == expected
@@ -102,37 +96,33 @@ def test_dates_are_compared_in_utc_to_the_last_digit(tmp_path):
         read_log(write(tmp_path, "".join(lines)))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "at least one interaction. Received: an empty file"),
-        ("\n\n\r\n", "an empty file"),
-        ("user,item,timestamp\n", "a header alone"),
-        ("a,x,5,1\nb,y,five,2\n", "line 2 must have a finite number for the rating. Received: 'five'"),
-        ("a,x,5,1\n\n\nb,y,inf,2\n", "line 4 must have a finite number for the rating. Received: 'inf'"),
-        ('a,"x\nz",5,1\nb,y,"1,5",2\n', "line 3 must have a finite number for the rating. Received: '1,5'"),
-        ("a,x,5,1\nb,y,4,soon\n", "line 2 must have a number or an ISO 8601 date for the timestamp"),
-        ("a,x,5,soon\nb,y,4,2\n", "line 1 must have a number or an ISO 8601 date for the timestamp"),
-        ("a,x,5,2020-01-01\nb,y,4,2\n", "line 2 must have a number or an ISO 8601 date for the timestamp"),
-        ("a,x,5,1\nb,y,4,inf\n", "line 2 must have a number or an ISO 8601 date"),
-        ("a,x,5,1\nb,y,4,2,oops\n", "line 2 must have as many columns as the first, 4. Received: 5"),
-        ("user,item,rating,time\na,x,5,1,9\n", "line 2 must have as many columns as the header, 4. Receiv"),
-        ('a,x,5,1\nb,"y,4,2\nc,z,3,3\n', "every quotation closed"),
-        (b"a,x,5,1\nb,caf\xe9,4,2\n", "line 2 must be text in UTF-8"),
-        (b"\xff\xfea\x00,\x00", "line 1 must be text in UTF-8"),
-        ("a,x,5,1\nb,y\0,4,2\n", r"line 2 must be text in UTF-8. Received: the control character U\+0000"),
-        ("a::x::5::1\nb::y\0::4::2\n", r"line 2 must be text in UTF-8. Received: the control .* U\+0000"),
-        ("a::x::5::1\nb::y\x1f::4::2\n", r"line 2 must be text in UTF-8. Received: the control .* U\+001F"),
-        ("a,,5,1\n,x,4,2\n", "at least one complete interaction. Received: 1 without user, 1 without item"),
-        ("alone\nalone\n", "`item` must name the column"),
-        (b"PK\x03\x04rest", "a zip archive; unpack it first"),
-        (gzip.compress(b"a,x,5,1\nb,y,4,2\n" * 999, mtime=0)[:60], "can be read to its end"),
-        (b"\x1f\x8bjunk", "can be read to its end"),
-        (b"PAR1junk", "can be read to its end|needs pyarrow"),
-        ("a," + "x" * 20_000 + ",5,1\n", "at most 10,000 characters"),
-        ("a," + "x" * 140_000 + ",5,1\n", "must begin with a line of a table"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("text", "message"), [
+    ("", "at least one interaction. Received: an empty file"),
+    ("\n\n\r\n", "an empty file"),
+    ("user,item,timestamp\n", "a header alone"),
+    ("a,x,5,1\nb,y,five,2\n", "line 2 must have a finite number for the rating. Received: 'five'"),
+    ("a,x,5,1\n\n\nb,y,inf,2\n", "line 4 must have a finite number for the rating. Received: 'inf'"),
+    ('a,"x\nz",5,1\nb,y,"1,5",2\n', "line 3 must have a finite number for the rating. Received: '1,5'"),
+    ("a,x,5,1\nb,y,4,soon\n", "line 2 must have a number or an ISO 8601 date for the timestamp"),
+    ("a,x,5,soon\nb,y,4,2\n", "line 1 must have a number or an ISO 8601 date for the timestamp"),
+    ("a,x,5,2020-01-01\nb,y,4,2\n", "line 2 must have a number or an ISO 8601 date for the timestamp"),
+    ("a,x,5,1\nb,y,4,2,oops\n", "line 2 must have as many columns as the first, 4. Received: 5"),
+    ("user,item,rating,time\na,x,5,1,9\n", "line 2 must have as many columns as the header, 4. Receiv"),
+    ('a,x,5,1\nb,"y,4,2\nc,z,3,3\n', "every quotation closed"),
+    (b"a,x,5,1\nb,caf\xe9,4,2\n", "line 2 must be text in UTF-8"),
+    (b"\xff\xfea\x00,\x00", "line 1 must be text in UTF-8"),
+    ("a,x,5,1\nb,y\0,4,2\n", r"line 2 must be text in UTF-8. Received: the control character U\+0000"),
+    ("a::x::5::1\nb::y\0::4::2\n", r"line 2 must be text in UTF-8. Received: the control .* U\+0000"),
+    ("a::x::5::1\nb::y\x1f::4::2\n", r"line 2 must be text in UTF-8. Received: the control .* U\+001F"),
+    ("a,,5,1\n,x,4,2\n", "at least one complete interaction. Received: 1 without user, 1 without item"),
+    ("alone\nalone\n", "`item` must name the column"),
+    (b"PK\x03\x04rest", "a zip archive; unpack it first"),
+    (gzip.compress(b"a,x,5,1\nb,y,4,2\n" * 999, mtime=0)[:60], "can be read to its end"),
+    (b"\x1f\x8bjunk", "can be read to its end"),
+    (b"PAR1junk", "can be read to its end|needs pyarrow"),
+    ("a," + "x" * 20_000 + ",5,1\n", "at most 10,000 characters"),
+    ("a," + "x" * 140_000 + ",5,1\n", "must begin with a line of a table"),
+])  # fmt: skip
 def test_what_is_wrong_is_said_in_one_sentence(tmp_path, text, message):
     file = write(tmp_path, text)
     with pytest.raises(InputError, match=message) as caught:
@@ -236,31 +226,25 @@ def test_ids_are_numbered_in_order_of_first_appearance(values):
         assert (indices.tolist(), indices.dtype, list(ids)) == (expected, np.int32, list(index_of))
 
 
-@pytest.mark.parametrize(
-    ("values", "texts"),
-    [
-        (["007", "7", "7 "], ["007", "7", "7"]),
-        ([7, 10**30, -1], ["7", str(10**30), "-1"]),
-        ([1.0, np.nan, 2.0], ["1", None, "2"]),
-        ([1.5, 2.0**60], ["1.5", "1.152921504606847e+18"]),
-        ([None, pd.NA, pd.NaT, "", "  ", "NA", "nan", "null"], [None] * 5 + ["NA", "nan", "null"]),
-        ([b"caf\xc3\xa9", True], ["café", "True"]),
-    ],
-)
+@pytest.mark.parametrize(("values", "texts"), [
+    (["007", "7", "7 "], ["007", "7", "7"]),
+    ([7, 10**30, -1], ["7", str(10**30), "-1"]),
+    ([1.0, np.nan, 2.0], ["1", None, "2"]),
+    ([1.5, 2.0**60], ["1.5", "1.152921504606847e+18"]),
+    ([None, pd.NA, pd.NaT, "", "  ", "NA", "nan", "null"], [None] * 5 + ["NA", "nan", "null"]),
+    ([b"caf\xc3\xa9", True], ["café", "True"]),
+])  # fmt: skip
 def test_ids_are_texts_as_they_print(values, texts):
     dtype = float if all(isinstance(value, float) for value in values) else object
     indices, ids = encode(pd.Series(values, dtype=dtype), "user")
     assert [None if index < 0 else ids[index] for index in indices] == texts
 
 
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ([1], "`item` must be a column of single values"),
-        ("a\0b", "`item` must hold ids without NUL characters"),
-        ("a" * (LONGEST_ID + 1), "at most 10,000 characters"),
-    ],
-)
+@pytest.mark.parametrize(("value", "message"), [
+    ([1], "`item` must be a column of single values"),
+    ("a\0b", "`item` must hold ids without NUL characters"),
+    ("a" * (LONGEST_ID + 1), "at most 10,000 characters"),
+])  # fmt: skip
 def test_what_is_no_id(value, message):
     with pytest.raises(InputError, match=message):
         encode(pd.Series([value, value]), "item")

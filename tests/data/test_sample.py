@@ -11,14 +11,11 @@ def hit_ratio_of(dataset, score):
     return LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives).evaluate(score).hr
 
 
-def test_the_same_seed_gives_the_same_data(sample):
+def test_is_the_protocol_of_the_paper_and_the_same_seed_gives_the_same_data(sample):
     again, other = sample_dataset(), sample_dataset(seed=1)
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(again, name), getattr(sample, name))
     assert not np.array_equal(other.test_items, sample.test_items)
-
-
-def test_is_the_protocol_of_the_paper(sample):
     assert (sample.name, *sample.test_negatives.shape) == ("sample", 1000, 99)
     assert (sample.num_users, sample.num_items, sample.num_test) == (1000, 500, 1000)
     np.testing.assert_array_equal(sample.test_users, np.arange(1000))

@@ -8,7 +8,6 @@ from hypothesis import given, strategies as st
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
 from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
-from tests.shared_files import shared
 from tests.small_data import write_files
 
 ITEMS = 12
@@ -167,41 +166,22 @@ def test_timestamps_of_any_kind(kind):
     assert not dataset.train_is_latest.flags.writeable
 
 
-@pytest.mark.parametrize(
-    ("times", "rule"),
-    [
-        (np.array([1.0, np.nan]), "must have no missing values. Received: 1 missing"),
-        (np.array(["NaT", "2020-01-01"], "M8[s]"), "must have no missing values. Received: 1 missing"),
-        (np.array([1]), "must have one entry for each train interaction. Received: 1 for 2"),
-    ],
-)
+@pytest.mark.parametrize(("times", "rule"), [
+    (np.array([1.0, np.nan]), "must have no missing values. Received: 1 missing"),
+    (np.array(["NaT", "2020-01-01"], "M8[s]"), "must have no missing values. Received: 1 missing"),
+    (np.array([1]), "must have one entry for each train interaction. Received: 1 for 2"),
+])  # fmt: skip
 def test_timestamps_that_are_missing_are_refused(times, rule):
     with pytest.raises(InputError, match=f"`train_timestamps` {rule}"):
         Dataset.from_pairs([0, 0], [0, 1], [0], [3], [[4]], train_timestamps=times)
 
 
-@pytest.mark.parametrize(
-    ("users", "negatives", "rule"),
-    [
-        ([0, 1], 1, r"must have a user with two interactions.* Received: 2 interaction"),
-        ([0, 0], 0, "`negatives` must be a whole number of at least 1. Received: 0"),
-        # The item of the test pair can be a negative.
-        ([0, 0], 3, "`negatives` must be at most 2, .*Received: 3"),
-    ],
-)
+@pytest.mark.parametrize(("users", "negatives", "rule"), [
+    ([0, 1], 1, r"must have a user with two interactions.* Received: 2 interaction"),
+    ([0, 0], 0, "`negatives` must be a whole number of at least 1. Received: 0"),
+    # The item of the test pair can be a negative.
+    ([0, 0], 3, "`negatives` must be at most 2, .*Received: 3"),
+])  # fmt: skip
 def test_what_cannot_be_split_is_said(users, negatives, rule):
     with pytest.raises(InputError, match=rule):
         split_validation(Dataset.from_pairs(users, [0, 1], [0], [2], [[3]]), negatives=negatives)
-
-
-def test_movielens_100k_by_its_real_timestamps(tmp_path):
-    log = np.loadtxt(shared("data/ml-100k.u.data"), dtype=np.int64)
-    users, items, times = log[:, 0] - 1, log[:, 1] - 1, log[:, 3]
-    dataset = Dataset.from_pairs(
-        users, items, [0], [0], [[1]], num_users=943, num_items=1682, train_timestamps=times
-    )
-    split = split_validation(dataset, negatives=99)
-    time_of = dict(zip(pairs(users, items), times.tolist(), strict=True))
-    assert split.num_test == 943
-    for user, item in pairs(split.test_users, split.test_items):
-        assert time_of[user, item] == times[users == user].max()

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from explicit_ratings.errors import mean_absolute_error, root_mean_squared_error
 from explicit_ratings.ratings import Ratings, read_ratings, split_ratings
 
 from ncf_keras.base.errors import InputError
@@ -16,6 +17,15 @@ def rows(ratings):
 def ratings():
     users, items = np.divmod(np.arange(40, dtype=np.int32), 8)
     return Ratings(5, 8, users, items, np.arange(40, dtype=np.float32) / 8)
+
+
+def test_errors_by_hand_and_of_so_many_ratings_that_a_float32_sum_would_be_off_in_the_third_digit():
+    predicted, given = np.array([1.0, 2.0, 4.0], np.float32), np.array([2.0, 2.0, 1.0], np.float32)
+    assert root_mean_squared_error(predicted, given) == pytest.approx((10 / 3) ** 0.5)
+    assert mean_absolute_error(predicted, given) == pytest.approx(4 / 3)
+    predicted = np.full(2_000_000, 0.1, np.float32)
+    for error in (root_mean_squared_error, mean_absolute_error):
+        assert error(predicted, np.zeros_like(predicted)) == pytest.approx(0.1, rel=1e-6)
 
 
 def test_a_log_keeps_its_ratings(tmp_path):
@@ -36,14 +46,11 @@ def test_columns_may_be_named_and_ratings_must_be_there(tmp_path):
         read_ratings(file)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "where"),
-    [
-        ("log.csv", "user,item,rating\nu,p,3\n\nv,,2\nu,q,-2e9\n", ", line 5 .* '-2e9'"),
-        ("log.dat", "u::p::3::1\nu::q::1e308::2\n", ", line 2 .* '1e308'"),
-        ("log.csv", 'user,item,rating\n"u\n",p,3\nv,q,1000000001\n', ", line 4 .* '1000000001'"),
-    ],
-)
+@pytest.mark.parametrize(("name", "text", "where"), [
+    ("log.csv", "user,item,rating\nu,p,3\n\nv,,2\nu,q,-2e9\n", ", line 5 .* '-2e9'"),
+    ("log.dat", "u::p::3::1\nu::q::1e308::2\n", ", line 2 .* '1e308'"),
+    ("log.csv", 'user,item,rating\n"u\n",p,3\nv,q,1000000001\n', ", line 4 .* '1000000001'"),
+])  # fmt: skip
 def test_a_rating_too_large_to_learn_from_is_refused_with_its_line(tmp_path, name, text, where):
     file = tmp_path / name
     file.write_text(text)
@@ -84,17 +91,14 @@ def test_every_rating_is_as_likely_to_be_held_out(ratings):
     assert counts.sum() == 4000 and counts.min() > 60 and counts.max() < 140
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda r: split_ratings(r, 1.0, 1), r"`share` must be above 0 and below 1\. Received: 1\.0"),
-        (lambda r: split_ratings(r.part(np.arange(1)), 0.5, 1), r"must be at least two\. Received: 1"),
-        (lambda r: Ratings(4, 8, r.users, r.items, r.values), r"`users` must be between 0 and 3\. Received: 4"),
-        (lambda r: Ratings(5, 7, r.users, r.items, r.values), r"`items` must be between 0 and 6\. Received: 7"),
-        (lambda r: Ratings(5, 8, r.users[1:], r.items, r.values), r"must be of one length\. Received: 39, 40"),
-        (lambda r: Ratings(5, 8, r.users, r.items, r.values / 0), r"`values` must be finite"),
-    ],
-)
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda r: split_ratings(r, 1.0, 1), r"`share` must be above 0 and below 1\. Received: 1\.0"),
+    (lambda r: split_ratings(r.part(np.arange(1)), 0.5, 1), r"must be at least two\. Received: 1"),
+    (lambda r: Ratings(4, 8, r.users, r.items, r.values), r"`users` must be between 0 and 3\. Received: 4"),
+    (lambda r: Ratings(5, 7, r.users, r.items, r.values), r"`items` must be between 0 and 6\. Received: 7"),
+    (lambda r: Ratings(5, 8, r.users[1:], r.items, r.values), r"must be of one length\. Received: 39, 40"),
+    (lambda r: Ratings(5, 8, r.users, r.items, r.values / 0), r"`values` must be finite"),
+])  # fmt: skip
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_breaks_a_rule_is_named(ratings, make, message):
     with pytest.raises(InputError, match=message):
