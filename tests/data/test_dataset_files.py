@@ -76,11 +76,6 @@ def test_equals_a_slow_reader(tmp_path_factory, train, test, width, columns, win
     assert as_plain(read_dataset(f"{paths['train'].parent}/", "d")) == slow_read(paths)
 
 
-def test_what_stands_behind_the_rating_is_not_read(tmp_path):
-    write_files(tmp_path, train="0\t1\t5\n1\t0\t4\tyesterday\tat \udcff\t\n0\t0\t1\t\n")
-    assert read_dataset(f"{tmp_path}/", "small").num_train == 3
-
-
 def test_path_and_name_are_joined_as_the_authors_do(tmp_path):
     write_files(tmp_path, "before-small")
     assert read_dataset(f"{tmp_path}/before-", "small").num_train == 2
@@ -241,17 +236,6 @@ def test_whole_ratings_are_integers_and_dates_are_unix_seconds(tmp_path):
     )
 
 
-def test_ids_and_titles_are_picked_up_where_they_are(tmp_path):
-    write_prepared(tmp_path / "d", small_log(), {})
-    dataset = read_dataset(tmp_path, "d")
-    assert (dataset.user_ids, dataset.item_ids, dataset.item_titles) == (["a", "b"], ["x", "y", "z"], None)
-    write_prepared(tmp_path / "d", small_log(), {}, ["X", "Y", "Z"])
-    assert read_dataset(tmp_path, "d").item_titles == ["X", "Y", "Z"]
-    (tmp_path / "d.items.csv").unlink()
-    dataset = read_dataset(tmp_path, "d")
-    assert dataset.item_ids is None and dataset.user_ids == ["a", "b"]
-
-
 def test_the_json_file_is_named_when_the_others_are_complete(tmp_path, monkeypatch):
     named, rename = [], Path.replace
 
@@ -325,12 +309,3 @@ class TestTrainParquet:
     def test_what_is_wrong_is_said(self, write, columns, problem):
         with pytest.raises(InputError, match=problem):
             read_train_parquet(write(**columns))
-
-    def test_what_is_no_parquet_or_cut_anywhere_is_refused(self, tmp_path, write):
-        file = write(user=np.arange(9), item=np.arange(9))
-        whole = file.read_bytes()
-        cut = [whole[:length] for length in range(0, len(whole) - 1, 29)]
-        for content in (b"user\titem\n" * 9, b"PAR1" + b"\0" * 50 + b"PAR1", *cut):
-            file.write_bytes(content)
-            with pytest.raises(InputError, match="must be a file that can be read to its end"):
-                read_train_parquet(file)

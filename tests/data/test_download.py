@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import zipfile
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -78,38 +79,30 @@ def split(tmp_path_factory):
     return [(f"toy{suffix}", (folder / f"toy{suffix}").read_bytes()) for suffix in SUFFIXES[:3]]
 
 
-def test_an_archive_is_prepared(publisher, tmp_path):
-    steps = []
-    dataset = download_dataset(toy(publisher), tmp_path / "Data", on_step=steps.append)
+def test_an_archive_is_prepared_and_a_second_run_downloads_nothing(publisher, tmp_path):
+    steps, known, folder = [], toy(publisher), tmp_path / "Data"
+    dataset = download_dataset(known, folder, on_step=steps.append)
     assert repr(dataset).startswith(f"<Dataset toy: 20 users x {NUM_ITEMS} items, 580 train interactions")
     assert dataset.user_ids == [str(user) for user in range(1, 21)]
     assert dataset.item_titles == [f"Film {item}, L'été" for item in dataset.item_ids]
-    assert {path.name for path in (tmp_path / "Data").iterdir()} == {"toy" + end for end in (*SUFFIXES, ".zip")}
-    source = json.loads((tmp_path / "Data/toy.json").read_text())["source"]
+    assert {path.name for path in folder.iterdir()} == {"toy" + end for end in (*SUFFIXES, ".zip")}
+    source = json.loads((folder / "toy.json").read_text())["source"]
     assert source["downloaded_from"] == {publisher.url + "toy.zip": checksum(ARCHIVE)}
     assert source["licence"] == "Free."
     assert any("MD5 verified" in step for step in steps)
-
-
-def test_a_second_run_downloads_nothing_and_neither_does_one_with_the_archive_there(publisher, tmp_path):
-    (tmp_path / "toy.zip").write_bytes(ARCHIVE)
-    known = toy(publisher)
-    assert download_dataset(known, tmp_path).num_train == 580
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    steps = []
-    download_dataset(known, tmp_path, on_step=steps.append)
-    assert steps == ["toy is there already."]
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
-    (tmp_path / "toy.test.negative").unlink()
-    download_dataset(known, tmp_path)
-    assert publisher.requests == []
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    download_dataset(known, folder, on_step=steps.append)
+    assert steps[-1] == "toy is there already."
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    (folder / "toy.test.negative").unlink()
+    assert download_dataset(known, folder).num_train == 580
+    assert len(publisher.requests) == 1
 
 
 def test_the_authors_split_is_taken_as_it_is_and_gets_ids_from_the_archive(publisher, tmp_path, split):
     known = toy(publisher, split=split)
     dataset = download_dataset(known, tmp_path)
-    for name, data in split:
-        assert (tmp_path / name).read_bytes() == data
+    assert all((tmp_path / name).read_bytes() == data for name, data in split)
     assert dataset.item_ids[0] == LOG.split("::")[1]
     assert dataset.item_titles[0] == f"Film {dataset.item_ids[0]}, L'été"
     report = json.loads((tmp_path / "toy.json").read_text())
@@ -121,8 +114,7 @@ def test_the_authors_split_is_taken_as_it_is_and_gets_ids_from_the_archive(publi
 
 def test_a_split_without_an_archive_or_with_one_of_other_pairs_has_no_ids(publisher, tmp_path, split):
     dataset = download_dataset(toy(publisher, None, split), tmp_path)
-    assert (dataset.num_train, dataset.item_ids) == (580, None)
-    assert (tmp_path / "toy.json").exists()
+    assert (dataset.num_train, dataset.item_ids, (tmp_path / "toy.json").exists()) == (580, None, True)
     other = zipped(toy__ratings_dot_dat=LOG.replace("20::", "19::"), toy__movies_dot_dat=TITLES)
     with pytest.raises(InputError, match="must hold the pairs of the authors' toy files"):
         download_dataset(toy(publisher, other, split), tmp_path)
@@ -146,16 +138,12 @@ def test_archives_that_are_not_what_they_should_be(publisher, tmp_path, archive,
 @pytest.mark.parametrize("step", ["copyfileobj", "write_ids"])
 def test_a_full_disk_while_preparing(publisher, tmp_path, monkeypatch, split, step):
     known = toy(publisher, split=split)
-
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
+    full = mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
     with monkeypatch.context() as patch:
         patch.setattr(shutil if step == "copyfileobj" else download, step, full)
         with pytest.raises(InputError, match=r"room for the dataset\. Received: No space left on device"):
             download_dataset(known, tmp_path)
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"toy.zip", *(name for name, _ in split)}
+    assert {path.name for path in tmp_path.iterdir()} == {"toy.zip", *dict(split)}
     assert download_dataset(known, tmp_path).item_ids is not None
 
 
@@ -195,10 +183,7 @@ def test_the_command_draws_a_bar_on_a_terminal_only(publisher, tmp_path, monkeyp
 
 
 def test_an_interrupt_says_how_to_go_on(publisher, tmp_path, capsys, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(download, "fetch", interrupted)
+    monkeypatch.setattr(download, "fetch", mock.Mock(side_effect=KeyboardInterrupt))
     assert run_command(publisher, tmp_path) == 130
     assert "run the same command again" in capsys.readouterr().err
 
@@ -273,9 +258,7 @@ def test_whatever_an_earlier_run_left_the_file_comes_whole(publisher, tmp_path, 
 
 def test_a_wrong_checksum_leaves_nothing(publisher, tmp_path):
     publisher.files["file.zip"] = CONTENT[:-1] + b"?"
-    with pytest.raises(
-        InputError, match=f"must have the MD5 {checksum(CONTENT)[4:]} .*deleted: run the same command again"
-    ):
+    with pytest.raises(InputError, match=f"must have the MD5 {checksum(CONTENT)[4:]} .*deleted: run the same"):
         fetch(remote(publisher), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -70,7 +70,3 @@ def test_find_columns(names, width, flags, found):
 def test_columns_that_cannot_be_found(names, width, flags, message):
     with pytest.raises(InputError, match=message):
         find_columns("log.csv", names and names.split(","), width, LogColumns(**flags))
-
-
-def test_a_delimiter_may_be_written_in_letters():
-    assert LogColumns(delimiter="\\t").delimiter == LogColumns(delimiter="tab").delimiter == "\t"

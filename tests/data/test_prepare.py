@@ -75,15 +75,6 @@ def test_nothing_left_and_nobody_to_hold_out():
         prepared([("a", "x", 5, 1), ("b", "x", 5, 1), ("b", "x", 5, 2)])
 
 
-def test_the_report_says_which_item_is_held_out_and_the_repr_is_short():
-    with_time = prepared(REPEATS).report()["split"]
-    without = prepared([row[:2] for row in REPEATS], "user item").report()["split"]
-    assert "the latest" in with_time and "random" not in with_time
-    assert "a random one (no timestamps)" in without
-    log = tidy_log({"user": pd.Series([1, 2]), "item": pd.Series([3, 4])}, str)
-    assert len(repr(log).splitlines()) == len(repr(prepared(REPEATS)).splitlines()) == 1
-
-
 @given(PAIRS, st.integers(1, 4), st.integers(1, 4))
 def test_equals_taking_out_one_interaction_at_a_time(pairs, min_user, min_item):
     users, items = np.array(pairs, dtype=np.int32).reshape(-1, 2).T

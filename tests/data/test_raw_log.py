@@ -12,7 +12,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.data.log_layout import LogColumns
 from ncf_keras.data.raw_log import describe_source, read_log
 from ncf_keras.data.reading import ParserText, open_text
-from ncf_keras.data.tidy_log import LONGEST_ID, encode, renumber
+from ncf_keras.data.tidy_log import LONGEST_ID, encode
 
 ROWS = [("007", "x y", 5.0, 100), ("alice", "2", 3.5, 99), ("007", "2", 1.0, 101)]
 
@@ -31,7 +31,7 @@ def write(tmp_path, text, name="log.csv"):
 
 @pytest.mark.parametrize(("name", "text", "columns"), [
     ("ratings.dat", "007::x y::5::100\nalice::2::3.5::99\n007::2::1::101\n", {}),
-    ("u.data", "007\tx y\t5\t100\nalice\t2\t3.5\t99\n007\t2\t1\t101", {}),
+    ("u.data", "007\tx y\t5\t100\nalice\t2\t3.5\t99\n007\t2\t1\t101", {"delimiter": "tab"}),
     ("a.csv", "userId,movieId,rating,timestamp\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n", {}),
     ("a.txt", "t;who;what;r\n100;007;x y;5\n99;alice;2;3.5\n101;007;2;1\n",
      {"user": "who", "item": "what", "rating": "r", "timestamp": "t"}),
@@ -44,7 +44,7 @@ def write(tmp_path, text, name="log.csv"):
     ("a.csv", "\n\nu1,i1,r,t\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n",
      {"header": True, "user": "1", "item": "2", "rating": "3", "timestamp": "4"}),
     ("a.inter", "user_id:token\titem_id:token\trating:float\ttimestamp:float\n007\tx y\t5\t100\n"
-     "alice\t2\t3.5\t99\n007\t2\t1\t101\n", {}),
+     "alice\t2\t3.5\t99\n007\t2\t1\t101\n", {"delimiter": "\\t"}),
     ("a.csv", " 007 ,x y , 5,100\nalice, 2,3.5 ,99\n007,2,1, 101\n", {}),
 ])  # fmt: skip
 @pytest.mark.parametrize("packed", [False, True])
@@ -249,9 +249,3 @@ def test_what_is_no_id(value, message):
     with pytest.raises(InputError, match=message):
         encode(pd.Series([value, value]), "item")
     assert encode(pd.Series(["a" * LONGEST_ID]), "item")[1] == ["a" * LONGEST_ID]
-
-
-def test_renumber_closes_gaps_and_keeps_the_order():
-    indices, ids = renumber(np.array([4, 1, 4, 3], np.int32), np.array(list("abcde"), dtype=object))
-    assert list(ids) == ["b", "d", "e"]
-    assert [ids[index] for index in indices] == ["e", "b", "e", "d"]

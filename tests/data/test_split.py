@@ -21,16 +21,10 @@ def dataset_of(log, timestamps=True):
     users, items = np.array(list(log)).T
     times = np.array(list(log.values())) if timestamps else None
     tested = np.unique(users)
-    return Dataset.from_pairs(
-        users,
-        items,
-        tested,
-        np.full(len(tested), ITEMS - 1),
-        np.tile(np.arange(ITEMS - 4, ITEMS - 1), (len(tested), 1)),
-        num_items=ITEMS,
-        train_timestamps=times,
-        item_titles=[str(item) for item in range(ITEMS)],
-    )
+    test_items = np.full(len(tested), ITEMS - 1)
+    negatives = np.tile(np.arange(ITEMS - 4, ITEMS - 1), (len(tested), 1))
+    options = {"num_items": ITEMS, "train_timestamps": times, "item_titles": list(map(str, range(ITEMS)))}
+    return Dataset.from_pairs(users, items, tested, test_items, negatives, **options)
 
 
 def pairs(users, items):
@@ -53,8 +47,7 @@ def test_the_latest_is_the_last_row_of_the_highest_timestamp(rows):
 def test_random_held_out_items_are_any_of_a_user_with_the_same_chance():
     users = np.array([0, 1, 0, 2, 0, 1], np.int32)
     generator = np.random.default_rng(0)
-    drawn = [tuple(random_interactions(users, generator)) for _ in range(3000)]
-    counts = collections.Counter(drawn)
+    counts = collections.Counter(tuple(random_interactions(users, generator)) for _ in range(3000))
     assert set(counts) == set(itertools.product([0, 2, 4], [1, 5]))
     # Binomial(3000, 1/6): five standard deviations are 102.
     assert all(abs(count - 500) < 102 for count in counts.values())
@@ -83,15 +76,14 @@ def test_negatives_are_distinct_items_without_interaction(histories, negatives, 
 
 
 def test_every_set_of_negatives_has_the_same_chance():
-    users = np.array([0, 0, 1], np.int32)
-    items = np.array([1, 4, 0], np.int32)
+    users, items = np.array([0, 0, 1], np.int32), np.array([1, 4, 0], np.int32)
     generator = np.random.default_rng(3)
     tests = np.array([0, 1] * 3000, np.int32)
     drawn = draw_negatives(users, items, tests, 7, 2, generator)
     for user, free in ((0, [0, 2, 3, 5, 6]), (1, [1, 2, 3, 4, 5, 6])):
         counts = collections.Counter(tuple(sorted(row)) for row in drawn[tests == user].tolist())
-        subsets = list(itertools.combinations(free, 2))
-        assert set(counts) == set(subsets)
+        subsets = set(itertools.combinations(free, 2))
+        assert set(counts) == subsets
         expected = 3000 / len(subsets)
         chi_square = sum((counts[subset] - expected) ** 2 / expected for subset in subsets)
         # The 0.999 quantiles of chi-square with 9 and 14 degrees of freedom.
@@ -109,8 +101,7 @@ def test_one_of_the_latest_of_each_user_is_held_out(log, timestamps, seed, negat
     assert list(held_out) == sorted(user for user, items in histories.items() if len(items) > 1)
     for user, item in held_out.items():
         latest = max(log[user, other] for other in histories[user])
-        assert item in histories[user]
-        assert log[user, item] == latest or not timestamps
+        assert item in histories[user] and (log[user, item] == latest or not timestamps)
     assert pairs(split.train_users, split.train_items) == sorted(set(log) - set(held_out.items()))
     assert split.test_negatives.shape == (len(held_out), negatives or 3)
     for user, drawn in zip(held_out, split.test_negatives.tolist(), strict=True):
@@ -138,7 +129,7 @@ def test_of_equal_timestamps_each_is_as_likely():
     assert all(abs(count - 200) < 58 for count in counts.values())
 
 
-@pytest.mark.parametrize("last", ["", "\t", "\tyesterday", "\tNaN", "\t2024-01-01\tx"])
+@pytest.mark.parametrize("last", ["", "\t", "\tyesterday", "\tNaN", "\t2024-01-01\tat \udcff\t"])
 def test_without_a_timestamp_in_every_line_any_is_held_out(tmp_path, last):
     train = f"0\t0\t1\t9\n0\t1\t1{last}\n0\t2\t1\t8\n"
     write_files(tmp_path, train=train, test="0\t3\t3\t102\n", negatives="(0,3)\t4\t5\n")
@@ -152,9 +143,8 @@ def test_timestamps_of_dropped_ratings_do_not_count_and_of_repeats_the_latest_do
     write_files(tmp_path, train=train, test="0\t3\t3\t102\n", negatives="(0,3)\t4\t5\n")
     dataset = read_dataset(tmp_path, "small")
     assert {int(split_validation(dataset, seed).test_items[0]) for seed in range(5)} == {2}
-    dataset = Dataset.from_pairs(
-        np.zeros(5, int), [0, 1, 0, 1, 2], [0], [3], [[4]], train_timestamps=np.array([1, 7, 9, 2, 8])
-    )
+    options = {"train_timestamps": np.array([1, 7, 9, 2, 8])}
+    dataset = Dataset.from_pairs(np.zeros(5, int), [0, 1, 0, 1, 2], [0], [3], [[4]], **options)
     assert dataset.train_is_latest.tolist() == [True, False, False]
 
 

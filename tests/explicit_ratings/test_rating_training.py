@@ -40,16 +40,13 @@ def test_learns_what_each_taste_likes_and_keeps_the_weights_of_the_best_epoch(pa
     assert root_mean_squared_error(predicted, test.values) < 0.5 < test.values.std()
 
 
-def test_the_loss_is_the_mean_squared_error(parts):
+def test_the_loss_is_the_mean_squared_error_and_the_seed_decides_the_order(parts):
     train, validation, _ = parts
     model = build()
     untrained = predict_ratings(model, train.users, train.items)
     rate = {"learner": "sgd", "learning_rate": 1e-12, "batch_size": len(train)}
     best = train_on_ratings(model, train, validation, **rate, epochs=1)
     assert best.loss == pytest.approx(root_mean_squared_error(untrained, train.values) ** 2, rel=1e-5)
-
-
-def test_the_seed_decides_the_order(parts):
     options = {"learner": "sgd", "batch_size": 512, "epochs": 1}
     first, other = (train_on_ratings(build(), *parts[:2], **options, seed=seed).loss for seed in (1, 2))
     assert first != other

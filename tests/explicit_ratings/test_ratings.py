@@ -1,11 +1,9 @@
 import numpy as np
-import pandas as pd
 import pytest
 from explicit_ratings.errors import mean_absolute_error, root_mean_squared_error
 from explicit_ratings.ratings import Ratings, read_ratings, split_ratings
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.log_layout import LogColumns
 from tests.shared_files import shared
 
 
@@ -37,15 +35,6 @@ def test_a_log_keeps_its_ratings(tmp_path):
     assert ratings.users.dtype == ratings.items.dtype == np.int32 and ratings.values.dtype == np.float32
 
 
-def test_columns_may_be_named_and_ratings_must_be_there(tmp_path):
-    file = tmp_path / "log.csv"
-    file.write_text("stars,who,what\n4,x,p\n2,y,p\n")
-    assert rows(read_ratings(file, LogColumns("who", "what", "stars"))) == [(0, 0, 4.0), (1, 0, 2.0)]
-    file.write_text("user,item\nx,p\ny,q\n")
-    with pytest.raises(InputError, match=r"`rating` must name the column of .*log\.csv"):
-        read_ratings(file)
-
-
 @pytest.mark.parametrize(("name", "text", "where"), [
     ("log.csv", "user,item,rating\nu,p,3\n\nv,,2\nu,q,-2e9\n", ", line 5 .* '-2e9'"),
     ("log.dat", "u::p::3::1\nu::q::1e308::2\n", ", line 2 .* '1e308'"),
@@ -56,14 +45,6 @@ def test_a_rating_too_large_to_learn_from_is_refused_with_its_line(tmp_path, nam
     file.write_text(text)
     pattern = where.replace(" .* ", r" must have a rating from -1000000000 to 1000000000\. Received: ")
     with pytest.raises(InputError, match=f"{name}{pattern}$"):
-        read_ratings(file)
-
-
-def test_a_rating_too_large_is_refused_in_parquet_with_its_row(tmp_path):
-    pytest.importorskip("pyarrow")
-    file = tmp_path / "log.parquet"
-    pd.DataFrame({"user": ["u", "v"], "item": ["p", "q"], "rating": [1.0, 1e308]}).to_parquet(file)
-    with pytest.raises(InputError, match=r"log\.parquet, row 2 must have a rating .* Received: '1e\+308'"):
         read_ratings(file)
 
 

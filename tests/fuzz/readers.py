@@ -84,11 +84,9 @@ def _logs(directory: Path) -> list[bytes]:
 def _parquet(file: Path, **columns: object) -> list[bytes]:
     """Return a table as Parquet, packed and not."""
     pa = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
-    contents = []
+    write, contents = pytest.importorskip("pyarrow.parquet").write_table, []
     for compression in ("snappy", "none"):
-        pytest.importorskip("pyarrow.parquet").write_table(
-            pa.table(columns), file, compression=compression, row_group_size=2
-        )
+        write(pa.table(columns), file, compression=compression, row_group_size=2)
         contents.append(file.read_bytes())
     return contents
 
