@@ -27,12 +27,7 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[str, KnownDatase
 
 
 def download(known: KnownDataset, path: str) -> None:
-    """Download a known dataset into the directory `path` and say what came.
-
-    Raises:
-        InputError: what `download_dataset` raises.
-        Interrupted: Ctrl-C; what has come stays, and the next download goes on from there.
-    """
+    """Download a known dataset into `path` and say what came; Interrupted at Ctrl-C, what has come stays."""
     from ncf_keras.data.download import download_dataset
 
     print(f"Licence: {known.licence}", file=sys.stderr)
@@ -40,9 +35,8 @@ def download(known: KnownDataset, path: str) -> None:
         with flag_names({"directory": "`--path`"}), _download_bar() as show:
             dataset = download_dataset(known, Path(path), show, lambda step: print(step, file=sys.stderr))
     except KeyboardInterrupt:
-        raise Interrupted(
-            signal.SIGINT, "Interrupted: run the same command again to go on from here."
-        ) from None
+        sentence = "Interrupted: run the same command again to go on from here."
+        raise Interrupted(signal.SIGINT, sentence) from None
     print(
         f"{known.name}: {dataset.num_users:,} users, {dataset.num_items:,} items, {dataset.num_train:,} train "
         f"and {dataset.num_test:,} test interactions"

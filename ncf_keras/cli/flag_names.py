@@ -9,11 +9,7 @@ from ncf_keras.base.errors import InputError
 
 @contextlib.contextmanager
 def flag_names(names: Mapping[str, str]) -> Iterator[None]:
-    """Put the names of flags in place of the names of arguments, in backticks, in the rule of an InputError.
-
-    Args:
-        names: what stands in place of each argument, such as {"name": "`--dataset`"}.
-    """
+    """Put flags, as in {"name": "`--dataset`"}, in place of arguments in backticks in an InputError's rule."""
     try:
         yield
     except InputError as error:

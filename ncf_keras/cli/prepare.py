@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
     flags = _parser().parse_args(arguments)
-
-    def prepare_with_flags() -> None:
-        with flag_names(same_names(vars(flags))):
-            _prepare(flags)
-
-    return run_command(prepare_with_flags)
+    prepare_by_flags = flag_names(same_names(vars(flags)))(_prepare)
+    return run_command(lambda: prepare_by_flags(flags))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,32 +45,21 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="whether the first line names the columns",
     )
-    layout.add_argument(
-        "--no_timestamps",
-        action="store_true",
-        help="hold out a random interaction of each user, not the latest",
-    )
-    layout.add_argument(
-        "--titles", metavar="FILE", help="item titles: id and title, such as movies.dat or u.item"
-    )
+    meaning = "hold out a random interaction of each user, not the latest"
+    layout.add_argument("--no_timestamps", action="store_true", help=meaning)
+    meaning = "item titles: id and title, such as movies.dat or u.item"
+    layout.add_argument("--titles", metavar="FILE", help=meaning)
     kept = parser.add_argument_group("what is kept")
 
     def add_count(flag: str, default: int, minimum: int, meaning: str) -> None:
-        kept.add_argument(
-            flag,
-            type=whole_number(minimum),
-            default=default,
-            metavar="N",
-            help=f"{meaning} (default: {default})",
-        )
+        kind, meaning = whole_number(minimum), f"{meaning} (default: {default})"
+        kept.add_argument(flag, type=kind, default=default, metavar="N", help=meaning)
 
     kept.add_argument("--min_rating", type=float, help="drop lower ratings (default: those of 0 and below)")
     add_count("--min_user_interactions", 1, 1, "take out users with fewer, and items, until nothing changes")
     add_count("--min_item_interactions", 1, 1, "the same for items")
-    kept.add_argument(
-        "--keep", choices=("first", "last"), default="first",
-        help="which interaction stands for repeats of a user with an item (default: %(default)s)",
-    )  # fmt: skip
+    meaning = "which interaction stands for repeats of a user with an item (default: %(default)s)"
+    kept.add_argument("--keep", choices=("first", "last"), default="first", help=meaning)
     add_count("--negatives", 99, 1, "items to rank each held-out item against")
     add_count("--seed", 2017, 0, "of all draws")
     return parser

@@ -81,16 +81,9 @@ class Dataset:
             values = getattr(self, argument)
             if values is not None and len(values) != count:
                 raise InputError(f"`{argument}` must have {count} entries{each}. Received: {len(values)}")
-        for array in (
-            self.train_offsets,
-            self.train_items,
-            self.test_users,
-            self.test_items,
-            self.test_negatives,
-        ):
+        arrays = [self.train_offsets, self.train_items, self.test_users, self.test_items, self.test_negatives]
+        for array in arrays if self.train_is_latest is None else [*arrays, self.train_is_latest]:
             array.setflags(write=False)
-        if self.train_is_latest is not None:
-            self.train_is_latest.setflags(write=False)
 
     @classmethod
     def from_pairs(
@@ -111,17 +104,9 @@ class Dataset:
     ) -> "Dataset":
         """Make a dataset of index pairs in any order; repeated train pairs collapse to one.
 
-        Args:
-            train_users, train_items: integers, shape (interactions,).
-            test_users, test_items: integers, shape (tests,).
-            test_negatives: integers, shape (tests, negatives).
-            name, user_ids, item_ids, item_titles: as the attributes.
-            num_users, num_items: highest index + 1 if not given, as the authors' `Dataset.py` counts.
-            train_timestamps: numbers or dates, shape (interactions,), of any unit, none missing; kept is only
-                which of a user's are the latest.
-
-        Raises:
-            InputError: an index is negative or too large, shapes disagree, or there is no interaction.
+        The arguments are as the attributes. `num_users` and `num_items` are the highest index + 1 if not given,
+        as the authors' `Dataset.py` counts. `train_timestamps` are numbers or dates of any unit, none missing;
+        kept is only which of a user's are the latest.
         """
         train_users, train_items, test_users, test_items, test_negatives = map(
             np.asarray, (train_users, train_items, test_users, test_items, test_negatives)
@@ -135,8 +120,13 @@ class Dataset:
             raise InputError(
                 f"`test_negatives` must have shape (tests, negatives). Received: shape {test_negatives.shape}"
             )
-        num_users = _count(num_users, (train_users, test_users))
-        num_items = _count(num_items, (train_items, test_items, test_negatives))
+        if num_users is None:
+            num_users = 1 + max(
+                (int(array.max()) for array in (train_users, test_users) if array.size), default=-1
+            )
+        if num_items is None:
+            arrays = (train_items, test_items, test_negatives)
+            num_items = 1 + max((int(array.max()) for array in arrays if array.size), default=-1)
         require_indices(train_users, num_users, "train_users")
         require_indices(train_items, num_items, "train_items")
         keys, is_latest = _sorted_pairs(train_users, train_items, num_items, train_timestamps)
@@ -181,9 +171,6 @@ class Dataset:
             name: what output files are named after.
             **options: as in `ncf_keras.data.prepare.PrepareOptions`: `min_rating`, `min_user_interactions`,
                 `min_item_interactions`, `keep`, `negatives`, `seed`.
-
-        Raises:
-            InputError: a column is not there or can't be understood, or too little is left.
 
         Example:
             >>> Dataset.from_dataframe(df, user="u", item="i", timestamp="t", negatives=20)
@@ -238,11 +225,6 @@ def require_indices(indices: np.ndarray, count: int, argument: str) -> None:
     if indices.size and (indices.min() < 0 or indices.max() >= count):
         wrong = indices.min() if indices.min() < 0 else indices.max()
         raise InputError(f"`{argument}` must be between 0 and {count - 1}. Received: {wrong}")
-
-
-def _count(given: int | None, indices: Sequence[np.ndarray]) -> int:
-    highest = max((int(array.max()) for array in indices if array.size), default=-1)
-    return highest + 1 if given is None else given
 
 
 def _sorted_pairs(

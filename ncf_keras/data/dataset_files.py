@@ -44,19 +44,12 @@ def prepared_paths(prefix: str | os.PathLike) -> dict[str, Path]:
 
 
 def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
-    """Read `<path><name>.train.rating`, `.test.rating` and `.test.negative`.
+    """Read the dataset `name`, such as `ml-1m`, from its files, whose names begin with `path`, such as `Data/`.
 
     As in the authors' code, `path` and `name` are joined as they are, so a directory ends in a slash; a
     directory without one is understood too. A train rating above 0 is a positive, others are dropped;
-    repeated pairs collapse. Users and items are counted as highest index + 1 over all three files. Raw ids and
-    titles come from `<path><name>.users.csv` and `.items.csv` where these exist.
-
-    Args:
-        path: what stands before the name, such as `Data/`.
-        name: the dataset, such as `ml-1m`.
-
-    Raises:
-        InputError: a file is missing, empty or breaks the format; it names the file and line.
+    repeated pairs collapse. Users and items are counted as highest index + 1 over all three files. A file that
+    is missing or breaks the format is an InputError that names it and the line.
     """
     prefix = os.fspath(path)
     if prefix and not prefix.endswith("/") and Path(prefix).is_dir():
@@ -72,10 +65,10 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
                 f"`path` and `name` must name {prefix}.train.rating, .test.rating and .test.negative. "
                 f"Received: no file {file}{download_hint(name)}"
             )
-    ratings: np.ndarray | None
-    timestamps: np.ndarray | None
+    ratings: np.ndarray | None = None
+    timestamps: np.ndarray | None = None
     if train_file == parquet:
-        (train_users, train_items), ratings, timestamps = read_train_parquet(parquet), None, None
+        train_users, train_items = read_train_parquet(parquet)
     else:
         train_users, train_items, ratings, timestamps = _read_ratings(train_file)
     test_users, test_items, *_ = _read_ratings(test_file)
@@ -109,10 +102,6 @@ def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
     It is read a row group at a time, so besides the indices themselves, 8 bytes an interaction, only one row
     group is in memory.
-
-    Raises:
-        InputError: the file can't be read, does not have the columns `user` and `item` once, or an index is
-            missing, no whole number, negative or too large; it names the row.
     """
     with reading_parquet(file) as parquet, parquet.ParquetFile(file) as table:
         names = table.schema_arrow.names
@@ -124,30 +113,18 @@ def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
         groups = [table.metadata.row_group(number).num_rows for number in range(table.num_row_groups)]
         if sum(groups) == 0:
             raise InputError(f"{file} must hold at least one interaction. Received: none")
-        columns: dict[str, list[np.ndarray]] = {"user": [], "item": []}
+        users, items = np.empty(sum(groups), np.int32), np.empty(sum(groups), np.int32)
         start = 0
         for number, rows in enumerate(groups):
-            group = table.read_row_group(number, columns=list(columns), use_threads=False)
-            for name, parts in columns.items():
-                parts.append(_indices(file, name, group.column(name), start))
+            group = table.read_row_group(number, columns=["user", "item"], use_threads=False)
+            for name, indices in (("user", users), ("item", items)):
+                indices[start : start + rows] = _indices(file, name, group.column(name), start)
             start += rows
-        return _joined(columns["user"]), _joined(columns["item"])
+        return users, items
 
 
 def read_ids(file: Path, column: str, count: int) -> tuple[list[str], list[str] | None]:
-    """Read what `write_ids` wrote.
-
-    Args:
-        file: the file.
-        column: `user_id` or `item_id`.
-        count: number of indices in the dataset.
-
-    Returns:
-        The raw id of each index, and the title of each or None.
-
-    Raises:
-        InputError: the file breaks the format or does not fit the dataset; it names the line.
-    """
+    """Read what `write_ids` wrote: the raw id of each of the `count` indices, and the title of each or None."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.reader(text)
@@ -158,10 +135,17 @@ def read_ids(file: Path, column: str, count: int) -> tuple[list[str], list[str] 
                     f"Received: {','.join(header)[:80]!r}"
                 )
             rows: list[list[str]] = []
-            for row in reader:
-                if row:
-                    _require_id_row(f"{file}, line {reader.line_num}", row, len(rows), len(header), count)
-                    rows.append(row)
+            for row in filter(None, reader):
+                index, where = len(rows), f"{file}, line {reader.line_num} must"
+                if len(row) != len(header):
+                    raise InputError(f"{where} have {len(header)} columns. Received: {len(row)}")
+                if row[0] != str(index):
+                    raise InputError(f"{where} have the index {index}. Received: {row[0][:40]!r}")
+                if index >= count:
+                    raise InputError(
+                        f"{where} not be there: the dataset has {count} indices. Received: {index}"
+                    )
+                rows.append(row)
     except (csv.Error, UnicodeError) as error:
         raise InputError(f"{file} must be a CSV file in UTF-8. Received: {error}") from None
     except OSError as error:
@@ -178,14 +162,8 @@ def write_prepared(
 ) -> None:
     """Write the six files of a dataset; none is there under its name before all of them are written.
 
-    Args:
-        prefix: directory, which must exist, and name, such as `Data/mydata`.
-        prepared: what to write.
-        source: where the log came from, kept in the JSON file.
-        titles: title of each item, empty where there is none.
-
-    Raises:
-        InputError: the directory can't be written to, or the disk is full.
+    `prefix` is a directory, which must exist, and a name, such as `Data/mydata`. `source` tells where the log
+    came from, for the JSON file.
     """
     report = prepared.report()
     if titles is not None:
@@ -292,10 +270,8 @@ def _parse(file: Path, **options: Any) -> pd.DataFrame | None:
 
 
 def _all_indices(table: pd.DataFrame) -> bool:
-    if not all(kind == np.int64 for kind in table.dtypes):
-        return False
     values = table.to_numpy()
-    return bool(values.min() >= 0 and values.max() < INDEX_LIMIT)
+    return values.dtype == np.int64 and bool(values.min() >= 0 and values.max() < INDEX_LIMIT)
 
 
 def _unreadable(file: Path, error: OSError) -> InputError:
@@ -320,7 +296,9 @@ def _rating_line_problem(fields: list[str], _width: int) -> str | None:
     for column, text in zip(("a user", "an item"), fields, strict=False):
         if not _is_index(text):
             return f"have {column} between 0 and {INDEX_LIMIT - 1}. Received: {text[:40]!r}"
-    if not _is_rating(fields[2]):
+    # Python's numbers include 1_000 and other scripts' digits; the parser's don't.
+    number = number_in(fields[2]) if fields[2].isascii() and "_" not in fields[2] else None
+    if number is None or np.isnan(number):
         return f"have a number for the rating. Received: {fields[2][:40]!r}"
     return None
 
@@ -344,25 +322,8 @@ def _is_index(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text[:20]) < INDEX_LIMIT
 
 
-def _is_rating(text: str) -> bool:
-    # Python's numbers include 1_000 and other scripts' digits; the parser's don't.
-    number = number_in(text)
-    return text.isascii() and "_" not in text and number is not None and not np.isnan(number)
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    """Return the parts as one array, each let go of once it is copied."""
-    result = np.empty(sum(map(len, parts)), np.int32)
-    end = len(result)
-    while parts:
-        part = parts.pop()
-        result[end - len(part) : end] = part
-        end -= len(part)
-    return result
-
-
 def _indices(file: Path, name: str, column: Any, start: int) -> np.ndarray:
-    """Return the column of a row group as int32; `start` is the number of rows before it."""
+    """Return the column of a row group, checked; `start` is the number of rows before it."""
     if column.null_count:
         row = start + int(np.flatnonzero(column.is_null().to_numpy())[0]) + 1
         raise InputError(f"{file}, row {row} must have a {name}. Received: none")
@@ -375,16 +336,7 @@ def _indices(file: Path, name: str, column: Any, start: int) -> np.ndarray:
             f"{file}, row {start + wrong[0] + 1} must have a {name} between 0 and {INDEX_LIMIT - 1}. "
             f"Received: {values[wrong[0]]}"
         )
-    return values.astype(np.int32)
-
-
-def _require_id_row(where: str, row: Sequence[str], index: int, width: int, count: int) -> None:
-    if len(row) != width:
-        raise InputError(f"{where} must have {width} columns. Received: {len(row)}")
-    if row[0] != str(index):
-        raise InputError(f"{where} must have the index {index}. Received: {row[0][:40]!r}")
-    if index >= count:
-        raise InputError(f"{where} must not be there: the dataset has {count} indices. Received: {row[0]}")
+    return values
 
 
 def _write_ratings(file: Path, frame: pd.DataFrame) -> None:

@@ -20,7 +20,6 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +44,7 @@ from ncf_keras.data.reading import file_digest
 from ncf_keras.data.tidy_log import TidyLog
 from ncf_keras.data.titles import read_titles, titles_of
 
-BLOCK = 1 << 16
-TIMEOUT_SECONDS = 30
+BLOCK, TIMEOUT_SECONDS = 1 << 16, 30
 # The largest archive known, that of ml-20m, has 198 MB, and its log 533 MB.
 MOST_BYTES = 1 << 30
 ATTEMPTS = 5
@@ -68,10 +66,6 @@ def download_dataset(
         on_progress: as of `fetch`.
         on_step: told what is done in a sentence.
         most_unpacked_bytes: a larger file in the archive is refused.
-
-    Raises:
-        InputError: a download fails (see `fetch`), a file of that name is there with other contents, or the
-            archive does not hold what it should.
     """
     directory = writable_directory(directory, "directory")
     paths = prepared_paths(directory / known.name)
@@ -108,29 +102,29 @@ def fetch(
     on_progress: Progress = lambda name, done, total: None,
     most_bytes: int = MOST_BYTES,
 ) -> Path:
-    """Bring a file into `directory`, unless it is there already.
+    """Bring a file of at most `most_bytes` into `directory`, which must exist, unless it is there already.
 
     What has come so far is kept as `<name>.part`; a cut connection is taken up again at once, and by the next
-    run if it stays cut. The file gets its name when its checksum is right.
-
-    Args:
-        remote: what to fetch.
-        directory: where to; it must exist.
-        on_progress: told the name, the bytes that are here, and the bytes of the whole, None if not known.
-        most_bytes: a larger file is refused.
-
-    Raises:
-        InputError: the publisher can't be reached or does not have the file, the connection is cut again and
-            again, the checksum is wrong, or the disk is full.
+    run if it stays cut. The file gets its name when its checksum is right. `on_progress` is told the name, the
+    bytes that are here, and the bytes of the whole, None if not known.
     """
     file = directory / remote.name
     if file.exists():
         _require_checksum(file, remote, f"move {file} away, so that it can be downloaded")
         return file
     part = directory / f"{remote.name}.part"
-    download = _Download(remote, part, on_progress, most_bytes)
-    resumed = download.size() > 0
-    download.bring()
+    resumed = _size(part) > 0
+    for attempt in range(1, ATTEMPTS + 1):
+        before = _size(part)
+        try:
+            _connect(remote, part, on_progress, most_bytes)
+            break
+        except _Cut as cut:
+            if attempt == ATTEMPTS or _size(part) <= before:
+                raise InputError(
+                    f"{remote.url} must come whole: run the same command again to go on from what is "
+                    f"kept in {part}. Received: {cut}"
+                ) from None
     try:
         _require_checksum(part, remote, "what came is deleted: run the same command again")
     except InputError:
@@ -216,96 +210,79 @@ def _write_counts(known: KnownDataset, file: Path, dataset: Dataset) -> None:
 
 
 def _origin(known: KnownDataset) -> dict[str, Any]:
-    remotes = known.split + (() if known.archive is None else (known.archive,))
-    return {
-        "downloaded_from": {remote.url: remote.checksum for remote in remotes},
-        "licence": known.licence,
-    }
+    remotes = (*known.split, *filter(None, [known.archive]))
+    return {"downloaded_from": {remote.url: remote.checksum for remote in remotes}, "licence": known.licence}
 
 
 class _Cut(Exception):
     """The connection ended before the file did."""
 
 
-@dataclass(frozen=True)
-class _Download:
-    """A file on its way into `part`; the other attributes are the arguments of `fetch`."""
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
-    remote: RemoteFile
-    part: Path
-    on_progress: Progress
-    most_bytes: int
 
-    def bring(self) -> None:
-        """Append what is missing to `part`, in as many connections as it takes while each brings something."""
-        for attempt in range(1, ATTEMPTS + 1):
-            before = self.size()
-            try:
-                self._connect()
-                break
-            except _Cut as cut:
-                if attempt == ATTEMPTS or self.size() <= before:
-                    raise InputError(
-                        f"{self.remote.url} must come whole: run the same command again to go on from what is "
-                        f"kept in {self.part}. Received: {cut}"
-                    ) from None
-
-    def size(self) -> int:
-        """Return the number of bytes that are here."""
-        return self.part.stat().st_size if self.part.exists() else 0
-
-    def _connect(self) -> None:
-        start, url = self.size(), self.remote.url
-        headers = {"User-Agent": f"ncf-keras/{__version__}", "Accept-Encoding": "identity"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
-        by_hand = (
-            f"; either download {url} by hand, put it at {self.part.with_suffix('')} and run the same command "
-            "again, or train without a download, with `--dataset sample`"
-        )
-        try:
-            request = urllib.request.Request(url, headers=headers)
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-                self._receive(response, start)
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
-                    # Nothing comes after what is here: it is whole or it is wrong, as its checksum tells.
-                    return
-                raise InputError(
-                    f"{url} must be there to download. Received: HTTP {error.code} {error.reason}{by_hand}"
-                ) from None
-        except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise InputError(f"{url} must be reachable. Received: {reason}{by_hand}") from None
-
-    def _receive(self, response: http.client.HTTPResponse, start: int) -> None:
-        # What comes must be what follows byte `start`, as was asked; a server may ignore that.
-        asked = re.match(rf"bytes {start}-", response.headers.get("Content-Range", ""))
-        done = start if asked and response.status == http.HTTPStatus.PARTIAL_CONTENT else 0
-        length = response.headers.get("Content-Length")
-        total = done + int(length) if length and length.isdecimal() else None
-        rule = f"{self.remote.url} must be of at most {self.most_bytes:,} bytes. Received: "
-        if total is not None and total > self.most_bytes:
-            raise InputError(f"{rule}{total:,}")
-        try:
-            with self.part.open("ab" if done else "wb") as stream:
-                self.on_progress(self.remote.name, done, total)
-                while block := _read(response):
-                    done += len(block)
-                    if done > self.most_bytes:
-                        raise InputError(f"{rule}more")
-                    stream.write(block)
-                    self.on_progress(self.remote.name, done, total)
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            need = "room for the download" if full else "files that can be written"
+def _connect(remote: RemoteFile, part: Path, on_progress: Progress, most_bytes: int) -> None:
+    """Append to `part` what is missing, or what comes of it before the connection ends."""
+    start, url = _size(part), remote.url
+    headers = {"User-Agent": f"ncf-keras/{__version__}", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    by_hand = (
+        f"; either download {url} by hand, put it at {part.with_suffix('')} and run the same command "
+        "again, or train without a download, with `--dataset sample`"
+    )
+    try:
+        request = urllib.request.Request(url, headers=headers)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            # What comes must be what follows byte `start`, as was asked; a server may ignore that.
+            asked = re.match(rf"bytes {start}-", response.headers.get("Content-Range", ""))
+            done = start if asked and response.status == http.HTTPStatus.PARTIAL_CONTENT else 0
+            _receive(response, done, remote, part, on_progress, most_bytes)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+                # Nothing comes after what is here: it is whole or it is wrong, as its checksum tells.
+                return
             raise InputError(
-                f"{self.part.parent} must have {need}: run the same command again to go on from what is kept "
-                f"in {self.part}. Received: {error.strerror}"
+                f"{url} must be there to download. Received: HTTP {error.code} {error.reason}{by_hand}"
             ) from None
-        if total is not None and done < total:
-            raise _Cut(f"{done:,} of {total:,} bytes")
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise InputError(f"{url} must be reachable. Received: {reason}{by_hand}") from None
+
+
+def _receive(
+    response: http.client.HTTPResponse,
+    done: int,
+    remote: RemoteFile,
+    part: Path,
+    on_progress: Progress,
+    most: int,
+) -> None:
+    length = response.headers.get("Content-Length")
+    total = done + int(length) if length and length.isdecimal() else None
+    rule = f"{remote.url} must be of at most {most:,} bytes. Received: "
+    if total is not None and total > most:
+        raise InputError(f"{rule}{total:,}")
+    try:
+        with part.open("ab" if done else "wb") as stream:
+            on_progress(remote.name, done, total)
+            while block := _read(response):
+                done += len(block)
+                if done > most:
+                    raise InputError(f"{rule}more")
+                stream.write(block)
+                on_progress(remote.name, done, total)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        need = "room for the download" if full else "files that can be written"
+        raise InputError(
+            f"{part.parent} must have {need}: run the same command again to go on from what is kept "
+            f"in {part}. Received: {error.strerror}"
+        ) from None
+    if total is not None and done < total:
+        raise _Cut(f"{done:,} of {total:,} bytes")
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

@@ -14,13 +14,7 @@ SPLIT_SUFFIXES = (".train.rating", ".test.rating", ".test.negative")
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file at its publisher's.
-
-    Attributes:
-        name: file name, at the publisher's and here.
-        base_url: what stands before the name.
-        checksum: `md5:` or `git:` and the hexadecimal digest.
-    """
+    """A file at its publisher's; `checksum` is `md5:` or `git:` and the hexadecimal digest."""
 
     name: str
     base_url: str
@@ -39,9 +33,7 @@ class KnownDataset:
     Attributes:
         name: what `--dataset` calls it.
         split: the authors' three files, where they published their split.
-        archive: the zip archive of the raw log, if there is one.
-        log: the log in the archive.
-        titles: the title file in the archive.
+        archive: the zip archive of the raw log, if there is one; `log` and `titles` are files in it.
         licence: its terms in a sentence.
     """
 
@@ -79,41 +71,31 @@ def _movielens(
     return KnownDataset(name, split, RemoteFile(f"{name}.zip", GROUPLENS, f"md5:{md5}"), log, titles, licence)
 
 
-_ML_100K = _movielens(
-    "ml-100k", "MovieLens 100K", "0e33842e24a9c977be4e0107933c0723", "ml-100k/u.data", "ml-100k/u.item"
-)
-_ML_1M = _movielens(
-    "ml-1m", "MovieLens 1M", "c4d9eecfca2ab87c1945afe126590906", "ml-1m/ratings.dat", "ml-1m/movies.dat",
-    _split(
-        "ml-1m",
-        "31ba384fd58dac8fbd09d2dfc6616431f3563ab5",
-        "1b79e03c96710c3b0c35deb19155ef74f7965a02",
-        "c82844fb99d021f94751a6f915a230a1e8b8da92",
+_ALL = (
+    _movielens(
+        "ml-100k", "MovieLens 100K", "0e33842e24a9c977be4e0107933c0723", "ml-100k/u.data", "ml-100k/u.item",
     ),
-)  # fmt: skip
-_ML_10M = _movielens(
-    "ml-10m", "MovieLens 10M", "ce571fd55effeba0271552578f2648bd", "ml-10M100K/ratings.dat",
-    "ml-10M100K/movies.dat", readme="html",
-)  # fmt: skip
-_ML_20M = _movielens(
-    "ml-20m", "MovieLens 20M", "cd245b17a1ae2cc31bb14903e1204af3", "ml-20m/ratings.csv", "ml-20m/movies.csv",
-    readme="html",
-)  # fmt: skip
-_PINTEREST = KnownDataset(
-    "pinterest-20",
-    _split(
+    _movielens(
+        "ml-1m", "MovieLens 1M", "c4d9eecfca2ab87c1945afe126590906", "ml-1m/ratings.dat", "ml-1m/movies.dat",
+        _split("ml-1m", "31ba384fd58dac8fbd09d2dfc6616431f3563ab5", "1b79e03c96710c3b0c35deb19155ef74f7965a02",
+               "c82844fb99d021f94751a6f915a230a1e8b8da92"),
+    ),
+    _movielens(
+        "ml-10m", "MovieLens 10M", "ce571fd55effeba0271552578f2648bd", "ml-10M100K/ratings.dat",
+        "ml-10M100K/movies.dat", readme="html",
+    ),
+    _movielens(
+        "ml-20m", "MovieLens 20M", "cd245b17a1ae2cc31bb14903e1204af3", "ml-20m/ratings.csv",
+        "ml-20m/movies.csv", readme="html",
+    ),
+    KnownDataset(
         "pinterest-20",
-        "99813f8ed7486c36fa0f405e3f400db5d6fed0be",
-        "87fdbd13bced61c51f2842e2a667e83b9b0084e3",
-        "b752ccdc14df423b9484771440ff4a73e4a4a304",
+        _split("pinterest-20", "99813f8ed7486c36fa0f405e3f400db5d6fed0be",
+               "87fdbd13bced61c51f2842e2a667e83b9b0084e3", "b752ccdc14df423b9484771440ff4a73e4a4a304"),
+        None, "", "",
+        "Pinterest-20 is the NCF authors' selection of the Pinterest data of Geng et al. (ICCV 2015): their "
+        "repository is under the Apache License 2.0, and no licence of the data itself is known; see "
+        "https://github.com/hexiangnan/neural_collaborative_filtering",
     ),
-    None,
-    "",
-    "",
-    "Pinterest-20 is the NCF authors' selection of the Pinterest data of Geng et al. (ICCV 2015): their "
-    "repository is under the Apache License 2.0, and no licence of the data itself is known; see "
-    "https://github.com/hexiangnan/neural_collaborative_filtering",
-)
-KNOWN_DATASETS: Mapping[str, KnownDataset] = {
-    known.name: known for known in (_ML_100K, _ML_1M, _ML_10M, _ML_20M, _PINTEREST)
-}
+)  # fmt: skip
+KNOWN_DATASETS: Mapping[str, KnownDataset] = {known.name: known for known in _ALL}

@@ -65,7 +65,7 @@ class LogLayout:
     """What was found out about a log.
 
     Attributes:
-        delimiter: what separates the columns; None in Parquet.
+        delimiter: None in Parquet.
         header_lines: lines before the data: those of the header and blank ones; 0 in Parquet.
         names: the column names; None if there is no header.
         width: number of columns.
@@ -125,10 +125,10 @@ def has_header(first: Sequence[str], second: Sequence[str], columns: LogColumns)
     """
     said = columns.by_role()
     plain = {_without_type(field) for field in first} | set(first)
-    if any(name in plain and name != "none" and not name.isdigit() for name in said.values()):
-        return True
     known = [role for role in ROLES if any(letters_of(field) in KNOWN_NAMES[role] for field in first)]
-    if len(known) >= 2:
+    if len(known) >= 2 or any(
+        name in plain and name != "none" and not name.isdigit() for name in said.values()
+    ):
         return True
     places = [(said.get(role, ""), default) for default, role in ((2, "rating"), (3, "timestamp"))]
     numeric = [int(column) - 1 if column.isdecimal() else default for column, default in places]
@@ -143,16 +143,10 @@ def find_columns(file: str, names: Sequence[str] | None, width: int, columns: Lo
 
     What the user names comes first. Else, with a header, the column whose name is known for the role; without
     one, the order of MovieLens and of the authors' files: user, item, rating, timestamp.
-
-    Raises:
-        InputError: the user names no column, or one column has two roles, or user or item can't be found.
     """
     said = columns.by_role()
-    found = {
-        role: _said_column(file, role, column, names, width)
-        for role, column in said.items()
-        if column != "none"
-    }
+    named = {role: column for role, column in said.items() if column != "none"}
+    found = {role: _said_column(file, role, column, names, width) for role, column in named.items()}
     taken = set(found.values())
     for default, role in enumerate(ROLES):
         if role not in said:
@@ -191,11 +185,8 @@ def _said_column(file: str, role: str, wanted: str, names: Sequence[str] | None,
 
 
 def _known_column(file: str, role: str, names: Sequence[str], taken: set[int]) -> int | None:
-    matches = [
-        position
-        for position, name in enumerate(names)
-        if letters_of(name) in KNOWN_NAMES[role] and position not in taken
-    ]
+    free = [position for position in range(len(names)) if position not in taken]
+    matches = [position for position in free if letters_of(names[position]) in KNOWN_NAMES[role]]
     if len(matches) > 1:
         called = _listed([names[position] for position in matches])
         raise InputError(f"`{role}` must say which column of {file} it is. Received: no flag, and {called}")

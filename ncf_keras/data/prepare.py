@@ -55,9 +55,6 @@ class PreparedLog:
         train: columns `user` and `item`, int32 indices, and `rating` and `timestamp` where the log has them;
             in the order of the log.
         test: the same columns, one row a test user, by user.
-        negatives: int32, shape (tests, negatives).
-        user_ids, item_ids: raw id of each index, str.
-        options: how it was made.
         dropped: number of rows of the log that were dropped, by reason, in the order of the steps.
         rows: number of rows of the log.
     """
@@ -113,16 +110,7 @@ class PreparedLog:
 
 
 def prepare(log: TidyLog, options: PrepareOptions) -> PreparedLog:
-    """Drop low ratings, repeats and rare users and items, in this order; renumber; hold out; draw negatives.
-
-    Args:
-        log: the complete rows. Without a `timestamp` column the held-out item of a user is a random one.
-        options: how.
-
-    Raises:
-        InputError: nothing is left, no user has two interactions, or there are too few items for the
-            negatives.
-    """
+    """Drop low ratings, repeats and rare users and items, in this order; renumber; hold out; draw negatives."""
     frame = log.frame
     dropped = {f"no {role}": count for role, count in log.missing.items()}
     if "rating" in frame:
@@ -136,11 +124,29 @@ def prepare(log: TidyLog, options: PrepareOptions) -> PreparedLog:
         )
     single = _one_of_each_pair(frame, len(log.item_ids), options.keep)
     frame = _left(frame, single, dropped, f"repeated (user, item), {options.keep} kept")
-    users, items = options.min_user_interactions, options.min_item_interactions
-    if max(users, items) > 1:
-        stays = core_filter(frame["user"].to_numpy(), frame["item"].to_numpy(), users, items)
-        frame = _left(frame, stays, dropped, f"user with fewer than {users} or item with fewer than {items}")
-    return _split(frame, log, options, dropped)
+    of_user, of_item = options.min_user_interactions, options.min_item_interactions
+    if max(of_user, of_item) > 1:
+        stays = core_filter(frame["user"].to_numpy(), frame["item"].to_numpy(), of_user, of_item)
+        reason = f"user with fewer than {of_user} or item with fewer than {of_item}"
+        frame = _left(frame, stays, dropped, reason)
+    users, user_ids = renumber(frame["user"].to_numpy(), log.user_ids)
+    items, item_ids = renumber(frame["item"].to_numpy(), log.item_ids)
+    frame = frame.assign(user=users, item=items)
+    generator = np.random.default_rng(options.seed)
+    if "timestamp" in frame:
+        held_out = latest_interactions(users, frame["timestamp"].to_numpy())
+    else:
+        held_out = random_interactions(users, generator)
+    if not len(held_out):
+        raise InputError(
+            "The log must have a user with two interactions, one to learn from and one to hold out. "
+            f"Received: {len(user_ids):,} user(s) with one each"
+        )
+    test = frame.iloc[held_out]
+    in_train = np.ones(len(frame), dtype=bool)
+    in_train[held_out] = False
+    drawn = draw_negatives(users, items, users[held_out], len(item_ids), options.negatives, generator)
+    return PreparedLog(frame[in_train], test, drawn, user_ids, item_ids, options, dropped, log.rows)
 
 
 def core_filter(
@@ -196,31 +202,6 @@ def dataset_from_dataframe(
     if titles is not None:
         texts = titles_of(prepared.item_ids, {str(item_id): str(title) for item_id, title in titles.items()})
     return prepared.dataset(name, texts)
-
-
-def _split(
-    frame: pd.DataFrame, log: TidyLog, options: PrepareOptions, dropped: Mapping[str, int]
-) -> PreparedLog:
-    users, user_ids = renumber(frame["user"].to_numpy(), log.user_ids)
-    items, item_ids = renumber(frame["item"].to_numpy(), log.item_ids)
-    frame = frame.assign(user=users, item=items)
-    generator = np.random.default_rng(options.seed)
-    if "timestamp" in frame:
-        held_out = latest_interactions(users, frame["timestamp"].to_numpy())
-    else:
-        held_out = random_interactions(users, generator)
-    if not len(held_out):
-        raise InputError(
-            "The log must have a user with two interactions, one to learn from and one to hold out. "
-            f"Received: {len(user_ids):,} user(s) with one each"
-        )
-    test = frame.iloc[held_out]
-    in_train = np.ones(len(frame), dtype=bool)
-    in_train[held_out] = False
-    negatives = draw_negatives(
-        users, items, test["user"].to_numpy(), len(item_ids), options.negatives, generator
-    )
-    return PreparedLog(frame[in_train], test, negatives, user_ids, item_ids, options, dropped, log.rows)
 
 
 def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: Literal["first", "last"]) -> np.ndarray:

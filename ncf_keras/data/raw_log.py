@@ -36,13 +36,7 @@ PACKED_MAGICS = {b"PK\x03\x04": "a zip archive", b"BZh": "bzip2", b"\xfd7zXZ": "
 
 
 class Record(NamedTuple):
-    """A record of a text log that is not blank.
-
-    Attributes:
-        position: its place among all records, blank ones too, from 0.
-        line: the number of its last line, from 1.
-        fields: its texts.
-    """
+    """A record of a text log that is not blank: its place among all, from 0, last line, from 1, and texts."""
 
     position: int
     line: int
@@ -56,7 +50,7 @@ def read_log(
     on_read: Callable[[int], None] = lambda position: None,
     largest_rating: float | None = None,
 ) -> tuple[TidyLog, LogLayout]:
-    """Read a raw log of interactions.
+    """Return the complete rows of a raw log of interactions, and where its columns were found.
 
     What the file is is told by its first bytes: Parquet, gzip or else text. Ids stay the strings they are.
 
@@ -66,15 +60,15 @@ def read_log(
         no_timestamps: read no timestamps. Otherwise the log must have them.
         on_read: told how many bytes of the file have been read, for a progress bar.
         largest_rating: a rating further from 0 is refused.
-
-    Returns:
-        The complete rows of the log, and where its columns were found.
-
-    Raises:
-        InputError: the file is missing, empty or can't be understood; it names the line, where there is one.
     """
     file, columns = Path(file), columns or LogColumns()
-    magic = _first_bytes(file)
+    if not file.is_file():
+        raise InputError(f"The log must be a file. Received: {file}, which is not there or no file")
+    try:
+        with file.open("rb") as stream:
+            magic = stream.read(8)
+    except OSError as error:
+        raise unreadable(file, error) from None
     for packed, called in PACKED_MAGICS.items():
         if magic.startswith(packed):
             raise InputError(f"{file} must be text, gzip or Parquet. Received: {called}; unpack it first")
@@ -84,11 +78,8 @@ def read_log(
         positions = {role: at for role, at in layout.positions.items() if role != "timestamp"}
         layout = dataclasses.replace(layout, positions=positions)
     elif "timestamp" not in layout.positions:
-        has = (
-            f"the columns {', '.join(layout.names)}"
-            if layout.names
-            else f"{layout.width} columns and no header"
-        )
+        names = layout.names
+        has = f"the columns {', '.join(names)}" if names else f"{layout.width} columns and no header"
         raise InputError(
             f"`timestamp` must name the column of {file} that tells each user's latest interaction, or "
             f"`no_timestamps` must ask for a random one to be held out. Received: a file with {has}"
@@ -109,22 +100,10 @@ def describe_source(
     file: str | os.PathLike, layout: LogLayout, titles: str | os.PathLike | None = None
 ) -> dict[str, Any]:
     """Return the name, SHA-256 and layout of a log, and the name and SHA-256 of its title file, for JSON."""
-    source = _name_and_digest(file) | layout.describe()
-    return source if titles is None else source | {"titles": _name_and_digest(titles)}
-
-
-def _name_and_digest(file: str | os.PathLike) -> dict[str, Any]:
-    return {"name": Path(file).name, "sha256": file_digest(file, "sha256")}
-
-
-def _first_bytes(file: Path) -> bytes:
-    if not file.is_file():
-        raise InputError(f"The log must be a file. Received: {file}, which is not there or no file")
-    try:
-        with file.open("rb") as stream:
-            return stream.read(8)
-    except OSError as error:
-        raise unreadable(file, error) from None
+    source = {"name": Path(file).name, "sha256": file_digest(file, "sha256")} | layout.describe()
+    if titles is not None:
+        source["titles"] = {"name": Path(titles).name, "sha256": file_digest(titles, "sha256")}
+    return source
 
 
 def _parquet_layout(file: Path, columns: LogColumns) -> LogLayout:
@@ -180,12 +159,7 @@ def _first_line(file: Path) -> str:
 def _read_text(
     file: Path, layout: LogLayout, on_read: Callable[[int], None], largest_rating: float | None
 ) -> dict[str, pd.Series]:
-    """Return the columns that `layout` names, by role.
-
-    Raises:
-        InputError: a line has too many columns, a quotation mark is never closed, or the file is not UTF-8; it
-            names the line.
-    """
+    """Return the columns that `layout` names, by role."""
     at = layout.positions
     kinds = {"user": "category", "item": "category", "rating": "float64", "timestamp": None}
     wanted = {position: kinds[role] for role, position in at.items()}
@@ -211,11 +185,7 @@ def _read_text(
 def _parse(
     file: Path, layout: LogLayout, kinds: dict[int, str | None], on_read: Callable[[int], None]
 ) -> pd.DataFrame:
-    """Return the columns in `kinds` with those dtypes; None is a dtype found by pandas.
-
-    Raises:
-        ValueError: a column that must be float64 is not.
-    """
+    """Return the columns in `kinds` with those dtypes, or ValueError; None is a dtype found by pandas."""
     marks = [variant for mark in MISSING_MARKS for variant in (mark, mark.upper(), mark.title())] + ["NaN"]
     unwanted = set(range(layout.width)) - set(kinds)
     known = {position: kind for position, kind in kinds.items() if kind}
@@ -228,17 +198,13 @@ def _parse(
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         try:
             with open_text(file, on_read) as text:
-                options: dict[str, Any] = {
-                    "sep": UNIT_SEPARATOR if wide else delimiter,
-                    "quoting": csv.QUOTE_NONE if wide else csv.QUOTE_MINIMAL,
-                    "names": range(layout.width),
-                    "skiprows": layout.header_lines,
-                    "dtype": known | dict.fromkeys(unwanted, "S1"),
-                    "na_values": absent,
-                    "keep_default_na": False,
-                }
                 source: Any = ParserText(text, delimiter)
-                return pd.read_csv(source, header=None, index_col=False, engine="c", **options)
+                options: dict[str, Any] = {"dtype": known | dict.fromkeys(unwanted, "S1"), "na_values": absent}
+                return pd.read_csv(
+                    source, sep=UNIT_SEPARATOR if wide else delimiter, header=None, index_col=False, engine="c",
+                    quoting=csv.QUOTE_NONE if wide else csv.QUOTE_MINIMAL, names=range(layout.width),
+                    skiprows=layout.header_lines, keep_default_na=False, **options,
+                )  # fmt: skip
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             raise _first_wrong_line(file, layout, error) from None
         except READ_ERRORS as error:
@@ -255,27 +221,22 @@ def _is_exact(timestamp: pd.Series) -> bool:
 def _records_of(file: Path, delimiter: str) -> Iterator[Record]:
     """Yield the records of a log as pandas reads them."""
     with open_text(file) as text:
-        for position, (line, fields) in enumerate(_numbered_fields(text, delimiter)):
+        if len(delimiter) > 1:
+            lines = (line.rstrip("\r\n").split(delimiter) for line in text)
+            numbered: Iterator[tuple[int, list[str]]] = enumerate(lines, 1)
+        else:
+            reader = csv.reader(text, delimiter=delimiter)
+            numbered = ((reader.line_num, fields) for fields in reader)
+        for position, (line, fields) in enumerate(numbered):
             if len(fields) > 1 or "".join(fields).strip():
                 yield Record(position, line, fields)
 
 
-def _numbered_fields(text: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    if len(delimiter) > 1:
-        yield from enumerate((line.rstrip("\r\n").split(delimiter) for line in text), 1)
-    else:
-        reader = csv.reader(text, delimiter=delimiter)
-        yield from ((reader.line_num, fields) for fields in reader)
-
-
-def _records_behind_header(file: Path, layout: LogLayout) -> Iterator[Record]:
-    records = _records_of(file, layout.delimiter or "")
-    return (record for record in records if record.position >= layout.header_lines)
-
-
 def _line_of_row(file: Path, layout: LogLayout, row: int) -> str:
+    records = _records_of(file, layout.delimiter or "")
+    data = (record for record in records if record.position >= layout.header_lines)
     try:
-        return str(next(itertools.islice(_records_behind_header(file, layout), row, None)).line)
+        return str(next(itertools.islice(data, row, None)).line)
     except (StopIteration, csv.Error, *READ_ERRORS):
         return f"unknown (record {row + 1})"
 

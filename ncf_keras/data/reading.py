@@ -35,7 +35,7 @@ class CountedFile(io.FileIO):
 
 
 class ForbiddenCharacter(UnicodeError):
-    """A character that can't be part of a log; `character` is that."""
+    """A character that can't be part of a log."""
 
     def __init__(self, character: str):
         super().__init__(f"the control character U+{ord(character):04X}")
@@ -82,12 +82,7 @@ class ParserText(io.TextIOBase):
 def open_text(file: Path, on_read: Callable[[int], None] = lambda position: None) -> Iterator[io.TextIOWrapper]:
     """Open a UTF-8 text file, unpacked if it is gzip by its first bytes; a byte order mark is dropped.
 
-    Args:
-        file: the file.
-        on_read: told how many bytes of the file (packed, if it is) have been read.
-
-    Yields:
-        The text, its line ends as they are.
+    The line ends stay as they are. `on_read` is told how many bytes of the file (packed, if it is) are read.
     """
     with io.BufferedReader(CountedFile(file, on_read), BLOCK) as raw:
         packed = raw.peek(2)[:2] == GZIP_MAGIC
@@ -98,11 +93,7 @@ def open_text(file: Path, on_read: Callable[[int], None] = lambda position: None
 
 @contextlib.contextmanager
 def reading_parquet(file: Path) -> Iterator[Any]:
-    """Yield the module `pyarrow.parquet`, to read `file` with.
-
-    Raises:
-        InputError: pyarrow is not installed, or it can't read the file.
-    """
+    """Yield the module `pyarrow.parquet`, to read `file` with; what it complains of is an InputError."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -134,16 +125,9 @@ def number_in(text: str) -> float | None:
 
 
 def file_digest(file: str | os.PathLike, kind: str) -> str:
-    """Return the digest of a file, in hexadecimal.
-
-    Args:
-        file: the file.
-        kind: a name that `hashlib` knows, or `git`, the SHA-1 of git's blob of the file.
-    """
-    if kind == "git":
-        digest = hashlib.sha1(b"blob %d\0" % Path(file).stat().st_size, usedforsecurity=False)
-    else:
-        digest = hashlib.new(kind, usedforsecurity=False)
+    """Return the digest of a file, in hexadecimal; the kind `git` is the SHA-1 of git's blob of the file."""
+    header = b"blob %d\0" % Path(file).stat().st_size if kind == "git" else b""
+    digest = hashlib.new("sha1" if kind == "git" else kind, header, usedforsecurity=False)
     with Path(file).open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)

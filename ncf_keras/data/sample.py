@@ -4,10 +4,7 @@ import numpy as np
 
 from ncf_keras.data.dataset import Dataset
 
-NUM_USERS = 1000
-NUM_ITEMS = 500
-NUM_TASTES = 12
-NEGATIVES = 99
+NUM_USERS, NUM_ITEMS, NUM_TASTES, NEGATIVES = 1000, 500, 12, 99
 
 
 def sample_dataset(seed: int = 2017) -> Dataset:
@@ -17,12 +14,6 @@ def sample_dataset(seed: int = 2017) -> Dataset:
     60) are drawn without replacement from softmax(affinity + log popularity), and one of them, picked at
     random, is held out beside 99 negatives: the paper's leave-one-out protocol (section 4.1). Popularity
     follows a mild power law, so ranking by it beats chance but knows nothing of taste.
-
-    Args:
-        seed: of every random draw.
-
-    Returns:
-        A Dataset named `sample`.
     """
     generator = np.random.default_rng(seed)
     item_tastes = generator.dirichlet(np.full(NUM_TASTES, 0.05), size=NUM_ITEMS)
@@ -35,8 +26,7 @@ def sample_dataset(seed: int = 2017) -> Dataset:
     interacted = np.arange(NUM_ITEMS) < counts[:, None]
     held_out = generator.integers(0, counts)
     test_items = order[np.arange(NUM_USERS), held_out]
-    in_train = interacted & (np.arange(NUM_ITEMS) != held_out[:, None])
-    train_users, ranks = np.nonzero(in_train)
+    train_users, ranks = np.nonzero(interacted & (np.arange(NUM_ITEMS) != held_out[:, None]))
     untouched = np.array([generator.choice(row[count:], NEGATIVES, replace=False)
                           for row, count in zip(order, counts, strict=True)])  # fmt: skip
     return Dataset.from_pairs(

@@ -17,14 +17,8 @@ from ncf_keras.data.dataset import Dataset
 def latest_interactions(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray:
     """Return the position of the latest interaction of each user who has two or more.
 
-    Of interactions at the same time the one that comes later in the log is the latest.
-
-    Args:
-        users: int32, shape (interactions,), every index from 0 to the highest present.
-        timestamps: shape (interactions,), anything that sorts.
-
-    Returns:
-        int64, ascending by user. A user with a single interaction has none: it is kept for training.
+    Of interactions at the same time the one that comes later in the log is the latest. The positions are
+    ascending by user; of `users`, every index from 0 to the highest must be present.
     """
     order = np.lexsort((timestamps, users))
     counts = np.bincount(users)
@@ -53,22 +47,23 @@ def draw_negatives(
     of all users at once, every subset as likely; a rank then becomes an item by counting the taken items
     below it. So a user with a million interactions, or with just enough free items, costs no more.
 
-    Args:
-        users, items: int32, shape (interactions,), of train and test together, each pair once.
-        test_users: int32, shape (tests,).
-        num_items: items are 0 … num_items - 1.
-        negatives: how many to draw for each test user.
-        generator: of all draws.
-
-    Returns:
-        The negatives, int32, shape (tests, negatives).
-
-    Raises:
-        InputError: a user has too few free items; it names the largest number possible.
+    `users` and `items` are int32, shape (interactions,), each pair once. The negatives are int32, shape (tests,
+    negatives).
     """
     counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
     free = (num_items - counts[test_users]).astype(np.int64)
-    _require_enough(free, negatives)
+    fewest = int(free.min(initial=negatives))
+    if fewest < negatives and fewest == 0:
+        raise InputError(
+            f"`negatives` must leave each test user items without interaction to draw from, but "
+            f"{np.count_nonzero(free == 0):,} user(s) have interacted with every item: filter them out of the "
+            f"log, or give a log with more items. Received: {negatives}"
+        )
+    if fewest < negatives:
+        raise InputError(
+            f"`negatives` must be at most {fewest}, because a test user has interacted with all but {fewest} "
+            f"of the items. Received: {negatives}"
+        )
     ranks = np.empty((negatives, len(test_users)), dtype=np.int32)
     for step in range(negatives):
         highest = free - negatives + step
@@ -101,13 +96,6 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
         dataset: what to split; it stays as it is.
         seed: of the draws. The same dataset and seed give the same pairs, whatever model they are for.
         negatives: how many for each validation pair; as many as the test pairs have if not given.
-
-    Returns:
-        A Dataset of the same name, sizes and ids, without the held-out interactions in its train fields, whose
-        `test_users`, `test_items` and `test_negatives` are the validation pairs, ascending by user.
-
-    Raises:
-        InputError: no user has two train interactions, or a user has too few items to draw negatives from.
     """
     negatives = dataset.test_negatives.shape[1] if negatives is None else negatives
     require_count(negatives, "negatives")
@@ -135,27 +123,8 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
 
 def _held_out(dataset: Dataset, generator: np.random.Generator) -> np.ndarray:
     """Return the place in `train_items` of the held-out interaction of each user with two or more: int64."""
-    if dataset.train_is_latest is None:
-        places = np.arange(dataset.num_train)
-    else:
-        places = np.flatnonzero(dataset.train_is_latest)
+    latest = dataset.train_is_latest
+    places = np.arange(dataset.num_train) if latest is None else np.flatnonzero(latest)
     first = np.searchsorted(places, dataset.train_offsets)
     has_two = np.diff(dataset.train_offsets) > 1
-    latest = np.diff(first)[has_two]
-    return places[first[:-1][has_two] + generator.integers(0, latest)]
-
-
-def _require_enough(free: np.ndarray, negatives: int) -> None:
-    fewest = int(free.min(initial=negatives))
-    if fewest >= negatives:
-        return
-    if fewest == 0:
-        raise InputError(
-            f"`negatives` must leave each test user items without interaction to draw from, but "
-            f"{np.count_nonzero(free == 0):,} user(s) have interacted with every item: filter them out of the "
-            f"log, or give a log with more items. Received: {negatives}"
-        )
-    raise InputError(
-        f"`negatives` must be at most {fewest}, because a test user has interacted with all but {fewest} of "
-        f"the items. Received: {negatives}"
-    )
+    return places[first[:-1][has_two] + generator.integers(0, np.diff(first)[has_two])]

@@ -45,9 +45,6 @@ def tidy_log(
             `timestamp`, if it is there, numbers of any unit, dates, or texts of either (ISO 8601).
         where: names the place of a row, counted from 0, in an error, such as `log.csv, line 7`.
         largest_rating: a rating further from 0 is refused.
-
-    Raises:
-        InputError: a rating or timestamp is there and can't be understood, or the rating is too large.
     """
     users, user_ids = encode(series["user"], "user")
     items, item_ids = encode(series["item"], "item")
@@ -55,11 +52,11 @@ def tidy_log(
     absent = {"user": users < 0, "item": items < 0}
     if "rating" in series:
         ratings = _without_categories(series["rating"])
-        columns["rating"] = _ratings(ratings, where)
+        columns["rating"] = numbers = _ratings(ratings, where)
         if largest_rating is not None:
             rule = f"a rating from {-largest_rating:.0f} to {largest_rating:.0f}"
-            _require_none(np.abs(columns["rating"]) > largest_rating, ratings, rule, where)
-        absent["rating"] = np.isnan(columns["rating"])
+            _require_none(np.abs(numbers) > largest_rating, ratings, rule, where)
+        absent["rating"] = np.isnan(numbers)
     if "timestamp" in series:
         times = _without_categories(series["timestamp"])
         columns["timestamp"], absent["timestamp"] = _timestamps(times, where)
@@ -78,17 +75,7 @@ def encode(values: pd.Series, argument: str) -> tuple[np.ndarray, np.ndarray]:
 
     An id is the text it is in the file, without the white space around it: `007` is not `7`. Numbers in a
     DataFrame or in Parquet are ids as they print; whole floats print as integers, because one missing value
-    turns a column of integers into floats.
-
-    Args:
-        values: raw ids of any hashable kind.
-        argument: what the column is called in an error.
-
-    Returns:
-        The index of each row, int32, -1 where the id is missing or empty; and the ids, str.
-
-    Raises:
-        InputError: an id can't be used as one: it is a list, holds a NUL, or has over 10,000 characters.
+    turns a column of integers into floats. The index of a row, int32, is -1 where the id is missing or empty.
     """
     try:
         codes, uniques = pd.factorize(values)

@@ -22,12 +22,6 @@ def read_titles(file: str | os.PathLike) -> dict[str, str]:
     The id stands in the first column; the title in the column that a header calls title or name, else in the
     second. Only commas and semicolons are quoted as in CSV: titles hold quotation marks. What is not UTF-8
     is read as Latin-1, which the older MovieLens files are in. An id's first title counts.
-
-    Args:
-        file: the file, with or without gzip.
-
-    Raises:
-        InputError: the file is missing, or has no second column.
     """
     file = Path(file)
     if not file.is_file():
@@ -43,7 +37,8 @@ def read_titles(file: str | os.PathLike) -> dict[str, str]:
             f"{file} must have the item id in its first column and the title in another. "
             f"Received: {len(rows[0]) if rows else 0} column(s) in its first line"
         )
-    column = _title_column(rows[0])
+    named = (place for place, name in enumerate(rows[0]) if place and letters_of(name) in TITLE_NAMES)
+    column = next(named, 1)
     titles: dict[str, str] = {}
     for row in rows:
         if len(row) > column:
@@ -52,11 +47,7 @@ def read_titles(file: str | os.PathLike) -> dict[str, str]:
 
 
 def titles_of(item_ids: Sequence[str] | np.ndarray, titles: Mapping[str, str]) -> list[str]:
-    """Return the title of each item, empty where there is none.
-
-    Raises:
-        InputError: no item has a title.
-    """
+    """Return the title of each item, empty where there is none; InputError if no item has one."""
     found = [titles.get(item_id, "") for item_id in item_ids]
     if not any(found):
         raise InputError(
@@ -88,10 +79,3 @@ def _unquoted(field: str) -> str:
     if len(field) > 1 and field.startswith('"') and field.endswith('"'):
         return field[1:-1].replace('""', '"')
     return field
-
-
-def _title_column(first: Sequence[str]) -> int:
-    for position, name in enumerate(first):
-        if position and letters_of(name) in TITLE_NAMES:
-            return position
-    return 1

@@ -1,3 +1,4 @@
+import concurrent.futures
 import contextlib
 import os
 import stat
@@ -9,25 +10,16 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import remove_leftovers, writable_directory, written_beside
 
 
-def test_the_file_appears_when_it_is_complete(tmp_path):
+def test_the_file_appears_when_it_is_complete_and_the_old_one_stays_until_then(tmp_path):
     path = tmp_path / "model.h5"
     with written_beside(path) as temporary:
         assert temporary.parent == tmp_path and not temporary.exists()
-        temporary.write_text("half")
+        temporary.write_text("old")
         assert not path.exists()
-        with temporary.open("a") as file:
-            file.write(" and half")
-    assert path.read_text() == "half and half"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_old_file_stays_until_then(tmp_path):
-    path = tmp_path / "model.h5"
-    path.write_text("old")
     with written_beside(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
-    assert path.read_text() == "new"
+    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("written", [False, True])
@@ -38,8 +30,7 @@ def test_an_error_leaves_the_old_file_and_no_half_of_the_new_one(tmp_path, writt
         if written:
             temporary.write_text("half")
         raise RuntimeError("disk")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
 def test_two_writers_at_once_do_not_meet(tmp_path):
@@ -52,39 +43,21 @@ def test_two_writers_at_once_do_not_meet(tmp_path):
             temporary.write_text(text)
             ready.wait(timeout=30)
 
-    threads = [threading.Thread(target=write, args=(text,)) for text in ("one", "two")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert path.read_text() in ("one", "two")
-    assert list(tmp_path.iterdir()) == [path]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, ("one", "two")))
+    assert path.read_text() in ("one", "two") and list(tmp_path.iterdir()) == [path]
 
 
-def test_the_suffix_is_kept_for_writers_that_look_at_it(tmp_path):
-    with written_beside(tmp_path / "model.weights.h5", keep_suffix=True) as temporary:
-        assert temporary.name.endswith(".weights.h5")
-        temporary.touch()
-    with written_beside(tmp_path / "model.h5") as temporary:
-        assert temporary.suffix == ".part"
-        temporary.touch()
-
-
-def test_the_permissions_are_those_of_any_new_file(tmp_path):
+def test_the_suffix_is_kept_for_writers_that_look_at_it_and_the_permissions_are_those_of_any_file(tmp_path):
     umask = os.umask(0o027)
     try:
-        with written_beside(tmp_path / "model.h5") as temporary:
-            temporary.write_text("")
+        for name, keep_suffix, end in (("model.weights.h5", True, ".weights.h5"), ("model.h5", False, ".part")):
+            with written_beside(tmp_path / name, keep_suffix) as temporary:
+                assert temporary.name.endswith(end)
+                temporary.touch()
     finally:
         os.umask(umask)
     assert stat.S_IMODE((tmp_path / "model.h5").stat().st_mode) == 0o640
-
-
-def test_a_missing_directory_is_named(tmp_path):
-    with pytest.raises(InputError, match="absent must be a directory that can be written to"):  # noqa: SIM117
-        with written_beside(tmp_path / "absent" / "model.h5"):
-            raise AssertionError("nothing can be written there")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_writable_directory_is_made_and_left_empty(tmp_path):
@@ -119,8 +92,15 @@ def test_leftovers_of_a_killed_writer_are_removed_and_nothing_else(tmp_path):
             stack.close()
 
 
-def test_a_long_name_with_dots_can_be_written(tmp_path):
+def test_a_long_name_with_dots_can_be_written_and_a_missing_directory_or_one_of_the_name_is_named(tmp_path):
     path = tmp_path / ("a." * 110 + "h5")
     with written_beside(path, keep_suffix=True) as temporary:
         temporary.write_text("")
+    assert list(tmp_path.iterdir()) == [path]
+    for wrong, rule in (
+        ("absent/model.h5", "absent must be a directory that can"),
+        ("", "must be a file that can"),
+    ):
+        with pytest.raises(InputError, match=rule), written_beside(tmp_path / wrong):
+            raise AssertionError("nothing can be written there")
     assert list(tmp_path.iterdir()) == [path]

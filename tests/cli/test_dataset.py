@@ -30,47 +30,33 @@ def downloads(monkeypatch, tmp_path):
     return asked
 
 
-def sit_at_terminal(monkeypatch, answer):
-    """Within a test, not a fixture: pytest puts its own streams back before each test."""
-    monkeypatch.setattr("sys.stderr", Terminal())
-    monkeypatch.setattr("sys.stdin", Terminal(answer))
-
-
 def load(name, tmp_path):
     return dataset.load_dataset(argparse.Namespace(path=f"{tmp_path}/", dataset=name))
 
 
 @pytest.mark.parametrize("answer", ["y\n", "YES\n"])
 def test_yes_downloads_and_goes_on(answer, downloads, monkeypatch, tmp_path):
-    sit_at_terminal(monkeypatch, answer)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
     assert load("ml-1m", tmp_path).num_test == 2
     assert downloads == [("ml-1m", f"{tmp_path}/")]
 
 
-@pytest.mark.parametrize("answer", ["\n", "no\n", ""])
-def test_anything_else_ends_in_the_sentence_about_the_missing_file(answer, downloads, monkeypatch, tmp_path):
-    sit_at_terminal(monkeypatch, answer)
-    with pytest.raises(InputError, match=r"Received: no file .*`python run/download.py ml-1m` downloads it"):
-        load("ml-1m", tmp_path)
-    assert downloads == []
-
-
-@pytest.mark.parametrize(
-    ("name", "stdin"),
-    [("ml-1m", io.StringIO("y\n")), ("mine", Terminal("y\n"))],
-    ids=["nobody is there", "an unknown dataset"],
-)
-def test_nothing_is_offered_to(name, stdin, downloads, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("name", "stdin", "part", "missing"), [
+    ("ml-1m", Terminal("\n"), False, r".*`python run/download.py ml-1m` downloads it"),
+    ("ml-1m", Terminal("no\n"), False, r".*`python run/download.py ml-1m` downloads it"),
+    ("ml-1m", Terminal(""), False, r".*`python run/download.py ml-1m` downloads it"),
+    ("ml-1m", io.StringIO("y\n"), False, ""),  # nobody is there
+    ("mine", Terminal("y\n"), False, ""),
+    ("ml-1m", Terminal("y\n"), True, r".*test\.negative"),
+])  # fmt: skip
+def test_else_it_ends_in_the_sentence_about_the_missing_file(
+    name, stdin, part, missing, downloads, monkeypatch, tmp_path
+):
     monkeypatch.setattr("sys.stderr", Terminal())
     monkeypatch.setattr("sys.stdin", stdin)
-    with pytest.raises(InputError, match="no file"):
+    if part:
+        write_files(tmp_path, name)["negatives"].unlink()
+    with pytest.raises(InputError, match="Received: no file " + missing):
         load(name, tmp_path)
-    assert downloads == []
-
-
-def test_a_dataset_of_which_a_part_is_there_is_not_offered(downloads, monkeypatch, tmp_path):
-    sit_at_terminal(monkeypatch, "y\n")
-    write_files(tmp_path, "ml-1m")["negatives"].unlink()
-    with pytest.raises(InputError, match=r"no file .*test\.negative"):
-        load("ml-1m", tmp_path)
     assert downloads == []

@@ -8,25 +8,15 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Publisher:
-    """What the server serves and how; change it between requests.
+    """What the server serves and how; change it between requests."""
 
-    Attributes:
-        files: content by path.
-        cuts: how many bytes to send before the connection is cut, one for each request to come.
-        ranges: whether a Range header is honoured.
-        sizes: whether Content-Length is sent.
-        status: an error to answer instead.
-        shift: how far the answer to a range begins from where it should.
-        requests: path and Range header of each request so far.
-    """
-
-    files: dict
-    cuts: list = field(default_factory=list)
-    ranges: bool = True
-    sizes: bool = True
-    status: int | None = None
-    shift: int = 0
-    requests: list = field(default_factory=list)
+    files: dict  # content by path
+    cuts: list = field(default_factory=list)  # how many bytes to send before the cut, one for each request
+    ranges: bool = True  # whether a Range header is honoured
+    sizes: bool = True  # whether Content-Length is sent
+    status: int | None = None  # an error to answer instead
+    shift: int = 0  # how far the answer to a range begins from where it should
+    requests: list = field(default_factory=list)  # path and Range header of each request so far
     url: str = ""
 
 

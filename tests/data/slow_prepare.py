@@ -2,7 +2,7 @@
 
 import datetime
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 MISSING = {"", "nan", "na", "n/a", "null", "none", "\\n"}
 
@@ -20,7 +20,7 @@ class Expected:
     train: dict
     test: dict
     dropped: int
-    rows: int = field(default=0)
+    rows: int
 
 
 def number(text):
@@ -30,7 +30,7 @@ def number(text):
     try:
         value = float(text)
     except ValueError:
-        raise Refused(text) from None
+        value = math.nan
     if not math.isfinite(value):
         raise Refused(text)
     return int(text) if text.strip().lstrip("-").isdigit() else value
@@ -68,8 +68,13 @@ def slow_prepare(rows, options, has_rating, has_time):
             continue
         if rating > 0 if options["min_rating"] is None else rating >= options["min_rating"]:
             left.append((user, item, rating, time, line))
-    left = _without_repeats(left, options["keep"])
-    left = _core(left, options["min_user"], options["min_item"])
+    best = {}
+    for row in left:
+        pair, when = row[:2], row[3:]
+        if pair not in best or (when < best[pair][3:] if options["keep"] == "first" else when > best[pair][3:]):
+            best[pair] = row
+    left = [row for row in left if best[row[:2]] is row]
+    left = core(left, options["min_user"], options["min_item"])
     train, test = {}, {}
     for user in users:
         mine = [row for row in left if row[0] == user]
@@ -85,16 +90,8 @@ def slow_prepare(rows, options, has_rating, has_time):
     return Expected(users, items, train, test, len(rows) - len(left), len(rows))
 
 
-def _without_repeats(rows, keep):
-    best = {}
-    for row in rows:
-        pair, when = row[:2], (row[3], row[4])
-        if pair not in best or (when < best[pair][3:] if keep == "first" else when > best[pair][3:]):
-            best[pair] = row
-    return [row for row in rows if best[row[:2]] is row]
-
-
-def _core(rows, min_user, min_item):
+def core(rows, min_user, min_item):
+    """Take out one interaction at a time for as long as its user or its item has too few."""
     while True:
         bad = next((row for row in rows if sum(r[0] == row[0] for r in rows) < min_user
                     or sum(r[1] == row[1] for r in rows) < min_item), None)  # fmt: skip

@@ -20,57 +20,42 @@ def small(**changes):
 
 
 def train_pairs(dataset):
-    offsets = dataset.train_offsets
-    return [
-        (user, int(item))
-        for user in range(dataset.num_users)
-        for item in dataset.train_items[offsets[user] : offsets[user + 1]]
-    ]
+    items = np.split(dataset.train_items, dataset.train_offsets[1:-1])
+    return [(user, int(item)) for user, mine in enumerate(items) for item in mine]
+
+
+def pairs(users, items):
+    return list(zip(users.tolist(), items.tolist(), strict=True))
 
 
 @given(PAIRS, PAIRS, st.integers(1, 4), st.data())
 def test_holds_each_train_pair_once_and_the_test_as_given(train, test, width, data):
-    negatives = data.draw(
-        st.lists(
-            st.lists(st.integers(0, 9), min_size=width, max_size=width), min_size=len(test), max_size=len(test)
-        )
-    )
+    rows = st.lists(st.integers(0, 9), min_size=width, max_size=width)
+    negatives = data.draw(st.lists(rows, min_size=len(test), max_size=len(test)))
     dataset = Dataset.from_pairs(*np.array(train).T, *np.array(test).T, np.array(negatives))
-    assert train_pairs(dataset) == sorted(set(train))
-    assert dataset.num_train == len(set(train))
-    assert list(zip(dataset.train_users.tolist(), dataset.train_items.tolist(), strict=True)) == sorted(
-        set(train)
-    )
-    assert list(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True)) == test
+    assert train_pairs(dataset) == pairs(dataset.train_users, dataset.train_items) == sorted(set(train))
+    assert pairs(dataset.test_users, dataset.test_items) == test
     assert dataset.test_negatives.tolist() == negatives
-    assert dataset.num_test == len(test)
+    assert (dataset.num_train, dataset.num_test) == (len(set(train)), len(test))
     assert dataset.num_users == 1 + max(user for user, _ in train + test)
     assert dataset.num_items == 1 + max(*(item for _, item in train + test), *map(max, negatives))
 
 
-def test_offsets_are_one_more_than_users():
-    with pytest.raises(InputError, match=r"`train_offsets` must have num_users \+ 1 = 3 entries. Received: 9"):
-        dataclasses.replace(small(), train_offsets=np.zeros(9, int))
-
-
-def test_types_are_those_that_everything_else_counts_on():
-    dataset = small()
-    assert dataset.train_offsets.dtype == np.int64 and dataset.train_offsets.shape == (3,)
-    for name in ("train_items", "train_users", "test_users", "test_items", "test_negatives"):
-        assert getattr(dataset, name).dtype == np.int32
-    assert dataset.test_negatives.shape == (2, 2)
-
-
-def test_given_sizes_count_users_and_items_that_do_not_occur():
+def test_types_and_given_sizes():
     dataset = small(num_users=5, num_items=9)
     assert (dataset.num_users, dataset.num_items) == (5, 9)
-    assert dataset.train_offsets.tolist() == [0, 1, 3, 3, 3, 3]
-
-
-def test_pairs_stay_apart_where_their_number_is_beyond_int32():
+    assert dataset.train_offsets.tolist() == [0, 1, 3, 3, 3, 3] and dataset.train_offsets.dtype == np.int64
+    for name in (*ARRAYS[1:], "train_users"):
+        assert getattr(dataset, name).dtype == np.int32
+    with pytest.raises(InputError, match=r"`train_offsets` must have num_users \+ 1 = 6 entries. Received: 9"):
+        dataclasses.replace(dataset, train_offsets=np.zeros(9, int))
+    # Pairs stay apart where their number is beyond int32.
     users, items = np.array([3, 1, 3]), np.array([2**31 - 2, 2**31 - 3, 0])
-    dataset = small(train_users=users, train_items=items, num_users=4)
-    assert train_pairs(dataset) == [(1, 2**31 - 3), (3, 0), (3, 2**31 - 2)]
+    assert train_pairs(small(train_users=users, train_items=items, num_users=4)) == [
+        (1, 2**31 - 3),
+        (3, 0),
+        (3, 2**31 - 2),
+    ]
 
 
 def test_cannot_be_changed():
@@ -84,47 +69,33 @@ def test_cannot_be_changed():
     given_users[0] = 0  # what the caller keeps stays theirs
 
 
-def test_repr_tells_what_it_holds():
-    dataset = small(name="mine", num_users=1000, num_items=2000)
-    assert repr(dataset) == (
+def test_repr_ids_and_titles_tell_what_it_holds():
+    ids = {"user_ids": ["u", "v"], "item_ids": list("abcde"), "item_titles": list("ABCDE")}
+    dataset = small(**ids)
+    assert {name: list(getattr(dataset, name)) for name in ids} == ids
+    assert small().user_ids is small().item_ids is small().item_titles is None
+    assert repr(small(name="mine", num_users=1000, num_items=2000)) == (
         "<Dataset mine: 1,000 users x 2,000 items, 3 train interactions (0.00% of pairs), "
         "2 test pairs against 2 negatives each>"
     )
 
 
-def test_ids_and_titles_are_kept():
-    ids = {"user_ids": ["u", "v"], "item_ids": list("abcde"), "item_titles": list("ABCDE")}
-    dataset = small(**ids)
-    assert {name: list(getattr(dataset, name)) for name in ids} == ids
-    assert small().user_ids is small().item_ids is small().item_titles is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"train_users": [-1, 0, 1]}, "`train_users` must be between 0 and 1. Received: -1"),
-        ({"train_items": [2, -5, 0]}, "`train_items` must be between 0 and 4. Received: -5"),
-        ({"train_users": [1, 0, 7], "num_users": 2}, "`train_users` must be between 0 and 1. Received: 7"),
-        ({"train_items": [2, 9, 0], "num_items": 5}, "`train_items` must be between 0 and 4. Received: 9"),
-        ({"test_users": [0, 2], "num_users": 2}, "`test_users` must be between 0 and 1. Received: 2"),
-        ({"test_items": [0, -1]}, "`test_items` must be between 0 and 4. Received: -1"),
-        ({"test_negatives": [[2, 3], [3, -4]]}, "`test_negatives` must be between 0 and 3. Received: -4"),
-        ({"test_negatives": [[2, 3]]}, "of one length. Received: 2, 2 and 1"),
-        ({"test_users": [0]}, "of one length. Received: 1, 2 and 2"),
-        ({"test_negatives": [2, 3]}, r"`test_negatives` must have shape \(tests, negatives\). Received"),
-        ({"train_users": [1, 0]}, "`train_users` and `train_items` must be of one length. Received: 2 and 3"),
-        ({"train_users": [], "train_items": []}, "must hold at least one positive. Received: none"),
-        ({"num_users": 0}, "_users` must be between"),
-        ({"num_items": 2**31}, f"`num_items` must be between 1 and {2**31 - 1}. Received: {2**31}"),
-        ({"user_ids": ["only one"]}, "`user_ids` must have 2 entries. Received: 1"),
-        ({"item_titles": ["a"] * 9}, "`item_titles` must have 5 entries. Received: 9"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"train_items": [2, -5, 0]}, "`train_items` must be between 0 and 4. Received: -5"),
+    ({"train_users": [1, 0, 7], "num_users": 2}, "`train_users` must be between 0 and 1. Received: 7"),
+    ({"test_users": [0, 2], "num_users": 2}, "`test_users` must be between 0 and 1. Received: 2"),
+    ({"test_items": [0, -1]}, "`test_items` must be between 0 and 4. Received: -1"),
+    ({"test_negatives": [[2, 3], [3, -4]]}, "`test_negatives` must be between 0 and 3. Received: -4"),
+    ({"test_negatives": [[2, 3]]}, "of one length. Received: 2, 2 and 1"),
+    ({"test_negatives": [2, 3]}, r"`test_negatives` must have shape \(tests, negatives\). Received"),
+    ({"train_users": [1, 0]}, "`train_users` and `train_items` must be of one length. Received: 2 and 3"),
+    ({"train_users": [], "train_items": []}, "must hold at least one positive. Received: none"),
+    ({"num_users": 0}, "_users` must be between"),
+    ({"num_items": 2**31}, f"`num_items` must be between 1 and {2**31 - 1}. Received: {2**31}"),
+    ({"user_ids": ["only one"]}, "`user_ids` must have 2 entries. Received: 1"),
+    ({"item_titles": ["a"] * 9}, "`item_titles` must have 5 entries. Received: 9"),
+])  # fmt: skip
 def test_what_breaks_a_rule_is_named(changes, message):
-    arrays = {
-        name: np.array(value)
-        for name, value in changes.items()
-        if isinstance(value, list) and "ids" not in name
-    }
+    arrays = {name: np.array(value) for name, value in changes.items() if name.startswith(("train", "test"))}
     with pytest.raises(InputError, match=message):
         small(**(changes | arrays))

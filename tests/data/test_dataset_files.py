@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data import Dataset, dataset_files, read_dataset
+from ncf_keras.data import dataset_files, read_dataset
 from ncf_keras.data.dataset_files import SUFFIXES, read_ids, read_train_parquet, write_ids, write_prepared
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
@@ -76,26 +76,6 @@ def test_equals_a_slow_reader(tmp_path_factory, train, test, width, columns, win
     assert as_plain(read_dataset(f"{paths['train'].parent}/", "d")) == slow_read(paths)
 
 
-def test_a_line_by_hand(tmp_path):
-    write_files(tmp_path)
-    dataset = read_dataset(f"{tmp_path}/", "small")
-    assert isinstance(dataset, Dataset) and dataset.name == "small"
-    assert as_plain(dataset) == {
-        "sizes": (2, 4),
-        "train": [(0, 1), (1, 0)],
-        "test": [(0, 2), (1, 2)],
-        "negatives": [[0, 3], [1, 3]],
-    }
-
-
-def test_dropped_rows_count_for_the_sizes_and_what_stands_behind_the_rating_is_not_read(tmp_path):
-    write_files(tmp_path, train=TRAIN + "7\t9\t0\t0\n")
-    dataset = read_dataset(f"{tmp_path}/", "small")
-    assert (dataset.num_users, dataset.num_items, dataset.num_train) == (8, 10, 2)
-    write_files(tmp_path, train="0\t1\t5\n1\t0\t4\tyesterday\tat \udcff\t\n0\t0\t1\t\n")
-    assert read_dataset(f"{tmp_path}/", "small").num_train == 3
-
-
 def test_path_and_name_are_joined_as_the_authors_do(tmp_path):
     write_files(tmp_path, "before-small")
     assert read_dataset(f"{tmp_path}/before-", "small").num_train == 2
@@ -124,35 +104,19 @@ def test_a_missing_and_an_empty_file_are_named(tmp_path, part):
 
 
 INDEX = "between 0 and 2147483646"
-BAD_RATING_LINES = {
-    "two columns": ("0\t1", "be `user TAB item TAB rating [TAB timestamp]`. Received: 2 columns"),
-    "one column": ("0 1 5", "be `user TAB item TAB rating [TAB timestamp]`. Received: 1 columns"),
-    "blank": ("", "be `user TAB item TAB rating [TAB timestamp]`. Received: 1 columns"),
-    "letter for a user": ("a\t1\t5\t7", f"have a user {INDEX}. Received: 'a'"),
-    "letter for an item": ("0\tb\t5\t7", f"have an item {INDEX}. Received: 'b'"),
-    "header": ("user\titem\trating\ttimestamp", f"have a user {INDEX}. Received: 'user'"),
-    "negative user": ("-1\t1\t5\t7", f"have a user {INDEX}. Received: '-1'"),
-    "negative item": ("0\t-7\t5\t7", f"have an item {INDEX}. Received: '-7'"),
-    "exponent in an id": ("1e0\t1\t5\t7", f"have a user {INDEX}. Received: '1e0'"),
-    "truth for an id": ("True\t1\t5\t7", f"have a user {INDEX}. Received: 'True'"),
-    "float id": ("0\t1.0\t5\t7", f"have an item {INDEX}. Received: '1.0'"),
-    "no item": ("0\t\t5\t7", f"have an item {INDEX}. Received: ''"),
-    "id of 2**31 - 1": ("0\t2147483647\t5\t7", f"have an item {INDEX}. Received: '2147483647'"),
-    "id of 2**63": (f"{2**63}\t1\t5\t7", f"have a user {INDEX}. Received: '{2**63}'"),
-    "id beyond any type": (f"0\t{'9' * 50}\t5\t7", f"Received: '{'9' * 40}'"),
-    "quoted id": ('"0"\t1\t5\t7', f"have a user {INDEX}. Received: '\"0\"'"),
-    "NaN for a rating": ("0\t1\tnan\t7", "have a number for the rating. Received: 'nan'"),
-    "NA for a rating": ("0\t1\tNA\t7", "have a number for the rating. Received: 'NA'"),
-    "no rating": ("0\t1\t\t7", "have a number for the rating. Received: ''"),
-    "letter for a rating": ("0\t1\tfive\t7", "have a number for the rating. Received: 'five'"),
-    "underscore in a rating": ("0\t1\t1_0\t7", "have a number for the rating. Received: '1_0'"),
-    "bytes that are no text": ("0\t\udcff\t5\t7", f"have an item {INDEX}. Received: '�'"),
-}
+IDS_OF_NOBODY = ("user", "-1", "1e0", "True", "1.0", "", "2147483647", str(2**63), '"0"')
 
 
-@pytest.mark.parametrize("case", BAD_RATING_LINES)
-def test_a_bad_rating_line_is_named(tmp_path, case):
-    line, rule = BAD_RATING_LINES[case]
+@pytest.mark.parametrize(("line", "rule"), [
+    ("0\t1", "be `user TAB item TAB rating [TAB timestamp]`. Received: 2 columns"),
+    ("", "be `user TAB item TAB rating [TAB timestamp]`. Received: 1 columns"),
+    *((f"{text}\t1\t5\t7", f"have a user {INDEX}. Received: {text!r}") for text in IDS_OF_NOBODY),
+    *((f"0\t{text}\t5\t7", f"have an item {INDEX}. Received: {text!r}") for text in IDS_OF_NOBODY),
+    (f"0\t{'9' * 50}\t5\t7", f"Received: '{'9' * 40}'"),
+    ("0\t\udcff\t5\t7", f"have an item {INDEX}. Received: '�'"),
+    *((f"0\t1\t{text}\t7", f"have a number for the rating. Received: {text!r}") for text in ("nan", "", "1_0")),
+])  # fmt: skip
+def test_a_bad_rating_line_is_named(tmp_path, line, rule):
     for part, number in (("train", 2), ("train", 3), ("test", 2)):
         lines = PARTS[part].splitlines()
         text = "\n".join([*lines[: number - 1], line, *lines[number - 1 :]]) + "\n"
@@ -161,46 +125,32 @@ def test_a_bad_rating_line_is_named(tmp_path, case):
         assert sentence.startswith(f"{paths[part]}, line {number} must ") and rule in sentence
 
 
-BAD_NEGATIVE_LINES = {
-    "fewer negatives": ("(1,2)\t1", "have as many negatives as the first line, 2. Received: 1"),
-    "more negatives": ("(1,2)\t1\t3\t3", "have as many negatives as the first line, 2. Received: 3"),
-    "no negatives": ("(1,2)", "have at least one negative. Received: none"),
-    "another pair": ("(1,3)\t1\t3", "begin with the pair of the same line of {test}, (1,2). Received: (1,3)"),
-    "another user": ("(0,2)\t1\t3", "begin with the pair of the same line of {test}, (1,2). Received: (0,2)"),
-    "no pair": ("1\t1\t3", "begin with `(user,item)`. Received: '1'"),
-    "pair without brackets": ("1,2\t1\t3", "begin with `(user,item)`. Received: '1,2'"),
-    "pair of letters": ("(a,b)\t1\t3", "begin with `(user,item)`. Received: '(a,b)'"),
-    "pair of huge ids": ("(99999999999,2)\t1\t3", "begin with `(user,item)`. Received: '(99999999999,2)'"),
-    "blank": ("", "begin with `(user,item)`. Received: ''"),
-    "letter": ("(1,2)\tx\t3", f"have negatives {INDEX}. Received: 'x'"),
-    "negative index": ("(1,2)\t1\t-3", f"have negatives {INDEX}. Received: '-3'"),
-    "float": ("(1,2)\t1\t3.0", f"have negatives {INDEX}. Received: '3.0'"),
-    "empty": ("(1,2)\t\t3", f"have negatives {INDEX}. Received: ''"),
-    "huge": ("(1,2)\t1\t2147483647", f"have negatives {INDEX}. Received: '2147483647'"),
-    "beyond any type": (f"(1,2)\t1\t{'9' * 30}", f"{INDEX}. Received: '{'9' * 30}'"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_NEGATIVE_LINES)
-def test_a_bad_line_of_negatives_is_named(tmp_path, case):
-    line, rule = BAD_NEGATIVE_LINES[case]
+@pytest.mark.parametrize(("line", "rule"), [
+    ("(1,2)\t1", "have as many negatives as the first line, 2. Received: 1"),
+    ("(1,2)\t1\t3\t3", "have as many negatives as the first line, 2. Received: 3"),
+    ("(1,2)", "have at least one negative. Received: none"),
+    ("(1,3)\t1\t3", "begin with the pair of the same line of {test}, (1,2). Received: (1,3)"),
+    *((f"{text}\t1\t3", f"begin with `(user,item)`. Received: '{text}'")
+      for text in ("", "1,2", "(a,b)", "(99999999999,2)")),
+    *((f"(1,2)\t1\t{text}", f"have negatives {INDEX}. Received: '{text}'")
+      for text in ("", "x", "-3", "3.0", "2147483647")),
+    (f"(1,2)\t1\t{'9' * 30}", f"{INDEX}. Received: '{'9' * 30}'"),
+])  # fmt: skip
+def test_a_bad_line_of_negatives_is_named(tmp_path, line, rule):
     paths = write_files(tmp_path, negatives=f"{NEGATIVES.splitlines()[0]}\n{line}\n")
     sentence = refused(tmp_path)
     assert sentence.startswith(f"{paths['negatives']}, line 2 must ")
     assert rule.format(test=paths["test"]) in sentence
 
 
-@pytest.mark.parametrize(
-    ("part", "text", "rule"),
-    [
-        ("negatives", "(0,2)\n(1,2)\n", "{negatives}, line 1 must have at least one negative. Received: none"),
-        ("test", TEST + "0\t3\t1\t1\n",
-         "{negatives} must have one line for each line of {test}. Received: 2 and 3 lines"),
-        ("test", TEST.splitlines()[0] + "\n",
-         "{negatives} must have one line for each line of {test}. Received: 2 and 1 lines"),
-        ("train", "0\t1\t0\n1\t2\t-4\n", "{train} must hold at least one rating above 0. Received: none"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("part", "text", "rule"), [
+    ("negatives", "(0,2)\n(1,2)\n", "{negatives}, line 1 must have at least one negative. Received: none"),
+    ("test", TEST + "0\t3\t1\t1\n",
+     "{negatives} must have one line for each line of {test}. Received: 2 and 3 lines"),
+    ("test", TEST.splitlines()[0] + "\n",
+     "{negatives} must have one line for each line of {test}. Received: 2 and 1 lines"),
+    ("train", "0\t1\t0\n1\t2\t-4\n", "{train} must hold at least one rating above 0. Received: none"),
+])  # fmt: skip
 def test_files_that_do_not_fit_together(tmp_path, part, text, rule):
     paths = write_files(tmp_path, **{part: text})
     assert refused(tmp_path) == rule.format(**paths)
@@ -215,25 +165,6 @@ def test_a_bad_line_deep_in_a_large_file_is_named_without_a_warning(tmp_path, pa
         negatives = ("(1,2)" + "\t3" * 20 + "\n") * lines + "(1,2)" + "\tx" * 20 + "\n"
         paths = write_files(tmp_path, test="1\t2\t5\n" * (lines + 1), negatives=negatives)
     assert refused(tmp_path).startswith(f"{paths[part]}, line {lines + 1} must have ")
-
-
-@settings(max_examples=50)
-@given(
-    st.sampled_from(sorted(PARTS)),
-    st.integers(0, 40),
-    st.integers(0, 3),
-    st.text(st.sampled_from("0129-+.,()\t\n\r\"' eEnaxX_#\0ÿ\udc80\ufeff"), max_size=4),
-)
-def test_whatever_is_in_a_file_it_is_read_or_refused_by_name(tmp_path_factory, part, start, removed, inserted):
-    directory = tmp_path_factory.mktemp("data")
-    text = PARTS[part]
-    paths = write_files(directory, **{part: text[:start] + inserted + text[start + removed :]})
-    try:
-        dataset = read_dataset(f"{directory}/", "small")
-    except InputError as error:
-        assert str(directory) in str(error)
-    else:
-        assert 0 < dataset.num_train <= len(paths["train"].read_bytes().splitlines())
 
 
 def test_movielens_has_the_counts_of_the_paper():
@@ -255,20 +186,17 @@ def test_ids_and_titles_are_read_back(tmp_path_factory, ids, titled):
     assert read_ids(file, "item_id", len(ids)) == (ids, titles)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "line 1 must be index,user_id or index,user_id,title. Received: ''"),
-        ("index,item_id\n0,a\n1,b\n", "line 1 must be index,user_id"),
-        ("index,user_id\n0,a\n1\n", "line 3 must have 2 columns. Received: 1"),
-        ("index,user_id\n0,a\n2,b\n", "line 3 must have the index 1. Received: '2'"),
-        ('index,user_id\n0,"a\nb"\nx,b\n', "line 4 must have the index 1. Received: 'x'"),
-        ("index,user_id\n0,a\n", "a line for each of the 2 indices of the dataset. Received: 1"),
-        ("index,user_id\n0,a\n1,b\n2,c\n", "line 4 must not be there: the dataset has 2 indices. Received: 2"),
-        ("index,user_id\n0,\udcff\n", "must be a CSV file in UTF-8"),
-        (None, "must be a file that can be read. Received: Is a directory"),
-    ],
-)
+@pytest.mark.parametrize(("text", "message"), [
+    ("", "line 1 must be index,user_id or index,user_id,title. Received: ''"),
+    ("index,item_id\n0,a\n1,b\n", "line 1 must be index,user_id"),
+    ("index,user_id\n0,a\n1\n", "line 3 must have 2 columns. Received: 1"),
+    ("index,user_id\n0,a\n2,b\n", "line 3 must have the index 1. Received: '2'"),
+    ('index,user_id\n0,"a\nb"\nx,b\n', "line 4 must have the index 1. Received: 'x'"),
+    ("index,user_id\n0,a\n", "a line for each of the 2 indices of the dataset. Received: 1"),
+    ("index,user_id\n0,a\n1,b\n2,c\n", "line 4 must not be there: the dataset has 2 indices. Received: 2"),
+    ("index,user_id\n0,\udcff\n", "must be a CSV file in UTF-8"),
+    (None, "must be a file that can be read. Received: Is a directory"),
+])  # fmt: skip
 def test_a_line_of_ids_that_does_not_fit_is_named(tmp_path, text, message):
     file = tmp_path / "d.users.csv"
     if text is None:
@@ -295,9 +223,7 @@ def test_the_written_files_to_the_letter(tmp_path):
     assert text[".users.csv"] == '"index","user_id"\n0,"a"\n1,"b"\n'
     assert text[".items.csv"] == '"index","item_id","title"\n0,"x","X"\n1,"y",""\n2,"z","the ""Z"""\n'
     report = json.loads(text[".json"])
-    assert report["source"] == {"name": "log"}
-    assert report["counts"]["items_without_title"] == 1
-    assert report["counts"]["test"] == 2
+    assert report["source"] == {"name": "log"} and report["counts"]["items_without_title"] == 1
 
 
 def test_whole_ratings_are_integers_and_dates_are_unix_seconds(tmp_path):
@@ -308,20 +234,6 @@ def test_whole_ratings_are_integers_and_dates_are_unix_seconds(tmp_path):
     assert sorted(line.split("\t")[2:] for line in lines.splitlines()) == sorted(
         [["5", "0"], ["3", "946684800"], ["4", "-1"], ["5", "2147483648"]]
     )
-
-
-def test_ids_and_titles_are_picked_up_where_they_are(tmp_path):
-    write_prepared(tmp_path / "d", small_log(), {})
-    dataset = read_dataset(tmp_path, "d")
-    assert (dataset.user_ids, dataset.item_ids, dataset.item_titles) == (["a", "b"], ["x", "y", "z"], None)
-    write_prepared(tmp_path / "d", small_log(), {}, ["X", "Y", "Z"])
-    assert read_dataset(tmp_path, "d").item_titles == ["X", "Y", "Z"]
-    (tmp_path / "d.items.csv").unlink()
-    dataset = read_dataset(tmp_path, "d")
-    assert dataset.item_ids is None and dataset.user_ids == ["a", "b"]
-    (tmp_path / "d.users.csv").write_text("index,user_id\n0,a\n")
-    with pytest.raises(InputError, match=r"d.users.csv must have a line for each of the 2 indices"):
-        read_dataset(tmp_path, "d")
 
 
 def test_the_json_file_is_named_when_the_others_are_complete(tmp_path, monkeypatch):
@@ -357,8 +269,7 @@ class TestTrainParquet:
 
     @pytest.fixture
     def write(self, tmp_path):
-        pa = pytest.importorskip("pyarrow")
-        parquet = pytest.importorskip("pyarrow.parquet")
+        pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
 
         def write(**columns):
             parquet.write_table(pa.table(columns), tmp_path / "small.train.parquet", row_group_size=3)
@@ -375,8 +286,7 @@ class TestTrainParquet:
         text = read_dataset(f"{tmp_path}/", "small")
         (tmp_path / "small.train.rating").unlink()
         parquet = read_dataset(f"{tmp_path}/", "small")
-        assert as_plain(parquet) == as_plain(text)
-        assert parquet.train_is_latest is None
+        assert as_plain(parquet) == as_plain(text) and parquet.train_is_latest is None
         write_files(tmp_path)
         assert read_dataset(f"{tmp_path}/", "small").num_train == len(TRAIN.splitlines())
 
@@ -388,30 +298,14 @@ class TestTrainParquet:
         assert users.dtype == items.dtype == np.int32
         assert (users.tolist(), items.tolist()) == (list(range(10)), list(range(10, 20)))
 
-    @pytest.mark.parametrize(
-        ("columns", "problem"),
-        [
-            (
-                {"user": [0, 1, 2, 3, -1], "item": [0] * 5},
-                "row 5 must have a user between 0 and .* Received: -1",
-            ),
-            ({"user": [0] * 4, "item": [0, 1, 2, 2**31]}, f"row 4 must have a item .* Received: {2**31}"),
-            ({"user": [0, 1, 2, 3, None], "item": [0] * 5}, "row 5 must have a user. Received: none"),
-            ({"user": [0.0], "item": [0]}, "whole numbers in column 'user'. Received: double"),
-            ({"user": ["0"], "item": [0]}, "whole numbers in column 'user'. Received: string"),
-            ({"user": [0]}, "must have one column 'item'. Received: user"),
-            ({"user": np.zeros(0, np.int32), "item": np.zeros(0, np.int32)}, "at least one interaction"),
-        ],
-    )
+    @pytest.mark.parametrize(("columns", "problem"), [
+        ({"user": [0, 1, 2, 3, -1], "item": [0] * 5}, "row 5 must have a user between .* Received: -1"),
+        ({"user": [0] * 4, "item": [0, 1, 2, 2**31]}, f"row 4 must have a item .* Received: {2**31}"),
+        ({"user": [0, 1, 2, 3, None], "item": [0] * 5}, "row 5 must have a user. Received: none"),
+        ({"user": ["0"], "item": [0]}, "whole numbers in column 'user'. Received: string"),
+        ({"user": [0]}, "must have one column 'item'. Received: user"),
+        ({"user": np.zeros(0, np.int32), "item": np.zeros(0, np.int32)}, "at least one interaction"),
+    ])  # fmt: skip
     def test_what_is_wrong_is_said(self, write, columns, problem):
         with pytest.raises(InputError, match=problem):
             read_train_parquet(write(**columns))
-
-    def test_what_is_no_parquet_or_cut_anywhere_is_refused(self, tmp_path, write):
-        file = write(user=np.arange(9), item=np.arange(9))
-        whole = file.read_bytes()
-        cut = [whole[:length] for length in range(0, len(whole) - 1, 29)]
-        for content in (b"user\titem\n" * 9, b"PAR1" + b"\0" * 50 + b"PAR1", *cut):
-            file.write_bytes(content)
-            with pytest.raises(InputError, match="must be a file that can be read to its end"):
-                read_train_parquet(file)

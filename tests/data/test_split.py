@@ -8,7 +8,6 @@ from hypothesis import given, strategies as st
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
 from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
-from tests.shared_files import shared
 from tests.small_data import write_files
 
 ITEMS = 12
@@ -22,16 +21,10 @@ def dataset_of(log, timestamps=True):
     users, items = np.array(list(log)).T
     times = np.array(list(log.values())) if timestamps else None
     tested = np.unique(users)
-    return Dataset.from_pairs(
-        users,
-        items,
-        tested,
-        np.full(len(tested), ITEMS - 1),
-        np.tile(np.arange(ITEMS - 4, ITEMS - 1), (len(tested), 1)),
-        num_items=ITEMS,
-        train_timestamps=times,
-        item_titles=[str(item) for item in range(ITEMS)],
-    )
+    test_items = np.full(len(tested), ITEMS - 1)
+    negatives = np.tile(np.arange(ITEMS - 4, ITEMS - 1), (len(tested), 1))
+    options = {"num_items": ITEMS, "train_timestamps": times, "item_titles": list(map(str, range(ITEMS)))}
+    return Dataset.from_pairs(users, items, tested, test_items, negatives, **options)
 
 
 def pairs(users, items):
@@ -54,8 +47,7 @@ def test_the_latest_is_the_last_row_of_the_highest_timestamp(rows):
 def test_random_held_out_items_are_any_of_a_user_with_the_same_chance():
     users = np.array([0, 1, 0, 2, 0, 1], np.int32)
     generator = np.random.default_rng(0)
-    drawn = [tuple(random_interactions(users, generator)) for _ in range(3000)]
-    counts = collections.Counter(drawn)
+    counts = collections.Counter(tuple(random_interactions(users, generator)) for _ in range(3000))
     assert set(counts) == set(itertools.product([0, 2, 4], [1, 5]))
     # Binomial(3000, 1/6): five standard deviations are 102.
     assert all(abs(count - 500) < 102 for count in counts.values())
@@ -77,33 +69,25 @@ def test_negatives_are_distinct_items_without_interaction(histories, negatives, 
             draw_negatives(users, items, test_users, 10, negatives, generator)
         return
     drawn = draw_negatives(users, items, test_users, 10, negatives, generator)
-    assert drawn.shape == (len(test_users), negatives)
-    assert drawn.dtype == np.int32
+    assert drawn.shape == (len(test_users), negatives) and drawn.dtype == np.int32
     for user, row in zip(test_users, drawn.tolist(), strict=True):
         assert len(set(row)) == negatives
         assert set(row) <= set(range(10)) - histories[user]
 
 
 def test_every_set_of_negatives_has_the_same_chance():
-    users = np.array([0, 0, 1], np.int32)
-    items = np.array([1, 4, 0], np.int32)
+    users, items = np.array([0, 0, 1], np.int32), np.array([1, 4, 0], np.int32)
     generator = np.random.default_rng(3)
     tests = np.array([0, 1] * 3000, np.int32)
     drawn = draw_negatives(users, items, tests, 7, 2, generator)
     for user, free in ((0, [0, 2, 3, 5, 6]), (1, [1, 2, 3, 4, 5, 6])):
         counts = collections.Counter(tuple(sorted(row)) for row in drawn[tests == user].tolist())
-        subsets = list(itertools.combinations(free, 2))
-        assert set(counts) == set(subsets)
+        subsets = set(itertools.combinations(free, 2))
+        assert set(counts) == subsets
         expected = 3000 / len(subsets)
         chi_square = sum((counts[subset] - expected) ** 2 / expected for subset in subsets)
         # The 0.999 quantiles of chi-square with 9 and 14 degrees of freedom.
         assert chi_square < {0: 27.9, 1: 36.1}[user]
-
-
-def test_a_user_who_has_seen_everything_is_said_so():
-    users, items = np.array([0, 0], np.int32), np.array([0, 1], np.int32)
-    with pytest.raises(InputError, match=r"1 user\(s\) have interacted with every item"):
-        draw_negatives(users, items, np.array([0], np.int32), 2, 1, np.random.default_rng(0))
 
 
 @given(LOGS, st.booleans(), st.integers(0, 9), st.sampled_from([None, 1, 5]))
@@ -117,19 +101,13 @@ def test_one_of_the_latest_of_each_user_is_held_out(log, timestamps, seed, negat
     assert list(held_out) == sorted(user for user, items in histories.items() if len(items) > 1)
     for user, item in held_out.items():
         latest = max(log[user, other] for other in histories[user])
-        assert item in histories[user]
-        assert log[user, item] == latest or not timestamps
+        assert item in histories[user] and (log[user, item] == latest or not timestamps)
     assert pairs(split.train_users, split.train_items) == sorted(set(log) - set(held_out.items()))
     assert split.test_negatives.shape == (len(held_out), negatives or 3)
     for user, drawn in zip(held_out, split.test_negatives.tolist(), strict=True):
         assert len(set(drawn)) == len(drawn) and histories[user].isdisjoint(drawn)
     assert (split.num_users, split.num_items) == (dataset.num_users, dataset.num_items)
     assert split.item_titles == dataset.item_titles and split.name == dataset.name
-
-
-def test_the_test_item_can_be_a_negative():
-    dataset = Dataset.from_pairs([0, 0], [0, 1], [0], [2], [[3]], num_items=3 + 1)
-    assert sorted(split_validation(dataset, negatives=2).test_negatives[0].tolist()) == [2, 3]
 
 
 def test_the_dataset_stays_as_it_is_and_the_split_can_be_drawn_again(sample):
@@ -151,17 +129,7 @@ def test_of_equal_timestamps_each_is_as_likely():
     assert all(abs(count - 200) < 58 for count in counts.values())
 
 
-def test_timestamps_come_from_the_file(tmp_path):
-    train = "0\t3\t1\t50\n0\t1\t1\t70.5\n0\t0\t1\t60\n1\t2\t1\t-9\n1\t3\t1\t-8\n2\t0\t1\t1\n"
-    write_files(tmp_path, train=train, test="0\t2\t3\t102\n", negatives="(0,2)\t4\t5\n")
-    dataset = read_dataset(tmp_path, "small")
-    for seed in range(5):
-        split = split_validation(dataset, seed)
-        assert pairs(split.test_users, split.test_items) == [(0, 1), (1, 3)]
-    assert pairs(split.train_users, split.train_items) == [(0, 0), (0, 3), (1, 2), (2, 0)]
-
-
-@pytest.mark.parametrize("last", ["", "\t", "\tyesterday", "\tNaN", "\t2024-01-01\tx"])
+@pytest.mark.parametrize("last", ["", "\t", "\tyesterday", "\tNaN", "\t2024-01-01\tat \udcff\t"])
 def test_without_a_timestamp_in_every_line_any_is_held_out(tmp_path, last):
     train = f"0\t0\t1\t9\n0\t1\t1{last}\n0\t2\t1\t8\n"
     write_files(tmp_path, train=train, test="0\t3\t3\t102\n", negatives="(0,3)\t4\t5\n")
@@ -171,12 +139,12 @@ def test_without_a_timestamp_in_every_line_any_is_held_out(tmp_path, last):
 
 
 def test_timestamps_of_dropped_ratings_do_not_count_and_of_repeats_the_latest_does(tmp_path):
-    train = "0\t0\t1\t1\n0\t1\t0\t9\n0\t2\t5\t3\n"
+    train = "0\t0\t1\t-1\n0\t1\t0\t9\n0\t2\t5\t2.5\n0\t4\t5\t2\n"
     write_files(tmp_path, train=train, test="0\t3\t3\t102\n", negatives="(0,3)\t4\t5\n")
-    assert split_validation(read_dataset(tmp_path, "small")).test_items.tolist() == [2]
-    dataset = Dataset.from_pairs(
-        np.zeros(5, int), [0, 1, 0, 1, 2], [0], [3], [[4]], train_timestamps=np.array([1, 7, 9, 2, 8])
-    )
+    dataset = read_dataset(tmp_path, "small")
+    assert {int(split_validation(dataset, seed).test_items[0]) for seed in range(5)} == {2}
+    options = {"train_timestamps": np.array([1, 7, 9, 2, 8])}
+    dataset = Dataset.from_pairs(np.zeros(5, int), [0, 1, 0, 1, 2], [0], [3], [[4]], **options)
     assert dataset.train_is_latest.tolist() == [True, False, False]
 
 
@@ -188,40 +156,22 @@ def test_timestamps_of_any_kind(kind):
     assert not dataset.train_is_latest.flags.writeable
 
 
-@pytest.mark.parametrize(
-    ("times", "rule"),
-    [
-        (np.array([1.0, np.nan]), "must have no missing values. Received: 1 missing"),
-        (np.array(["NaT", "2020-01-01"], "M8[s]"), "must have no missing values. Received: 1 missing"),
-        (np.array([1]), "must have one entry for each train interaction. Received: 1 for 2"),
-    ],
-)
+@pytest.mark.parametrize(("times", "rule"), [
+    (np.array([1.0, np.nan]), "must have no missing values. Received: 1 missing"),
+    (np.array(["NaT", "2020-01-01"], "M8[s]"), "must have no missing values. Received: 1 missing"),
+    (np.array([1]), "must have one entry for each train interaction. Received: 1 for 2"),
+])  # fmt: skip
 def test_timestamps_that_are_missing_are_refused(times, rule):
     with pytest.raises(InputError, match=f"`train_timestamps` {rule}"):
         Dataset.from_pairs([0, 0], [0, 1], [0], [3], [[4]], train_timestamps=times)
 
 
-@pytest.mark.parametrize(
-    ("users", "negatives", "rule"),
-    [
-        ([0, 1], 1, r"must have a user with two interactions.* Received: 2 interaction"),
-        ([0, 0], 0, "`negatives` must be a whole number of at least 1. Received: 0"),
-        ([0, 0], 3, "`negatives` must be at most 2, .*Received: 3"),
-    ],
-)
+@pytest.mark.parametrize(("users", "negatives", "rule"), [
+    ([0, 1], 1, r"must have a user with two interactions.* Received: 2 interaction"),
+    ([0, 0], 0, "`negatives` must be a whole number of at least 1. Received: 0"),
+    # The item of the test pair can be a negative.
+    ([0, 0], 3, "`negatives` must be at most 2, .*Received: 3"),
+])  # fmt: skip
 def test_what_cannot_be_split_is_said(users, negatives, rule):
     with pytest.raises(InputError, match=rule):
         split_validation(Dataset.from_pairs(users, [0, 1], [0], [2], [[3]]), negatives=negatives)
-
-
-def test_movielens_100k_by_its_real_timestamps(tmp_path):
-    log = np.loadtxt(shared("data/ml-100k.u.data"), dtype=np.int64)
-    users, items, times = log[:, 0] - 1, log[:, 1] - 1, log[:, 3]
-    dataset = Dataset.from_pairs(
-        users, items, [0], [0], [[1]], num_users=943, num_items=1682, train_timestamps=times
-    )
-    split = split_validation(dataset, negatives=99)
-    time_of = dict(zip(pairs(users, items), times.tolist(), strict=True))
-    assert split.num_test == 943
-    for user, item in pairs(split.test_users, split.test_items):
-        assert time_of[user, item] == times[users == user].max()

@@ -40,36 +40,27 @@ def test_learns_what_each_taste_likes_and_keeps_the_weights_of_the_best_epoch(pa
     assert root_mean_squared_error(predicted, test.values) < 0.5 < test.values.std()
 
 
-def test_the_loss_is_the_mean_squared_error(parts):
+def test_the_loss_is_the_mean_squared_error_and_the_seed_decides_the_order(parts):
     train, validation, _ = parts
     model = build()
     untrained = predict_ratings(model, train.users, train.items)
-    best = train_on_ratings(
-        model, train, validation, learner="sgd", learning_rate=1e-12, batch_size=len(train), epochs=1
-    )
+    rate = {"learner": "sgd", "learning_rate": 1e-12, "batch_size": len(train)}
+    best = train_on_ratings(model, train, validation, **rate, epochs=1)
     assert best.loss == pytest.approx(root_mean_squared_error(untrained, train.values) ** 2, rel=1e-5)
-
-
-def test_the_seed_decides_the_order(parts):
     options = {"learner": "sgd", "batch_size": 512, "epochs": 1}
     first, other = (train_on_ratings(build(), *parts[:2], **options, seed=seed).loss for seed in (1, 2))
     assert first != other
 
 
-def test_no_epochs_leave_the_model_as_it_is(parts):
-    model = build()
-    before = model.get_weights()
-    assert train_on_ratings(model, *parts[:2], epochs=0) is None
-    assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
-
-
-def test_a_training_that_diverges_has_no_best_epoch(parts):
+def test_no_epochs_and_a_training_that_diverges_leave_the_model_as_it_is(parts):
     model, epochs = build(), []
     before = model.get_weights()
+    assert train_on_ratings(model, *parts[:2], epochs=0) is None
+    with pytest.raises(InputError, match="`learner` must be one of"):
+        train_on_ratings(model, *parts[:2], learner="lion")
     with pytest.raises(InputError, match=r"`--lr`.* must be smaller: .* after epoch 0\. Received: 1e\+30"):
-        train_on_ratings(
-            model, *parts[:2], learner="sgd", learning_rate=1e300, epochs=2, on_epoch=epochs.append
-        )
+        rate = {"learner": "sgd", "learning_rate": 1e300}
+        train_on_ratings(model, *parts[:2], **rate, epochs=2, on_epoch=epochs.append)
     assert epochs == []
     assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
 
@@ -88,8 +79,3 @@ def test_a_later_divergence_leaves_the_best_epoch_before_it(parts):
     assert len(kept) == 2
     _, best = min(kept, key=lambda pair: pair[0])
     assert all((one == other).all() for one, other in zip(best, model.get_weights(), strict=True))
-
-
-def test_an_unknown_learner_is_refused(parts):
-    with pytest.raises(InputError, match="`learner` must be one of"):
-        train_on_ratings(build(), *parts[:2], learner="lion")

@@ -37,15 +37,21 @@ LOG = "user,item,rating,timestamp\n007,x y,5,100\nalice,2,3.5,99\n007,2,1,101\n"
 
 @dataclass(frozen=True)
 class Reader:
-    """One reader.
-
-    Attributes:
-        wholes: makes inputs that it takes, in an empty directory.
-        read: reads an input, given as bytes, in a directory; checks what it returns.
-    """
+    """One reader; `wholes` makes inputs that it takes, in an empty directory, `read` checks what it returns."""
 
     wholes: Callable[[Path], Sequence[bytes]]
     read: Callable[[bytes, Path], None]
+
+
+def _of_file(wholes: Callable[[Path], Sequence[bytes]], name: str, check: Callable[[Path], None]) -> Reader:
+    """Return the reader whose inputs are written to the file `name`, which `check` then reads."""
+
+    def read(content: bytes, directory: Path) -> None:
+        file = directory / name
+        file.write_bytes(content)
+        check(file)
+
+    return Reader(wholes, read)
 
 
 def _dataset_part(part: str) -> Reader:
@@ -62,70 +68,53 @@ def _dataset_part(part: str) -> Reader:
 
 
 def _ids_of_dataset() -> Reader:
-    def read(content: bytes, directory: Path) -> None:
-        file = directory / "small.users.csv"
-        file.write_bytes(content)
+    def check(file: Path) -> None:
         ids, titles = read_ids(file, "user_id", 2)
         assert len(ids) == 2 and all(isinstance(text, str) for text in [*ids, *(titles or [])])
 
-    return Reader(
-        lambda directory: [b'index,user_id\n0,"a"\n1,"b c"\n', b'index,user_id,title\n0,"a","A"\n1,"b","B"\n'],
-        read,
-    )
+    wholes = [b'index,user_id\n0,"a"\n1,"b c"\n', b'index,user_id,title\n0,"a","A"\n1,"b","B"\n']
+    return _of_file(lambda directory: wholes, "small.users.csv", check)
 
 
-def _raw_log() -> Reader:
-    def read(content: bytes, directory: Path) -> None:
-        file = directory / "log"
-        file.write_bytes(content)
-        log, _ = read_log(file)
-        assert len(log.frame) and log.frame["user"].max() < len(log.user_ids)
-
+def _logs(directory: Path) -> list[bytes]:
     texts = [LOG, LOG.replace(",", "::").split("\n", 1)[1], LOG.replace(",", "\t")]
-    return Reader(lambda directory: [*(text.encode() for text in texts), gzip.compress(LOG.encode())], read)
+    return [*(text.encode() for text in texts), gzip.compress(LOG.encode())]
 
 
-def _parquet_log() -> Reader:
-    def wholes(directory: Path) -> list[bytes]:
-        pa = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
-        parquet = pytest.importorskip("pyarrow.parquet")
-        table = pa.table({"user": ["007", "alice"], "item": [1, 2], "rating": [1.0, 2.0], "timestamp": [5, 6]})
-        parquet.write_table(table, directory / "log.parquet")
-        return [(directory / "log.parquet").read_bytes()]
-
-    return Reader(wholes, _raw_log().read)
-
-
-def _ratings() -> Reader:
-    def read(content: bytes, directory: Path) -> None:
-        file = directory / "log"
-        file.write_bytes(content)
-        ratings = read_ratings(file)
-        assert len(ratings) and np.isfinite(ratings.values).all()
-        assert ratings.users.max() < ratings.num_users and ratings.items.max() < ratings.num_items
-
-    return Reader(_raw_log().wholes, read)
+def _parquet(file: Path, **columns: object) -> list[bytes]:
+    """Return a table as Parquet, packed and not."""
+    pa = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    write, contents = pytest.importorskip("pyarrow.parquet").write_table, []
+    for compression in ("snappy", "none"):
+        write(pa.table(columns), file, compression=compression, row_group_size=2)
+        contents.append(file.read_bytes())
+    return contents
 
 
-def _train_parquet() -> Reader:
-    def wholes(directory: Path) -> list[bytes]:
-        pa = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
-        parquet = pytest.importorskip("pyarrow.parquet")
-        file = directory / "train.parquet"
-        table = pa.table({"user": np.array([0, 1, 1], np.int32), "item": np.array([1, 0, 2])})
-        contents = []
-        for compression in ("snappy", "none"):
-            parquet.write_table(table, file, compression=compression, row_group_size=2)
-            contents.append(file.read_bytes())
-        return contents
+def _parquet_logs(directory: Path) -> list[bytes]:
+    columns = {"user": ["007", "alice"], "item": [1, 2], "rating": [1.0, 2.0], "timestamp": [5, 6]}
+    return _parquet(directory / "log.parquet", **columns)[:1]
 
-    def read(content: bytes, directory: Path) -> None:
-        file = directory / "small.train.parquet"
-        file.write_bytes(content)
-        users, items = read_train_parquet(file)
-        assert len(users) == len(items) > 0 and users.min() >= 0 and items.min() >= 0
 
-    return Reader(wholes, read)
+def _train_parquets(directory: Path) -> list[bytes]:
+    columns = {"user": np.array([0, 1, 1], np.int32), "item": np.array([1, 0, 2])}
+    return _parquet(directory / "train.parquet", **columns)
+
+
+def _check_log(file: Path) -> None:
+    log, _ = read_log(file)
+    assert len(log.frame) and log.frame["user"].max() < len(log.user_ids)
+
+
+def _check_ratings(file: Path) -> None:
+    ratings = read_ratings(file)
+    assert len(ratings) and np.isfinite(ratings.values).all()
+    assert ratings.users.max() < ratings.num_users and ratings.items.max() < ratings.num_items
+
+
+def _check_train(file: Path) -> None:
+    users, items = read_train_parquet(file)
+    assert len(users) == len(items) > 0 and users.min() >= 0 and items.min() >= 0
 
 
 def _result_of_a_run() -> Reader:
@@ -162,15 +151,11 @@ def _result_of_a_run() -> Reader:
 
 
 def _titles() -> Reader:
-    def read(content: bytes, directory: Path) -> None:
-        file = directory / "titles"
-        file.write_bytes(content)
+    def check(file: Path) -> None:
         assert all(isinstance(text, str) for pair in read_titles(file).items() for text in pair)
 
-    text = '1::Toy Story (1995)::Animation\n2::"Jumanji" (1995)::Adventure\n'
-    return Reader(
-        lambda directory: [text.encode(), text.replace("::", ",").encode(), gzip.compress(text.encode())], read
-    )
+    text = b'1::Toy Story (1995)::Animation\n2::"Jumanji" (1995)::Adventure\n'
+    return _of_file(lambda directory: [text, text.replace(b"::", b","), gzip.compress(text)], "titles", check)
 
 
 def _weights() -> Reader:
@@ -178,13 +163,11 @@ def _weights() -> Reader:
         model = small_model("NeuMF", 3, 2)
         return [written(model, layout, directory).read_bytes() for layout in WRITERS]
 
-    def read(content: bytes, directory: Path) -> None:
-        file = directory / "weights.h5"
-        file.write_bytes(content)
+    def check(file: Path) -> None:
         for arrays in read_weight_file(file).layers.values():
             assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
 
-    return Reader(wholes, read)
+    return _of_file(wholes, "weights.h5", check)
 
 
 @functools.cache
@@ -226,9 +209,8 @@ def _flags(model: str, whole: str) -> Reader:
         check_pretraining(flags)
         assert isinstance(flags, argparse.Namespace) and flags.batch_size >= 1 and 0 < flags.lr < float("inf")
 
-    return Reader(
-        lambda directory: [whole.encode(), b"--epochs 3 --lr 0.1 --learner SGD --verbose 1 --resume"], read
-    )
+    wholes = [whole.encode(), b"--epochs 3 --lr 0.1 --learner SGD --verbose 1 --resume"]
+    return Reader(lambda directory: wholes, read)
 
 
 READERS = {
@@ -236,10 +218,10 @@ READERS = {
     "test.rating": _dataset_part("test"),
     "test.negative": _dataset_part("negatives"),
     "id map": _ids_of_dataset(),
-    "raw log": _raw_log(),
-    "raw log in Parquet": _parquet_log(),
-    "ratings": _ratings(),
-    "train.parquet": _train_parquet(),
+    "raw log": _of_file(_logs, "log", _check_log),
+    "raw log in Parquet": _of_file(_parquet_logs, "log", _check_log),
+    "ratings": _of_file(_logs, "log", _check_ratings),
+    "train.parquet": _of_file(_train_parquets, "small.train.parquet", _check_train),
     "result of a run": _result_of_a_run(),
     "titles": _titles(),
     "weight file": _weights(),

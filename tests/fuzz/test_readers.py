@@ -17,12 +17,11 @@ from tests.fuzz.readers import READERS
 from tests.fuzz.watch import Watch
 
 FEW, MANY = 40, 8_000
-CALM = (
-    HealthCheck.too_slow,
-    HealthCheck.data_too_large,
-    HealthCheck.filter_too_much,
-    HealthCheck.large_base_example,
-)
+CALM = settings(
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much,
+                           HealthCheck.large_base_example),
+    phases=(Phase.generate, Phase.shrink), database=None,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +29,10 @@ def watch():
     return Watch()
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return tmp_path_factory.mktemp("fuzz")
-
-
 def read_or_refuse(reader, content, place, watch):
     """Return whether `reader` takes `content`; it may refuse, and do nothing else."""
-    with (
-        contextlib.redirect_stderr(io.StringIO()),
-        contextlib.redirect_stdout(io.StringIO()),
-        watch.only_opens(place),
-    ):
+    silent = io.StringIO()
+    with contextlib.redirect_stderr(silent), contextlib.redirect_stdout(silent), watch.only_opens(place):
         try:
             reader.read(content, place)
         except InputError as error:
@@ -53,41 +44,24 @@ def read_or_refuse(reader, content, place, watch):
     return True
 
 
-def fuzz(name, examples, place, watch):
-    """Hold a reader against that many inputs; return how many it took."""
+@pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", READERS)
+def test_damaged_inputs(name, examples, tmp_path, watch):
     reader = READERS[name]
-    directory = place / name.replace(" ", "_")
-    directory.mkdir(exist_ok=True)
-    wholes = reader.wholes(directory)
-    taken = [read_or_refuse(reader, whole, directory, watch) for whole in wholes]
+    wholes = reader.wholes(tmp_path)
+    taken = [read_or_refuse(reader, whole, tmp_path, watch) for whole in wholes]
     assert all(taken), "a whole input is taken"
     counts = [0, 0]
 
-    @settings(
-        max_examples=examples, suppress_health_check=CALM, phases=(Phase.generate, Phase.shrink), database=None
-    )
+    @settings(CALM, max_examples=examples)
     @given(content=damaged(wholes))
     def check(content):
-        counts[read_or_refuse(reader, content, directory, watch)] += 1
+        counts[read_or_refuse(reader, content, tmp_path, watch)] += 1
 
     check()
-    return counts
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_a_few_damaged_inputs(name, place, watch):
-    refused, taken = fuzz(name, FEW, place, watch)
-    assert refused + taken >= FEW and refused
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", READERS)
-def test_many_damaged_inputs(name, place, watch, record_property):
-    refused, taken = fuzz(name, MANY, place, watch)
-    record_property("refused", refused)
-    record_property("taken", taken)
+    refused, taken = counts
     print(f"{name}: {refused + taken:,} inputs, {refused:,} refused, {taken:,} read")
-    assert refused + taken >= MANY
+    assert refused + taken >= examples and refused
 
 
 def test_the_long_mode_covers_what_was_promised():

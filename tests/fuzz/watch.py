@@ -7,14 +7,8 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-FORBIDDEN = (
-    "os.system",
-    "os.exec",
-    "os.posix_spawn",
-    "subprocess.Popen",
-    "socket.connect",
-    "pickle.find_class",
-)
+FORBIDDEN = {"os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.connect",
+             "pickle.find_class"}  # fmt: skip
 # Python's own files, which are opened when a module is imported for the first time.
 LIBRARIES = tuple(
     str(Path(place).resolve()) for place in (*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix)
