@@ -147,8 +147,8 @@ def test_a_bad_line_of_negatives_is_named(tmp_path, line, rule):
     ("negatives", "(0,2)\n(1,2)\n", "{negatives}, line 1 must have at least one negative. Received: none"),
     ("test", TEST + "0\t3\t1\t1\n",
      "{negatives} must have one line for each line of {test}. Received: 2 and 3 lines"),
-    ("test", TEST.splitlines()[0] + "\n",
-     "{negatives} must have one line for each line of {test}. Received: 2 and 1 lines"),
+    ("train", TRAIN + "0\t1\t5\t\r7\n",
+     "{train} must be a table of tab-separated columns. Received: something pandas can't read"),
     ("train", "0\t1\t0\n1\t2\t-4\n", "{train} must hold at least one rating above 0. Received: none"),
 ])  # fmt: skip
 def test_files_that_do_not_fit_together(tmp_path, part, text, rule):
