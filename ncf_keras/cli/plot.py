@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory, written_beside
 from ncf_keras.cli.console import run_command
+from ncf_keras.cli.help import HelpFormatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         description="Draw training loss, HR and NDCG of each iteration from the files that --log_csv writes.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("logs", nargs="+", metavar="LOG.csv", help="a file of --log_csv; each becomes a line")

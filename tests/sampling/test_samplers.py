@@ -180,8 +180,7 @@ def few():
 
 
 @pytest.mark.parametrize(
-    ("user", "shares"),
-    [(0, {2: 0.3 / 0.4, 3: 0.1 / 0.4}), (1, {0: 0.2 / 0.6, 2: 0.3 / 0.6, 3: 0.1 / 0.6})],
+    ("user", "shares"), [(0, {2: 0.3 / 0.4, 3: 0.1 / 0.4}), (1, {0: 0.2 / 0.6, 2: 0.3 / 0.6, 3: 0.1 / 0.6})]
 )
 def test_negatives_come_in_the_shares_of_their_weights(few, user, shares):
     drawn = negatives_of(NegativeSampler(few, 20_000, 1, [0.2, 0.4, 0.3, 0.1]), user)

@@ -47,8 +47,7 @@ def h5py_contents(data: bytes) -> dict:
     arrays=st.dictionaries(
         st.text(string.ascii_letters + "_:é0", min_size=1, max_size=40),
         st.tuples(
-            st.lists(st.integers(1, 5), max_size=4),
-            st.sampled_from(["<f4", ">f4", "<f8", ">f8", "<f2", ">f2"]),
+            st.lists(st.integers(1, 5), max_size=4), st.sampled_from(["<f4", ">f4", "<f8", ">f8", "<f2", ">f2"])
         ),
         min_size=1,
         max_size=40,
