@@ -97,4 +97,4 @@ class FullRanking:
         # A score that is not a number sorts last, and every rival is ahead of it.
         ordered = relevant[np.lexsort((-relevant, rows))]
         pairs = zip(rows.tolist(), ordered, strict=True)
-        return [np.count_nonzero(is_rival[row] & ~(scores[row] < score)) for row, score in pairs]
+        return [int(np.count_nonzero(is_rival[row] & ~(scores[row] < score))) for row, score in pairs]

@@ -59,7 +59,7 @@ def require_version(version: int | None) -> None:
 
 
 def versions(base: str | os.PathLike) -> dict[int, Path]:
-    """Return the directory of each version of a model (`serving/ncf`), lowest first; none if there is no model."""
+    """Return the directory of each version of a model, such as `serving/ncf`, lowest first."""
     paths = Path(base).iterdir() if Path(base).is_dir() else ()
     numbered = {int(path.name): path for path in paths if NUMBER.fullmatch(path.name) and path.is_dir()}
     return {number: numbered[number] for number in sorted(numbered) if number <= HIGHEST_VERSION}

@@ -57,7 +57,7 @@ def write_seal(directory: Path) -> None:
 
 
 def verify(directory: str | os.PathLike) -> None:
-    """Load a version, such as `serving/ncf/1`, as a server does, which checks all its files; InputError if wrong."""
+    """Load a version, such as `serving/ncf/1`, as a server does, which checks all of its files."""
     directory = Path(directory)
     try:
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
