@@ -45,15 +45,11 @@ def assert_refused(path, directory, damaged):
 def test_with_any_file_damaged_or_missing_it_is_refused(file, copy, generator):
     good = (copy / file).read_bytes()
     assert_refused(copy / file, copy, [b"", good[:-1], bytes(len(good)), flipped(good, generator)])
-    with pytest.raises(InputError, match=r"must be a whole export"):
-        verify(copy)
     (copy / file).unlink()
     with pytest.raises(Refused):
         CppModel(copy)
     with pytest.raises(InputError, match=r"must be a whole export"):
         verify(copy)
-    (copy / file).write_bytes(good)
-    CppModel(copy).close()
 
 
 @pytest.mark.slow
