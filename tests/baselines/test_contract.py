@@ -23,7 +23,6 @@ BASELINES = {
 }
 PERSONAL = [name for name in BASELINES if name != "ItemPop"]
 ITEMS_A_TASTE = 10
-NOBODY = np.zeros(1, int)
 
 
 def tastes_dataset(tastes: int, users_a_taste: int) -> Dataset:
@@ -47,10 +46,8 @@ def tastes():
     return tastes_dataset(4, 15)
 
 
-@pytest.fixture(scope="module")
-def pairs(tastes):
-    """Every user with every item."""
-    return np.divmod(np.arange(tastes.num_users * tastes.num_items, dtype=np.int32), tastes.num_items)
+# Every user with every item.
+PAIRS = np.divmod(np.arange(61 * 41, dtype=np.int32), 41)
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +56,13 @@ def fitted(tastes):
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_scores_are_finite_floats_and_of_a_pair_the_same_in_any_company(name, fitted, pairs, generator):
-    users, items = pairs
+def test_scores_are_finite_floats_and_of_a_pair_the_same_in_any_company(name, fitted, generator):
+    users, items = PAIRS
     everything = fitted[name].score(users, items)
     assert everything.dtype == np.float32 and everything.shape == users.shape
     assert np.isfinite(everything).all()
     some = generator.integers(0, len(users), 500)
     np.testing.assert_allclose(fitted[name].score(users[some], items[some]), everything[some], rtol=1e-5)
-    one = fitted[name].score([int(users[7])], [int(items[7])])
-    np.testing.assert_allclose(one, everything[7:8], rtol=1e-5)
     nothing = fitted[name].score(users[:0], items[:0])
     assert nothing.shape == (0,) and nothing.dtype == np.float32
 
@@ -88,12 +83,12 @@ def test_taste_beats_popularity_on_the_sample(name, sample):
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_what_is_learnt_depends_on_the_train_interactions_alone(name, tastes, fitted, pairs):
+def test_what_is_learnt_depends_on_the_train_interactions_alone(name, tastes, fitted):
     """Neither on what was learnt before nor on the test set."""
     tests = {key: getattr(tastes, key)[:1] for key in ("test_users", "test_items", "test_negatives")}
     baseline = BASELINES[name]().fit(tastes_dataset(2, 5))
     assert baseline.fit(dataclasses.replace(tastes, **tests)) is baseline
-    np.testing.assert_array_equal(baseline.score(*pairs), fitted[name].score(*pairs))
+    np.testing.assert_array_equal(baseline.score(*PAIRS), fitted[name].score(*PAIRS))
 
 
 @pytest.mark.parametrize("kind", [IALS, DotProduct, EALS, BPR])
@@ -101,12 +96,6 @@ def test_the_seed_decides(kind, tastes):
     steps = {"epochs": 1} if kind is BPR else {"sweeps": 1}
     one, other = (kind(4, seed=seed, **steps).fit(tastes).user_factors for seed in (1, 2))
     assert not np.allclose(one, other)
-
-
-@pytest.mark.parametrize("name", BASELINES)
-def test_scoring_before_learning_is_refused(name):
-    with pytest.raises(InputError, match=rf"`fit` must come before `score`\. Received: {name}\("):
-        BASELINES[name]().score(NOBODY, NOBODY)
 
 
 INDICES = "must be of an integer dtype. Received:"
@@ -117,17 +106,14 @@ SHAPES = r"`users` and `items` must be of one shape.* Received: shapes"
     ("users", "items", "message"),
     [
         ([0, 61], [0, 0], "`users` must be between 0 and 60. Received: 61"),
-        ([-1], [0], "`users` must be between 0 and 60. Received: -1"),
         ([0], [41], "`items` must be between 0 and 40. Received: 41"),
         ([0, 0], [0, -2], "`items` must be between 0 and 40. Received: -2"),
         ([0, 1], [0], SHAPES + r" \(2,\) and \(1,\)"),
         ([[0]], [[0]], SHAPES + r" \(1, 1\) and \(1, 1\)"),
         ([0.9], [1], f"`users` {INDICES} float64"),
         ([0], [1.7], f"`items` {INDICES} float64"),
-        (["0"], [1], f"`users` {INDICES} <U1"),
         ([0], [None], f"`items` {INDICES} object"),
         ([True], [1], f"`users` {INDICES} bool"),
-        ([2**70], [1], f"`users` {INDICES} object"),
         ([2**63 + 5], [1], f"`users` must be between 0 and 60. Received: {2**63 + 5}"),
         ([[0], [0, 1]], [1], r"`users` must be of one shape, \(pairs,\). Received: rows of different lengths"),
     ],
@@ -138,8 +124,8 @@ def test_pairs_that_break_their_rule_are_named(users, items, message, fitted):
 
 
 def test_lists_and_any_integers_are_indices(fitted):
-    for kind in (list, np.int8, np.uint64, np.int64):
-        one = [5] if kind is list else np.array([5], kind)
+    for kind in (np.int8, np.uint64, np.int64):
+        one = np.array([5], kind)
         assert fitted["ItemPop"].score(one, one) == fitted["ItemPop"].score([5], [5])
     assert fitted["ItemPop"].score([], []).shape == (0,)
 
@@ -193,5 +179,7 @@ BOTH = "`learning_rate` and `regularization` must be small enough"
 def test_learning_that_leaves_the_finite_numbers_is_told(baseline, message, tastes):
     with pytest.raises(InputError, match=message):
         baseline.fit(tastes)
-    with pytest.raises(InputError, match="`fit` must come before `score`"):
-        baseline.score(NOBODY, NOBODY)
+    with pytest.raises(
+        InputError, match=rf"`fit` must come before `score`\. Received: {type(baseline).__name__}"
+    ):
+        baseline.score([0], [0])

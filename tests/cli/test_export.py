@@ -26,6 +26,7 @@ from tests.serving.small_exports import (
 )
 from tests.serving.test_export import assert_lists, assert_scores_and_ranks
 from tests.shared_files import PROJECT
+from tests.small_data import write_files
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +35,8 @@ def files(tmp_path_factory):
     directory = tmp_path_factory.mktemp("files")
     dataset = small_dataset()
     pairs = np.stack([dataset.train_users, dataset.train_items], axis=1)
-    (directory / "small.train.rating").write_text("".join(f"{user}\t{item}\t1\n" for user, item in pairs))
-    (directory / "small.test.rating").write_text(f"{USERS - 1}\t{ITEMS - 1}\t1\n")
-    (directory / "small.test.negative").write_text(f"({USERS - 1},{ITEMS - 1})\t0\n")
+    train, test = "".join(f"{user}\t{item}\t1\n" for user, item in pairs), f"{USERS - 1}\t{ITEMS - 1}\t1\n"
+    write_files(directory, "small", train, test, f"({USERS - 1},{ITEMS - 1})\t0\n")
     write_ids(directory / "small.users.csv", "user_id", USER_IDS)
     write_ids(directory / "small.items.csv", "item_id", ITEM_IDS, TITLES)
     save_weights(small_model("GMF"), directory / "gmf.h5")
@@ -93,8 +93,7 @@ def test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else(fil
 def test_a_mistake_is_one_sentence_and_leaves_nothing(changes, words, files, tmp_path, capsys):
     assert main([*arguments(files, tmp_path / "ncf"), *changes]) == 2
     out, err = capsys.readouterr()
-    assert out == ""
-    assert words in err.splitlines()[-1]
+    assert out == "" and words in err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,10 +11,7 @@ from ncf_keras.evaluation import LeaveOneOut
 
 def authors_evaluation(score, user, test_item, negatives, top_k):
     """`eval_one_rating`, `getHitRatio` and `getNDCG` of the authors' evaluate.py; a dict keeps its order."""
-    items = [*negatives, test_item]
-    map_item_score = {}
-    for item in items:
-        map_item_score[item] = score(user, item)
+    map_item_score = {item: score(user, item) for item in [*negatives, test_item]}
     ranklist = heapq.nlargest(top_k, map_item_score, key=map_item_score.get)
     hit = 1 if test_item in ranklist else 0
     gain = math.log(2) / math.log(ranklist.index(test_item) + 2) if hit else 0

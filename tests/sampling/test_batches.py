@@ -53,9 +53,7 @@ def test_stack_dataset_gives_one_epoch_after_another(sample):
 
 
 def batches_of(dataset):
-    return [
-        (inputs["user_input"], inputs["item_input"], labels) for inputs, labels in dataset.as_numpy_iterator()
-    ]
+    return [(*inputs.values(), labels) for inputs, labels in dataset.as_numpy_iterator()]
 
 
 def test_training_dataset_is_what_fit_takes(sample):
@@ -71,13 +69,13 @@ def test_training_dataset_is_what_fit_takes(sample):
     users, items, labels = (np.concatenate(parts)[:, 0] for parts in zip(*batches, strict=True))
     positives = sorted(zip(users[labels == 1].tolist(), items[labels == 1].tolist(), strict=True))
     assert positives == list(zip(sample.train_users.tolist(), sample.train_items.tolist(), strict=True))
+    with pytest.raises(InputError, match=r"`batch_size` must be a whole number of at least 1\. Received: 0"):
+        training_dataset(sample, batch_size=0)
 
 
 def test_each_pass_over_the_training_dataset_is_a_new_epoch(sample):
-    first, again = (
-        [batches_of(dataset) for _ in range(2)]
-        for dataset in (training_dataset(sample, num_neg=1, batch_size=50_000, seed=8) for _ in range(2))
-    )
+    datasets = [training_dataset(sample, num_neg=1, batch_size=50_000, seed=8) for _ in range(2)]
+    first, again = ([batches_of(dataset) for _ in range(2)] for dataset in datasets)
     assert not np.array_equal(first[0][0][1], first[1][0][1])
     assert_equal_arrays(itertools.chain(*first), itertools.chain(*again))
 
@@ -92,11 +90,6 @@ def test_pairs_are_what_fit_takes_and_are_the_epoch(sample):
     assert all(column.shape == (sample.num_train, 1) and column.dtype == np.int32 for column in joined)
     assert_equal_arrays([[column[:, 0] for column in joined]], sampler.chunks(3, 2048 * 1000))
     assert all((labels == 1).all() and labels.dtype == np.float32 for _, labels in parts)
-
-
-def test_a_batch_of_no_examples_is_refused(sample):
-    with pytest.raises(InputError, match=r"`batch_size` must be a whole number of at least 1\. Received: 0"):
-        training_dataset(sample, batch_size=0)
 
 
 def test_plain_fit_learns_from_the_training_dataset(sample):

@@ -103,7 +103,8 @@ class CppModel:
         try:
             checked(
                 "TF_SessionRun", self._session, None, self._outputs(feeds),
-                (ctypes.c_void_p * len(values))(*values), len(values), self._outputs(fetches), answers, len(fetches), None, 0, None,
+                (ctypes.c_void_p * len(values))(*values), len(values),
+                self._outputs(fetches), answers, len(fetches), None, 0, None,
             )  # fmt: skip
             return dict(zip(definition.outputs, map(self._array, answers), strict=True))
         finally:

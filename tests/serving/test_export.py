@@ -111,8 +111,8 @@ def test_it_has_the_signatures_that_the_docs_promise(loaded):
     ):
         expected[name] = ({asked: (kind, 1)} | k, outputs)
         expected[f"{name}_default"] = ({asked: (kind, 1)}, outputs)
-    found = {name: (described(it.inputs), described(it.outputs)) for name, it in loaded.signatures.items()}
-    assert {name: each for name, each in found.items() if not name.startswith("__")} == expected
+    public = {name: it for name, it in loaded.signatures.items() if not name.startswith("__")}
+    assert {name: (described(it.inputs), described(it.outputs)) for name, it in public.items()} == expected
 
 
 def test_equal_items_have_equal_scores_and_the_lower_index_first(loaded):
