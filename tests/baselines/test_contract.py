@@ -102,22 +102,19 @@ INDICES = "must be of an integer dtype. Received:"
 SHAPES = r"`users` and `items` must be of one shape.* Received: shapes"
 
 
-@pytest.mark.parametrize(
-    ("users", "items", "message"),
-    [
-        ([0, 61], [0, 0], "`users` must be between 0 and 60. Received: 61"),
-        ([0], [41], "`items` must be between 0 and 40. Received: 41"),
-        ([0, 0], [0, -2], "`items` must be between 0 and 40. Received: -2"),
-        ([0, 1], [0], SHAPES + r" \(2,\) and \(1,\)"),
-        ([[0]], [[0]], SHAPES + r" \(1, 1\) and \(1, 1\)"),
-        ([0.9], [1], f"`users` {INDICES} float64"),
-        ([0], [1.7], f"`items` {INDICES} float64"),
-        ([0], [None], f"`items` {INDICES} object"),
-        ([True], [1], f"`users` {INDICES} bool"),
-        ([2**63 + 5], [1], f"`users` must be between 0 and 60. Received: {2**63 + 5}"),
-        ([[0], [0, 1]], [1], r"`users` must be of one shape, \(pairs,\). Received: rows of different lengths"),
-    ],
-)
+@pytest.mark.parametrize(("users", "items", "message"), [
+    ([0, 61], [0, 0], "`users` must be between 0 and 60. Received: 61"),
+    ([0], [41], "`items` must be between 0 and 40. Received: 41"),
+    ([0, 0], [0, -2], "`items` must be between 0 and 40. Received: -2"),
+    ([0, 1], [0], SHAPES + r" \(2,\) and \(1,\)"),
+    ([[0]], [[0]], SHAPES + r" \(1, 1\) and \(1, 1\)"),
+    ([0.9], [1], f"`users` {INDICES} float64"),
+    ([0], [1.7], f"`items` {INDICES} float64"),
+    ([0], [None], f"`items` {INDICES} object"),
+    ([True], [1], f"`users` {INDICES} bool"),
+    ([2**63 + 5], [1], f"`users` must be between 0 and 60. Received: {2**63 + 5}"),
+    ([[0], [0, 1]], [1], r"`users` must be of one shape, \(pairs,\). Received: rows of different lengths"),
+])  # fmt: skip
 def test_pairs_that_break_their_rule_are_named(users, items, message, fitted):
     with pytest.raises(InputError, match=message):
         fitted["ItemPop"].score(users, items)
@@ -133,32 +130,29 @@ def test_lists_and_any_integers_are_indices(fitted):
 WHOLE, ABOVE, LEAST = "a whole number of at least", "a finite number above 0", "a finite number of at least 0"
 
 
-@pytest.mark.parametrize(
-    ("kind", "argument", "value", "rule"),
-    [
-        (ItemKNN, "neighbours", 0, f"{WHOLE} 1"),
-        (EASE, "regularization", 0.0, ABOVE),
-        (IALS, "factors", 2.5, f"{WHOLE} 1"),
-        (IALS, "unobserved_weight", 0.0, ABOVE),
-        (IALS, "regularization", -1.0, LEAST),
-        (IALS, "sweeps", 0, f"{WHOLE} 1"),
-        (IALS, "seed", None, f"{WHOLE} 0"),
-        (DotProduct, "factors", True, f"{WHOLE} 1"),
-        (DotProduct, "seed", -1, f"{WHOLE} 0"),
-        (DotProduct, "regularization", 0.0, "a number of at most 1e\\+09 and above 0"),
-        (EALS, "factors", "8", f"{WHOLE} 1"),
-        (EALS, "missing_weight", -1.0, LEAST),
-        (EALS, "popularity_exponent", -1.0, LEAST),
-        (EALS, "regularization", 0.0, ABOVE),
-        (EALS, "sweeps", -1, f"{WHOLE} 0"),
-        (EALS, "seed", 2.0, f"{WHOLE} 0"),
-        (BPR, "factors", 0, f"{WHOLE} 1"),
-        (BPR, "learning_rate", float("nan"), ABOVE),
-        (BPR, "regularization", -0.1, LEAST),
-        (BPR, "epochs", 0, f"{WHOLE} 1"),
-        (BPR, "seed", -1, f"{WHOLE} 0"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "argument", "value", "rule"), [
+    (ItemKNN, "neighbours", 0, f"{WHOLE} 1"),
+    (EASE, "regularization", 0.0, ABOVE),
+    (IALS, "factors", 2.5, f"{WHOLE} 1"),
+    (IALS, "unobserved_weight", 0.0, ABOVE),
+    (IALS, "regularization", -1.0, LEAST),
+    (IALS, "sweeps", 0, f"{WHOLE} 1"),
+    (IALS, "seed", None, f"{WHOLE} 0"),
+    (DotProduct, "factors", True, f"{WHOLE} 1"),
+    (DotProduct, "seed", -1, f"{WHOLE} 0"),
+    (DotProduct, "regularization", 0.0, "a number of at most 1e\\+09 and above 0"),
+    (EALS, "factors", "8", f"{WHOLE} 1"),
+    (EALS, "missing_weight", -1.0, LEAST),
+    (EALS, "popularity_exponent", -1.0, LEAST),
+    (EALS, "regularization", 0.0, ABOVE),
+    (EALS, "sweeps", -1, f"{WHOLE} 0"),
+    (EALS, "seed", 2.0, f"{WHOLE} 0"),
+    (BPR, "factors", 0, f"{WHOLE} 1"),
+    (BPR, "learning_rate", float("nan"), ABOVE),
+    (BPR, "regularization", -0.1, LEAST),
+    (BPR, "epochs", 0, f"{WHOLE} 1"),
+    (BPR, "seed", -1, f"{WHOLE} 0"),
+])  # fmt: skip
 def test_a_hyperparameter_that_breaks_its_rule_is_named(kind, argument, value, rule):
     with pytest.raises(InputError, match=f"`{argument}` must be {rule}. Received: {value!r}"):
         kind(**{argument: value})
@@ -167,15 +161,12 @@ def test_a_hyperparameter_that_breaks_its_rule_is_named(kind, argument, value, r
 BOTH = "`learning_rate` and `regularization` must be small enough"
 
 
-@pytest.mark.parametrize(
-    ("baseline", "message"),
-    [
-        (BPR(4, learning_rate=1e10), f"{BOTH} .* Received: 10000000000.0 and 0.01"),
-        (BPR(4, regularization=1e9), f"{BOTH} .* Received: 0.05 and 1000000000.0"),
-        (EALS(4, popularity_exponent=1e3), r"must give finite scores\. Received: EALS\(factors=4, .*1000.0"),
-        (IALS(4, regularization=1e308), r"`unobserved_weight` and `regularization` .*: 0\.1 and 1e\+308"),
-    ],
-)
+@pytest.mark.parametrize(("baseline", "message"), [
+    (BPR(4, learning_rate=1e10), f"{BOTH} .* Received: 10000000000.0 and 0.01"),
+    (BPR(4, regularization=1e9), f"{BOTH} .* Received: 0.05 and 1000000000.0"),
+    (EALS(4, popularity_exponent=1e3), r"must give finite scores\. Received: EALS\(factors=4, .*1000.0"),
+    (IALS(4, regularization=1e308), r"`unobserved_weight` and `regularization` .*: 0\.1 and 1e\+308"),
+])  # fmt: skip
 def test_learning_that_leaves_the_finite_numbers_is_told(baseline, message, tastes):
     with pytest.raises(InputError, match=message):
         baseline.fit(tastes)

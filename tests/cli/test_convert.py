@@ -31,16 +31,13 @@ def test_the_format_may_be_named_and_a_file_converted_onto_itself(tmp_path):
         assert_equal_bits(arrays(model), arrays(small_model("GMF")))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["absent.h5", "--to", "out.h5"], "absent.h5 must be a weight file"),
-        (["in.h5", "--to", "out.npz"], "out.npz must end with .h5, .keras or .weights.h5"),
-        (["in.h5", "--to", "out.h5", "--format", "keras"], "out.h5 must end with .keras"),
-        (["in.h5", "--to", "absent/out.h5"], "absent must be a directory"),
-        (["text.h5", "--to", "out.h5"], "text.h5 must be a weight file of Keras"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["absent.h5", "--to", "out.h5"], "absent.h5 must be a weight file"),
+    (["in.h5", "--to", "out.npz"], "out.npz must end with .h5, .keras or .weights.h5"),
+    (["in.h5", "--to", "out.h5", "--format", "keras"], "out.h5 must end with .keras"),
+    (["in.h5", "--to", "absent/out.h5"], "absent must be a directory"),
+    (["text.h5", "--to", "out.h5"], "text.h5 must be a weight file of Keras"),
+])  # fmt: skip
 def test_mistakes_end_with_a_sentence_and_status_2(arguments, sentence, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     written(small_model("GMF"), "keras1.h5", tmp_path).rename("in.h5")

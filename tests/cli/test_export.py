@@ -81,15 +81,12 @@ def test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else(fil
     assert answer["known"].tolist() == [True, False]
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        (["--weights", "missing.h5"], "missing.h5"),
-        (["--model", "MLP"], "`--weights` must hold a MLP"),
-        (["--dataset", "sample"], "1000 users and 500 items of sample"),
-        (["--path", "nowhere/", "--dataset", "small"], "nowhere/small.train.rating"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "words"), [
+    (["--weights", "missing.h5"], "missing.h5"),
+    (["--model", "MLP"], "`--weights` must hold a MLP"),
+    (["--dataset", "sample"], "1000 users and 500 items of sample"),
+    (["--path", "nowhere/", "--dataset", "small"], "nowhere/small.train.rating"),
+])  # fmt: skip
 def test_a_mistake_is_one_sentence_and_leaves_nothing(changes, words, files, tmp_path, capsys):
     assert main([*arguments(files, tmp_path / "ncf"), *changes]) == 2
     out, err = capsys.readouterr()

@@ -68,17 +68,14 @@ def without_user(frame):
     return frame.drop(columns="user_id")
 
 
-@pytest.mark.parametrize(
-    ("flags", "ask"),
-    [
-        (["--user", "ann, bob", "--user", "3"], lambda it: it.recommend(["ann, bob", "3"], 4)),
-        (["--user", "Ω", "--include_seen"], lambda it: it.recommend("Ω", 4, include_seen=True)),
-        (["--history", '"a,b",日本, 11'], lambda it: without_user(it.fold_in(["a,b", "日本", "11"], 4))),
-        (["--history", '"a,b"', "--history", '""""'], lambda it: without_user(it.fold_in(["a,b", '"'], 4))),
-        (["--similar_items", "a,b", "--similar_items", "5"], lambda it: it.similar_items(["a,b", "5"], 4)),
-        (["--popular"], lambda it: without_user(it.popular(4))),
-    ],
-)
+@pytest.mark.parametrize(("flags", "ask"), [
+    (["--user", "ann, bob", "--user", "3"], lambda it: it.recommend(["ann, bob", "3"], 4)),
+    (["--user", "Ω", "--include_seen"], lambda it: it.recommend("Ω", 4, include_seen=True)),
+    (["--history", '"a,b",日本, 11'], lambda it: without_user(it.fold_in(["a,b", "日本", "11"], 4))),
+    (["--history", '"a,b"', "--history", '""""'], lambda it: without_user(it.fold_in(["a,b", '"'], 4))),
+    (["--similar_items", "a,b", "--similar_items", "5"], lambda it: it.similar_items(["a,b", "5"], 4)),
+    (["--popular"], lambda it: without_user(it.popular(4))),
+])  # fmt: skip
 def test_json_holds_what_the_recommender_returns(flags, ask, run, recommender):
     weights = None if flags == ["--popular"] else "NeuMF.h5"
     status, out, err = run(*flags, "--k", 4, "--format", "json", weights=weights)
@@ -150,22 +147,19 @@ def test_a_file_holds_what_standard_output_would(run, tmp_path, suffix):
 KINDS = "One of --user, --users_file, --history, --similar_items, --popular must be given. Received: "
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ([], f"{KINDS}none"),
-        (["--user", "3", "--popular"], f"{KINDS}--user and --popular"),
-        (["--user", "42"], "`--user` must hold ids of the dataset, such as 3 (for anybody else, give `--hist"),
-        (["--history", "a,b"], "`--history` must hold ids of the dataset, such as 5. Received: 'a'"),
-        (["--history", " , "], "`--history` must hold at least one item id"),
-        (["--history", '"a'], "`--history` must be item ids as a line of CSV"),
-        (["--similar_items", "6"], "`--similar_items` must hold ids of the dataset, such as 5. Received: '6'"),
-        (["--users_file", "none.txt"], "`--users_file` must be a file that can be read. Received: none.txt"),
-        (["--popular", "--to", "lists.txt"], "`--to` must end in .csv or .json. Received: lists.txt"),
-        (["--popular", "--to", "no/such/lists.csv"], "`--to` must be a file in a directory that exists"),
-        (["--popular", "--to", "lists.csv", "--format", "json"], "`--to` takes its format from its suffix"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    ([], f"{KINDS}none"),
+    (["--user", "3", "--popular"], f"{KINDS}--user and --popular"),
+    (["--user", "42"], "`--user` must hold ids of the dataset, such as 3 (for anybody else, give `--hist"),
+    (["--history", "a,b"], "`--history` must hold ids of the dataset, such as 5. Received: 'a'"),
+    (["--history", " , "], "`--history` must hold at least one item id"),
+    (["--history", '"a'], "`--history` must be item ids as a line of CSV"),
+    (["--similar_items", "6"], "`--similar_items` must hold ids of the dataset, such as 5. Received: '6'"),
+    (["--users_file", "none.txt"], "`--users_file` must be a file that can be read. Received: none.txt"),
+    (["--popular", "--to", "lists.txt"], "`--to` must end in .csv or .json. Received: lists.txt"),
+    (["--popular", "--to", "no/such/lists.csv"], "`--to` must be a file in a directory that exists"),
+    (["--popular", "--to", "lists.csv", "--format", "json"], "`--to` takes its format from its suffix"),
+])  # fmt: skip
 def test_a_mistake_is_one_sentence(run, tmp_path, monkeypatch, arguments, sentence):
     monkeypatch.chdir(tmp_path)
     status, out, err = run(*arguments)

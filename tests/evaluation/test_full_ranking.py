@@ -5,10 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.evaluation import FullRanking, LeaveOneOut
-from ncf_keras.models import build_neumf
-from ncf_keras.models.scoring import all_scores
-from tests.predicting import predict
+from ncf_keras.evaluation import FullRanking
 
 USERS, ITEMS = 4, 7
 
@@ -70,35 +67,6 @@ def test_equals_a_slow_ranking_item_for_item(table, train, tests, scores_a_call)
         for row, user in enumerate(rankings.users)
     }
     assert ours == slow_positions(table, train, tests)
-
-
-def test_agrees_with_leave_one_out_against_every_unseen_item(generator):
-    table = generator.integers(0, 20, (30, 50)).astype(np.float32)
-    train = [set(generator.choice(50, 20, replace=False).tolist()) for _ in range(30)]
-    tests, negatives = [], []
-    for user, seen in enumerate(train):
-        unseen = generator.permutation([item for item in range(50) if item not in seen])
-        tests.append((user, unseen[0]))
-        negatives.append(unseen[1:])
-    one = LeaveOneOut(*np.array(tests).T, np.array(negatives)).rankings(lambda u, i: table[u, i])
-    full = protocol_of(train, tests, 50).rankings(lambda users: table[users])
-    np.testing.assert_array_equal(full.positions, one.positions)
-    np.testing.assert_array_equal(full.users, one.users)
-    assert len(set(full.positions)) > 10
-
-
-def test_ranks_a_model_as_its_predictions_do(generator):
-    model = build_neumf(USERS, 40, 3, (8, 6), (0, 0), seed=2)
-    for variable in model.weights:
-        variable.assign(generator.normal(size=variable.shape))
-    users, items = np.divmod(np.arange(USERS * 40, dtype=np.int32), 40)
-    table = predict(model, users, items).reshape(USERS, 40)
-    train = [set(range(5 * user)) for user in range(USERS)]
-    tests = [(user, 20 + user) for user in range(USERS)]
-    positions = protocol_of(train, tests, 40).rankings(all_scores(model, 40)).positions
-    expected = slow_positions(table.tolist(), train, tests)
-    assert positions.tolist() == [place for (place,) in expected.values()]
-    assert len(set(positions.tolist())) > 1
 
 
 def test_scores_of_another_shape_and_tests_of_no_or_two_lengths_are_refused():

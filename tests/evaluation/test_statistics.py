@@ -38,15 +38,12 @@ def test_the_seed_decides(generator):
     assert bootstrap_intervals(np.ones((1, 1))) == [(1, 1, 1)]
 
 
-@pytest.mark.parametrize(
-    ("shape", "options", "rule"),
-    [
-        ((0, 2), {}, "`values` must have at least one row"),
-        ((3, 2), {"confidence": 1.0}, "`confidence` must be between 0 and 1"),
-        ((3, 2), {"confidence": 95}, "`confidence` must be between 0 and 1"),
-        ((3, 2), {"resamples": 0}, "`resamples` must be a whole number of at least 1"),
-    ],
-)
+@pytest.mark.parametrize(("shape", "options", "rule"), [
+    ((0, 2), {}, "`values` must have at least one row"),
+    ((3, 2), {"confidence": 1.0}, "`confidence` must be between 0 and 1"),
+    ((3, 2), {"confidence": 95}, "`confidence` must be between 0 and 1"),
+    ((3, 2), {"resamples": 0}, "`resamples` must be a whole number of at least 1"),
+])  # fmt: skip
 def test_arguments_out_of_range_are_refused(shape, options, rule):
     with pytest.raises(InputError, match=f"{rule}. Received: "):
         bootstrap_intervals(np.zeros(shape), **options)

@@ -261,20 +261,17 @@ def test_a_model_trained_further_counts_from_the_refresh_on(dataset):
     pd.testing.assert_frame_equal(ncf_keras.recommend(model, dataset, "Zoë"), other.recommend("Zoë"))
 
 
-@pytest.mark.parametrize(
-    ("ask", "message"),
-    [
-        (lambda it: it.recommend(["Zoë", "zoe"]), "`users` must hold ids of the dataset, such as 3. Received"),
-        (lambda it: it.recommend(8), "`users` must hold ids of the dataset, such as 3. Received: '8'"),
-        (lambda it: it.recommend(["Zoë"], 0), "`k` must be a whole number of at least 1. Received: 0"),
-        (lambda it: it.similar_items(["0", "6"]), "`items` must hold ids of the dataset, such as 5. Received:"),
-        (lambda it: it.similar_items(["0"], -1), "`k` must be a whole number of at least 1. Received: -1"),
-        (lambda it: it.fold_in(["a", "b"]), "`history` must hold ids of the dataset, such as 5. Received: 'a'"),
-        (lambda it: it.fold_in([]), "`histories` must hold at least one item for each user"),
-        (lambda it: it.fold_in(["5"], 0), "`k` must be a whole number of at least 1. Received: 0"),
-        (lambda it: it.popular(0), "`k` must be a whole number of at least 1. Received: 0"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("ask", "message"), [
+    (lambda it: it.recommend(["Zoë", "zoe"]), "`users` must hold ids of the dataset, such as 3. Received"),
+    (lambda it: it.recommend(8), "`users` must hold ids of the dataset, such as 3. Received: '8'"),
+    (lambda it: it.recommend(["Zoë"], 0), "`k` must be a whole number of at least 1. Received: 0"),
+    (lambda it: it.similar_items(["0", "6"]), "`items` must hold ids of the dataset, such as 5. Received:"),
+    (lambda it: it.similar_items(["0"], -1), "`k` must be a whole number of at least 1. Received: -1"),
+    (lambda it: it.fold_in(["a", "b"]), "`history` must hold ids of the dataset, such as 5. Received: 'a'"),
+    (lambda it: it.fold_in([]), "`histories` must hold at least one item for each user"),
+    (lambda it: it.fold_in(["5"], 0), "`k` must be a whole number of at least 1. Received: 0"),
+    (lambda it: it.popular(0), "`k` must be a whole number of at least 1. Received: 0"),
+])  # fmt: skip
 def test_wrong_arguments_are_named(ask, message, gmf):
     with pytest.raises(InputError) as error:
         ask(gmf)

@@ -205,16 +205,13 @@ def test_popularity_by_hand(few):
     np.testing.assert_allclose(popularity_weights(few), [1, 2**0.75, 1, 0])
 
 
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        (np.ones(3), r"`item_weights` must have shape \(4,\)\. Received: shape \(3,\)"),
-        ([1, 1, -1, 1], r"`item_weights` must be finite numbers of at least 0.* from -1\.0 to 1\.0"),
-        ([0, 0, 0, 0], r"`item_weights` must be finite numbers of at least 0, some above"),
-        ([1, np.inf, 1, 1], r"`item_weights` must be finite .* to inf"),
-        ([1, np.nan, 1, 1], r"`item_weights` must be finite .*nan"),
-    ],
-)
+@pytest.mark.parametrize(("weights", "message"), [
+    (np.ones(3), r"`item_weights` must have shape \(4,\)\. Received: shape \(3,\)"),
+    ([1, 1, -1, 1], r"`item_weights` must be finite numbers of at least 0.* from -1\.0 to 1\.0"),
+    ([0, 0, 0, 0], r"`item_weights` must be finite numbers of at least 0, some above"),
+    ([1, np.inf, 1, 1], r"`item_weights` must be finite .* to inf"),
+    ([1, np.nan, 1, 1], r"`item_weights` must be finite .*nan"),
+])  # fmt: skip
 def test_weights_that_break_their_rule_are_named(few, weights, message):
     with pytest.raises(InputError, match=message):
         NegativeSampler(few, 4, 1, weights)

@@ -52,13 +52,6 @@ def test_with_any_file_damaged_or_missing_it_is_refused(file, copy, generator):
         verify(copy)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("file", FILES)
-def test_with_any_of_many_bytes_flipped_it_is_refused(file, copy, generator):
-    good = (copy / file).read_bytes()
-    assert_refused(copy / file, copy, (flipped(good, generator) for _ in range(100)))
-
-
 @pytest.mark.parametrize("file", ["saved_model.pb", "assets/seal", "variables/variables.index"])
 def test_a_file_of_another_export_is_refused(file, copy, exported_mlp):
     shutil.copy(exported_mlp / file, copy / file)

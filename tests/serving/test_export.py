@@ -75,14 +75,6 @@ def test_it_scores_as_the_model_and_ranks_as_sorting(loaded, neumf_scores, datas
     assert_scores_and_ranks(loaded, neumf_scores, dataset)
 
 
-# GMF is exported by the command, in tests/cli/test_export.py.
-@pytest.mark.slow
-def test_an_mlp_with_hidden_layers_too(dataset, tmp_path):
-    model = small_model("MLP")
-    with CppModel(export_model(model, dataset, tmp_path / "m")) as loaded:
-        assert_scores_and_ranks(loaded, predictions(model), dataset)
-
-
 def test_a_model_without_hidden_layers_and_users_without_ids(exported_mlp, dataset):
     with CppModel(exported_mlp) as loaded:
         assert_scores_and_ranks(loaded, predictions(small_model("MLP-0")), dataset)
@@ -222,15 +214,12 @@ def model_with_a_nan():
     return model
 
 
-@pytest.mark.parametrize(
-    ("model", "changes", "words"),
-    [
-        (other_model, {}, r"`model` must be a GMF, MLP or NeuMF .*other"),
-        (model_with_a_nan, {}, r"`model` must have finite weights"),
-        (None, {"user_ids": ["a", "b"] * (USERS // 2)}, r"`user_ids` must have no id twice. .*'a'"),
-        (None, {"item_titles": ["\ud800"] * ITEMS}, r"`item_titles` must be texts in Unicode"),
-    ],
-)
+@pytest.mark.parametrize(("model", "changes", "words"), [
+    (other_model, {}, r"`model` must be a GMF, MLP or NeuMF .*other"),
+    (model_with_a_nan, {}, r"`model` must have finite weights"),
+    (None, {"user_ids": ["a", "b"] * (USERS // 2)}, r"`user_ids` must have no id twice. .*'a'"),
+    (None, {"item_titles": ["\ud800"] * ITEMS}, r"`item_titles` must be texts in Unicode"),
+])  # fmt: skip
 def test_what_can_not_be_served_is_refused_and_leaves_nothing(model, changes, words, tmp_path):
     model = model() if model else small_model("GMF")
     with pytest.raises(InputError, match=words):

@@ -79,23 +79,20 @@ def test_code_in_the_configuration_is_not_run(members, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "compression", "reason"),
-    [
-        ({CONFIG: b"{"}, STORED, "not JSON"),
-        ({CONFIG: b"\xff\xfe"}, STORED, "not JSON"),
-        ({CONFIG: b"[" * 100_000}, STORED, "not JSON"),
-        ({CONFIG: b"[]"}, STORED, "functional"),
-        ({CONFIG: b'{"config": {"layers": [{"class_name": 1, "config": {"name": 2}}]}}'}, STORED, "functional"),
-        ({CONFIG: b'{"config": {"layers": 3}}'}, STORED, "functional"),
-        ({CONFIG: None}, STORED, f"0 files '{CONFIG}'"),
-        ({WEIGHTS: b"pickled things"}, STORED, "neither HDF5"),
-        ({WEIGHTS: b""}, STORED, "is empty"),
-        ({WEIGHTS: None}, STORED, f"0 files '{WEIGHTS}'"),
-        ({WEIGHTS: bytes(20_000_000)}, DEFLATED, "out of proportion"),
-        ({}, zipfile.ZIP_LZMA, "in a way that Keras never does"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "compression", "reason"), [
+    ({CONFIG: b"{"}, STORED, "not JSON"),
+    ({CONFIG: b"\xff\xfe"}, STORED, "not JSON"),
+    ({CONFIG: b"[" * 100_000}, STORED, "not JSON"),
+    ({CONFIG: b"[]"}, STORED, "functional"),
+    ({CONFIG: b'{"config": {"layers": [{"class_name": 1, "config": {"name": 2}}]}}'}, STORED, "functional"),
+    ({CONFIG: b'{"config": {"layers": 3}}'}, STORED, "functional"),
+    ({CONFIG: None}, STORED, f"0 files '{CONFIG}'"),
+    ({WEIGHTS: b"pickled things"}, STORED, "neither HDF5"),
+    ({WEIGHTS: b""}, STORED, "is empty"),
+    ({WEIGHTS: None}, STORED, f"0 files '{WEIGHTS}'"),
+    ({WEIGHTS: bytes(20_000_000)}, DEFLATED, "out of proportion"),
+    ({}, zipfile.ZIP_LZMA, "in a way that Keras never does"),
+])  # fmt: skip
 def test_refuses_what_is_no_proper_archive(members, changes, compression, reason, tmp_path):
     path = zipped(tmp_path / "m.keras", members | changes, compression)
     assert path.stat().st_size < 1_000_000

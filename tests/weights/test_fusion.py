@@ -46,18 +46,15 @@ def test_logit_is_the_weighted_mean_of_the_two(alpha):
 MLP = [8, 6, 4]
 
 
-@pytest.mark.parametrize(
-    ("gmf", "mlp", "sentence"),
-    [
-        ((8, 5, 3), MLP, "A.h5 must fit the NeuMF: user_embedding must be 7 x 3. Received: 8 x 3"),
-        ((7, 5, 4), MLP, "user_embedding must be 7 x 3. Received: 7 x 4; item_embedding"),
-        ((7, 5, 3), [10, 6, 4], "B.h5 must fit.*user_embedding must be 7 x 4. Received: 7 x 5"),
-        ((7, 5, 3), [8, 6], "layer2 must be 6 x 4 [+] 4. Received: -"),
-        ((7, 5, 3), [8, 6, 4, 2], "layer3 must be -. Received: 4 x 2 [+] 2"),
-        (build_mlp(7, 5, [6], [0]), MLP, "A.h5 must be a trained GMF. Received: MLP"),
-        ((7, 5, 3), build_gmf(7, 5, 4), "B.h5 must be a trained MLP. Received: GMF"),
-    ],
-)
+@pytest.mark.parametrize(("gmf", "mlp", "sentence"), [
+    ((8, 5, 3), MLP, "A.h5 must fit the NeuMF: user_embedding must be 7 x 3. Received: 8 x 3"),
+    ((7, 5, 4), MLP, "user_embedding must be 7 x 3. Received: 7 x 4; item_embedding"),
+    ((7, 5, 3), [10, 6, 4], "B.h5 must fit.*user_embedding must be 7 x 4. Received: 7 x 5"),
+    ((7, 5, 3), [8, 6], "layer2 must be 6 x 4 [+] 4. Received: -"),
+    ((7, 5, 3), [8, 6, 4, 2], "layer3 must be -. Received: 4 x 2 [+] 2"),
+    (build_mlp(7, 5, [6], [0]), MLP, "A.h5 must be a trained GMF. Received: MLP"),
+    ((7, 5, 3), build_gmf(7, 5, 4), "B.h5 must be a trained MLP. Received: GMF"),
+])  # fmt: skip
 def test_a_misfit_is_told_in_a_sentence(gmf, mlp, sentence):
     neumf = small_model("NeuMF")
     before = arrays(neumf)

@@ -115,18 +115,15 @@ def test_predictions_of_the_authors_code(name):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"user_embedding": None}, "layers of GMF, MLP or NeuMF"),
-        ({"conv2d": (np.ones((3, 3), "f4"),)}, "layers of GMF, MLP or NeuMF.*conv2d"),
-        ({"item_embedding": (np.ones((5, 4), "f4"),)}, "item_embedding +5 x 3 +5 x 4 +another shape"),
-        ({"item_embedding": (np.ones(5, "f4"),)}, "two dimensions"),
-        ({"prediction": (np.ones((5, 1), "f4"), np.ones(1, "f4"))}, "prediction +6 x 1"),
-        ({"prediction": (np.ones((3, 1), "f4"),)}, "another shape"),
-        ({"prediction": (np.ones(3, "f4"), np.ones(1, "f4"))}, "two dimensions"),
-    ],
-)
+@pytest.mark.parametrize(("change", "reason"), [
+    ({"user_embedding": None}, "layers of GMF, MLP or NeuMF"),
+    ({"conv2d": (np.ones((3, 3), "f4"),)}, "layers of GMF, MLP or NeuMF.*conv2d"),
+    ({"item_embedding": (np.ones((5, 4), "f4"),)}, "item_embedding +5 x 3 +5 x 4 +another shape"),
+    ({"item_embedding": (np.ones(5, "f4"),)}, "two dimensions"),
+    ({"prediction": (np.ones((5, 1), "f4"), np.ones(1, "f4"))}, "prediction +6 x 1"),
+    ({"prediction": (np.ones((3, 1), "f4"),)}, "another shape"),
+    ({"prediction": (np.ones(3, "f4"), np.ones(1, "f4"))}, "two dimensions"),
+])  # fmt: skip
 def test_refuses_what_is_none_of_the_three(change, reason, tmp_path):
     layers = arrays(small_model("GMF")) | change
     file = WeightFile(tmp_path / "f.h5", "keras2", {name: found for name, found in layers.items() if found})

@@ -92,19 +92,16 @@ def test_equals_the_file_of_a_fresh_process_with_its_numbers(name, tmp_path):
 
 # Keras 1.0.7 sorts by distance from the output, then by name; worked out by hand for MLP-0, whose two parts are
 # equally long, and for one hidden layer.
-@pytest.mark.parametrize(
-    ("sizes", "expected"),
-    [
-        (ModelSpec("NeuMF", 9, 9, 8, (10,)),
-         "item_input user_input mf_embedding_item mf_embedding_user mlp_embedding_item mlp_embedding_user "
-         "flatten_1 flatten_2 flatten_3 flatten_4 merge_1 merge_2 merge_3 prediction"),
-        (ModelSpec("NeuMF", 9, 9, 8, (10, 8)),
-         "item_input user_input mlp_embedding_item mlp_embedding_user flatten_3 flatten_4 "
-         "mf_embedding_item mf_embedding_user flatten_1 flatten_2 merge_2 layer1 merge_1 merge_3 prediction"),
-        (ModelSpec("MLP", 9, 9, layers=(10,)),
-         "item_input user_input item_embedding user_embedding flatten_1 flatten_2 merge_1 prediction"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("sizes", "expected"), [
+    (ModelSpec("NeuMF", 9, 9, 8, (10,)),
+     "item_input user_input mf_embedding_item mf_embedding_user mlp_embedding_item mlp_embedding_user "
+     "flatten_1 flatten_2 flatten_3 flatten_4 merge_1 merge_2 merge_3 prediction"),
+    (ModelSpec("NeuMF", 9, 9, 8, (10, 8)),
+     "item_input user_input mlp_embedding_item mlp_embedding_user flatten_3 flatten_4 "
+     "mf_embedding_item mf_embedding_user flatten_1 flatten_2 merge_2 layer1 merge_1 merge_3 prediction"),
+    (ModelSpec("MLP", 9, 9, layers=(10,)),
+     "item_input user_input item_embedding user_embedding flatten_1 flatten_2 merge_1 prediction"),
+])  # fmt: skip
 def test_order_of_the_layers(sizes, expected):
     assert keras1_layer_names(sizes) == expected.split()
 
@@ -192,18 +189,15 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(format, tmp_path, m
     assert list(tmp_path.iterdir()) == [file] and file.read_text() == "old"
 
 
-@pytest.mark.parametrize(
-    ("path", "format", "reason"),
-    [
-        ("m.h5", "keras", "must end with .keras"),
-        ("m.keras", "h5", "must end with .h5"),
-        ("m.weights.h5", "h5", "must end with .h5 alone"),
-        ("m.h5", "weights", "must end with .weights.h5"),
-        ("m.h5", "pickle", "`format` must be one of"),
-        ("absent/m.h5", "h5", "absent must be a directory"),
-        ("folder.h5", "h5", "must be a file that can be written"),
-    ],
-)
+@pytest.mark.parametrize(("path", "format", "reason"), [
+    ("m.h5", "keras", "must end with .keras"),
+    ("m.keras", "h5", "must end with .h5"),
+    ("m.weights.h5", "h5", "must end with .h5 alone"),
+    ("m.h5", "weights", "must end with .weights.h5"),
+    ("m.h5", "pickle", "`format` must be one of"),
+    ("absent/m.h5", "h5", "absent must be a directory"),
+    ("folder.h5", "h5", "must be a file that can be written"),
+])  # fmt: skip
 def test_refuses_paths_and_formats_that_do_not_go_together(path, format, reason, tmp_path):
     (tmp_path / "folder.h5").mkdir()
     with pytest.raises(InputError, match=reason):

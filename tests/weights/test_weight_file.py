@@ -107,14 +107,11 @@ def test_reads_groups_that_the_list_of_layers_leaves_out(tmp_path):
 KERAS3 = "keras3.weights.h5"
 
 
-@pytest.mark.parametrize(
-    ("layout", "change", "reason"),
-    [
-        (KERAS3, lambda it: it.update({"layers/x/layers/y/vars/0": np.ones(3)}), "a layer with layers in it"),
-        (KERAS3, lambda it: it.move("layers/dense/vars/1", "layers/dense/vars/2"), "are not in order"),
-        ("keras1.h5", lambda it: it.attrs.update(layer_names=[b"a", b"a"]), "is missing or repeats a layer"),
-    ],
-)
+@pytest.mark.parametrize(("layout", "change", "reason"), [
+    (KERAS3, lambda it: it.update({"layers/x/layers/y/vars/0": np.ones(3)}), "a layer with layers in it"),
+    (KERAS3, lambda it: it.move("layers/dense/vars/1", "layers/dense/vars/2"), "are not in order"),
+    ("keras1.h5", lambda it: it.attrs.update(layer_names=[b"a", b"a"]), "is missing or repeats a layer"),
+])  # fmt: skip
 def test_layers_that_are_not_as_keras_writes_them(layout, change, reason, tmp_path):
     path = written(small_model("GMF"), layout, tmp_path)
     with h5py.File(path, "a") as file:
