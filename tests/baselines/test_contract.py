@@ -170,7 +170,5 @@ BOTH = "`learning_rate` and `regularization` must be small enough"
 def test_learning_that_leaves_the_finite_numbers_is_told(baseline, message, tastes):
     with pytest.raises(InputError, match=message):
         baseline.fit(tastes)
-    with pytest.raises(
-        InputError, match=rf"`fit` must come before `score`\. Received: {type(baseline).__name__}"
-    ):
+    with pytest.raises(InputError, match=r"`fit` must come before `score`\. Received: [A-Z]+\(factors=4"):
         baseline.score([0], [0])

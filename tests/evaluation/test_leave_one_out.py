@@ -46,26 +46,6 @@ def test_equals_the_authors_evaluation(ranking):
     assert result.ndcg == pytest.approx(np.mean([gain for _, gain in expected]))
 
 
-# Scores of the items 0 to 5 and the test item 5 itself; who wins at top 1 or 2?
-@pytest.mark.parametrize(("scores", "negatives", "position"), [
-    ([0, 1, 2, 3, 4, 9], [0, 1, 2, 3], 0),  # first
-    ([0, 1, 2, 3, 4, 3.5], [0, 1, 4, 3], 1),
-    ([0, 1, 2, 3, 4, -1], [0, 1, 2, 3], 4),  # last
-    ([0, 1, 2, 3, 4, 3], [0, 1, 3], 1),  # the test item entered last and loses its tie
-    ([0, 1, 2, 3, 4, 0], [0, 0, 0], 1),  # an item twice counts once
-    ([0, 1, 2, 3, 4, 3], [5, 3, 4], 1),  # entered before item 3 as its own negative: it wins that tie
-    ([0, 1, 2, 3, 4, 3], [3, 5, 4], 2),  # entered after item 3: it loses the tie
-    ([0, 1, 2, 3, 4, 3], [5, 5, 5], 0),  # nothing but itself
-    ([1, 1, 1, 1, 1, 1], [0, 1, 5, 2, 3], 2),
-])  # fmt: skip
-def test_positions_by_hand(scores, negatives, position):
-    protocol = LeaveOneOut(np.array([0]), np.array([5]), np.array([negatives]))
-    table = np.array([scores], np.float32)
-    positions = protocol.positions(lambda users, items: table[users, items])
-    assert positions.tolist() == [position]
-    assert positions.dtype == np.int64
-
-
 def test_scores_all_candidates_of_all_users_in_one_call():
     calls = []
 

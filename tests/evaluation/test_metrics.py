@@ -64,20 +64,6 @@ def test_metrics_are_those_of_trec_eval(generator, most_relevant):
             assert ours[name].dtype == np.float64
 
 
-def test_several_relevant_items_by_hand():
-    # Places 2 and 5 of a list: at 3 one of them is found, at 5 both.
-    values = ranking_metrics(rankings_of([np.array([1, 4])]), (3, 5))
-    ideal = 1 + 1 / np.log2(3)
-    expected = {
-        "HR@3": 1, "NDCG@3": (1 / np.log2(3)) / ideal, "MRR@3": 1 / 2, "MAP@3": (1 / 2) / 2, "recall@3": 1 / 2,
-        "HR@5": 1, "NDCG@5": (1 / np.log2(3) + 1 / np.log2(6)) / ideal, "MRR@5": 1 / 2,
-        "MAP@5": (1 / 2 + 2 / 5) / 2, "recall@5": 1,
-    }  # fmt: skip
-    assert {name: value.tolist() for name, value in values.items()} == {
-        name: pytest.approx([value]) for name, value in expected.items()
-    }
-
-
 @pytest.mark.parametrize("top_ks", [(), (0,), (10, -1)])
 def test_lengths_that_are_none_are_refused(top_ks):
     with pytest.raises(InputError, match=r"`top_ks` must be one or more lengths .*Received: \["):

@@ -178,21 +178,6 @@ def test_cosines_are_those_of_scipy(kind, k, models, recommenders):
         np.testing.assert_allclose(rows["cosine"], [cosines[other] for other in order], atol=1e-6)
 
 
-def test_the_scale_of_a_factor_between_the_embedding_and_the_output_does_not_matter(dataset):
-    model = MODELS["GMF"][0]()
-    by_hand.randomise(model)
-    recommender = Recommender(model, dataset)
-    before = recommender.similar_items(ITEM_IDS, 12)
-    scale = np.array([0.01, 1, 50], np.float32)
-    table, kernel = model.get_layer("item_embedding").embeddings, model.get_layer("prediction").kernel
-    table.assign(table * scale)
-    kernel.assign(kernel / scale[:, None])
-    recommender.refresh()
-    after = recommender.similar_items(ITEM_IDS, 12)
-    assert list(before["similar_item_id"]) == list(after["similar_item_id"])
-    np.testing.assert_allclose(before["cosine"], after["cosine"], atol=1e-6)
-
-
 def test_equal_items_come_in_the_order_of_their_indices_and_a_zero_vector_has_cosine_0():
     model = MODELS["MLP"][0]()
     table = np.ones((ITEMS, 4), np.float32)

@@ -17,7 +17,6 @@ from tests.serving.small_exports import (
     EQUAL_ITEMS,
     ITEM_IDS,
     ITEMS,
-    SEEN_NOTHING,
     TITLES,
     USER_IDS,
     USERS,
@@ -105,14 +104,6 @@ def test_it_has_the_signatures_that_the_docs_promise(loaded):
         expected[f"{name}_default"] = ({asked: (kind, 1)}, outputs)
     public = {name: it for name, it in loaded.signatures.items() if not name.startswith("__")}
     assert {name: (described(it.inputs), described(it.outputs)) for name, it in public.items()} == expected
-
-
-def test_equal_items_have_equal_scores_and_the_lower_index_first(loaded):
-    items = loaded.run("recommend", user_input=[SEEN_NOTHING], k=ITEMS)["items"][0].tolist()
-    first = items.index(EQUAL_ITEMS[0])
-    assert items[first : first + 3] == list(EQUAL_ITEMS)
-    scores = loaded.run("score", user_input=[0] * 3, item_input=EQUAL_ITEMS)["prediction"]
-    assert len(set(scores.tolist())) == 1
 
 
 ANY_K = st.one_of(st.integers(-3, ITEMS + 3), INT32)
