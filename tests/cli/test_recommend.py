@@ -58,14 +58,14 @@ def run(folder, capsys):
     return run
 
 
+def without_user(frame):
+    return frame.drop(columns="user_id")
+
+
 def assert_json(text, frame):
     """Hold the printed JSON against the rows of a frame."""
     found = pd.DataFrame(json.loads(text))
     pd.testing.assert_frame_equal(found, frame.reset_index(drop=True), check_dtype=False)
-
-
-def without_user(frame):
-    return frame.drop(columns="user_id")
 
 
 @pytest.mark.parametrize(("flags", "ask"), [
@@ -117,20 +117,15 @@ def test_indices_stand_for_users_and_items_where_there_are_no_raw_ids(run, folde
     assert [ITEM_IDS[item] for item in found] != others
 
 
-@pytest.mark.parametrize("stdin", [False, True])
-def test_users_from_a_file_are_answered_in_order_and_unknown_ones_by_popularity(
-    run, recommender, tmp_path, monkeypatch, stdin
-):
-    text = "\ufeffΩ\r\n\r\nnobody\n3 \nann, bob"
-    file = tmp_path / "users.txt"
+def test_users_of_a_file_come_in_order_and_unknown_ones_are_popular(run, recommender, tmp_path, monkeypatch):
+    text, file = "\ufeffΩ\r\n\r\nnobody\n3 \nann, bob", tmp_path / "users.txt"
     file.write_text(text, encoding="utf-8")
-    if stdin:
-        monkeypatch.setattr("sys.stdin", io.StringIO(text.lstrip("\ufeff")))
-    status, out, err = run("--users_file", "-" if stdin else file, "--k", 2, "--format", "json")
-    assert status == 0
-    users = ["Ω", "nobody", "3", "ann, bob"]
-    assert_json(out, recommender.recommend(users, 2, popular_for_unknown=True))
-    assert "1 of 4 users are unknown" in err
+    monkeypatch.setattr("sys.stdin", io.StringIO(text.lstrip("\ufeff")))
+    expected = recommender.recommend(["Ω", "nobody", "3", "ann, bob"], 2, popular_for_unknown=True)
+    for source in ("-", file):
+        status, out, err = run("--users_file", source, "--k", 2, "--format", "json")
+        assert status == 0 and "1 of 4 users are unknown" in err
+        assert_json(out, expected)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".JSON"])

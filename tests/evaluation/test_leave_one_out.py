@@ -46,18 +46,6 @@ def test_equals_the_authors_evaluation(ranking):
     assert result.ndcg == pytest.approx(np.mean([gain for _, gain in expected]))
 
 
-def test_scores_all_candidates_of_all_users_in_one_call():
-    calls = []
-
-    def score(users, items):
-        calls.append(sorted(zip(users.tolist(), items.tolist(), strict=True)))
-        assert users.dtype == items.dtype == np.int32
-        return np.zeros(len(users), np.float32)
-
-    LeaveOneOut(np.array([4, 2]), np.array([7, 8]), np.array([[1, 2], [3, 7]])).evaluate(score)
-    assert calls == [[(2, 3), (2, 7), (2, 8), (4, 1), (4, 2), (4, 7)]]
-
-
 @pytest.mark.parametrize("broken", ["the test item", "the negatives", "everything"])
 def test_scores_that_are_no_numbers_are_misses(broken):
     negatives = np.tile(np.arange(99), (5, 1))

@@ -14,8 +14,8 @@ SECOND = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
 
 def scipys(values, seed, **options):
     """Return scipy's percentile interval of the mean, drawn by the same generator."""
-    generator = "rng" if "rng" in inspect.signature(scipy.stats.bootstrap).parameters else "random_state"
-    options[generator] = np.random.default_rng(seed)
+    names = inspect.signature(scipy.stats.bootstrap).parameters
+    options["rng" if "rng" in names else "random_state"] = np.random.default_rng(seed)
     return scipy.stats.bootstrap((values,), np.mean, method="percentile", **options).confidence_interval
 
 

@@ -129,9 +129,8 @@ def test_any_users_and_any_k_for_all_or_for_each(rows, one_k, loaded, dataset, n
 def test_a_pair_out_of_range_is_nan_and_spoils_no_other(pairs, loaded, neumf_scores):
     users, items = [user for user, _ in pairs], [item for _, item in pairs]
     answer = loaded.run("serving_default", user_input=users, item_input=items)["prediction"]
-    expected = [
-        neumf_scores[user, item] if 0 <= user < USERS and 0 <= item < ITEMS else np.nan for user, item in pairs
-    ]
+    known = [0 <= user < USERS and 0 <= item < ITEMS for user, item in pairs]
+    expected = [neumf_scores[pair] if is_known else np.nan for pair, is_known in zip(pairs, known, strict=True)]
     np.testing.assert_allclose(answer, np.array(expected, np.float32), rtol=0, atol=1e-6)
 
 
@@ -159,7 +158,7 @@ def test_similar_items_are_those_with_the_largest_cosines(loaded, neumf):
     assert answer["known"].tolist() == [False, *[True] * ITEMS, False]
     assert answer["items"].shape == answer["scores"].shape == (ITEMS + 2, 6)
     for row in (0, -1):
-        assert answer["items"][row].tolist() == [-1] * 6 and answer["scores"][row].tolist() == [-1.0] * 6
+        assert (answer["items"][row] == -1).all() and (answer["scores"][row] == -1).all()
     for item in range(ITEMS):
         found, scores = answer["items"][item + 1], answer["scores"][item + 1]
         assert len({item, *found.tolist()}) == 7

@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -59,12 +61,9 @@ def test_gmf_whose_objective_is_convex_gives_what_another_method_finds(num_neg, 
     weights = by_hand.randomise(model)
     (rows,) = fold_in(model, [HISTORY, [0]], num_neg, strength)
     for row, history in zip(rows, (HISTORY, [0]), strict=True):
-        expected = scipy.optimize.minimize(
-            lambda row, history=history: objective("GMF", weights, row, history, num_neg, strength),
-            np.zeros(3),
-            method="Nelder-Mead",
-            options={"xatol": 1e-6, "fatol": 1e-10},
-        )
+        loss = functools.partial(objective, "GMF", weights, history=history, num_neg=num_neg, strength=strength)
+        options = {"xatol": 1e-6, "fatol": 1e-10}
+        expected = scipy.optimize.minimize(loss, np.zeros(3), method="Nelder-Mead", options=options)
         np.testing.assert_allclose(row, expected.x, atol=1e-2)
 
 
@@ -98,8 +97,7 @@ def test_the_model_stays_as_it_is_and_so_does_the_answer(kind):
     first = folder([HISTORY, [0], [12, 1]])
     for array, expected in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(array, expected)
-    again = fold_in(model, [[8, 2, 3, 2, 8], [0], np.array([1, 12])])
-    alone = folder([[12, 1]])
+    again, alone = fold_in(model, [[8, 2, 3, 2, 8], [0], np.array([1, 12])]), folder([[12, 1]])
     for one, other, single, name in zip(first, again, alone, USER_LAYERS[kind], strict=True):
         assert one.dtype == np.float32 and one.shape == (3, model.get_layer(name).output_dim)
         np.testing.assert_array_equal(one, other)
@@ -140,9 +138,8 @@ def test_held_out_items_of_people_outside_training_rank_well_above_popularity(ki
         engine.train_epoch()
     folded = with_users(model, fold_in(model, histories))
     lines = sample.test_users >= kept.num_users
-    protocol = LeaveOneOut(
-        sample.test_users[lines] - kept.num_users, sample.test_items[lines], sample.test_negatives[lines]
-    )
+    users = sample.test_users[lines] - kept.num_users
+    protocol = LeaveOneOut(users, sample.test_items[lines], sample.test_negatives[lines])
     by_popularity = protocol.evaluate(lambda users, items: kept.item_counts[items]).hr
     assert protocol.evaluate(model_scores(folded)).hr > by_popularity + 0.15
 
