@@ -25,16 +25,6 @@ def slow_ranking(scores, train, relevant):
     return sorted((item for item in range(len(scores)) if item in relevant or item not in train), key=place)
 
 
-def slow_positions(table, train, tests):
-    """Return the users that are tested and the places of their test items, ascending."""
-    result = {}
-    for user in sorted({user for user, _ in tests}):
-        relevant = {item for tested, item in tests if tested == user}
-        ranked = slow_ranking(table[user], train[user], relevant)
-        result[user] = [place for place, item in enumerate(ranked) if item in relevant]
-    return result
-
-
 def protocol_of(train, tests, num_items=ITEMS):
     offsets = np.cumsum([0, *map(len, train)])
     items = np.array([item for mine in train for item in sorted(mine)], np.int32)
@@ -62,11 +52,11 @@ def test_equals_a_slow_ranking_item_for_item(table, train, tests, scores_a_call)
 
     rankings = protocol_of(train, tests).rankings(score_all, scores_a_call)
     assert asked == sorted({user for user, _ in tests}) and rankings.positions.dtype == np.int64
-    ours = {
-        int(user): rankings.positions[rankings.offsets[row] : rankings.offsets[row + 1]].tolist()
-        for row, user in enumerate(rankings.users)
-    }
-    assert ours == slow_positions(table, train, tests)
+    assert rankings.users.tolist() == asked
+    for user, ours in zip(asked, np.split(rankings.positions, rankings.offsets[1:-1]), strict=True):
+        relevant = {item for tested, item in tests if tested == user}
+        ranked = slow_ranking(table[user], train[user], relevant)
+        assert ours.tolist() == [place for place, item in enumerate(ranked) if item in relevant]
 
 
 def test_scores_of_another_shape_and_tests_of_no_or_two_lengths_are_refused():

@@ -48,8 +48,7 @@ def test_equals_the_authors_evaluation(ranking):
 
 @pytest.mark.parametrize("broken", ["the test item", "the negatives", "everything"])
 def test_scores_that_are_no_numbers_are_misses(broken):
-    negatives = np.tile(np.arange(99), (5, 1))
-    protocol = LeaveOneOut(np.arange(5), np.full(5, 200), negatives)
+    protocol = LeaveOneOut(np.arange(5), np.full(5, 200), np.tile(np.arange(99), (5, 1)))
 
     def score(users, items):
         is_test = items == 200
@@ -61,7 +60,6 @@ def test_scores_that_are_no_numbers_are_misses(broken):
     assert result.hr == 0 and result.ndcg == 0
 
 
-@pytest.mark.parametrize("shape", [(3, 0), (0, 9)])
-def test_nothing_to_rank_against_is_refused(shape):
-    with pytest.raises(InputError, match=r"`test_negatives` must have at least one .*Received: shape"):
-        LeaveOneOut(np.zeros(shape[0], int), np.zeros(shape[0], int), np.zeros(shape, int))
+def test_nothing_to_rank_against_is_refused():
+    with pytest.raises(InputError, match=r"`test_negatives` must have at least one .*Received: shape \(3, 0\)"):
+        LeaveOneOut(np.zeros(3, int), np.zeros(3, int), np.zeros((3, 0), int))

@@ -64,16 +64,14 @@ def test_metrics_are_those_of_trec_eval(generator, most_relevant):
             assert ours[name].dtype == np.float64
 
 
-@pytest.mark.parametrize("top_ks", [(), (0,), (10, -1)])
-def test_lengths_that_are_none_are_refused(top_ks):
-    with pytest.raises(InputError, match=r"`top_ks` must be one or more lengths .*Received: \["):
-        ranking_metrics(rankings_of([np.array([0])]), top_ks)
-
-
-@pytest.mark.parametrize(
-    ("users", "offsets", "positions"),
-    [([0], [0, 1, 2], [3, 4]), ([0, 1], [0, 1, 2], [3]), ([], [0], []), ([0, 1], [0, 0, 1], [3])],
-)
-def test_rankings_without_a_relevant_item_or_of_wrong_lengths_are_refused(users, offsets, positions):
-    with pytest.raises(InputError, match="must"):
-        Rankings(np.array(users), np.array(offsets), np.array(positions))
+def test_wrong_lengths_and_rankings_without_a_relevant_item_are_refused():
+    for top_ks in ((), (0,), (10, -1)):
+        with pytest.raises(InputError, match=r"`top_ks` must be one or more lengths .*Received: \["):
+            ranking_metrics(rankings_of([np.array([0])]), top_ks)
+    lengths, empty = "`offsets` must have one entry more", "must have at least one, each with a relevant"
+    for users, offsets, positions, rule in (
+        ([0], [0, 1, 2], [3, 4], lengths), ([0, 1], [0, 1, 2], [3], lengths),
+        ([], [0], [], empty), ([0, 1], [0, 0, 1], [3], empty),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=rule):
+            Rankings(np.array(users), np.array(offsets), np.array(positions))

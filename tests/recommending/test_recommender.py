@@ -180,10 +180,8 @@ def test_equal_items_come_in_the_order_of_their_indices_and_a_zero_vector_has_co
     table[3] = 0
     model.get_layer("item_embedding").set_weights([table])
     frame = Recommender(model, crowd(ids=False)).similar_items([5, 3], 12)
-    first, second = frame[frame["item_id"] == 5], frame[frame["item_id"] == 3]
-    assert list(first["similar_item_id"]) == [0, 1, 2, 4, 6, 7, 8, 9, 10, 11, 12, 3]
-    np.testing.assert_allclose(first["cosine"], [1] * 11 + [0], atol=1e-6)
-    assert list(second["cosine"]) == [0] * 12
+    assert list(frame["similar_item_id"])[:12] == [0, 1, 2, 4, 6, 7, 8, 9, 10, 11, 12, 3]
+    np.testing.assert_allclose(frame["cosine"], [1] * 11 + [0] * 13, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -2,7 +2,6 @@
 
 import importlib
 import shutil
-import subprocess
 import time
 import timeit
 from concurrent.futures import ThreadPoolExecutor
@@ -63,15 +62,6 @@ def test_it_answers_as_predict_and_sorting(loader, program, exported, dataset, n
     score = loader.answer(program, exported, "serving_default", USERS, -1)["prediction"]
     diagonal = neumf_scores[np.arange(USERS), np.arange(USERS)]
     np.testing.assert_allclose(list(map(float, score)), diagonal, rtol=0, atol=1e-6)
-
-
-def test_it_refuses_a_damaged_export(program, exported, tmp_path):
-    damaged = shutil.copytree(exported, tmp_path / "1")
-    (damaged / "fingerprint.pb").write_bytes(b"")
-    command = [str(program), str(damaged), "1", "answer", "recommend", "1", "3"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "This export is damaged" in done.stderr
 
 
 def test_one_user_takes_under_a_millisecond_and_a_batch_is_20_times_as_fast_as_predict(

@@ -10,13 +10,9 @@ from ncf_keras.serving.seal import verify
 from tests.serving.cpp_loader import CppModel, Refused
 
 FILES = (
-    "saved_model.pb",
-    "fingerprint.pb",
-    "variables/variables.index",
-    "variables/variables.data-00000-of-00001",
-    "assets/seal",
-    "assets.extra/tf_serving_warmup_requests",
-)
+    "saved_model.pb", "fingerprint.pb", "variables/variables.index", "variables/variables.data-00000-of-00001",
+    "assets/seal", "assets.extra/tf_serving_warmup_requests",
+)  # fmt: skip
 
 
 @pytest.fixture

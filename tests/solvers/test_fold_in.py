@@ -67,13 +67,6 @@ def test_gmf_whose_objective_is_convex_gives_what_another_method_finds(num_neg, 
         np.testing.assert_allclose(row, expected.x, atol=1e-2)
 
 
-def test_the_prior_alone_gives_the_average_user():
-    model = MODELS["NeuMF"][0]()
-    weights = by_hand.randomise(model)
-    for part, name in zip(fold_in(model, [HISTORY], prior_strength=1e7), USER_LAYERS["NeuMF"], strict=True):
-        np.testing.assert_allclose(part[0], weights[name][0].mean(axis=0), atol=1e-3)
-
-
 @pytest.mark.parametrize("users", [1, 3, 400])
 def test_the_prior_can_be_inverted_with_few_users_and_is_the_sample_s_with_many(users):
     generator = np.random.default_rng(1)

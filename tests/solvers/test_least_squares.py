@@ -62,12 +62,11 @@ def test_every_sweep_makes_the_loss_smaller_until_nothing_can(dataset):
         for sweeps in (1, 2, 4, 60)
     ]
     assert losses[0] > losses[1] > losses[2] > losses[3]
-    users, items = factorise(dataset, FACTORS, LeastSquares(0.3, 0.02, 0.4, 400), seed=1)
-    flat = np.concatenate([users.ravel(), items.ravel()]).astype(np.float64)
-    split = USERS * FACTORS
+    vectors = factorise(dataset, FACTORS, LeastSquares(0.3, 0.02, 0.4, 400), seed=1)
+    flat = np.concatenate(vectors).astype(np.float64).ravel()
 
     def loss(x):
-        return loss_by_hand(dataset, SETTINGS, x[:split].reshape(-1, FACTORS), x[split:].reshape(-1, FACTORS))
+        return loss_by_hand(dataset, SETTINGS, *np.split(x.reshape(-1, FACTORS), [USERS]))
 
     # A point where both halves are solved for is one where no direction goes down.
     assert np.abs(optimize.approx_fprime(flat, loss, 1e-6)).max() < 2e-2

@@ -98,15 +98,6 @@ def test_order_of_the_layers(sizes, expected):
     assert keras1_layer_names(sizes) == expected.split()
 
 
-@pytest.mark.parametrize("format", PATHS)
-@pytest.mark.parametrize("name", KINDS)
-def test_round_trip_of_the_authors_files(name, format, tmp_path):
-    original = golden(f"fusion_{name}.keras1.h5")
-    save_weights(load_model(original), tmp_path / PATHS[format], format)
-    save_weights(load_model(tmp_path / PATHS[format]), tmp_path / "end.h5", "h5")
-    assert structure(tmp_path / "end.h5") == structure(original)
-
-
 def test_keras_reads_its_own_formats_without_us(tmp_path):
     model = small_model("NeuMF")
     save_weights(model, tmp_path / "m.keras", "keras")

@@ -14,7 +14,6 @@ from ncf_keras.weights import load_weights, read_weight_file
 from tests.shared_files import golden
 from tests.weights.small_models import (
     KINDS,
-    LAYOUTS,
     WRITERS,
     arrays,
     assert_equal_bits,
@@ -22,15 +21,6 @@ from tests.weights.small_models import (
     write_keras2,
     written,
 )
-
-
-@pytest.mark.parametrize("layout", WRITERS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_content_tells_the_layout_and_not_the_suffix(kind, layout, tmp_path):
-    model = small_model(kind)
-    file = read_weight_file(str(written(model, layout, tmp_path).rename(tmp_path / "odd.txt")))
-    assert file.layout == LAYOUTS[layout]
-    assert_equal_bits(file.layers, arrays(model))
 
 
 @pytest.mark.parametrize("name", KINDS)
