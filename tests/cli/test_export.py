@@ -59,10 +59,8 @@ def test_an_export_has_the_dataset_in_it(files, tmp_path, capsys):
         assert_scores_and_ranks(loaded, scores, dataset)
         answer = loaded.run("recommend_by_id", user_id=["用户"], k=1)
     best = int(np.where(dataset.train_matrix.toarray()[1] > 0, -1, scores[1]).argmax())
-    assert (answer["item_ids"][0, 0].decode(), answer["titles"][0, 0].decode()) == (
-        ITEM_IDS[best],
-        TITLES[best],
-    )
+    found = [answer[name][0, 0].decode() for name in ("item_ids", "titles")]
+    assert found == [ITEM_IDS[best], TITLES[best]]
 
 
 def test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else(files, tmp_path):
