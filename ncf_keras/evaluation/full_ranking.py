@@ -86,8 +86,9 @@ class FullRanking:
     def _ahead(self, scores: np.ndarray, users: np.ndarray, bounds: np.ndarray) -> list[int]:
         """Return how many rivals are ahead of each test item of some users, by user and falling score."""
         is_rival = np.ones(scores.shape, bool)
-        for row, user in enumerate(users):
-            is_rival[row, self._train_items[self._train_offsets[user] : self._train_offsets[user + 1]]] = False
+        starts, stops = self._train_offsets[users].tolist(), self._train_offsets[users + 1].tolist()
+        for own, start, stop in zip(is_rival, starts, stops, strict=True):
+            own[self._train_items[start:stop]] = False
         rows, items = (
             np.repeat(np.arange(len(users)), np.diff(bounds)),
             self._test_items[bounds[0] : bounds[-1]],
@@ -96,5 +97,6 @@ class FullRanking:
         relevant = scores[rows, items]
         # A score that is not a number sorts last, and every rival is ahead of it.
         ordered = relevant[np.lexsort((-relevant, rows))]
+        # Of truth values, `a > b` is a and not b.
         pairs = zip(rows.tolist(), ordered, strict=True)
-        return [int(np.count_nonzero(is_rival[row] & ~(scores[row] < score))) for row, score in pairs]
+        return [int(np.count_nonzero(is_rival[row] > (scores[row] < score))) for row, score in pairs]
