@@ -11,7 +11,8 @@ from ncf_keras.data import Dataset
 class Baseline(abc.ABC):
     """A recommender with the two methods that all baselines share, `fit` and `score`.
 
-    The hyperparameters are the fields of each class; learning again forgets what was learnt before.
+    The hyperparameters are the fields of each class, and one that breaks its rule is an InputError; learning
+    again forgets what was learnt before.
     """
 
     _sizes: tuple[int, int] | None = None
@@ -26,15 +27,8 @@ class Baseline(abc.ABC):
     def score(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Return how well items suit users, the higher the better; only the order within a user counts.
 
-        Args:
-            users: of an integer dtype, shape (pairs,).
-            items: of an integer dtype, shape (pairs,).
-
-        Returns:
-            float32, shape (pairs,), finite.
-
-        Raises:
-            InputError: nothing was learnt yet, the lengths differ, or an index is no integer or out of range.
+        Takes indices of an integer dtype, shape (pairs,), and gives finite scores, float32 of that shape.
+        InputError if nothing was learnt yet, the lengths differ, or an index is no integer or out of range.
         """
         if self._sizes is None:
             raise InputError(f"`fit` must come before `score`. Received: {self!r}, which has learnt nothing")
@@ -65,9 +59,8 @@ def _indices(values: np.ndarray, argument: str) -> np.ndarray:
     try:
         indices = np.asarray(values)
     except ValueError:
-        raise InputError(
-            f"`{argument}` must be of one shape, (pairs,). Received: rows of different lengths"
-        ) from None
+        rule = "be of one shape, (pairs,). Received: rows of different lengths"
+        raise InputError(f"`{argument}` must {rule}") from None
     if indices.size and indices.dtype.kind not in "iu":
         raise InputError(f"`{argument}` must be of an integer dtype. Received: {indices.dtype}")
     return indices if indices.size else indices.astype(np.int64)

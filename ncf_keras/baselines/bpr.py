@@ -31,10 +31,6 @@ class BPR(FactorModel):
         regularization: L2, on the vectors of each example.
         epochs: how often each train interaction is used.
         seed: of the initial factors, N(0, 0.01), and of all draws.
-
-    Raises:
-        InputError: an argument breaks its rule; in `fit`, the learning rate or the regularization is so large
-            that the vectors leave the finite numbers.
     """
 
     factors: int = 64

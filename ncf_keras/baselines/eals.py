@@ -29,9 +29,6 @@ class EALS(FactorModel):
         regularization: their lambda.
         sweeps: how often all users' and all items' factors are updated.
         seed: of the initial factors, N(0, 0.01).
-
-    Raises:
-        InputError: an argument breaks its rule.
     """
 
     factors: int = 64

@@ -67,9 +67,6 @@ class IALS(FactorModel):
         regularization: L2 of all factors, in units of that loss.
         sweeps: how often all users and all items are solved for.
         seed: of the initial factors.
-
-    Raises:
-        InputError: an argument breaks its rule; in `fit`, a factor comes out as no finite number.
     """
 
     factors: int = 192
@@ -124,9 +121,6 @@ class DotProduct(FactorModel):
         popularity_exponent: how much more the missing pairs of popular items weigh; 0: all the same.
         sweeps: how often all users and all items are solved for.
         seed: of the first vectors.
-
-    Raises:
-        InputError: an argument breaks its rule.
     """
 
     factors: int = 192

@@ -63,9 +63,6 @@ class ItemKNN(ItemItemModel):
 
     Args:
         neighbours: how many most similar other items are the neighbours of an item.
-
-    Raises:
-        InputError: an argument breaks its rule.
     """
 
     neighbours: int = 30
@@ -95,10 +92,6 @@ class EASE(ItemItemModel):
 
     Args:
         regularization: above 0; the default is what Ferrari Dacrema et al. (TOIS 2021) found on ML-1M.
-
-    Raises:
-        InputError: an argument breaks its rule; in `fit`, the regularization is too small for the equations to
-            have a solution in floating point.
     """
 
     regularization: float = 1320.0

@@ -11,11 +11,7 @@ from ncf_keras.base.errors import InputError
 
 @contextlib.contextmanager
 def library() -> Iterator[ModuleType]:
-    """Yield the module `implicit`, and keep BLAS on one thread: it starts its own and warns if BLAS does too.
-
-    Raises:
-        InputError: the library is not installed.
-    """
+    """Yield the module `implicit`, and keep BLAS on one thread: it warns if BLAS starts its own too."""
     try:
         import implicit.als
         import implicit.nearest_neighbours

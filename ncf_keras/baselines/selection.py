@@ -12,12 +12,7 @@ from ncf_keras.evaluation import LeaveOneOut, RankingResult
 
 @dataclass(frozen=True)
 class Trial:
-    """What a candidate gave on the validation pairs.
-
-    Attributes:
-        candidate: its hyperparameters; it has learnt nothing.
-        result: HR and NDCG of each validation pair.
-    """
+    """What a candidate, which has learnt nothing itself, gave on the validation pairs."""
 
     candidate: Baseline
     result: RankingResult
@@ -32,20 +27,9 @@ def choose(
 ) -> tuple[Baseline, list[Trial]]:
     """Try candidates on one train interaction a user held out, and fit the best on all train interactions.
 
-    The best has the highest HR, as the authors choose their best iteration; of equals, the highest NDCG.
-
-    Args:
-        candidates: baselines with different hyperparameters; they stay as they are.
-        dataset: its test pairs are not looked at.
-        seed: of the validation pairs; see `split_validation`.
-        top_k: length of the ranked list.
-        on_trial: called after each trial.
-
-    Returns:
-        The best candidate, fitted, and the trials in the order of the candidates.
-
-    Raises:
-        InputError: there is no candidate, or the dataset can't be split.
+    The best has the highest HR, as the authors choose their best iteration; of equals, the highest NDCG. It is
+    returned fitted, with the trials in the order of the candidates, which stay as they are. The test pairs of
+    the dataset are not looked at; `seed` is that of `split_validation`.
     """
     if not candidates:
         raise InputError("`candidates` must have at least one baseline. Received: none")

@@ -1,7 +1,7 @@
 """`run/compare.py A B`: whether two saved models differ on a dataset, user by user."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,14 @@ if TYPE_CHECKING:
     from ncf_keras.evaluation import PairedComparison
 
 HEADER = ("metric", "A", "B", "B - A", "95% confidence interval", "differ", "t-test p", "Wilcoxon p")
+HOW_TO_READ = (
+    "`differ` counts those on which A and B differ. p-values are two-sided and not corrected for the number of "
+    "metrics."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
-    flags = _parser().parse_args(arguments)
-    return run_command(lambda: _compare(flags))
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Compare two saved models of any kind on one dataset and protocol, user by user: paired "
         "t-test, Wilcoxon signed-rank test, and the difference with its 95% confidence interval.",
@@ -37,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("b", metavar="B", help="another")
     add_data_flags(parser)
     add_protocol_flags(parser)
-    return parser
+    flags = parser.parse_args(arguments)
+    return run_command(lambda: _compare(flags))
 
 
 def _compare(flags: argparse.Namespace) -> None:
@@ -52,40 +52,25 @@ def _compare(flags: argparse.Namespace) -> None:
     rankings = len(next(iter(values_a.values())))
     if flags.json:
         metrics = {
-            name: asdict(comparison) | {"difference": comparison.difference._asdict()}
-            for name, comparison in comparisons.items()
+            name: {**asdict(one), "difference": one.difference._asdict()} for name, one in comparisons.items()
         }
         document = protocol.document(flags.dataset, {"a": flags.a, "b": flags.b}, rankings, metrics)
         write_json(flags.json, document, "--json")
     print(protocol)
     print(f"A: {flags.a}\nB: {flags.b}")
     print(text_table(HEADER, [_row(name, comparison) for name, comparison in comparisons.items()]))
-    print(_reading(rankings, comparisons))
+    if any(comparison.differing for comparison in comparisons.values()):
+        print(f"{rankings:,} rankings; {HOW_TO_READ}")
+    else:
+        print(f"A and B agree on all {rankings:,} rankings: there is no difference to test.")
 
 
-def _row(name: str, comparison: "PairedComparison") -> list[str]:
-    mean, low, high = comparison.difference
+def _row(name: str, one: "PairedComparison") -> list[str]:
+    mean, low, high = one.difference
+    means = [f"{one.mean_a:.4f}", f"{one.mean_b:.4f}", f"{mean:+.4f}", f"{low:+.4f} … {high:+.4f}"]
     return [
         name,
-        f"{comparison.mean_a:.4f}",
-        f"{comparison.mean_b:.4f}",
-        f"{mean:+.4f}",
-        f"{low:+.4f} … {high:+.4f}",
-        f"{comparison.differing:,}",
-        _p_value(comparison.t_test),
-        _p_value(comparison.wilcoxon),
+        *means,
+        f"{one.differing:,}",
+        *("-" if p is None else f"{p:.2g}" for p in (one.t_test, one.wilcoxon)),
     ]
-
-
-def _p_value(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2g}"
-
-
-def _reading(rankings: int, comparisons: "Mapping[str, PairedComparison]") -> str:
-    """Return a sentence on how to read the table."""
-    if not any(comparison.differing for comparison in comparisons.values()):
-        return f"A and B agree on all {rankings:,} rankings: there is no difference to test."
-    return (
-        f"{rankings:,} rankings; `differ` counts those on which A and B differ. p-values are two-sided and not "
-        "corrected for the number of metrics."
-    )

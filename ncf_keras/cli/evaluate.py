@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
-    flags = _parser().parse_args(arguments)
-    return run_command(lambda: _evaluate(flags))
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Evaluate a saved GMF, MLP or NeuMF by the paper's protocol, on validation pairs, or by a "
         "ranking of all items, with 95% confidence intervals. The model and its sizes are read from the file.",
@@ -41,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     add_data_flags(parser)
     add_protocol_flags(parser)
     parser.add_argument("--per_user", metavar="FILE", help="write the metrics of each user as CSV, too")
-    return parser
+    flags = parser.parse_args(arguments)
+    return run_command(lambda: _evaluate(flags))
 
 
 def _evaluate(flags: argparse.Namespace) -> None:
@@ -68,12 +64,9 @@ def _evaluate(flags: argparse.Namespace) -> None:
         document = protocol.document(flags.dataset, subject, len(rankings), metrics, {"seconds": seconds})
         write_json(flags.json, document, "--json")
     print(protocol)
-    print(text_table(["metric", "mean", "95% confidence interval"], _rows(intervals)))
+    rows = [[name, f"{mean:.4f}", f"{low:.4f} … {high:.4f}"] for name, (mean, low, high) in intervals.items()]
+    print(text_table(["metric", "mean", "95% confidence interval"], rows))
     print(_summary(flags, intervals, seconds))
-
-
-def _rows(intervals: "Mapping[str, MeanInterval]") -> list[list[str]]:
-    return [[name, f"{mean:.4f}", f"{low:.4f} … {high:.4f}"] for name, (mean, low, high) in intervals.items()]
 
 
 def _summary(flags: argparse.Namespace, intervals: "Mapping[str, MeanInterval]", seconds: float) -> str:

@@ -14,11 +14,6 @@ from ncf_keras.cli.saved_model import load_saved_model
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
-    flags = _parser().parse_args(arguments)
-    return run_command(lambda: _export(flags))
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Export a saved GMF, MLP or NeuMF as a new version of a served model: a SavedModel with "
         "scores, recommendations and similar items. Its directory is printed.",
@@ -26,22 +21,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of these if left out")
     parser.add_argument("--weights", required=True, metavar="FILE", help="weight file of any Keras")
-    parser.add_argument(
-        "--to",
-        required=True,
-        metavar="DIR",
-        help="the served model, such as serving/ncf; made if it is missing",
-    )
+    served = "the served model, such as serving/ncf; made if it is missing"
+    parser.add_argument("--to", required=True, metavar="DIR", help=served)
     add_data_flags(parser)
     # Unlike training, an export does without.
     parser.set_defaults(dataset=None)
-    parser.add_argument(
-        "--version",
-        type=whole_number(0),
-        default=None,
-        help="number of the version; the one after the highest if left out",
-    )
-    return parser
+    number = "number of the version; the one after the highest if left out"
+    parser.add_argument("--version", type=whole_number(0), help=number)
+    flags = parser.parse_args(arguments)
+    return run_command(lambda: _export(flags))
 
 
 def _export(flags: argparse.Namespace) -> None:
@@ -56,7 +44,5 @@ def _export(flags: argparse.Namespace) -> None:
     writable_directory(flags.to, "--to")
     print(export_model(model, dataset, flags.to, flags.version))
     if dataset is None:
-        print(
-            "Exported without `--dataset`: lists hold what users have seen, unknown users get empty ones.",
-            file=sys.stderr,
-        )
+        missing = "lists hold what users have seen, unknown users get empty ones"
+        print(f"Exported without `--dataset`: {missing}.", file=sys.stderr)

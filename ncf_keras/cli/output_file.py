@@ -23,9 +23,8 @@ def write_output_file(file: str, text: str, flag: str) -> None:
         with written_beside(file) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise InputError(
-            f"`{flag}` must be a file that can be written. Received: {file} ({error.strerror})"
-        ) from None
+        received = f"{file} ({error.strerror})"
+        raise InputError(f"`{flag}` must be a file that can be written. Received: {received}") from None
 
 
 def write_json(file: str, document: dict, flag: str) -> None:

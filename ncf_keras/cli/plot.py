@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory, written_beside
 from ncf_keras.cli.console import run_command
+from ncf_keras.cli.help import HelpFormatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the logs; return the exit status, 0, or 2 after a sentence about a mistake."""
     parser = argparse.ArgumentParser(
         description="Draw training loss, HR and NDCG of each iteration from the files that --log_csv writes.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument

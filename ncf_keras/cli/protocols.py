@@ -54,20 +54,13 @@ class Protocol:
 
 def add_protocol_flags(parser: argparse.ArgumentParser) -> None:
     """Add `--protocol`, `--topk` and `--json`."""
-    parser.add_argument(
-        "--protocol",
-        choices=PROTOCOLS,
-        default="sampled",
-        help="rank the test items among sampled negatives as the paper does, so rank items held out of train "
-        "(for models trained with --select validation), or rank the test items among all items",
+    ranking = (
+        "rank the test items among sampled negatives as the paper does, so rank items held out of train "
+        "(for models trained with --select validation), or rank the test items among all items"
     )
-    parser.add_argument(
-        "--topk",
-        type=parse_top_ks,
-        default="10",
-        metavar="K[,K…]",
-        help="length of the ranked list, or several",
-    )
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="sampled", help=ranking)
+    lengths = "length of the ranked list, or several"
+    parser.add_argument("--topk", type=parse_top_ks, default="10", metavar="K[,K…]", help=lengths)
     parser.add_argument("--json", metavar="FILE", help="write the figures to a file, too")
 
 
@@ -89,25 +82,22 @@ def make_protocol(name: str, dataset: "Dataset") -> Protocol:
     from ncf_keras.data import split_validation
 
     if name == "full":
-        description = (
-            f"each of {dataset.num_test:,} test items ranked among all items that its user has no train "
-            "interaction with"
-        )
+        among = "all items that its user has no train interaction with"
+        description = f"each of {dataset.num_test:,} test items ranked among {among}"
         return Protocol(name, description, NOTES[name], lambda model: _rank_among_all(model, dataset))
     tests = split_validation(dataset) if name == "validation" else dataset
     kind = "items held out of train" if name == "validation" else "test items"
-    description = (
-        f"each of {tests.num_test:,} {kind} ranked among {tests.test_negatives.shape[1]} sampled negatives"
-    )
-    return Protocol(name, description, NOTES[name], lambda model: _rank_among_negatives(model, tests))
+    among = f"{tests.test_negatives.shape[1]} sampled negatives"
+    description = f"each of {tests.num_test:,} {kind} ranked among {among}"
 
+    def rank_among_negatives(model: "keras.Model") -> "Rankings":
+        from ncf_keras.evaluation import LeaveOneOut
+        from ncf_keras.models import model_scores
 
-def _rank_among_negatives(model: "keras.Model", dataset: "Dataset") -> "Rankings":
-    from ncf_keras.evaluation import LeaveOneOut
-    from ncf_keras.models import model_scores
+        protocol = LeaveOneOut(tests.test_users, tests.test_items, tests.test_negatives)
+        return protocol.rankings(model_scores(model))
 
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    return protocol.rankings(model_scores(model))
+    return Protocol(name, description, NOTES[name], rank_among_negatives)
 
 
 def _rank_among_all(model: "keras.Model", dataset: "Dataset") -> "Rankings":

@@ -26,11 +26,6 @@ UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
-    flags = _parser().parse_args(arguments)
-    return run_command(lambda: _recommend(flags))
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Recommend items with a saved GMF, MLP or NeuMF: to users it was trained on, to a new one "
         "by a history, to anybody by popularity; or find similar items. Ids are the raw ones where the dataset "
@@ -39,31 +34,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--weights", metavar="FILE", help="weight file of any Keras; --popular needs none")
     add_data_flags(parser)
-    whom = parser.add_argument_group("for whom (one kind)")
-    whom.add_argument("--user", metavar="ID", action="append", help="a user; may be repeated")
-    whom.add_argument(
-        "--users_file",
-        metavar="FILE",
-        help="users, an id a line, - for standard input; unknown ones get the popularity list, labelled so",
-    )
-    whom.add_argument(
-        "--history",
-        metavar="ID,ID,…",
-        action="append",
-        help="items that a new user interacted with, as a line of CSV (an id with a comma in double quotes); "
-        "repeated, they are one history",
-    )
-    whom.add_argument(
-        "--similar_items", metavar="ID", action="append", help="items like this one; may be repeated"
-    )
-    whom.add_argument("--popular", action="store_true", help="what most users interacted with")
+    add = parser.add_argument_group("for whom (one kind)").add_argument
+    add("--user", metavar="ID", action="append", help="a user; may be repeated")
+    each = "users, an id a line, - for standard input; unknown ones get the popularity list, labelled so"
+    add("--users_file", metavar="FILE", help=each)
+    items = "items that a new user interacted with, as a line of CSV (an id with a comma in double quotes)"
+    add("--history", metavar="ID,ID,…", action="append", help=f"{items}; repeated, they are one history")
+    add("--similar_items", metavar="ID", action="append", help="items like this one; may be repeated")
+    add("--popular", action="store_true", help="what most users interacted with")
     parser.add_argument("--k", type=whole_number(1), default=10, help="length of a list (default: %(default)s)")
-    parser.add_argument(
-        "--include_seen", action="store_true", help="rank the items that the user knows already, too"
-    )
+    known = "rank the items that the user knows already, too"
+    parser.add_argument("--include_seen", action="store_true", help=known)
     parser.add_argument("--format", choices=TABLE_FORMATS, help="on standard output (default: table)")
     parser.add_argument("--to", metavar="FILE", help="write a .csv or .json file instead")
-    return parser
+    flags = parser.parse_args(arguments)
+    return run_command(lambda: _recommend(flags))
 
 
 def _recommend(flags: argparse.Namespace) -> None:
@@ -85,9 +70,7 @@ def _recommend(flags: argparse.Namespace) -> None:
         print(f"The lists are written to {flags.to}", file=sys.stderr)
 
 
-def _lists(
-    flags: argparse.Namespace, dataset: "Dataset", users: list[str], history: list[str]
-) -> "pd.DataFrame":
+def _lists(flags: argparse.Namespace, dataset: "Dataset", users: list, history: list) -> "pd.DataFrame":
     import_tensorflow_quietly()
     from ncf_keras.recommending import Recommender, popular_items
     from ncf_keras.recommending.ids import Ids
@@ -109,9 +92,8 @@ def _lists(
     frame = recommender.recommend(users, flags.k, flags.include_seen, popular_for_unknown=True)
     unknown = frame["source"].eq("popularity") & frame["rank"].eq(1)
     if unknown.any():
-        print(
-            f"{unknown.sum()} of {len(users)} users are unknown: they get the popularity list", file=sys.stderr
-        )
+        counts = f"{unknown.sum()} of {len(users)} users are unknown"
+        print(f"{counts}: they get the popularity list", file=sys.stderr)
     return frame
 
 
@@ -128,9 +110,8 @@ def _read_users(file: str) -> list[str]:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InputError(
-            f"`--users_file` must be a file that can be read. Received: {file} ({error.strerror})"
-        ) from None
+        received = f"{file} ({error.strerror})"
+        raise InputError(f"`--users_file` must be a file that can be read. Received: {received}") from None
     except UnicodeError:
         raise InputError(f"`--users_file` must be text in UTF-8. Received: {file}, which is not") from None
     users = [line.strip() for line in text.split("\n") if line.strip()]
@@ -144,12 +125,9 @@ def _parse_history(lines: Sequence[str]) -> list[str]:
     try:
         ids = [one.strip() for row in csv.reader(lines, skipinitialspace=True, strict=True) for one in row]
     except csv.Error as error:
-        raise InputError(
-            f"`--history` must be item ids as a line of CSV. Received: {','.join(lines)!r} ({error})"
-        ) from None
-    ids = [one for one in ids if one]
-    if not ids:
-        raise InputError(
-            "`--history` must hold at least one item id (without any, give `--popular`). Received: none"
-        )
-    return ids
+        received = f"{','.join(lines)!r} ({error})"
+        raise InputError(f"`--history` must be item ids as a line of CSV. Received: {received}") from None
+    if not any(ids):
+        rule = "at least one item id (without any, give `--popular`)"
+        raise InputError(f"`--history` must hold {rule}. Received: none")
+    return [one for one in ids if one]

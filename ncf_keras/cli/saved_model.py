@@ -16,14 +16,8 @@ def load_saved_model(
 ) -> "keras.Model":
     """Read a weight file of any Keras and build its model; the kind and the sizes are read from the file.
 
-    Args:
-        weights: the file.
-        dataset: must have as many users and items as the model; None if any model will do.
-        kind: `GMF`, `MLP` or `NeuMF` if it must be that one.
-        argument: the flag or argument that `weights` came from, for the error.
-
-    Raises:
-        InputError: the file can't be read, holds another kind of model, or one of other sizes.
+    InputError unless it is of `kind`, if that is given, and of the sizes of `dataset`, if that is; the sentence
+    names `argument`, the flag or argument that `weights` came from.
     """
     import_tensorflow_quietly()
     from ncf_keras.weights import build_model_for, model_sizes, read_weight_file, sizes_in_words
@@ -35,8 +29,6 @@ def load_saved_model(
         raise InputError(f"`{argument}` must hold a {kind}. Received: {found}")
     counts = (spec.num_users, spec.num_items)
     if dataset is not None and counts != (dataset.num_users, dataset.num_items):
-        raise InputError(
-            f"`{argument}` must be of a model for the {dataset.num_users} users and {dataset.num_items} items "
-            f"of {dataset.name}. Received: {found}"
-        )
+        rule = f"the {dataset.num_users} users and {dataset.num_items} items of {dataset.name}"
+        raise InputError(f"`{argument}` must be of a model for {rule}. Received: {found}")
     return build_model_for(file)

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +32,10 @@ def write_table(frame: "pd.DataFrame", format: str, file: str | None = None) -> 
             objects with the columns as names. CSV and JSON are UTF-8 and hold all digits of a float.
         file: where to; None is standard output.
     """
-    text = _text(frame, format)
     if file is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    write_output_file(file, text, "--to")
+        print(_text(frame, format), end="", flush=True)
+    else:
+        write_output_file(file, _text(frame, format), "--to")
 
 
 def _text(frame: "pd.DataFrame", format: str) -> str:
@@ -65,14 +62,12 @@ def _aligned(frame: "pd.DataFrame") -> str:
     numeric = [frame[name].dtype.kind in "if" for name in frame.columns]
     columns = [[name, *_shown(frame[name])] for name in frame.columns]
     widths = [max(map(len, column)) for column in columns]
-    lines = []
-    for row in zip(*columns, strict=True):
-        cells = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(row, widths, numeric, strict=True)
-        )
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines) + "\n"
+    align = [str.rjust if right else str.ljust for right in numeric]
+    rows = zip(*columns, strict=True)
+    lines = (
+        "  ".join(put(text, width) for put, text, width in zip(align, row, widths, strict=True)) for row in rows
+    )
+    return "".join(line.rstrip() + "\n" for line in lines)
 
 
 def _shown(column: "pd.Series") -> list[str]:

@@ -30,12 +30,8 @@ class FullRanking:
         train_offsets: int64, shape (users + 1,). The train items of user u are
             `train_items[train_offsets[u]:train_offsets[u + 1]]`.
         train_items: int32, shape (interactions,).
-        test_users: int32, shape (tests,).
-        test_items: int32, shape (tests,).
+        test_users, test_items: int32, shape (tests,); at least one test.
         num_items: items are 0 … num_items - 1.
-
-    Raises:
-        InputError: there is no test, or `test_users` and `test_items` differ in length.
     """
 
     def __init__(
@@ -74,24 +70,33 @@ class FullRanking:
         positions = np.empty(len(self._test_items), np.int64)
         users_a_call = max(1, scores_a_call // self._num_items)
         for start in range(0, len(users), users_a_call):
-            end = min(start + users_a_call, len(users))
-            scores = np.asarray(score_all(users[start:end]))
-            if scores.shape != (end - start, self._num_items):
+            some = users[start : start + users_a_call]
+            scores = np.asarray(score_all(some))
+            if scores.shape != (len(some), self._num_items):
                 raise InputError(
-                    f"`score_all` must return scores of shape {(end - start, self._num_items)}. "
+                    f"`score_all` must return scores of shape {(len(some), self._num_items)}. "
                     f"Received: shape {scores.shape}"
                 )
-            for row, place in enumerate(range(start, end)):
-                own = slice(self._offsets[place], self._offsets[place + 1])
-                positions[own] = self._positions(scores[row], users[place], self._test_items[own])
-        return Rankings(users, self._offsets, positions)
+            bounds = self._offsets[start : start + len(some) + 1]
+            positions[bounds[0] : bounds[-1]] = self._ahead(scores, some, bounds)
+        # Behind the rivals, a user's test items stand in the order of their scores.
+        places = np.arange(len(positions)) - np.repeat(self._offsets[:-1], np.diff(self._offsets))
+        return Rankings(users, self._offsets, positions + places)
 
-    def _positions(self, scores: np.ndarray, user: int, test_items: np.ndarray) -> np.ndarray:
-        """Return the positions of a user's test items, ascending; `scores` are those of all items."""
-        is_rival = np.ones(self._num_items, bool)
-        is_rival[self._train_items[self._train_offsets[user] : self._train_offsets[user + 1]]] = False
-        is_rival[test_items] = False
-        # Falling; a score that is not a number sorts last, and every rival is ahead of it.
-        relevant = -np.sort(-scores[test_items])
-        ahead = [np.count_nonzero(is_rival & ~(scores < score)) for score in relevant]
-        return np.add(ahead, np.arange(len(relevant)))
+    def _ahead(self, scores: np.ndarray, users: np.ndarray, bounds: np.ndarray) -> list[int]:
+        """Return how many rivals are ahead of each test item of some users, by user and falling score."""
+        is_rival = np.ones(scores.shape, bool)
+        starts, stops = self._train_offsets[users].tolist(), self._train_offsets[users + 1].tolist()
+        for own, start, stop in zip(is_rival, starts, stops, strict=True):
+            own[self._train_items[start:stop]] = False
+        rows, items = (
+            np.repeat(np.arange(len(users)), np.diff(bounds)),
+            self._test_items[bounds[0] : bounds[-1]],
+        )
+        is_rival[rows, items] = False
+        relevant = scores[rows, items]
+        # A score that is not a number sorts last, and every rival is ahead of it.
+        ordered = relevant[np.lexsort((-relevant, rows))]
+        # Of truth values, `a > b` is a and not b.
+        pairs = zip(rows.tolist(), ordered, strict=True)
+        return [int(np.count_nonzero(is_rival[row] > (scores[row] < score))) for row, score in pairs]

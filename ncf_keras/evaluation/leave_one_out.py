@@ -45,12 +45,8 @@ class LeaveOneOut:
     """Ranks each test item among its negatives, for any scoring function.
 
     Args:
-        test_users: int32, shape (tests,).
-        test_items: int32, shape (tests,).
-        test_negatives: int32, shape (tests, negatives).
-
-    Raises:
-        InputError: there is no test or no negative to rank it against.
+        test_users, test_items: int32, shape (tests,); at least one test.
+        test_negatives: int32, shape (tests, negatives); at least one for each.
     """
 
     def __init__(self, test_users: np.ndarray, test_items: np.ndarray, test_negatives: np.ndarray):

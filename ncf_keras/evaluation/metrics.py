@@ -57,14 +57,9 @@ class Rankings:
 
 
 def hit_ratio(positions: np.ndarray, top_k: int) -> np.ndarray:
-    """Return 1 where an item is among the first `top_k`, else 0.
+    """Return 1 where an item is among the first `top_k`, else 0: float64, of the shape of `positions`.
 
-    Args:
-        positions: integers; 0 is the top of the list.
-        top_k: length of the list.
-
-    Returns:
-        float64, of the shape of `positions`. Their mean is HR@K of section 4.1 of the paper.
+    `positions` are integers, of which 0 is the top of the list. The mean is HR@K of section 4.1 of the paper.
     """
     return (positions < top_k).astype(np.float64)
 
@@ -79,17 +74,9 @@ def ndcg(positions: np.ndarray, top_k: int) -> np.ndarray:
 
 
 def ranking_metrics(rankings: Rankings, top_ks: Sequence[int] = (10,)) -> dict[str, np.ndarray]:
-    """Return each metric at each K of each ranking.
+    """Return each metric at each K of each ranking: float64 of shape (rankings,) by name, such as `HR@10`.
 
-    Args:
-        rankings: what a protocol gave.
-        top_ks: lengths of the list, each at least 1.
-
-    Returns:
-        float64 of shape (rankings,) by name, such as `HR@10`: all metrics of the first K, then of the next.
-
-    Raises:
-        InputError: `top_ks` is empty or has a length below 1.
+    First come all metrics of the first of `top_ks`, then of the next; each is a length of at least 1.
 
     Example:
         >>> values = ranking_metrics(LeaveOneOut(users, items, negatives).rankings(score), (5, 10))

@@ -45,9 +45,6 @@ def bootstrap_intervals(
             its width from seed to seed.
         seed: of the draws.
         draws_a_chunk: indices drawn at a time; it changes the memory that is taken and nothing else.
-
-    Raises:
-        InputError: there is no row, `confidence` is not between 0 and 1, or `resamples` is below 1.
     """
     rows = len(values)
     if rows == 0:
@@ -103,36 +100,30 @@ def compare_paired(
 
     Args:
         values_a: float64, shape (rankings,), by metric, as `ranking_metrics` returns them.
-        values_b: the same of the other model, the rankings in the same order.
-        confidence: of the intervals, as `resamples` and `seed` in `bootstrap_intervals`.
-        resamples: as there.
-        seed: as there.
-
-    Raises:
-        InputError: the metrics or the numbers of rankings differ.
+        values_b: the same of the other model, the same metrics of the same rankings in the same order.
+        confidence, resamples, seed: of the intervals, as in `bootstrap_intervals`.
 
     Example:
         >>> compare_paired(ranking_metrics(rankings_a), ranking_metrics(rankings_b))["NDCG@10"].t_test
     """
     lengths_a, lengths_b = ({name: len(value) for name, value in side.items()} for side in (values_a, values_b))
     if lengths_a != lengths_b:
+        sides = ([f"{name} {value.shape}" for name, value in side.items()] for side in (values_a, values_b))
+        shapes = [", ".join(side) or "none" for side in sides]
         raise InputError(
             "`values_a` and `values_b` must have the same metrics of as many rankings. "
-            f"Received: {_shapes(values_a)} and {_shapes(values_b)}"
+            f"Received: {shapes[0]} and {shapes[1]}"
         )
     differences = {name: values_b[name] - values_a[name] for name in values_a}
     intervals = bootstrap_intervals(np.stack(list(differences.values()), axis=1), confidence, resamples, seed)
-    return {
-        name: PairedComparison(
-            float(values_a[name].mean()),
-            float(values_b[name].mean()),
-            interval,
-            int(np.count_nonzero(differences[name])),
-            paired_t_test(differences[name]),
-            _wilcoxon(differences[name]),
+    comparisons = {}
+    for (name, by), interval in zip(differences.items(), intervals, strict=True):
+        means, differing = (
+            (float(values_a[name].mean()), float(values_b[name].mean())),
+            int(np.count_nonzero(by)),
         )
-        for name, interval in zip(differences, intervals, strict=True)
-    }
+        comparisons[name] = PairedComparison(*means, interval, differing, paired_t_test(by), _wilcoxon(by))
+    return comparisons
 
 
 def paired_t_test(differences: np.ndarray) -> float | None:
@@ -157,7 +148,3 @@ def _wilcoxon(differences: np.ndarray) -> float | None:
     import scipy.stats
 
     return float(scipy.stats.wilcoxon(differences[differences != 0]).pvalue)
-
-
-def _shapes(values: dict[str, np.ndarray]) -> str:
-    return ", ".join(f"{name} {value.shape}" for name, value in values.items()) or "none"

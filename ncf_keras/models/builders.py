@@ -11,7 +11,7 @@ Every builder returns a functional model from `user_input` and `item_input`, int
 and raise InputError where an argument breaks its rule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 
@@ -30,20 +30,11 @@ def build_gmf(
 ) -> keras.Model:
     """Build GMF of section 3.2: sigmoid(h . (p_u * q_i) + b), equation 9 with the authors' bias.
 
-    Args:
-        num_users: rows of `user_embedding`.
-        num_items: rows of `item_embedding`.
-        num_factors: width of both embeddings.
-        regs: penalties of the user and the item embedding.
-        seed: of the initial weights.
+    `num_factors` is the width of `user_embedding` and `item_embedding`, which `regs` penalise.
 
     Source: `get_model` in the authors' GMF.py.
     """
-    _require_counts(num_users=num_users, num_items=num_items, num_factors=num_factors)
-    require_penalties(regs, 2, "regs", "the two embeddings")
-    inputs, draw = id_inputs(), seeds(seed)
-    vectors = latent_vectors(inputs, (num_users, num_items), num_factors, regs, draw)
-    product = keras.layers.Multiply()(vectors)
+    inputs, product, draw = _product(num_users, num_items, num_factors, regs, seed)
     return keras.Model(inputs, prediction(product, next(draw)), name="GMF")
 
 
@@ -58,28 +49,24 @@ def build_mf(
     """Build MF: p_u . q_i of equation 2, which is equation 9 with an identity output and h fixed to ones.
 
     Its output is any number, no probability: train it with a squared or a pairwise loss. The kernel of
-    `prediction` is not trained.
-
-    Args:
-        num_users: as in `build_gmf`.
-        num_items: as in `build_gmf`.
-        num_factors: as in `build_gmf`.
-        regs: as in `build_gmf`.
-        seed: of the initial weights.
+    `prediction` is not trained. The arguments are those of `build_gmf`.
     """
+    inputs, product, _ = _product(num_users, num_items, num_factors, regs, seed)
+    output = keras.layers.Dense(
+        1, use_bias=False, kernel_initializer="ones", trainable=False, dtype=weight_dtype(), name="prediction"
+    )
+    return keras.Model(inputs, output(product), name="MF")
+
+
+def _product(
+    num_users: int, num_items: int, num_factors: int, regs: Sequence[float], seed: int | None
+) -> tuple[list[keras.KerasTensor], keras.KerasTensor, Iterator[int]]:
+    """Return the inputs, p_u * q_i, and the seeds for what follows."""
     _require_counts(num_users=num_users, num_items=num_items, num_factors=num_factors)
     require_penalties(regs, 2, "regs", "the two embeddings")
     inputs, draw = id_inputs(), seeds(seed)
     vectors = latent_vectors(inputs, (num_users, num_items), num_factors, regs, draw)
-    output = keras.layers.Dense(
-        1,
-        use_bias=False,
-        kernel_initializer="ones",
-        trainable=False,
-        dtype=weight_dtype(),
-        name="prediction",
-    )(keras.layers.Multiply()(vectors))
-    return keras.Model(inputs, output, name="MF")
+    return inputs, keras.layers.Multiply()(vectors), draw
 
 
 def build_mlp(
@@ -95,8 +82,7 @@ def build_mlp(
     """Build the MLP of section 3.3, equation 10: a tower of layers over [p_u, q_i], then a sigmoid.
 
     Args:
-        num_users: rows of `user_embedding`.
-        num_items: rows of `item_embedding`.
+        num_users, num_items: rows of `user_embedding` and `item_embedding`.
         layers: `layers[0]` is the width of the concatenated embeddings, half for each side, and makes no
             layer; the others are the widths of `layer1`, `layer2`, …. One entry makes MLP-0.
         reg_layers: penalties; the first of both embeddings, the others of the kernels.
@@ -124,13 +110,8 @@ def build_mlp(
 def mlp_layers(num_factors: int, hidden_layers: int) -> tuple[int, ...]:
     """Return the `layers` of the paper's MLP-0 to MLP-4 (section 4.4): each half as wide as the one before.
 
-    Args:
-        num_factors: predictive factors, the width of the last hidden layer; of MLP-0, which has none, the
-            width of the concatenated embeddings.
-        hidden_layers: the number in the name.
-
-    Returns:
-        Widths for `build_mlp`, such as (64, 32, 16, 8) for MLP-3 with 8 factors.
+    For MLP-3, the MLP of three hidden layers, with 8 factors they are (64, 32, 16, 8): `num_factors` is the
+    width of the last; of MLP-0, which has no hidden layer, that of the concatenated embeddings.
     """
     require_count(num_factors, "num_factors")
     require_count(hidden_layers, "hidden_layers", 0)
@@ -151,8 +132,7 @@ def build_neumf(
     """Build NeuMF of section 3.4, equation 12: GMF and MLP on embeddings of their own, then joined.
 
     Args:
-        num_users: rows of `mf_embedding_user` and `mlp_embedding_user`.
-        num_items: rows of `mf_embedding_item` and `mlp_embedding_item`.
+        num_users, num_items: rows of `mf_embedding_user` and `mlp_embedding_user`, and of those of the items.
         mf_dim: width of the GMF embeddings.
         layers: as in `build_mlp`.
         reg_layers: as in `build_mlp`; they do not touch the GMF embeddings.
@@ -187,15 +167,8 @@ def build_shared_fusion(
 ) -> keras.Model:
     """Build sigmoid(h . a(p_u * q_i + W [p_u, q_i] + b)): GMF and MLP on the same embeddings, equation 11.
 
-    Its output has a bias, as that of NeuMF, which improves on it.
-
-    Args:
-        num_users: rows of `user_embedding`.
-        num_items: rows of `item_embedding`.
-        num_factors: width of both embeddings and of `layer1`, which is W and b.
-        regs: penalties of the user embedding, the item embedding and the kernel of `layer1`.
-        activation: the function a.
-        seed: of the initial weights.
+    Its output has a bias, as that of NeuMF, which improves on it. `num_factors` is the width of both embeddings
+    and of `layer1`, which is W and b; `regs` penalise the embeddings and the kernel; `activation` is a.
     """
     _require_counts(num_users=num_users, num_items=num_items, num_factors=num_factors)
     require_penalties(regs, 3, "regs", "the two embeddings and the layer")

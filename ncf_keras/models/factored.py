@@ -106,11 +106,7 @@ class FactoredModel:
         return Halves(mf_user, mf_item, mlp_user, mlp_item)
 
     def user_halves(self, user_tables: Sequence[tf.Tensor]) -> tuple[tf.Tensor | None, tf.Tensor | None]:
-        """Return `mf_user` and `mlp_user` of any users, of those of the model or of others.
-
-        Args:
-            user_tables: float32, shape (users, width), one for each of `user_layers` and as wide.
-        """
+        """Return `mf_user` and `mlp_user` of any users, by float32 tables as wide as those of `user_layers`."""
         mf_user = mlp_user = None
         if self._mf:
             mf_user = user_tables[0] * self._output.kernel[: self._mf_width, 0]
@@ -147,11 +143,7 @@ class FactoredModel:
         return tf.sigmoid(self.logits_of(halves.of_users(users).of_items(items)))
 
     def logits_of(self, pairs: Halves) -> tf.Tensor:
-        """Return the predictions before the sigmoid, float32, shape (pairs,).
-
-        Args:
-            pairs: the halves of the user and of the item of each pair; a single row stands for all.
-        """
+        """Return the predictions before the sigmoid, float32, shape (pairs,); a single row stands for all."""
         logits = tf.convert_to_tensor(self._output.bias)
         if self._mf:
             logits += tf.reduce_sum(pairs.mf_user * pairs.mf_item, -1)
@@ -191,15 +183,7 @@ def can_factor(model: keras.Model) -> bool:
 
 
 def require_factored(model: keras.Model, purpose: str) -> FactoredModel:
-    """Return the parts of a GMF, MLP or NeuMF.
-
-    Args:
-        model: any.
-        purpose: what its parts are needed for, for the error.
-
-    Raises:
-        InputError: the model is of another kind, or a weight is not finite, as after diverging.
-    """
+    """Return the parts of a GMF, MLP or NeuMF with finite weights; InputError, with `purpose`, for others."""
     if not can_factor(model):
         name = getattr(model, "name", None) or repr(model)
         raise InputError(f"`model` must be a GMF, MLP or NeuMF {purpose}. Received: {name}")
@@ -234,18 +218,11 @@ def _wirings(hidden: list[str]) -> dict[str, Wiring]:
     plain = ("user_embedding", user), ("item_embedding", item)
     mf = ("mf_embedding_user", user), ("mf_embedding_item", item)
     mlp = ("mlp_embedding_user", user), ("mlp_embedding_item", item)
-
-    def tower(*embeddings: Wiring) -> Wiring:
-        wiring: Wiring = ("Concatenate", *embeddings)
-        for name in hidden:
-            wiring = (name, wiring)
-        return wiring
-
-    return {
-        "GMF": ("Multiply", *plain),
-        "MLP": tower(*plain),
-        "NeuMF": ("Concatenate", ("Multiply", *mf), tower(*mlp)),
-    }
+    towers: list[Wiring] = [("Concatenate", *plain), ("Concatenate", *mlp)]
+    for name in hidden:
+        towers = [(name, tower) for tower in towers]
+    neumf = ("Concatenate", ("Multiply", *mf), towers[1])
+    return {"GMF": ("Multiply", *plain), "MLP": towers[0], "NeuMF": neumf}
 
 
 def _is_wired(tensor: keras.KerasTensor, wiring: Wiring, maker_of: dict[int, keras.layers.Layer]) -> bool:

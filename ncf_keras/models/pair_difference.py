@@ -13,13 +13,8 @@ class PairDifference(keras.Model):
     """Scores a user's positive less that user's negative, with the weights of another model.
 
     A score is what the model's output layer has before its sigmoid: a difference of probabilities would stay
-    below 1 and hardly move once they saturate.
-
-    Args:
-        model: functional, from `user_input` and `item_input` to the Dense layer `prediction`.
-
-    Raises:
-        InputError: the model ends otherwise.
+    below 1 and hardly move once they saturate. The other model is functional, from `user_input` and
+    `item_input` to the Dense layer `prediction`.
     """
 
     def __init__(self, model: keras.Model, **options: Any):

@@ -21,24 +21,6 @@ def seeds(seed: int | None) -> Iterator[int]:
         yield int(generator.integers(2**31))
 
 
-def latent_vector(
-    indices: keras.KerasTensor, rows: int, width: int, regularization: float, name: str, seed: int
-) -> keras.KerasTensor:
-    """Look `indices` up in a new embedding table and flatten the result to shape (batch, width).
-
-    Initialised N(0, 0.01), not truncated, with the penalty `regularization * sum(table ** 2)`, as in the
-    authors' `init_normal` and `W_regularizer=l2(...)`.
-    """
-    embedding = keras.layers.Embedding(
-        int(rows),
-        int(width),
-        embeddings_initializer=keras.initializers.RandomNormal(mean=0.0, stddev=0.01, seed=seed),
-        embeddings_regularizer=l2(regularization),
-        name=name,
-    )
-    return keras.layers.Flatten()(embedding(indices))
-
-
 def latent_vectors(
     inputs: Sequence[keras.KerasTensor],
     rows: Sequence[int],
@@ -47,12 +29,22 @@ def latent_vectors(
     draw: Iterator[int],
     name: str = "{}_embedding",
 ) -> list[keras.KerasTensor]:
-    """Return the `latent_vector` of the users and that of the items, each from a table of its own."""
-    sides = zip(inputs, rows, penalties, ("user", "item"), strict=True)
-    return [
-        latent_vector(ids, count, width, penalty, name.format(side), next(draw))
-        for ids, count, penalty, side in sides
-    ]
+    """Look users and items up, each in a new table, and flatten the results to shape (batch, width).
+
+    Initialised N(0, 0.01), not truncated, with the penalty `penalty * sum(table ** 2)`, as in the authors'
+    `init_normal` and `W_regularizer=l2(...)`.
+    """
+    vectors = []
+    for ids, count, penalty, side in zip(inputs, rows, penalties, ("user", "item"), strict=True):
+        embedding = keras.layers.Embedding(
+            int(count),
+            int(width),
+            embeddings_initializer=keras.initializers.RandomNormal(mean=0.0, stddev=0.01, seed=next(draw)),
+            embeddings_regularizer=l2(penalty),
+            name=name.format(side),
+        )
+        vectors.append(keras.layers.Flatten()(embedding(ids)))
+    return vectors
 
 
 def weight_dtype() -> str:

@@ -27,9 +27,7 @@ def model_scores(
         model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction.
         pairs_a_call: how many pairs are computed at a time, which bounds the memory.
 
-    Returns:
-        `score(users, items)`: takes int32 indices of shape (pairs,), any number of them, and returns the
-        predictions, float32 of shape (pairs,).
+    The function takes int32 indices of shape (pairs,), any number, and returns float32 of that shape.
     """
     if can_factor(model):
         factored = FactoredModel(model)
@@ -61,12 +59,8 @@ def all_scores(
         num_items: items are 0 … num_items - 1; needed only for a model that is none of GMF, MLP and NeuMF.
         numbers_a_call: how many numbers lie between two layers at a time, which bounds the memory.
 
-    Returns:
-        `score_all(users)`: takes int32 indices of shape (users,) and returns the predictions, float32 of shape
-        (users, items): 4 bytes a user and item, so callers with many users ask for some at a time.
-
-    Raises:
-        ValueError: `num_items` is missing where it is needed.
+    The function takes int32 indices of shape (users,) and returns float32 of shape (users, items): 4 bytes a
+    user and item, so callers with many users ask for some at a time.
     """
     users_a_call = 1
     make_halves: Callable[..., Any]

@@ -12,8 +12,5 @@ if TYPE_CHECKING:
     )
 
 __getattr__, __dir__, __all__ = lazy_names(
-    __name__,
-    {
-        "recommender": ("Recommender", "popular_items", "recommend"),
-    },
+    __name__, {"recommender": ("Recommender", "popular_items", "recommend")}
 )

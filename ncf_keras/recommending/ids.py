@@ -32,15 +32,9 @@ class Ids:
         return np.array([index if index < self._count else -1 for index in readable], np.int32)
 
     def require(self, ids: object, argument: str, advice: str = "") -> np.ndarray:
-        """Return the index of each id, or of the only one: int32, shape (ids,).
+        """Return the index of each id, or of the only one (a text is one id): int32, shape (ids,).
 
-        Args:
-            ids: one, or any number in any order; a text is one id.
-            argument: what they came in, for the error.
-            advice: what to do about an unknown one, for the error.
-
-        Raises:
-            InputError: one is unknown; it names the first.
+        InputError names the first that is unknown, the `argument` that they came in, and adds `advice`.
         """
         ids = [ids] if isinstance(ids, str | bytes) or not isinstance(ids, Iterable) else list(ids)
         indices = self.find(ids)

@@ -5,12 +5,14 @@ that memory stays bounded for any catalogue. Every function answers each row by 
 unknown spoils no other row, because a server may put the rows of different clients into one call.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, Halves, can_factor
@@ -31,7 +33,7 @@ NOT_FINITE = "The model must give finite scores. Received: one that is not, as a
 SHAPES = (tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None, None]))
 
 # (start, stop) -> float32, shape (rows, stop - start): the scores of a stretch of items.
-ScoreBlock = Callable[[Any, Any], tf.Tensor]
+ScoreBlock = Callable[[Any, Any], Tensor]
 
 
 class Lists(NamedTuple):
@@ -43,9 +45,9 @@ class Lists(NamedTuple):
         known: bool, shape (rows,): whether the one asked for has an index.
     """
 
-    items: tf.Tensor
-    scores: tf.Tensor
-    known: tf.Tensor
+    items: Tensor
+    scores: Tensor
+    known: Tensor
 
 
 class Ranker:
@@ -94,14 +96,14 @@ class Ranker:
         self._users_a_block = max(1, numbers_a_block // (self._items_a_block * width))
         self._queries_a_block = max(1, numbers_a_block // (self._items_a_block * 2))
 
-    def score(self, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+    def score(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the predictions of pairs, NaN where user or item has no index: float32, shape (pairs,)."""
         users, known_users = _checked(users, self._num_users)
         items, known_items = _checked(items, self._num_items)
         predictions = self._score_pairs(users, items)
         return tf.where(known_users & known_items, predictions, float("nan"))
 
-    def recommend(self, users: tf.Tensor, k: tf.Tensor, include_seen: tf.Tensor | bool = False) -> Lists:
+    def recommend(self, users: Tensor, k: Tensor, include_seen: Tensor | bool = False) -> Lists:
         """Return the items each user has not seen, best first; the most popular ones for a user without index.
 
         Args:
@@ -112,14 +114,13 @@ class Ranker:
         """
         users, known = _checked(users, self._num_users)
         width, lengths = self._lengths(k, tf.size(users))
-        items, scores = in_blocks_of_rows(
-            lambda some: self._best_for(some, width, include_seen), users, self._users_a_block, width
-        )
+        best = functools.partial(self._best_for, k=width, include_seen=include_seen)
+        items, scores = in_blocks_of_rows(best, users, self._users_a_block, width)
         items = tf.where(known[:, None], items, self._popular_items[:width])
         scores = tf.where(known[:, None], scores, self._popular_scores[:width])
         return _cut(items, scores, known, lengths)
 
-    def recommend_to_vectors(self, seen: tf.Tensor, k: tf.Tensor, *vectors: tf.Tensor) -> Lists:
+    def recommend_to_vectors(self, seen: Tensor, k: Tensor, *vectors: Tensor) -> Lists:
         """Return the best items for one user who is not in the model.
 
         Args:
@@ -130,24 +131,21 @@ class Ranker:
         assert self._factored is not None
         mf, mlp = self._factored.user_halves(vectors)
         halves = self._halves._replace(mf_user=mf, mlp_user=mlp)
-        items, scores = self._best(
-            lambda start, stop: self._grid(halves, start, stop), tf.zeros_like(seen), seen, k
-        )
+        items, scores = self._best(lambda *block: self._grid(halves, *block), tf.zeros_like(seen), seen, k)
         return Lists(items, scores, tf.constant([True]))
 
-    def similar_items(self, items: tf.Tensor, k: tf.Tensor) -> Lists:
+    def similar_items(self, items: Tensor, k: Tensor) -> Lists:
         """Return the items most like each item by cosine, itself left out; nothing for one without index.
 
         A GMF, MLP or NeuMF alone has vectors of its items. The arguments are as in `recommend`.
         """
         queries, known = _checked(items, self._num_items)
         width, lengths = self._lengths(k, tf.size(queries))
-        found, scores = in_blocks_of_rows(
-            lambda some: self._most_similar_to(some, width), queries, self._queries_a_block, width
-        )
+        best = functools.partial(self._most_similar_to, k=width)
+        found, scores = in_blocks_of_rows(best, queries, self._queries_a_block, width)
         return _cut(found, scores, known, tf.where(known, lengths, 0))
 
-    def _best_for(self, users: tf.Tensor, k: tf.Tensor, include_seen: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def _best_for(self, users: Tensor, k: Tensor, include_seen: Any) -> tuple[Tensor, Tensor]:
         starts, stops = tf.gather(self._seen_offsets, users), tf.gather(self._seen_offsets, users + 1)
         seen = tf.ragged.range(starts, tf.where(include_seen, starts, stops))
         hidden_rows = tf.cast(seen.value_rowids(), tf.int32)
@@ -156,24 +154,24 @@ class Ranker:
             halves = self._halves.of_users(users)
             return self._best(lambda *block: self._grid(halves, *block), hidden_rows, hidden_items, k)
 
-        def score_block(start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        def score_block(start: Tensor, stop: Tensor) -> Tensor:
             rows, items = tf.meshgrid(users, tf.range(start, stop), indexing="ij")
             scores = self._score_pairs(tf.reshape(rows, [-1]), tf.reshape(items, [-1]))
             return self._finite(tf.reshape(scores, tf.shape(rows)))
 
         return self._best(score_block, hidden_rows, hidden_items, k)
 
-    def _best(self, score_block: ScoreBlock, rows: tf.Tensor, items: tf.Tensor, k: Any) -> tuple[Any, Any]:
+    def _best(self, score_block: ScoreBlock, rows: Tensor, items: Tensor, k: Any) -> tuple[Any, Any]:
         return best_items(score_block, self._num_items, rows, items, k, self._items_a_block)
 
-    def _grid(self, halves: Halves, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def _grid(self, halves: Halves, start: Tensor, stop: Tensor) -> Tensor:
         assert self._factored is not None
         return self._finite(self._factored.score_grid(halves.between(start, stop)))
 
-    def _finite(self, scores: tf.Tensor) -> tf.Tensor:
+    def _finite(self, scores: Tensor) -> Tensor:
         return tf.debugging.check_numerics(scores, NOT_FINITE) if self._check_scores else scores
 
-    def _score_pairs(self, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+    def _score_pairs(self, users: Tensor, items: Tensor) -> Tensor:
         if self._factored:
             return self._factored.score_pairs(self._halves, users, items)
         if isinstance(self._model, keras.Model):
@@ -181,16 +179,15 @@ class Ranker:
             return tf.cast(tf.reshape(scores, [-1]), tf.float32)
         return tf.convert_to_tensor(self._model.score(users.numpy(), items.numpy()), tf.float32)
 
-    def _most_similar_to(self, queries: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _most_similar_to(self, queries: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         vectors = tf.gather(self._item_vectors, queries)
-        return self._best(
-            lambda start, stop: tf.matmul(vectors, self._item_vectors[start:stop], transpose_b=True),
-            tf.range(tf.size(queries)),
-            queries,
-            k,
-        )
 
-    def _lengths(self, k: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def cosines(start: Tensor, stop: Tensor) -> Tensor:
+            return tf.matmul(vectors, self._item_vectors[start:stop], transpose_b=True)
+
+        return self._best(cosines, tf.range(tf.size(queries)), queries, k)
+
+    def _lengths(self, k: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the length of the longest list, int32 scalar, and that of each, int32, shape (rows,)."""
         lengths = tf.broadcast_to(tf.clip_by_value(tf.reshape(k, [-1]), 0, self._num_items), [rows])
         return tf.maximum(tf.reduce_max(lengths), 0), lengths
@@ -205,34 +202,31 @@ def popularity(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
 def best_items(
     score_block: ScoreBlock,
     num_items: int,
-    hidden_rows: tf.Tensor,
-    hidden_items: tf.Tensor,
-    k: tf.Tensor,
+    hidden_rows: Tensor,
+    hidden_items: Tensor,
+    k: Tensor,
     items_a_block: int = ITEMS_A_BLOCK,
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[Tensor, Tensor]:
     """Return the items with the highest scores of each row; of equal scores the lower index comes first.
+
+    Places for which no item is left come last and hold `NO_ITEM` and `NO_SCORE`.
 
     Args:
         score_block: scores a stretch of items for all rows; of finite values.
         num_items: items are 0 … num_items - 1.
-        hidden_rows: int32, shape (hidden,): `hidden_rows[n]` must not get `hidden_items[n]`; no pair twice.
-        hidden_items: int32, shape (hidden,).
+        hidden_rows, hidden_items: int32; `hidden_rows[n]` must not get `hidden_items[n]`; no pair twice.
         k: int32 scalar, between 0 and num_items.
         items_a_block: the length of a stretch.
-
-    Returns:
-        Items, int32, shape (rows, k), and their scores, float32. Places for which no item is left come last and
-        hold `NO_ITEM` and `NO_SCORE`.
     """
 
-    def masked_block(start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def masked_block(start: Tensor, stop: Tensor) -> Tensor:
         scores = score_block(start, stop)
         inside = (hidden_items >= start) & (hidden_items < stop)
         pairs = tf.stack([hidden_rows, hidden_items - start], axis=1)
         pairs = tf.boolean_mask(pairs, inside)
         return tf.tensor_scatter_nd_update(scores, pairs, tf.fill(tf.shape(pairs)[:1], LOWEST))
 
-    def body(start: tf.Tensor, best: tf.Tensor, items: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def body(start: Tensor, best: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         stop = tf.minimum(start + items_a_block, num_items)
         more, places = tf.math.top_k(masked_block(start, stop), tf.minimum(k, stop - start))
         # The best so far stand first, so of equal scores theirs, which have the lower indices, win.
@@ -254,18 +248,11 @@ def best_items(
 
 
 def in_blocks_of_rows(
-    best: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]], rows: tf.Tensor, rows_a_block: int, k: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return what `best` returns for all rows, asking it for some at a time.
+    best: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor, rows_a_block: int, k: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the items and scores, shape (rows, k), that `best` returns for all `rows`, by some."""
 
-    Args:
-        best: takes some of `rows` and returns items and scores of shape (those rows, k).
-        rows: int32, shape (rows,).
-        rows_a_block: how many `best` is asked for at a time.
-        k: int32 scalar.
-    """
-
-    def body(start: tf.Tensor, items: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def body(start: Tensor, items: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         more_items, more_scores = best(rows[start : start + rows_a_block])
         return start + rows_a_block, tf.concat([items, more_items], 0), tf.concat([scores, more_scores], 0)
 
@@ -280,18 +267,18 @@ def in_blocks_of_rows(
     return items, scores
 
 
-def _kept(value: np.ndarray | tf.Tensor) -> tf.Variable:
+def _kept(value: np.ndarray | Tensor) -> tf.Variable:
     """Return a variable that nothing trains: a constant would lie in the graph, which can't be above 2 GB."""
     return tf.Variable(value, trainable=False)
 
 
-def _checked(indices: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _checked(indices: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the indices with 0 for those out of range, and which are in range."""
     known = (indices >= 0) & (indices < count)
     return tf.where(known, indices, 0), known
 
 
-def _cut(items: tf.Tensor, scores: tf.Tensor, known: tf.Tensor, lengths: tf.Tensor) -> Lists:
+def _cut(items: Tensor, scores: Tensor, known: Tensor, lengths: Tensor) -> Lists:
     """Empty the places of each row from its length on."""
     inside = tf.sequence_mask(lengths, tf.shape(items)[1])
     return Lists(tf.where(inside, items, NO_ITEM), tf.where(inside, scores, NO_SCORE), known)

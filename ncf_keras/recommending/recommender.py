@@ -60,11 +60,7 @@ class Recommender:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over the weights that the model has now.
-
-        Raises:
-            InputError: the model is of other sizes than the dataset.
-        """
+        """Take over the weights that the model has now."""
         dataset = self._dataset
         if can_factor(self._model):
             factored = FactoredModel(self._model)
@@ -90,11 +86,7 @@ class Recommender:
             popular_for_unknown: give an unknown user the list of `popular` instead of an error. The ids are
                 then texts, as they were given, and `score` is such a list's number of train interactions.
 
-        Returns:
-            The lists in the order of `users`.
-
-        Raises:
-            InputError: a user is unknown, `k` breaks its rule or the model's scores are not finite.
+        The lists come in the order of `users`. InputError if the model's scores are not finite.
         """
         require_count(k, "k")
         ids = self._tables.users
@@ -121,9 +113,6 @@ class Recommender:
         Returns:
             A row a pair: `item_id`, `rank` from 1, `similar_item_id`, its `title` (if the dataset has titles)
             and `cosine`, float32. Of equal ones the lower index comes first.
-
-        Raises:
-            InputError: an item is unknown, `k` breaks its rule, the model is of another kind or not finite.
         """
         require_count(k, "k")
         ids = self._tables.items
@@ -143,13 +132,6 @@ class Recommender:
             k: length of the list.
             include_seen: rank the history too.
             user: what to write in the column `user_id`.
-
-        Returns:
-            The list; `source` is `folded in`.
-
-        Raises:
-            InputError: an item is unknown, the history is empty, `k` breaks its rule, the model is of another
-                kind or not finite.
         """
         require_count(k, "k")
         items = self._tables.items.require(history, "history")
@@ -199,16 +181,8 @@ def recommend(
 def popular_items(dataset: Dataset, k: int = 10, users: Sequence[object] = ("",)) -> pd.DataFrame:
     """Rank all items by their number of train interactions; of equally popular ones the lower index first.
 
-    Args:
-        dataset: whose train interactions count.
-        k: length of the list.
-        users: what to write in the column `user_id`, a list for each; they need not be in the dataset.
-
-    Returns:
-        The columns of `Recommender`: `score` is the number of interactions, `source` is `popularity`.
-
-    Raises:
-        InputError: `k` is not a whole number of at least 1.
+    The columns are those of `Recommender`: `score` is the number of interactions, `source` is `popularity`, and
+    `user_id` holds `users`, who need not be in the dataset, with a list for each.
     """
     require_count(k, "k")
     items, scores = (np.tile(part[:k], (len(users), 1)) for part in popularity(dataset))

@@ -63,17 +63,8 @@ def training_dataset(
 ) -> tf.data.Dataset:
     """Return batches for any `model.fit`: each pass over them is an epoch with negatives drawn anew.
 
-    Args:
-        dataset: whose train interactions are the positives.
-        num_neg: negatives drawn for each positive.
-        batch_size: examples in a batch; the last, partial batch of an epoch is kept.
-        seed: the same seed gives the same first pass, second pass and so on; None differs each time.
-
-    Returns:
-        A dataset of ({"user_input": int32, "item_input": int32}, label float32), each of shape (batch, 1).
-
-    Raises:
-        InputError: `num_neg` or `batch_size` is out of range, or a user has no negative.
+    The batches are those of `batch_dataset`, with `num_neg` negatives for each train interaction. The same seed
+    gives the same first pass, second pass and so on; None differs each time.
 
     Example:
         >>> model = build_neumf(dataset.num_users, dataset.num_items)

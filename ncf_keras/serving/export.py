@@ -19,10 +19,7 @@ from ncf_keras.serving.warm_up import write_warm_up
 
 
 def export_model(
-    model: keras.Model,
-    dataset: Dataset | None,
-    directory: str | os.PathLike,
-    version: int | None = None,
+    model: keras.Model, dataset: Dataset | None, directory: str | os.PathLike, version: int | None = None
 ) -> Path:
     """Write a new version of a served model.
 
@@ -37,11 +34,6 @@ def export_model(
 
     Returns:
         The directory of the version, such as `serving/ncf/1`.
-
-    Raises:
-        InputError: the model is of another kind, does not fit the dataset or has weights that are not finite;
-            the dataset has an id twice, or text that is no Unicode; the version exists; the directory can't be
-            written to.
     """
     require_version(version)
     if not can_factor(model):

@@ -35,10 +35,6 @@ def publish(build: Callable[[Path], None], base: str | os.PathLike, version: int
         build: writes all files of the version into the directory it is given, which exists and is empty.
         base: directory of the model, made if it is missing; its versions are the numbers in it.
         version: the number; the one after the highest if None.
-
-    Raises:
-        InputError: `base` can't be written to or locked, the disk is full, or the version is out of range or
-            exists.
     """
     require_version(version)
     base = writable_directory(base, "directory")
@@ -63,11 +59,7 @@ def require_version(version: int | None) -> None:
 
 
 def versions(base: str | os.PathLike) -> dict[int, Path]:
-    """Return the directory of each version of a model, lowest first; empty where there is no such model.
-
-    Args:
-        base: the directory of the model, such as `serving/ncf`.
-    """
+    """Return the directory of each version of a model, such as `serving/ncf`, lowest first."""
     paths = Path(base).iterdir() if Path(base).is_dir() else ()
     numbered = {int(path.name): path for path in paths if NUMBER.fullmatch(path.name) and path.is_dir()}
     return {number: numbered[number] for number in sorted(numbered) if number <= HIGHEST_VERSION}

@@ -57,14 +57,7 @@ def write_seal(directory: Path) -> None:
 
 
 def verify(directory: str | os.PathLike) -> None:
-    """Load an export as a server does, which checks all of its files.
-
-    Args:
-        directory: of one version, such as `serving/ncf/1`.
-
-    Raises:
-        InputError: it is none, or one of its files is missing or not as it was written.
-    """
+    """Load a version, such as `serving/ncf/1`, as a server does, which checks all of its files."""
     directory = Path(directory)
     try:
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:

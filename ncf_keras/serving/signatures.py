@@ -126,10 +126,7 @@ def _with_default(name: str, compute: Compute, asked: tf.TensorSpec) -> dict[str
     def with_default_k(asked: tf.Tensor) -> Outputs:
         return compute(asked, tf.constant(DEFAULT_K))
 
-    return {
-        name: Signature(compute, (asked, K)),
-        f"{name}_default": Signature(with_default_k, (asked,)),
-    }
+    return {name: Signature(compute, (asked, K)), f"{name}_default": Signature(with_default_k, (asked,))}
 
 
 def _texts(texts: Sequence[str]) -> Any:

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import scipy.optimize
 import tensorflow as tf
+from tensorflow import Tensor
 
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
@@ -34,18 +35,14 @@ class UserFolder:
         model: GMF, MLP or NeuMF, trained; it is not changed.
         num_neg: how many negatives each positive of the training had.
         prior_strength: what the prior is multiplied with; 0 fits the history alone.
-
-    Raises:
-        InputError: the model is of another kind or not finite, or a number breaks its rule.
     """
 
     def __init__(self, model: keras.Model, num_neg: int = 4, prior_strength: float = 1.0):
         self._factored = require_factored(model, "to fold users into")
         require_count(num_neg, "num_neg")
         if not 0 <= prior_strength < float("inf"):
-            raise InputError(
-                f"`prior_strength` must be a finite number of at least 0. Received: {prior_strength}"
-            )
+            rule = "a finite number of at least 0"
+            raise InputError(f"`prior_strength` must be {rule}. Received: {prior_strength}")
         self._num_neg, self._strength = num_neg, prior_strength
         self._mean, self._root = user_prior([layer.embeddings.numpy() for layer in self._factored.user_layers])
         self._widths = [layer.output_dim for layer in self._factored.user_layers]
@@ -58,15 +55,9 @@ class UserFolder:
     def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
         """Return the rows of new users in each of the model's user embeddings.
 
-        Args:
-            histories: for each new user the item indices of the interactions, in any order, at least one.
-
-        Returns:
-            float32, shape (histories, width): one array for GMF and MLP; for NeuMF that of the GMF tower, then
-            that of the MLP tower. The same input gives the same rows.
-
-        Raises:
-            InputError: a history is empty or holds what is no item index.
+        `histories` have for each new user the item indices of the interactions, in any order, at least one.
+        The rows are float32, shape (histories, width): one array for GMF and MLP; for NeuMF that of the GMF
+        tower, then that of the MLP tower. The same input gives the same rows.
         """
         positives = [_checked(history, self._factored.num_items) for history in histories]
         rows = np.array([self._fit(items) for items in positives]).reshape(-1, sum(self._widths))
@@ -77,14 +68,9 @@ class UserFolder:
         positive[items] = 1
         others = len(positive) - len(items)
         negative = (1 - positive) * np.float32(self._num_neg * len(items) / max(others, 1))
-        found = scipy.optimize.minimize(
-            self._loss,
-            np.zeros(len(self._mean)),
-            args=(positive, negative),
-            method="L-BFGS-B",
-            jac=True,
-            options={"maxiter": MOST_STEPS, "ftol": TOLERANCE},
-        )
+        start, arguments = np.zeros(len(self._mean)), (positive, negative)
+        options = {"maxiter": MOST_STEPS, "ftol": TOLERANCE}
+        found = scipy.optimize.minimize(self._loss, start, arguments, "L-BFGS-B", jac=True, options=options)
         return self._mean + self._root @ found.x
 
     def _loss(self, point: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> tuple[float, np.ndarray]:
@@ -95,9 +81,7 @@ class UserFolder:
         slope = self._root.T @ gradient.numpy()[0].astype(np.float64)
         return float(value) + penalty, slope + self._strength * point
 
-    def _data_term(
-        self, row: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _data_term(self, row: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weighted log loss and its gradient by `row`; the weights are float32, shape (items,)."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(row)
@@ -119,14 +103,9 @@ def fold_in(
 
 
 def with_users(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model:
-    """Return a copy of a model that has other users: whatever takes the model takes these users too.
+    """Return a copy of a GMF, MLP or NeuMF that has other users: whatever takes the model takes these too.
 
-    Args:
-        model: GMF, MLP or NeuMF.
-        vectors: as `fold_in` returns them; user u of the copy has row u.
-
-    Raises:
-        InputError: the model is of another kind, or the vectors are not as wide as its user embeddings.
+    `vectors` are as `fold_in` returns them; user u of the copy has row u.
     """
     layers = require_factored(model, "to have other users").user_layers
     widths, shapes = [layer.output_dim for layer in layers], [np.shape(rows) for rows in vectors]
@@ -154,11 +133,8 @@ def user_prior(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     inverted with fewer users than numbers in a row (after Ledoit and Wolf, "A well-conditioned estimator for
     large-dimensional covariance matrices", 2004, with a fixed weight).
 
-    Args:
-        tables: float32, shape (users, width of the table), one for each user embedding.
-
-    Returns:
-        The mean, float64 of shape (width,), and `root` of the covariance `root @ root.T`, shape (width, width).
+    `tables` has a float32 table for each user embedding. Returns the mean, float64 of shape (width,), and the
+    `root` of the covariance `root @ root.T`, shape (width, width).
     """
     rows = np.concatenate(tables, axis=1).astype(np.float64)
     users, width = rows.shape
@@ -179,7 +155,6 @@ def _checked(history: Sequence[int] | np.ndarray, num_items: int) -> np.ndarray:
             f"Received: shape {items.shape}"
         )
     if not np.issubdtype(items.dtype, np.integer) or items.min() < 0 or items.max() >= num_items:
-        raise InputError(
-            f"`histories` must hold item indices from 0 to {num_items - 1}. Received: {list(history)[:10]}"
-        )
+        rule = f"item indices from 0 to {num_items - 1}"
+        raise InputError(f"`histories` must hold {rule}. Received: {list(history)[:10]}")
     return np.unique(items)

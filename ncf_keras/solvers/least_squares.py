@@ -26,17 +26,10 @@ def factorise(
     seed: int,
     on_sweep: Callable[[int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the vectors of users and items.
+    """Return the vectors of users and items that the train interactions give: float32, a row each.
 
-    Args:
-        dataset: whose train interactions are learnt from.
-        factors: width of the vectors.
-        settings: of the loss.
-        seed: of the first vectors of the items.
-        on_sweep: called with the number of sweeps done, after each.
-
-    Returns:
-        float32, shapes (users, factors) and (items, factors); zeros where there is no train interaction.
+    They are zeros where there is no train interaction. `seed` is that of the first vectors of the items;
+    `on_sweep` is called with the number of sweeps done, after each.
     """
     generator = np.random.default_rng(seed)
     by_user = dataset.train_matrix
@@ -45,9 +38,8 @@ def factorise(
     shares = np.maximum(np.diff(by_item.indptr), 1).astype(np.float64) ** settings.popularity_exponent
     weights = (settings.unobserved_weight * shares / shares.mean()).astype(np.float32)
     everybody = np.ones(dataset.num_users, np.float32)
-    items = generator.normal(0, INITIAL_NORM / np.sqrt(factors), (dataset.num_items, factors)).astype(
-        np.float32
-    )
+    scale = INITIAL_NORM / np.sqrt(factors)
+    items = generator.normal(0, scale, (dataset.num_items, factors)).astype(np.float32)
     # Systems of a few hundred unknowns are solved faster side by side, a thread each, than by all threads
     # together, which then wait for each other most of the time.
     with threadpool_limits(1, user_api="blas"):
@@ -70,14 +62,9 @@ def solve_rows(
 
     Args:
         interactions: the train interactions, shape (rows, columns): of users and items or of items and users.
-        columns: float32, shape (columns, factors).
-        row_weights: float32, shape (rows,). A pair weighs the product of its two weights, an interaction 1
-            besides.
-        column_weights: float32, shape (columns,).
+        columns: float32, shape (columns, factors), as the result is (rows, factors).
+        row_weights, column_weights: float32. A pair weighs the product of its two, an interaction 1 besides.
         regularization: of the penalties.
-
-    Returns:
-        float32, shape (rows, factors).
     """
     factors = columns.shape[1]
     everything = (columns * column_weights[:, None]).T @ columns

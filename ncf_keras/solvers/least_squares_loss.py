@@ -34,9 +34,6 @@ class LeastSquares:
         popularity_exponent: how much more the missing pairs of popular items weigh, from -10 to 10; 0: all the
             same; below 0: less.
         sweeps: how often all users and all items are solved for; a whole number of at least 1.
-
-    Raises:
-        InputError: a setting is of the wrong kind or out of its range.
     """
 
     unobserved_weight: float
@@ -48,15 +45,12 @@ class LeastSquares:
         for name in ("unobserved_weight", "regularization"):
             value = getattr(self, name)
             if not (is_number(value) and 0 < value <= LARGEST_WEIGHT):
-                raise InputError(
-                    f"`{name}` must be a number of at most {LARGEST_WEIGHT:g} and above 0. Received: {value!r}"
-                )
+                rule = f"a number of at most {LARGEST_WEIGHT:g} and above 0"
+                raise InputError(f"`{name}` must be {rule}. Received: {value!r}")
         exponent = self.popularity_exponent
         if not (is_number(exponent) and -LARGEST_EXPONENT <= exponent <= LARGEST_EXPONENT):
-            raise InputError(
-                f"`popularity_exponent` must be a number from {-LARGEST_EXPONENT} to {LARGEST_EXPONENT}. "
-                f"Received: {exponent!r}"
-            )
+            rule = f"a number from {-LARGEST_EXPONENT} to {LARGEST_EXPONENT}"
+            raise InputError(f"`popularity_exponent` must be {rule}. Received: {exponent!r}")
         require_count(self.sweeps, "sweeps")
 
 

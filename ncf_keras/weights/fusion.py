@@ -38,12 +38,7 @@ def fuse_pretrained(
         gmf: with the factors of the NeuMF's GMF part.
         mlp: with the layers of the NeuMF's MLP part.
         alpha: share of the GMF in the output, from 0 to 1; the authors have 0.5.
-        gmf_name: what messages call `gmf`, such as its file.
-        mlp_name: what messages call `mlp`.
-
-    Raises:
-        InputError: alpha is outside of its range, or a model has other users, items, factors or layers than
-            the NeuMF; the sentence says which model, which layer and which sizes.
+        gmf_name, mlp_name: what messages call the two, such as their files.
 
     Source: `load_pretrain_model` in the authors' NeuMF.py.
     """

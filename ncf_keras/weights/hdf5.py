@@ -52,11 +52,7 @@ _SOFT_LINK = 2
 _STORED_IN_ONE_PIECE = bytes([3, 1])
 _FLOAT_CLASS, _STRING_CLASS, _VARIABLE_CLASS = 1, 3, 9
 # Bit offset, precision, exponent place and size, mantissa place and size, exponent bias.
-_IEEE = {
-    2: (0, 16, 10, 5, 0, 10, 15),
-    4: (0, 32, 23, 8, 0, 23, 127),
-    8: (0, 64, 52, 11, 0, 52, 1023),
-}
+_IEEE = {2: (0, 16, 10, 5, 0, 10, 15), 4: (0, 32, 23, 8, 0, 23, 127), 8: (0, 64, 52, 11, 0, 52, 1023)}
 _IMPLIED_LEADING_BIT = 0x20
 
 
@@ -116,7 +112,7 @@ class Hdf5Node:
         child = self.child(name)
         if child.is_group:
             raise Hdf5Error(f"holds {child.path}, which should be an array")
-        return child._values()
+        return child.values()
 
     def text(self, attribute: str) -> list[str] | None:
         """Return the strings of a text attribute, one for a scalar; None if there is no such attribute."""
@@ -132,7 +128,8 @@ class Hdf5Node:
             self._found = self._source.members(*_unpack(_TWO_NUMBERS, self._first(_SYMBOL_TABLE)))
         return self._found
 
-    def _values(self) -> np.ndarray:
+    def values(self) -> np.ndarray:
+        """Return the values of an array as `array` does."""
         dtype = self._dtype()
         shape = _shape(self._first(_DATASPACE))
         size = math.prod(shape) * dtype.itemsize

@@ -21,19 +21,11 @@ _MLP = ("mlp_embedding_user", "mlp_embedding_item")
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> WeightFile:
-    """Load the weights of a file of any Keras into a model, layer by layer by name.
+    """Load the weights of a file of any Keras into a model, layer by layer by name; return what was read.
 
-    Args:
-        model: built; its layers have the names that the file has, as those of `build_gmf`, `build_mlp` and
-            `build_neumf` do.
-        path: see `read_weight_file`.
-
-    Returns:
-        What was read.
-
-    Raises:
-        InputError: the file can't be read, or a layer is missing in it, is not in the model, or has another
-            shape; the message is a table. The model is then as it was.
+    The model is built, and its layers have the names that the file has, as those of `build_gmf`, `build_mlp`
+    and `build_neumf` do. If a layer is missing in the file, is not in the model, or has another shape, the
+    message of the InputError is a table, and the model stays as it was.
     """
     file = read_weight_file(path)
     assign_layers(model, file.layers, source=str(file.path))
@@ -41,20 +33,12 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> WeightFile:
 
 
 def load_model(path: str | os.PathLike) -> keras.Model:
-    """Return the GMF, MLP or NeuMF in a weight file of any Keras; its sizes are read from the file.
-
-    Raises:
-        InputError: as `read_weight_file` and `build_model_for`.
-    """
+    """Return the GMF, MLP or NeuMF in a weight file of any Keras; its sizes are read from the file."""
     return build_model_for(read_weight_file(path))
 
 
 def build_model_for(file: WeightFile) -> keras.Model:
-    """Build the GMF, MLP or NeuMF that the weights of a file belong to, without penalties, and load them.
-
-    Raises:
-        InputError: the weights are of none of the three.
-    """
+    """Build the GMF, MLP or NeuMF that the weights of a file belong to, without penalties, and load them."""
     model = model_sizes(file.layers, str(file.path)).build()
     assign_layers(model, file.layers, str(file.path))
     return model
@@ -130,11 +114,7 @@ def expected_shapes(spec: ModelSpec) -> Shapes:
 
 
 def assign_layers(model: keras.Model, layers: Layers, source: str) -> None:
-    """Set all weights of a built model to the arrays of its layers, after checking that all of them fit.
-
-    Raises:
-        InputError: as `load_weights`; `source` says in the message where the arrays come from.
-    """
+    """Set all weights of a built model to the arrays of its layers, which came from `source`, if all fit."""
     expected = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in model.layers}
     expected = {name: shapes for name, shapes in expected.items() if shapes}
     _require_shapes(expected, shapes_of(layers), model.name, source)

@@ -32,10 +32,6 @@ def save_weights(model: keras.Model, path: str | os.PathLike, format: str = "h5"
         format: `h5`, the weights as Keras 1.0.7 wrote them, which the authors' code loads; `keras`, a `.keras`
             archive for `keras.saving.load_model`, without optimizer and loss; or `weights`, a `.weights.h5`
             for `model.load_weights` of Keras 3.
-
-    Raises:
-        InputError: the format is none of these, the suffix is not that of the format, the model is of another
-            kind, or the file can't be written.
     """
     path = Path(path)
     require_one_of(format, SUFFIXES, "format")
@@ -60,11 +56,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike, format: str = "h5"
 
 
 def format_of(path: str | os.PathLike) -> str:
-    """Return the format that the suffix of a path stands for.
-
-    Raises:
-        InputError: it stands for none.
-    """
+    """Return the format that the suffix of a path stands for."""
     for name, suffix in SUFFIXES.items():
         if str(path).endswith(suffix):
             return name

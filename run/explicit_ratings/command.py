@@ -18,6 +18,7 @@ from ncf_keras.cli.flags import (
     parse_numbers,
     whole_number,
 )
+from ncf_keras.cli.help import HelpFormatter
 
 if TYPE_CHECKING:
     from explicit_ratings.ratings import Ratings
@@ -34,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Train FeedforwardEmbed on a log of explicit ratings (any that run/prepare.py reads) and "
         "print its RMSE and MAE on held-out ratings beside those of the global mean and of biased MF.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("log", metavar="LOG", help="the file: a row a rating")

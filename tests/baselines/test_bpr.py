@@ -23,9 +23,8 @@ def pairs(generator):
 def test_a_step_goes_down_the_gradient_of_the_loss_of_the_docstring(factors, pairs):
     tables = [tf.Variable(table) for table in factors]
     with tf.GradientTape() as tape:
-        user, positive, negative = (
-            tf.gather(tables[side], index) for side, index in zip((0, 1, 1), pairs, strict=True)
-        )
+        parts = zip((0, 1, 1), pairs, strict=True)
+        user, positive, negative = (tf.gather(tables[side], index) for side, index in parts)
         difference = tf.reduce_sum(user * positive, 1) - tf.reduce_sum(user * negative, 1)
         size = sum(tf.reduce_sum(part**2) for part in (user, positive, negative))
         loss = -tf.reduce_sum(tf.math.log_sigmoid(difference)) + 0.3 / 2 * size
@@ -36,9 +35,8 @@ def test_a_step_goes_down_the_gradient_of_the_loss_of_the_docstring(factors, pai
         np.testing.assert_allclose(table, right, rtol=1e-12)
 
 
-@pytest.mark.parametrize("scale", [1e3, 1e5])
-def test_large_differences_do_not_overflow(factors, pairs, scale):
-    large = [scale * table for table in factors]
+def test_large_differences_do_not_overflow(factors, pairs):
+    large = [1e5 * table for table in factors]
     descend(*large, pairs, learning_rate=0.01, regularization=0.0)
     assert all(np.isfinite(table).all() for table in large)
 

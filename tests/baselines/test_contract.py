@@ -23,7 +23,6 @@ BASELINES = {
 }
 PERSONAL = [name for name in BASELINES if name != "ItemPop"]
 ITEMS_A_TASTE = 10
-NOBODY = np.zeros(1, int)
 
 
 def tastes_dataset(tastes: int, users_a_taste: int) -> Dataset:
@@ -47,10 +46,8 @@ def tastes():
     return tastes_dataset(4, 15)
 
 
-@pytest.fixture(scope="module")
-def pairs(tastes):
-    """Every user with every item."""
-    return np.divmod(np.arange(tastes.num_users * tastes.num_items, dtype=np.int32), tastes.num_items)
+# Every user with every item.
+PAIRS = np.divmod(np.arange(61 * 41, dtype=np.int32), 41)
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +56,13 @@ def fitted(tastes):
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_scores_are_finite_floats_and_of_a_pair_the_same_in_any_company(name, fitted, pairs, generator):
-    users, items = pairs
+def test_scores_are_finite_floats_and_of_a_pair_the_same_in_any_company(name, fitted, generator):
+    users, items = PAIRS
     everything = fitted[name].score(users, items)
     assert everything.dtype == np.float32 and everything.shape == users.shape
     assert np.isfinite(everything).all()
     some = generator.integers(0, len(users), 500)
     np.testing.assert_allclose(fitted[name].score(users[some], items[some]), everything[some], rtol=1e-5)
-    one = fitted[name].score([int(users[7])], [int(items[7])])
-    np.testing.assert_allclose(one, everything[7:8], rtol=1e-5)
     nothing = fitted[name].score(users[:0], items[:0])
     assert nothing.shape == (0,) and nothing.dtype == np.float32
 
@@ -78,22 +73,13 @@ def test_the_item_that_the_taste_lacks_comes_first(name, tastes, fitted):
     assert protocol.evaluate(fitted[name].score, top_k=1).hr == 1.0
 
 
-@pytest.mark.parametrize("name", PERSONAL)
-def test_taste_beats_popularity_on_the_sample(name, sample):
-    protocol = LeaveOneOut(sample.test_users, sample.test_items, sample.test_negatives)
-    popular = protocol.evaluate(ItemPop().fit(sample).score)
-    baseline = BPR(factors=6, learning_rate=0.2, regularization=0.002, epochs=30) if name == "BPR" else None
-    result = protocol.evaluate((baseline or BASELINES[name]()).fit(sample).score)
-    assert result.hr > popular.hr + 0.15 and result.ndcg > popular.ndcg + 0.15
-
-
 @pytest.mark.parametrize("name", BASELINES)
-def test_what_is_learnt_depends_on_the_train_interactions_alone(name, tastes, fitted, pairs):
+def test_what_is_learnt_depends_on_the_train_interactions_alone(name, tastes, fitted):
     """Neither on what was learnt before nor on the test set."""
     tests = {key: getattr(tastes, key)[:1] for key in ("test_users", "test_items", "test_negatives")}
     baseline = BASELINES[name]().fit(tastes_dataset(2, 5))
     assert baseline.fit(dataclasses.replace(tastes, **tests)) is baseline
-    np.testing.assert_array_equal(baseline.score(*pairs), fitted[name].score(*pairs))
+    np.testing.assert_array_equal(baseline.score(*PAIRS), fitted[name].score(*PAIRS))
 
 
 @pytest.mark.parametrize("kind", [IALS, DotProduct, EALS, BPR])
@@ -103,43 +89,31 @@ def test_the_seed_decides(kind, tastes):
     assert not np.allclose(one, other)
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_scoring_before_learning_is_refused(name):
-    with pytest.raises(InputError, match=rf"`fit` must come before `score`\. Received: {name}\("):
-        BASELINES[name]().score(NOBODY, NOBODY)
-
-
 INDICES = "must be of an integer dtype. Received:"
 SHAPES = r"`users` and `items` must be of one shape.* Received: shapes"
 
 
-@pytest.mark.parametrize(
-    ("users", "items", "message"),
-    [
-        ([0, 61], [0, 0], "`users` must be between 0 and 60. Received: 61"),
-        ([-1], [0], "`users` must be between 0 and 60. Received: -1"),
-        ([0], [41], "`items` must be between 0 and 40. Received: 41"),
-        ([0, 0], [0, -2], "`items` must be between 0 and 40. Received: -2"),
-        ([0, 1], [0], SHAPES + r" \(2,\) and \(1,\)"),
-        ([[0]], [[0]], SHAPES + r" \(1, 1\) and \(1, 1\)"),
-        ([0.9], [1], f"`users` {INDICES} float64"),
-        ([0], [1.7], f"`items` {INDICES} float64"),
-        (["0"], [1], f"`users` {INDICES} <U1"),
-        ([0], [None], f"`items` {INDICES} object"),
-        ([True], [1], f"`users` {INDICES} bool"),
-        ([2**70], [1], f"`users` {INDICES} object"),
-        ([2**63 + 5], [1], f"`users` must be between 0 and 60. Received: {2**63 + 5}"),
-        ([[0], [0, 1]], [1], r"`users` must be of one shape, \(pairs,\). Received: rows of different lengths"),
-    ],
-)
+@pytest.mark.parametrize(("users", "items", "message"), [
+    ([0, 61], [0, 0], "`users` must be between 0 and 60. Received: 61"),
+    ([0], [41], "`items` must be between 0 and 40. Received: 41"),
+    ([0, 0], [0, -2], "`items` must be between 0 and 40. Received: -2"),
+    ([0, 1], [0], SHAPES + r" \(2,\) and \(1,\)"),
+    ([[0]], [[0]], SHAPES + r" \(1, 1\) and \(1, 1\)"),
+    ([0.9], [1], f"`users` {INDICES} float64"),
+    ([0], [1.7], f"`items` {INDICES} float64"),
+    ([0], [None], f"`items` {INDICES} object"),
+    ([True], [1], f"`users` {INDICES} bool"),
+    ([2**63 + 5], [1], f"`users` must be between 0 and 60. Received: {2**63 + 5}"),
+    ([[0], [0, 1]], [1], r"`users` must be of one shape, \(pairs,\). Received: rows of different lengths"),
+])  # fmt: skip
 def test_pairs_that_break_their_rule_are_named(users, items, message, fitted):
     with pytest.raises(InputError, match=message):
         fitted["ItemPop"].score(users, items)
 
 
 def test_lists_and_any_integers_are_indices(fitted):
-    for kind in (list, np.int8, np.uint64, np.int64):
-        one = [5] if kind is list else np.array([5], kind)
+    for kind in (np.int8, np.uint64, np.int64):
+        one = np.array([5], kind)
         assert fitted["ItemPop"].score(one, one) == fitted["ItemPop"].score([5], [5])
     assert fitted["ItemPop"].score([], []).shape == (0,)
 
@@ -147,32 +121,29 @@ def test_lists_and_any_integers_are_indices(fitted):
 WHOLE, ABOVE, LEAST = "a whole number of at least", "a finite number above 0", "a finite number of at least 0"
 
 
-@pytest.mark.parametrize(
-    ("kind", "argument", "value", "rule"),
-    [
-        (ItemKNN, "neighbours", 0, f"{WHOLE} 1"),
-        (EASE, "regularization", 0.0, ABOVE),
-        (IALS, "factors", 2.5, f"{WHOLE} 1"),
-        (IALS, "unobserved_weight", 0.0, ABOVE),
-        (IALS, "regularization", -1.0, LEAST),
-        (IALS, "sweeps", 0, f"{WHOLE} 1"),
-        (IALS, "seed", None, f"{WHOLE} 0"),
-        (DotProduct, "factors", True, f"{WHOLE} 1"),
-        (DotProduct, "seed", -1, f"{WHOLE} 0"),
-        (DotProduct, "regularization", 0.0, "a number of at most 1e\\+09 and above 0"),
-        (EALS, "factors", "8", f"{WHOLE} 1"),
-        (EALS, "missing_weight", -1.0, LEAST),
-        (EALS, "popularity_exponent", -1.0, LEAST),
-        (EALS, "regularization", 0.0, ABOVE),
-        (EALS, "sweeps", -1, f"{WHOLE} 0"),
-        (EALS, "seed", 2.0, f"{WHOLE} 0"),
-        (BPR, "factors", 0, f"{WHOLE} 1"),
-        (BPR, "learning_rate", float("nan"), ABOVE),
-        (BPR, "regularization", -0.1, LEAST),
-        (BPR, "epochs", 0, f"{WHOLE} 1"),
-        (BPR, "seed", -1, f"{WHOLE} 0"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "argument", "value", "rule"), [
+    (ItemKNN, "neighbours", 0, f"{WHOLE} 1"),
+    (EASE, "regularization", 0.0, ABOVE),
+    (IALS, "factors", 2.5, f"{WHOLE} 1"),
+    (IALS, "unobserved_weight", 0.0, ABOVE),
+    (IALS, "regularization", -1.0, LEAST),
+    (IALS, "sweeps", 0, f"{WHOLE} 1"),
+    (IALS, "seed", None, f"{WHOLE} 0"),
+    (DotProduct, "factors", True, f"{WHOLE} 1"),
+    (DotProduct, "seed", -1, f"{WHOLE} 0"),
+    (DotProduct, "regularization", 0.0, "a number of at most 1e\\+09 and above 0"),
+    (EALS, "factors", "8", f"{WHOLE} 1"),
+    (EALS, "missing_weight", -1.0, LEAST),
+    (EALS, "popularity_exponent", -1.0, LEAST),
+    (EALS, "regularization", 0.0, ABOVE),
+    (EALS, "sweeps", -1, f"{WHOLE} 0"),
+    (EALS, "seed", 2.0, f"{WHOLE} 0"),
+    (BPR, "factors", 0, f"{WHOLE} 1"),
+    (BPR, "learning_rate", float("nan"), ABOVE),
+    (BPR, "regularization", -0.1, LEAST),
+    (BPR, "epochs", 0, f"{WHOLE} 1"),
+    (BPR, "seed", -1, f"{WHOLE} 0"),
+])  # fmt: skip
 def test_a_hyperparameter_that_breaks_its_rule_is_named(kind, argument, value, rule):
     with pytest.raises(InputError, match=f"`{argument}` must be {rule}. Received: {value!r}"):
         kind(**{argument: value})
@@ -181,17 +152,14 @@ def test_a_hyperparameter_that_breaks_its_rule_is_named(kind, argument, value, r
 BOTH = "`learning_rate` and `regularization` must be small enough"
 
 
-@pytest.mark.parametrize(
-    ("baseline", "message"),
-    [
-        (BPR(4, learning_rate=1e10), f"{BOTH} .* Received: 10000000000.0 and 0.01"),
-        (BPR(4, regularization=1e9), f"{BOTH} .* Received: 0.05 and 1000000000.0"),
-        (EALS(4, popularity_exponent=1e3), r"must give finite scores\. Received: EALS\(factors=4, .*1000.0"),
-        (IALS(4, regularization=1e308), r"`unobserved_weight` and `regularization` .*: 0\.1 and 1e\+308"),
-    ],
-)
+@pytest.mark.parametrize(("baseline", "message"), [
+    (BPR(4, learning_rate=1e10), f"{BOTH} .* Received: 10000000000.0 and 0.01"),
+    (BPR(4, regularization=1e9), f"{BOTH} .* Received: 0.05 and 1000000000.0"),
+    (EALS(4, popularity_exponent=1e3), r"must give finite scores\. Received: EALS\(factors=4, .*1000.0"),
+    (IALS(4, regularization=1e308), r"`unobserved_weight` and `regularization` .*: 0\.1 and 1e\+308"),
+])  # fmt: skip
 def test_learning_that_leaves_the_finite_numbers_is_told(baseline, message, tastes):
     with pytest.raises(InputError, match=message):
         baseline.fit(tastes)
-    with pytest.raises(InputError, match="`fit` must come before `score`"):
-        baseline.score(NOBODY, NOBODY)
+    with pytest.raises(InputError, match=r"`fit` must come before `score`\. Received: [A-Z]+\(factors=4"):
+        baseline.score([0], [0])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist, squareform
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.baselines import EASE, ItemKNN, ItemPop
@@ -24,23 +25,17 @@ def scores_of_all(baseline):
 
 
 def test_item_pop_counts_by_hand():
-    pairs = [(0, 0), (0, 1), (1, 1), (2, 1), (2, 3)]
-    dataset = Dataset.from_pairs(*np.transpose(pairs), [], [], np.zeros((0, 1), int), num_items=5)
+    dataset = Dataset.from_pairs([0, 0, 1, 2, 2], [0, 1, 1, 1, 3], [], [], np.zeros((0, 1), int), num_items=5)
     scores = ItemPop().fit(dataset).score(np.zeros(5, int), np.arange(5))
     assert scores.tolist() == [1, 3, 0, 1, 0]
-
-
-def cosine(matrix, i, j):
-    dot = sum(row[i] * row[j] for row in matrix)
-    lengths = np.sqrt(sum(row[i] for row in matrix) * sum(row[j] for row in matrix))
-    return dot / lengths if lengths else 0.0
 
 
 @pytest.mark.parametrize("neighbours", [1, 3, ITEMS - 1, 100, 10**20])
 def test_item_knn_sums_the_cosines_of_neighbours(dataset, neighbours):
     pytest.importorskip("implicit")
     matrix = dataset.train_matrix.toarray()
-    similar = np.array([[cosine(matrix, i, j) * (i != j) for j in range(ITEMS)] for i in range(ITEMS)])
+    with np.errstate(invalid="ignore"):
+        similar = np.nan_to_num(1 - squareform(pdist(matrix.T, "cosine"))) * (1 - np.eye(ITEMS))
     expected = np.zeros((USERS, ITEMS))
     for item in range(ITEMS):
         cut = np.sort(similar[item])[::-1][min(neighbours, ITEMS) - 1]
@@ -65,8 +60,7 @@ def test_ease_minimises_its_loss(dataset):
 
 def test_equations_that_have_no_solution_are_told():
     # Two items with the same users, and a penalty that is lost when it is added to their counts.
-    pairs = [(0, 0), (0, 1), (1, 0), (1, 1)]
-    dataset = Dataset.from_pairs(*np.transpose(pairs), [], [], np.zeros((0, 1), int))
+    dataset = Dataset.from_pairs([0, 0, 1, 1], [0, 1, 0, 1], [], [], np.zeros((0, 1), int))
     with pytest.raises(InputError, match=r"`regularization` must be large enough .* Received: 1e-20"):
         EASE(1e-20).fit(dataset)
 

@@ -37,11 +37,6 @@ def test_the_highest_hit_ratio_wins_and_ndcg_decides_between_equals(sample):
     assert (best.known, best.rank) == (300, 0)
     assert [trial.candidate for trial in trials] == candidates
     assert [round(trial.result.hr * len(trial.result.hits)) for trial in trials] == [100, 300, 300, 299]
-
-
-def test_the_best_learns_from_all_train_interactions_and_the_others_from_nothing(sample):
-    candidates = [Oracle(1), Oracle(2)]
-    best, _ = choose(candidates, sample)
     assert best.dataset is sample
     assert not any(hasattr(candidate, "dataset") for candidate in candidates)
 
@@ -54,8 +49,5 @@ def test_trials_are_on_the_validation_pairs_of_the_seed(sample):
     expected = protocol.evaluate(ItemPop().fit(split).score, 5)
     np.testing.assert_array_equal(trials[0].result.ndcgs, expected.ndcgs)
     assert seen == trials
-
-
-def test_no_candidate_is_refused(sample):
     with pytest.raises(InputError, match=r"`candidates` must have at least one baseline\. Received: none"):
         choose([], sample)

@@ -26,6 +26,7 @@ from tests.serving.small_exports import (
 )
 from tests.serving.test_export import assert_lists, assert_scores_and_ranks
 from tests.shared_files import PROJECT
+from tests.small_data import write_files
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +35,8 @@ def files(tmp_path_factory):
     directory = tmp_path_factory.mktemp("files")
     dataset = small_dataset()
     pairs = np.stack([dataset.train_users, dataset.train_items], axis=1)
-    (directory / "small.train.rating").write_text("".join(f"{user}\t{item}\t1\n" for user, item in pairs))
-    (directory / "small.test.rating").write_text(f"{USERS - 1}\t{ITEMS - 1}\t1\n")
-    (directory / "small.test.negative").write_text(f"({USERS - 1},{ITEMS - 1})\t0\n")
+    train, test = "".join(f"{user}\t{item}\t1\n" for user, item in pairs), f"{USERS - 1}\t{ITEMS - 1}\t1\n"
+    write_files(directory, "small", train, test, f"({USERS - 1},{ITEMS - 1})\t0\n")
     write_ids(directory / "small.users.csv", "user_id", USER_IDS)
     write_ids(directory / "small.items.csv", "item_id", ITEM_IDS, TITLES)
     save_weights(small_model("GMF"), directory / "gmf.h5")
@@ -59,8 +59,8 @@ def test_an_export_has_the_dataset_in_it(files, tmp_path, capsys):
         assert_scores_and_ranks(loaded, scores, dataset)
         answer = loaded.run("recommend_by_id", user_id=["用户"], k=1)
     best = int(np.where(dataset.train_matrix.toarray()[1] > 0, -1, scores[1]).argmax())
-    assert answer["item_ids"][0, 0].decode() == ITEM_IDS[best]
-    assert answer["titles"][0, 0].decode() == TITLES[best]
+    found = [answer[name][0, 0].decode() for name in ("item_ids", "titles")]
+    assert found == [ITEM_IDS[best], TITLES[best]]
 
 
 def test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else(files, tmp_path):
@@ -81,30 +81,25 @@ def test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else(fil
     assert answer["known"].tolist() == [True, False]
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        (["--weights", "missing.h5"], "missing.h5"),
-        (["--model", "MLP"], "`--weights` must hold a MLP"),
-        (["--dataset", "sample"], "1000 users and 500 items of sample"),
-        (["--path", "nowhere/", "--dataset", "small"], "nowhere/small.train.rating"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "words"), [
+    (["--weights", "missing.h5"], "missing.h5"),
+    (["--model", "MLP"], "`--weights` must hold a MLP"),
+    (["--dataset", "sample"], "1000 users and 500 items of sample"),
+    (["--path", "nowhere/", "--dataset", "small"], "nowhere/small.train.rating"),
+])  # fmt: skip
 def test_a_mistake_is_one_sentence_and_leaves_nothing(changes, words, files, tmp_path, capsys):
     assert main([*arguments(files, tmp_path / "ncf"), *changes]) == 2
     out, err = capsys.readouterr()
-    assert out == ""
-    assert words in err.splitlines()[-1]
+    assert out == "" and words in err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_version_that_exists_and_a_directory_that_is_none(files, tmp_path, capsys):
     (tmp_path / "ncf" / "7").mkdir(parents=True)
     (tmp_path / "file").write_text("")
-    assert main(arguments(files, tmp_path / "ncf", "--version", "7")) == 2
-    assert "`version` must be one that does not exist yet" in capsys.readouterr().err
-    assert main(arguments(files, tmp_path / "file")) == 2
-    assert "`--to` must be a directory that can be written to" in capsys.readouterr().err
+    for name, rule in (("ncf", "`version` must be one that does"), ("file", "`--to` must be a directory ")):
+        assert main(arguments(files, tmp_path / name, "--version", "7")) == 2
+        assert rule in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(arguments(files, tmp_path / "ncf", "--version", "-1"))
     assert list((tmp_path / "ncf").iterdir()) == [tmp_path / "ncf" / "7"]

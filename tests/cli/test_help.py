@@ -8,8 +8,6 @@ import pytest
 
 from tests.shared_files import PROJECT
 
-# They get the formatter with the specs.
-LATER = {"GMF", "MLP", "NeuMF", "FeedforwardEmbed"}
 COMMANDS = [
     [script.stem, *question]
     for script in sorted((PROJECT / "run").glob("*.py"))
@@ -21,8 +19,6 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_names_no_default_that_is_none(command, monkeypatch, capsys):
     name, *question = command
-    if name in LATER:
-        pytest.xfail("does not use HelpFormatter yet")
     monkeypatch.setattr(sys, "argv", [name, *question, "--help"])
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(PROJECT / "run" / f"{name}.py"), run_name="__main__")

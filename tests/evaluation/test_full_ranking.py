@@ -5,10 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.evaluation import FullRanking, LeaveOneOut
-from ncf_keras.models import build_neumf
-from ncf_keras.models.scoring import all_scores
-from tests.predicting import predict
+from ncf_keras.evaluation import FullRanking
 
 USERS, ITEMS = 4, 7
 
@@ -26,16 +23,6 @@ def slow_ranking(scores, train, relevant):
         return (1, -score, is_relevant)
 
     return sorted((item for item in range(len(scores)) if item in relevant or item not in train), key=place)
-
-
-def slow_positions(table, train, tests):
-    """Return the users that are tested and the places of their test items, ascending."""
-    result = {}
-    for user in sorted({user for user, _ in tests}):
-        relevant = {item for tested, item in tests if tested == user}
-        ranked = slow_ranking(table[user], train[user], relevant)
-        result[user] = [place for place, item in enumerate(ranked) if item in relevant]
-    return result
 
 
 def protocol_of(train, tests, num_items=ITEMS):
@@ -56,78 +43,26 @@ PAIRS = st.tuples(st.integers(0, USERS - 1), st.integers(0, ITEMS - 1))
     st.sampled_from([1, 2 * ITEMS, 1000]),
 )
 def test_equals_a_slow_ranking_item_for_item(table, train, tests, scores_a_call):
-    array = np.array(table, np.float32)
-    rankings = protocol_of(train, tests).rankings(lambda users: array[users], scores_a_call)
-    ours = {
-        int(user): rankings.positions[rankings.offsets[row] : rankings.offsets[row + 1]].tolist()
-        for row, user in enumerate(rankings.users)
-    }
-    assert ours == slow_positions(table, train, tests)
-
-
-def test_positions_by_hand():
-    scores = np.array([[0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]], np.float32)
-    for train, test, position in (
-        (set(), 0, 0),
-        (set(), 6, 6),
-        ({0, 1, 2}, 6, 3),
-        ({0, 1, 2, 3, 4, 5}, 6, 0),  # everything seen
-        ({0, 1, 2, 3, 4, 5, 6}, 6, 0),  # the test item too: it is ranked all the same
-        ({2}, 2, 2),
-    ):
-        rankings = protocol_of([train], [(0, test)]).rankings(lambda users: scores[users])
-        assert rankings.positions.tolist() == [position]
-        assert rankings.positions.dtype == np.int64
-
-
-def test_agrees_with_leave_one_out_against_every_unseen_item(generator):
-    table = generator.integers(0, 20, (30, 50)).astype(np.float32)
-    train = [set(generator.choice(50, 20, replace=False).tolist()) for _ in range(30)]
-    tests, negatives = [], []
-    for user, seen in enumerate(train):
-        unseen = generator.permutation([item for item in range(50) if item not in seen])
-        tests.append((user, unseen[0]))
-        negatives.append(unseen[1:])
-    one = LeaveOneOut(*np.array(tests).T, np.array(negatives)).rankings(lambda u, i: table[u, i])
-    full = protocol_of(train, tests, 50).rankings(lambda users: table[users])
-    np.testing.assert_array_equal(full.positions, one.positions)
-    np.testing.assert_array_equal(full.users, one.users)
-    assert len(set(full.positions)) > 10
-
-
-def test_ranks_a_model_as_its_predictions_do(generator):
-    model = build_neumf(USERS, 40, 3, (8, 6), (0, 0), seed=2)
-    for variable in model.weights:
-        variable.assign(generator.normal(size=variable.shape))
-    users, items = np.divmod(np.arange(USERS * 40, dtype=np.int32), 40)
-    table = predict(model, users, items).reshape(USERS, 40)
-    train = [set(range(5 * user)) for user in range(USERS)]
-    tests = [(user, 20 + user) for user in range(USERS)]
-    positions = protocol_of(train, tests, 40).rankings(all_scores(model, 40)).positions
-    expected = slow_positions(table.tolist(), train, tests)
-    assert positions.tolist() == [place for (place,) in expected.values()]
-    assert len(set(positions.tolist())) > 1
-
-
-def test_users_are_asked_for_in_order_and_none_without_a_test():
-    asked = []
+    array, asked = np.array(table, np.float32), []
 
     def score_all(users):
         assert users.dtype == np.int32
         asked.extend(users.tolist())
-        return np.zeros((len(users), ITEMS), np.float32)
+        return array[users]
 
-    protocol_of([set()] * USERS, [(3, 1), (1, 2), (3, 1)]).rankings(score_all, scores_a_call=1)
-    assert asked == [1, 3]
+    rankings = protocol_of(train, tests).rankings(score_all, scores_a_call)
+    assert asked == sorted({user for user, _ in tests}) and rankings.positions.dtype == np.int64
+    assert rankings.users.tolist() == asked
+    for user, ours in zip(asked, np.split(rankings.positions, rankings.offsets[1:-1]), strict=True):
+        relevant = {item for tested, item in tests if tested == user}
+        ranked = slow_ranking(table[user], train[user], relevant)
+        assert ours.tolist() == [place for place, item in enumerate(ranked) if item in relevant]
 
 
-def test_scores_of_another_shape_are_refused():
+def test_scores_of_another_shape_and_tests_of_no_or_two_lengths_are_refused():
     protocol = protocol_of([set()] * USERS, [(0, 1)])
     with pytest.raises(InputError, match=r"must return scores of shape \(1, 7\). Received: shape \(1, 8\)"):
         protocol.rankings(lambda users: np.zeros((len(users), ITEMS + 1)))
-
-
-@pytest.mark.parametrize(("users", "items"), [([], []), ([0, 1], [1])])
-def test_no_tests_or_tests_of_two_lengths_are_refused(users, items):
-    with pytest.raises(InputError, match=r"must be of one length, at least 1. Received: "):
-        FullRanking(np.array([0, 1]), np.array([0]), np.array(users), np.array(items), 2)
+    for users, items in (([], []), ([0, 1], [1])):
+        with pytest.raises(InputError, match=r"must be of one length, at least 1. Received: "):
+            FullRanking(np.array([0, 1]), np.array([0]), users, items, 2)

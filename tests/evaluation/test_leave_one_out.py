@@ -11,10 +11,7 @@ from ncf_keras.evaluation import LeaveOneOut
 
 def authors_evaluation(score, user, test_item, negatives, top_k):
     """`eval_one_rating`, `getHitRatio` and `getNDCG` of the authors' evaluate.py; a dict keeps its order."""
-    items = [*negatives, test_item]
-    map_item_score = {}
-    for item in items:
-        map_item_score[item] = score(user, item)
+    map_item_score = {item: score(user, item) for item in [*negatives, test_item]}
     ranklist = heapq.nlargest(top_k, map_item_score, key=map_item_score.get)
     hit = 1 if test_item in ranklist else 0
     gain = math.log(2) / math.log(ranklist.index(test_item) + 2) if hit else 0
@@ -49,45 +46,9 @@ def test_equals_the_authors_evaluation(ranking):
     assert result.ndcg == pytest.approx(np.mean([gain for _, gain in expected]))
 
 
-# Scores of the items 0 to 5 and the test item 5 itself; who wins at top 1 or 2?
-@pytest.mark.parametrize(
-    ("scores", "negatives", "position"),
-    [
-        ([0, 1, 2, 3, 4, 9], [0, 1, 2, 3], 0),  # first
-        ([0, 1, 2, 3, 4, 3.5], [0, 1, 4, 3], 1),
-        ([0, 1, 2, 3, 4, -1], [0, 1, 2, 3], 4),  # last
-        ([0, 1, 2, 3, 4, 3], [0, 1, 3], 1),  # the test item entered last and loses its tie
-        ([0, 1, 2, 3, 4, 0], [0, 0, 0], 1),  # an item twice counts once
-        ([0, 1, 2, 3, 4, 3], [5, 3, 4], 1),  # entered before item 3 as its own negative: it wins that tie
-        ([0, 1, 2, 3, 4, 3], [3, 5, 4], 2),  # entered after item 3: it loses the tie
-        ([0, 1, 2, 3, 4, 3], [5, 5, 5], 0),  # nothing but itself
-        ([1, 1, 1, 1, 1, 1], [0, 1, 5, 2, 3], 2),
-    ],
-)
-def test_positions_by_hand(scores, negatives, position):
-    protocol = LeaveOneOut(np.array([0]), np.array([5]), np.array([negatives]))
-    table = np.array([scores], np.float32)
-    positions = protocol.positions(lambda users, items: table[users, items])
-    assert positions.tolist() == [position]
-    assert positions.dtype == np.int64
-
-
-def test_scores_all_candidates_of_all_users_in_one_call():
-    calls = []
-
-    def score(users, items):
-        calls.append(sorted(zip(users.tolist(), items.tolist(), strict=True)))
-        assert users.dtype == items.dtype == np.int32
-        return np.zeros(len(users), np.float32)
-
-    LeaveOneOut(np.array([4, 2]), np.array([7, 8]), np.array([[1, 2], [3, 7]])).evaluate(score)
-    assert calls == [[(2, 3), (2, 7), (2, 8), (4, 1), (4, 2), (4, 7)]]
-
-
 @pytest.mark.parametrize("broken", ["the test item", "the negatives", "everything"])
 def test_scores_that_are_no_numbers_are_misses(broken):
-    negatives = np.tile(np.arange(99), (5, 1))
-    protocol = LeaveOneOut(np.arange(5), np.full(5, 200), negatives)
+    protocol = LeaveOneOut(np.arange(5), np.full(5, 200), np.tile(np.arange(99), (5, 1)))
 
     def score(users, items):
         is_test = items == 200
@@ -99,7 +60,6 @@ def test_scores_that_are_no_numbers_are_misses(broken):
     assert result.hr == 0 and result.ndcg == 0
 
 
-@pytest.mark.parametrize("shape", [(3, 0), (0, 9)])
-def test_nothing_to_rank_against_is_refused(shape):
-    with pytest.raises(InputError, match=r"`test_negatives` must have at least one .*Received: shape"):
-        LeaveOneOut(np.zeros(shape[0], int), np.zeros(shape[0], int), np.zeros(shape, int))
+def test_nothing_to_rank_against_is_refused():
+    with pytest.raises(InputError, match=r"`test_negatives` must have at least one .*Received: shape \(3, 0\)"):
+        LeaveOneOut(np.zeros(3, int), np.zeros(3, int), np.zeros((3, 0), int))

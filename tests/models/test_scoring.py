@@ -48,8 +48,8 @@ PLAIN = {
 }
 
 
-def predict(model, users=PAIR_USERS, items=PAIR_ITEMS):
-    return predicting.predict(model, users, items)
+def predict(model):
+    return predicting.predict(model, PAIR_USERS, PAIR_ITEMS)
 
 
 @pytest.mark.parametrize("name", FACTORED | PLAIN)
@@ -82,22 +82,15 @@ def test_any_number_of_pairs_of_any_integer_type(make):
         np.testing.assert_allclose(scores, expected[:count], atol=1e-6)
 
 
-def test_a_loaded_model_is_known_again(tmp_path):
+def test_a_loaded_model_and_one_used_inside_another_are_known_again(tmp_path):
     model = FACTORED["NeuMF"]()
     by_hand.randomise(model)
     model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert can_factor(loaded)
-    np.testing.assert_allclose(model_scores(loaded)(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
-
-
-def test_a_model_used_inside_another_is_still_known():
-    model = FACTORED["GMF"]()
-    by_hand.randomise(model)
     inputs = [keras.Input((1,), dtype="int32"), keras.Input((1,), dtype="int32")]
     keras.Model(inputs, model(inputs))
-    assert can_factor(model)
-    np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
+    for known in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        assert can_factor(known)
+        np.testing.assert_allclose(model_scores(known)(PAIR_USERS, PAIR_ITEMS), predict(model), atol=1e-6)
 
 
 def test_a_layer_that_is_called_twice_makes_another_model():
@@ -115,15 +108,13 @@ def test_a_model_that_is_no_graph_of_layers_is_scored_as_it_is():
     class Dot(keras.Model):
         def __init__(self):
             super().__init__()
-            self.users = keras.layers.Embedding(USERS, 3)
-            self.items = keras.layers.Embedding(ITEMS, 3)
+            self.users, self.items = keras.layers.Embedding(USERS, 3), keras.layers.Embedding(ITEMS, 3)
 
         def call(self, inputs):
             return keras.ops.sum(self.users(inputs[0]) * self.items(inputs[1]), axis=-1)
 
     model = Dot()
-    pairs = [PAIR_USERS[:, None], PAIR_ITEMS[:, None]]
-    expected = model(pairs).numpy()[:, 0]
+    expected = model([PAIR_USERS[:, None], PAIR_ITEMS[:, None]]).numpy()[:, 0]
     assert not can_factor(model)
     np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), expected, atol=1e-6)
 

@@ -25,19 +25,12 @@ def crowd(ids: bool = True, titles: bool = True) -> Dataset:
     seen[0], seen[6], seen[7] = False, True, True
     seen[7, 4] = False
     users, items = np.nonzero(seen)
+    held_out = np.array([np.argmin(seen[1]), np.argmin(seen[2])])
     return Dataset.from_pairs(
-        users,
-        items,
-        np.array([1, 2]),
-        np.array([np.argmin(seen[1]), np.argmin(seen[2])]),
-        np.zeros((2, 1), int),
-        name="crowd",
-        num_users=SIZES[0],
-        num_items=SIZES[1],
-        user_ids=USER_IDS if ids else None,
-        item_ids=ITEM_IDS if ids else None,
-        item_titles=TITLES if titles else None,
-    )
+        users, items, np.array([1, 2]), held_out, np.zeros((2, 1), int), name="crowd",
+        num_users=SIZES[0], num_items=SIZES[1], user_ids=USER_IDS if ids else None,
+        item_ids=ITEM_IDS if ids else None, item_titles=TITLES if titles else None,
+    )  # fmt: skip
 
 
 def seen_by(dataset: Dataset, user: int) -> set[int]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, strategies as st
+from hypothesis.extra.numpy import arrays
 
 from ncf_keras.recommending.ranking import Ranker, best_items, in_blocks_of_rows
 from tests.models import by_hand
@@ -15,12 +16,9 @@ SCORES = st.sampled_from([0.0, -0.0, 0.25, 0.5, 0.75, 1.0])
 
 @st.composite
 def cases(draw):
-    rows, items = draw(st.integers(0, 4)), draw(st.integers(1, 12))
-    scores = draw(st.lists(SCORES, min_size=rows * items, max_size=rows * items))
-    hidden = draw(st.lists(st.booleans(), min_size=rows * items, max_size=rows * items))
-    shape = (rows, items)
-    scores = np.array(scores, np.float32).reshape(shape)
-    return scores, np.array(hidden, bool).reshape(shape), draw(st.integers(0, items)), draw(st.integers(1, 13))
+    shape = draw(st.integers(0, 4)), draw(st.integers(1, 12))
+    scores, hidden = draw(arrays(np.float32, shape, elements=SCORES)), draw(arrays(bool, shape))
+    return scores, hidden, draw(st.integers(0, shape[1])), draw(st.integers(1, 13))
 
 
 def by_sorting(scores, hidden, k):
@@ -42,15 +40,12 @@ def test_as_sorting(case):
         asked.append((int(start), int(stop)))
         return tf.constant(scores)[:, start:stop]
 
-    hidden_rows, hidden_items = tf.constant(rows, tf.int32), tf.constant(items, tf.int32)
-    found, found_scores = best_items(
-        score_block, scores.shape[1], hidden_rows, hidden_items, tf.constant(k), block
-    )
+    gone = tf.constant(rows, tf.int32), tf.constant(items, tf.int32)
+    found, found_scores = best_items(score_block, scores.shape[1], *gone, tf.constant(k), block)
     expected = by_sorting(scores, hidden, k)
     np.testing.assert_array_equal(found.numpy(), expected)
-    np.testing.assert_array_equal(
-        found_scores.numpy(), np.where(expected < 0, -1, np.take_along_axis(scores, expected, 1)[:, :k])
-    )
+    best = np.where(expected < 0, -1, np.take_along_axis(scores, expected, 1))
+    np.testing.assert_array_equal(found_scores.numpy(), best)
     assert max(stop - start for start, stop in asked) <= block
     assert sum(stop - start for start, stop in asked) == scores.shape[1]
 

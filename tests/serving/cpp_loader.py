@@ -5,6 +5,7 @@ session that comes with it.
 """
 
 import ctypes
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -22,48 +23,36 @@ class Output(ctypes.Structure):
     _fields_ = [("operation", ctypes.c_void_p), ("index", ctypes.c_int)]
 
 
-def _library():
-    library = ctypes.CDLL(str(Path(tf.sysconfig.get_lib()) / "libtensorflow_cc.so.2"))
-    pointer, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
-    for name, result, *arguments in (
-        ("TF_NewStatus", pointer),
-        ("TF_DeleteStatus", None, pointer),
-        ("TF_GetCode", ctypes.c_int, pointer),
-        ("TF_Message", text, pointer),
-        ("TF_NewBuffer", ctypes.POINTER(Buffer)),
-        ("TF_DeleteBuffer", None, pointer),
-        ("TF_NewGraph", pointer),
-        ("TF_DeleteGraph", None, pointer),
-        ("TF_NewSessionOptions", pointer),
-        ("TF_DeleteSessionOptions", None, pointer),
-        ("TF_SetConfig", None, pointer, text, size, pointer),
-        ("TF_LoadSessionFromSavedModel", pointer, pointer, pointer, text, pointer, ctypes.c_int, pointer,
-         pointer, pointer),
-        ("TF_CloseSession", None, pointer, pointer),
-        ("TF_DeleteSession", None, pointer, pointer),
-        ("TF_GraphOperationByName", pointer, pointer, text),
-        ("TF_AllocateTensor", pointer, ctypes.c_int, pointer, ctypes.c_int, size),
-        ("TF_DeleteTensor", None, pointer),
-        ("TF_TensorData", pointer, pointer),
-        ("TF_TensorType", ctypes.c_int, pointer),
-        ("TF_NumDims", ctypes.c_int, pointer),
-        ("TF_Dim", ctypes.c_int64, pointer, ctypes.c_int),
-        ("TF_TensorByteSize", size, pointer),
-        ("TF_StringInit", None, pointer),
-        ("TF_StringCopy", None, pointer, text, size),
-        ("TF_StringGetDataPointer", pointer, pointer),
-        ("TF_StringGetSize", size, pointer),
-        ("TF_StringDealloc", None, pointer),
-        ("TF_SessionRun", None, pointer, pointer, pointer, pointer, ctypes.c_int, pointer, pointer,
-         ctypes.c_int, pointer, ctypes.c_int, pointer, pointer),
-    ):  # fmt: skip
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
+@functools.cache
+def library():
+    return ctypes.CDLL(str(Path(tf.sysconfig.get_lib()) / "libtensorflow_cc.so.2"))
+
+
+def call(name, *arguments, result=ctypes.c_void_p):
+    """Call a function of the C API; whole numbers are passed as 64 bits."""
+    function = library()[name]
+    function.restype = result
+    return function(*(ctypes.c_void_p(one) if isinstance(one, int) else one for one in arguments))
 
 
 class Refused(Exception):
     """The loader or the session answered with an error."""
+
+
+def checked(name, *arguments):
+    """Call a function whose last argument is a status; Refused if that is an error."""
+    status = call("TF_NewStatus")
+    try:
+        result = call(name, *arguments, status)
+        if call("TF_GetCode", status, result=ctypes.c_int):
+            raise Refused(call("TF_Message", status, result=ctypes.c_char_p).decode("utf-8", "replace"))
+        return result
+    finally:
+        call("TF_DeleteStatus", status)
+
+
+def new_buffer():
+    return call("TF_NewBuffer", result=ctypes.POINTER(Buffer))
 
 
 class CppModel:
@@ -78,34 +67,25 @@ class CppModel:
     """
 
     def __init__(self, directory, threads=0):
-        self._lib = lib = _library()
-        options, self._graph, buffer = lib.TF_NewSessionOptions(), lib.TF_NewGraph(), lib.TF_NewBuffer()
-        status = lib.TF_NewStatus()
+        options, self._graph, buffer = call("TF_NewSessionOptions"), call("TF_NewGraph"), new_buffer()
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
         ).SerializeToString()
-        lib.TF_SetConfig(options, config, len(config), status)
         tags = (ctypes.c_char_p * 1)(b"serve")
-        self._session = lib.TF_LoadSessionFromSavedModel(
-            options, None, str(directory).encode(), tags, 1, self._graph, buffer, status
-        )
         try:
-            self._require_ok(status)
+            checked("TF_SetConfig", options, config, len(config))
+            arguments = (options, None, str(directory).encode(), tags, 1, self._graph, buffer)
+            self._session = checked("TF_LoadSessionFromSavedModel", *arguments)
             written = ctypes.string_at(buffer.contents.data, buffer.contents.length)
         finally:
-            lib.TF_DeleteSessionOptions(options)
-            lib.TF_DeleteBuffer(buffer)
-            lib.TF_DeleteStatus(status)
+            call("TF_DeleteSessionOptions", options)
+            call("TF_DeleteBuffer", buffer)
         self.signatures = dict(meta_graph_pb2.MetaGraphDef.FromString(written).signature_def)
 
     def close(self):
-        status = self._lib.TF_NewStatus()
-        if self._session:
-            self._lib.TF_CloseSession(self._session, status)
-            self._lib.TF_DeleteSession(self._session, status)
-        self._lib.TF_DeleteGraph(self._graph)
-        self._lib.TF_DeleteStatus(status)
-        self._session = None
+        checked("TF_CloseSession", self._session)
+        checked("TF_DeleteSession", self._session)
+        call("TF_DeleteGraph", self._graph)
 
     def __enter__(self):
         return self
@@ -114,40 +94,28 @@ class CppModel:
         self.close()
 
     def run(self, signature, **inputs):
-        """Return the outputs of a signature by name, as arrays; texts as bytes.
-
-        Raises:
-            Refused: the session answers with an error.
-        """
+        """Return the outputs of a signature by name, as arrays, texts as bytes; Refused if it is an error."""
         definition = self.signatures[signature]
         assert set(inputs) == set(definition.inputs)
-        feeds = [definition.inputs[name] for name in inputs]
-        names = list(definition.outputs)
-        fetches = [definition.outputs[name] for name in names]
-        values = [self._tensor(inputs[name], info.dtype) for name, info in zip(inputs, feeds, strict=True)]
-        answers = (ctypes.c_void_p * len(names))()
-        status = self._lib.TF_NewStatus()
+        feeds, fetches = [definition.inputs[name] for name in inputs], list(definition.outputs.values())
+        values = [self._tensor(value, info.dtype) for value, info in zip(inputs.values(), feeds, strict=True)]
+        answers = (ctypes.c_void_p * len(fetches))()
         try:
-            self._lib.TF_SessionRun(
-                self._session, None, self._outputs(feeds), (ctypes.c_void_p * len(values))(*values),
-                len(values), self._outputs(fetches), answers, len(names), None, 0, None, status,
+            checked(
+                "TF_SessionRun", self._session, None, self._outputs(feeds),
+                (ctypes.c_void_p * len(values))(*values), len(values),
+                self._outputs(fetches), answers, len(fetches), None, 0, None,
             )  # fmt: skip
-            self._require_ok(status)
-            return {name: self._array(answer) for name, answer in zip(names, answers, strict=True)}
+            return dict(zip(definition.outputs, map(self._array, answers), strict=True))
         finally:
-            self._lib.TF_DeleteStatus(status)
             for tensor in [*values, *filter(None, answers)]:
-                self._lib.TF_DeleteTensor(tensor)
-
-    def _require_ok(self, status):
-        if self._lib.TF_GetCode(status):
-            raise Refused(self._lib.TF_Message(status).decode("utf-8", "replace"))
+                call("TF_DeleteTensor", tensor)
 
     def _outputs(self, infos):
         outputs = (Output * len(infos))()
         for output, info in zip(outputs, infos, strict=True):
             name, _, index = info.name.partition(":")
-            output.operation = self._lib.TF_GraphOperationByName(self._graph, name.encode())
+            output.operation = call("TF_GraphOperationByName", self._graph, name.encode())
             output.index = int(index)
         return outputs
 
@@ -156,28 +124,26 @@ class CppModel:
         array = np.asarray(value, object if dtype == tf.string else dtype.as_numpy_dtype)
         size = array.size * (TSTRING_BYTES if dtype == tf.string else array.itemsize)
         dims = (ctypes.c_int64 * array.ndim)(*array.shape)
-        tensor = self._lib.TF_AllocateTensor(dtype.as_datatype_enum, dims, array.ndim, size)
-        data = self._lib.TF_TensorData(tensor)
+        tensor = call("TF_AllocateTensor", dtype.as_datatype_enum, dims, array.ndim, size)
+        data = call("TF_TensorData", tensor)
         if dtype == tf.string:
             for place, text in enumerate(array.ravel()):
                 text = text.encode() if isinstance(text, str) else text
-                self._lib.TF_StringInit(data + place * TSTRING_BYTES)
-                self._lib.TF_StringCopy(data + place * TSTRING_BYTES, text, len(text))
+                call("TF_StringInit", data + place * TSTRING_BYTES)
+                call("TF_StringCopy", data + place * TSTRING_BYTES, text, len(text))
         elif size:
             ctypes.memmove(data, np.ascontiguousarray(array).ctypes.data, size)
         return tensor
 
     def _array(self, tensor):
-        lib = self._lib
-        shape = [lib.TF_Dim(tensor, axis) for axis in range(lib.TF_NumDims(tensor))]
-        dtype = tf.dtypes.as_dtype(lib.TF_TensorType(tensor))
-        data, count = lib.TF_TensorData(tensor), int(np.prod(shape, dtype=int))
+        axes = range(call("TF_NumDims", tensor, result=ctypes.c_int))
+        shape = [call("TF_Dim", tensor, axis, result=ctypes.c_int64) for axis in axes]
+        dtype = tf.dtypes.as_dtype(call("TF_TensorType", tensor, result=ctypes.c_int))
+        data, count = call("TF_TensorData", tensor), int(np.prod(shape, dtype=int))
         if dtype != tf.string:
-            written = ctypes.string_at(data, lib.TF_TensorByteSize(tensor)) if count else b""
+            written = ctypes.string_at(data, count * dtype.size) if count else b""
             return np.frombuffer(written, dtype.as_numpy_dtype).reshape(shape)
-        places = (data + place * TSTRING_BYTES for place in range(count))
-        texts = [
-            ctypes.string_at(lib.TF_StringGetDataPointer(place), lib.TF_StringGetSize(place))
-            for place in places
-        ]
-        return np.array(texts, object).reshape(shape)
+        places = [data + place * TSTRING_BYTES for place in range(count)]
+        sizes = [call("TF_StringGetSize", place, result=ctypes.c_size_t) for place in places]
+        starts = [call("TF_StringGetDataPointer", place) for place in places]
+        return np.array(list(map(ctypes.string_at, starts, sizes)), object).reshape(shape)

@@ -11,12 +11,7 @@ SEEN_ALL, SEEN_NOTHING = 3, 7
 EQUAL_ITEMS = (5, 17, 33)
 USER_IDS = ["användare", "用户", 'a,"b"', " spaced ", "🙂", *(f"user {number}" for number in range(5, USERS))]
 ITEM_IDS = ["Ä", "映画", *(f"item-{number}" for number in range(2, ITEMS))]
-TITLES = [
-    "Les Misérables",
-    "",
-    "日本語",
-    *(f"Title {number} ✓" if number % 3 else "" for number in range(3, ITEMS)),
-]
+TITLES = ["Les Misérables", "", "日本語", *(f"Title {n} ✓" if n % 3 else "" for n in range(3, ITEMS))]
 
 
 def small_dataset(**changes):

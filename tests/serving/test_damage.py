@@ -10,13 +10,9 @@ from ncf_keras.serving.seal import verify
 from tests.serving.cpp_loader import CppModel, Refused
 
 FILES = (
-    "saved_model.pb",
-    "fingerprint.pb",
-    "variables/variables.index",
-    "variables/variables.data-00000-of-00001",
-    "assets/seal",
-    "assets.extra/tf_serving_warmup_requests",
-)
+    "saved_model.pb", "fingerprint.pb", "variables/variables.index", "variables/variables.data-00000-of-00001",
+    "assets/seal", "assets.extra/tf_serving_warmup_requests",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -45,13 +41,11 @@ def assert_refused(path, directory, damaged):
 def test_with_any_file_damaged_or_missing_it_is_refused(file, copy, generator):
     good = (copy / file).read_bytes()
     assert_refused(copy / file, copy, [b"", good[:-1], bytes(len(good)), flipped(good, generator)])
-    with pytest.raises(InputError, match=r"must be a whole export"):
-        verify(copy)
     (copy / file).unlink()
     with pytest.raises(Refused):
         CppModel(copy)
-    (copy / file).write_bytes(good)
-    CppModel(copy).close()
+    with pytest.raises(InputError, match=r"must be a whole export"):
+        verify(copy)
 
 
 @pytest.mark.slow

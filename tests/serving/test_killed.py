@@ -23,42 +23,33 @@ from tests.serving.small_exports import small_dataset, small_model
 model, dataset = small_model("NeuMF"), small_dataset()
 print("begins", flush=True)
 export_model(model, dataset, sys.argv[1])
-print("ended", flush=True)
 """
 
 
 def start(base):
-    exporter = subprocess.Popen(
-        [sys.executable, "-c", EXPORTER, str(base)], cwd=PROJECT, stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", EXPORTER, str(base)]
+    exporter = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
     assert exporter.stdout.readline() == "begins\n"
     return exporter
 
 
-def finish(exporter):
-    exporter.communicate()
-    return exporter.returncode
-
-
 @pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_no_version_that_does_not_load(tmp_path):
-    base = tmp_path / "ncf"
+    base, moments, killed = tmp_path / "ncf", random.Random(5), 0
     exporter = start(base)
     started = time.monotonic()
-    assert finish(exporter) == 0
+    assert exporter.wait() == 0
     seconds = time.monotonic() - started
     assert list(versions(base)) == [1]
-    moments = random.Random(5)
-    killed = 0
     for _ in range(KILLS):
         exporter = start(base)
         try:
             exporter.wait(seconds * moments.random())
         except subprocess.TimeoutExpired:
             exporter.kill()
-        killed += finish(exporter) == -signal.SIGKILL
+        killed += exporter.wait() == -signal.SIGKILL
         for directory in versions(base).values():
             CppModel(directory).close()
     assert killed >= KILLS // 2
-    assert finish(start(base)) == 0
+    assert start(base).wait() == 0
     assert not list(base.glob(f"{PREFIX}*")), "what killed exports left is removed by the next"

@@ -24,9 +24,8 @@ def build(directory):
 
 
 def contents(directory):
-    return {
-        str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()
-    }
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return {str(path.relative_to(directory)): path.read_text() for path in files}
 
 
 def names(base):
@@ -38,12 +37,9 @@ def test_versions_are_counted_on(tmp_path):
     assert (next_version(base), versions(base)) == (1, {})
     assert publish(build, base) == base / "1"
     assert stat.S_IMODE((base / "1").stat().st_mode) == 0o755, "another user may read it"
-    assert publish(build, base) == base / "2"
-    assert publish(build, base, 10) == base / "10"
-    assert publish(build, base, 4) == base / "4"
-    assert publish(build, base) == base / "11"
-    assert list(versions(base)) == [1, 2, 4, 10, 11]
-    assert names(base) == ["1", "10", "11", "2", "4"]
+    for asked, given in ((None, "2"), (10, "10"), (4, "4"), (None, "11")):
+        assert publish(build, base, asked) == base / given
+    assert list(versions(base)) == [1, 2, 4, 10, 11] and len(names(base)) == 5
     assert all(contents(path) == CONTENTS for path in base.iterdir())
 
 
@@ -57,10 +53,13 @@ def test_only_what_a_server_takes_for_a_version_is_one(tmp_path):
     assert {"12", f"{PREFIX}notes.txt", "x9", "3"} <= set(names(tmp_path)), "what is not ours is left alone"
 
 
-@pytest.mark.parametrize("version", [-1, 2**63])
-def test_a_number_that_is_no_version_is_refused(version, tmp_path):
-    with pytest.raises(InputError, match=f"`version` must be between 0 and {2**63 - 1}. Received: {version}"):
-        publish(build, tmp_path, version)
+def test_a_number_that_is_no_version_and_a_file_are_refused(tmp_path):
+    for version in (-1, 2**63):
+        with pytest.raises(InputError, match=f"`version` must be between 0 and {2**63 - 1}. .*: {version}"):
+            publish(build, tmp_path, version)
+    (tmp_path / "m").write_text("")
+    with pytest.raises(InputError, match=r"`directory` must be a directory that can be written to"):
+        publish(build, tmp_path / "m")
 
 
 def test_a_version_is_never_written_over(tmp_path):
@@ -75,7 +74,7 @@ def test_a_version_is_never_written_over(tmp_path):
     assert contents(tmp_path / "3")["a"] == "kept"
 
 
-def test_a_version_that_somebody_takes_meanwhile_is_not_written_over(tmp_path):
+def test_a_version_that_somebody_takes_meanwhile_is_not_written_over(tmp_path, monkeypatch):
     def raced(directory):
         build(directory)
         (tmp_path / "1").mkdir()
@@ -83,23 +82,17 @@ def test_a_version_that_somebody_takes_meanwhile_is_not_written_over(tmp_path):
 
     with pytest.raises(InputError, match=r"does not exist yet"):
         publish(raced, tmp_path, 1)
-    assert names(tmp_path) == ["1"]
-    assert contents(tmp_path / "1") == {"a": "theirs"}
-
-
-def test_the_next_number_is_taken_when_somebody_has_taken_ours(tmp_path, monkeypatch):
-    publish(build, tmp_path)
+    assert names(tmp_path) == ["1"] and contents(tmp_path / "1") == {"a": "theirs"}
     answers = iter([1, 1, 2])
     monkeypatch.setattr("ncf_keras.serving.publishing.next_version", lambda base: next(answers))
-    assert publish(build, tmp_path) == tmp_path / "2"
+    assert publish(build, tmp_path) == tmp_path / "2", "without a number of our own, the next is taken"
 
 
 def test_exporters_at_once_each_get_a_number(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(lambda _: publish(build, tmp_path), range(40)))
     assert sorted(int(path.name) for path in paths) == list(range(1, 41))
-    assert all(contents(path) == CONTENTS for path in paths)
-    assert len(names(tmp_path)) == 40
+    assert all(contents(path) == CONTENTS for path in paths) and len(names(tmp_path)) == 40
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, RuntimeError])
@@ -137,19 +130,16 @@ def test_all_is_on_the_disk_before_it_has_a_number(tmp_path, monkeypatch):
     assert flushed[-1] == tmp_path
 
 
-def _hang(base, ready):
+def test_what_a_killed_exporter_left_is_removed_and_a_living_one_is_left_alone(tmp_path):
+    context = multiprocessing.get_context("fork")
+    listening, ready = context.Pipe(duplex=False)
+
     def build_forever(directory):
         build(directory)
         ready.send(directory.name)
         signal.pause()
 
-    publish(build_forever, base)
-
-
-def test_what_a_killed_exporter_left_is_removed_and_a_living_one_is_left_alone(tmp_path):
-    context = multiprocessing.get_context("fork")
-    listening, ready = context.Pipe(duplex=False)
-    exporters = [context.Process(target=_hang, args=(tmp_path, ready)) for _ in range(2)]
+    exporters = [context.Process(target=publish, args=(build_forever, tmp_path)) for _ in range(2)]
     try:
         for exporter in exporters:
             exporter.start()
@@ -167,9 +157,3 @@ def test_what_a_killed_exporter_left_is_removed_and_a_living_one_is_left_alone(t
             exporter.join()
     publish(build, tmp_path)
     assert names(tmp_path) == ["1", "2", "3"]
-
-
-def test_a_directory_that_can_not_be_written_to_is_refused(tmp_path):
-    (tmp_path / "m").write_text("")
-    with pytest.raises(InputError, match=r"`directory` must be a directory that can be written to"):
-        publish(build, tmp_path / "m")

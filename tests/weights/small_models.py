@@ -34,13 +34,11 @@ def arrays(model: keras.Model) -> Layers:
 
 
 def assert_equal_bits(found: Layers, expected: Layers) -> None:
-    assert found.keys() == expected.keys()
-    for name, wanted in expected.items():
-        assert len(found[name]) == len(wanted)
-        for got, want in zip(found[name], wanted, strict=True):
-            assert got.dtype == want.dtype == np.float32
-            assert got.shape == want.shape
-            assert got.tobytes() == want.tobytes(), name
+    def bits(layers):
+        return {name: [(a.dtype, a.shape, a.tobytes()) for a in found] for name, found in layers.items()}
+
+    assert bits(found) == bits(expected)
+    assert all(array.dtype == np.float32 for layer in found.values() for array in layer)
 
 
 def write_keras2(path: Path, layers: Layers, *, whole: bool = False, text: str = "fixed") -> None:
@@ -81,19 +79,12 @@ WRITERS: dict[str, Callable[[keras.Model, Path], None]] = {
     "keras2.h5": lambda model, path: write_keras2(path, arrays(model)),
     "keras2_text.h5": lambda model, path: write_keras2(path, arrays(model), text="variable"),
     "keras2_whole.h5": lambda model, path: write_keras2(path, arrays(model), whole=True, text="variable"),
-    "keras3.weights.h5": lambda model, path: model.save_weights(path),
-    "keras3.keras": lambda model, path: model.save(path),
-    "keras3_whole.h5": lambda model, path: model.save(path),
+    "keras3.weights.h5": keras.Model.save_weights,
+    "keras3.keras": keras.Model.save,
+    "keras3_whole.h5": keras.Model.save,
 }
-LAYOUTS = {
-    "keras1.h5": "keras1",
-    "keras2.h5": "keras2",
-    "keras2_text.h5": "keras2",
-    "keras2_whole.h5": "keras2",
-    "keras3.weights.h5": "keras3",
-    "keras3.keras": "archive",
-    "keras3_whole.h5": "keras2",
-}
+SPECIAL = {"keras3.keras": "archive", "keras1.h5": "keras1", "keras3.weights.h5": "keras3"}
+LAYOUTS = {name: SPECIAL.get(name, "keras2") for name in WRITERS}
 
 
 def written(model: keras.Model, layout: str, directory: Path) -> Path:

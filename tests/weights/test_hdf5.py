@@ -26,29 +26,23 @@ def contents(group: Hdf5Node) -> dict:
     found = {}
     for name in group.names():
         child = group.child(name)
-        if child.is_group:
-            found.update(contents(child))
-        else:
-            found[child.path] = group.array(name)
+        found |= contents(child) if child.is_group else {child.path: group.array(name)}
     return found
 
 
 def h5py_contents(data: bytes) -> dict:
-    found = {}
+    nodes = {}
     with h5py.File(io.BytesIO(data), "r") as file:
-        file.visititems(
-            lambda name, node: found.update({f"/{name}": node[()]} if isinstance(node, h5py.Dataset) else {})
-        )
-    return found
+        file.visititems(nodes.__setitem__)
+        return {f"/{name}": node[()] for name, node in nodes.items() if isinstance(node, h5py.Dataset)}
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(
     arrays=st.dictionaries(
         st.text(string.ascii_letters + "_:é0", min_size=1, max_size=40),
         st.tuples(
-            st.lists(st.integers(1, 5), max_size=4),
-            st.sampled_from(["<f4", ">f4", "<f8", ">f8", "<f2", ">f2"]),
+            st.lists(st.integers(1, 5), max_size=4), st.sampled_from(["<f4", ">f4", "<f8", ">f8", "<f2", ">f2"])
         ),
         min_size=1,
         max_size=40,
@@ -71,7 +65,7 @@ def test_reads_the_same_arrays_as_h5py(arrays):
         assert found[name].dtype == array.dtype.newbyteorder("=")
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(names=st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=50), max_size=40))
 def test_reads_the_same_text_as_h5py(names):
     def fill(file):
@@ -93,10 +87,6 @@ def test_reads_the_same_text_as_h5py(names):
     assert root.text("absent") is None
 
 
-def external_storage(file):
-    file.create_dataset("x", (3,), "f4", external=[("elsewhere.bin", 0, 12)])
-
-
 def virtual(file):
     layout = h5py.VirtualLayout((3,), "f4")
     layout[:] = h5py.VirtualSource("elsewhere.h5", "x", (3,))
@@ -109,10 +99,6 @@ def one_array_under_two_names(file):
     file["y"] = file["x"]
 
 
-def group_in_itself(file):
-    file["x/inner"] = file.create_group("x")
-
-
 def read_x(root):
     return root.array("x")
 
@@ -121,20 +107,17 @@ REFUSED = {
     "soft link": (lambda file: file.update(x=h5py.SoftLink("/elsewhere")), read_x),
     "links in /": (lambda file: file.update(x=h5py.ExternalLink("elsewhere.h5", "/x")), read_x),
     "newer style|links": (lambda file: file.create_group("x", track_order=True), read_x),
-    "another file": (external_storage, read_x),
+    "another file": (lambda file: file.create_dataset("x", (3,), "f4", external=[("e", 0, 12)]), read_x),
     "in chunks or virtually": (virtual, read_x),
     "compressed": (lambda file: file.create_dataset("x", data=np.ones(99), compression="gzip"), read_x),
-    "x in chunks": (lambda file: file.create_dataset("x", data=np.ones(99), chunks=(9,)), read_x),
     "not of floating-point": (lambda file: file.update(x=np.arange(3)), read_x),
-    "/x, which is not of": (lambda file: file.update(x=["a"]), read_x),
-    "which is not of fl": (lambda file: file.update(x=np.zeros(3, [("a", "f4"), ("b", "i8")])), read_x),
     "does not hold that much": (lambda file: file.create_dataset("x", (10**6, 10**6), "f4"), read_x),
     "and does not hold": (lambda file: file.create_dataset("x", (0, 4), "f4"), read_x),
     "should be an array": (lambda file: file.create_group("x"), read_x),
     "should be a group": (lambda file: file.update(x=np.ones(3)), lambda root: root.group("x")),
     "it has no /x": (lambda file: None, read_x),
     "/y and /x are one object": (one_array_under_two_names, lambda root: [root.array("x"), root.array("y")]),
-    "/x/inner and /x are one object": (group_in_itself, contents),
+    "/x/inner and /x are one object": (lambda file: file.update({"x/inner": file.create_group("x")}), contents),
     "not text": (lambda file: file.attrs.update(names=[1.0, 2.0]), lambda root: root.text("names")),
 }
 
@@ -147,18 +130,13 @@ def test_refuses_what_keras_never_writes(reason):
         read(read_hdf5(data))
 
 
-def test_refuses_the_newer_style_with_what_to_do():
+def test_refuses_the_newer_style_and_very_many_arrays():
     data = in_memory(lambda file: file.update(x=np.ones(3)), libver="latest")
     with pytest.raises(Hdf5Error, match="newer or rarer style"):
         read_hdf5(data)
-
-
-def test_every_cut_is_noticed():
-    data = in_memory(lambda file: file.update(x=np.arange(50, dtype="f4")))
-    end = int.from_bytes(data[40:48], "little")
-    for size in range(0, end, 7):
-        with pytest.raises(Hdf5Error):
-            contents(read_hdf5(data[:size]))
+    data = in_memory(lambda file: file.update({str(number): np.ones(1, "f4") for number in range(201)}))
+    with pytest.raises(Hdf5Error, match="more than 200 arrays"):
+        contents(read_hdf5(data))
 
 
 def test_every_damaged_byte_is_told_or_harmless():
@@ -182,31 +160,20 @@ def test_every_damaged_byte_is_told_or_harmless():
     assert len(reasons) > 20
 
 
-def patched(fill, at: str, layout: str, *values: int) -> bytes:
-    """Return a file whose root header, or the entry that leads to it, begins with other values."""
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        fill(file)
-        array = h5py.h5o.get_info(file["x"].id).addr
-        place = h5py.h5o.get_info(file.id).addr if at == "header" else 64
-    data = bytearray(buffer.getvalue())
-    struct.pack_into(layout, data, place, *(array if value is None else value for value in values))
-    return bytes(data)
-
-
 def test_parts_without_end_and_a_root_that_is_an_array_are_refused():
+    addresses = []
+
     def fill(file):
         file["x"] = np.zeros(100_000, "f4")
+        addresses.extend(h5py.h5o.get_info(node.id).addr for node in (file, file["x"]))
 
-    with pytest.raises(Hdf5Error, match="point at each other without end"):
-        read_hdf5(patched(fill, "header", "<BxHII", 1, 65_535, 1, 2**20))
-    with pytest.raises(Hdf5Error, match="it has no root group"):
-        read_hdf5(patched(fill, "entry", "<Q", None))
-
-
-def test_a_file_of_many_arrays_is_refused():
-    data = in_memory(
-        lambda file: [file.create_dataset(str(number), data=np.ones(1, "f4")) for number in range(201)]
-    )
-    with pytest.raises(Hdf5Error, match="more than 200 arrays"):
-        contents(read_hdf5(data))
+    data = in_memory(fill)
+    # The header of the root; and the entry that leads to it.
+    for place, layout, values, reason in (
+        (addresses[0], "<BxHII", (1, 65_535, 1, 2**20), "point at each other without end"),
+        (64, "<Q", addresses[1:], "it has no root group"),
+    ):
+        changed = bytearray(data)
+        struct.pack_into(layout, changed, place, *values)
+        with pytest.raises(Hdf5Error, match=reason):
+            read_hdf5(bytes(changed))

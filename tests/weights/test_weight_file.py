@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 from pathlib import Path
 
 import h5py
@@ -13,7 +14,6 @@ from ncf_keras.weights import load_weights, read_weight_file
 from tests.shared_files import golden
 from tests.weights.small_models import (
     KINDS,
-    LAYOUTS,
     WRITERS,
     arrays,
     assert_equal_bits,
@@ -21,17 +21,6 @@ from tests.weights.small_models import (
     write_keras2,
     written,
 )
-
-FLIPS = 60
-
-
-@pytest.mark.parametrize("layout", WRITERS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_content_tells_the_layout_and_not_the_suffix(kind, layout, tmp_path):
-    model = small_model(kind)
-    file = read_weight_file(str(written(model, layout, tmp_path).rename(tmp_path / "odd.txt")))
-    assert file.layout == LAYOUTS[layout]
-    assert_equal_bits(file.layers, arrays(model))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -53,13 +42,13 @@ def test_reads_weight_names_of_every_backend(backend_suffix, tmp_path):
     table, kernel, bias = np.ones((4, 2), "f4"), np.ones((2, 1), "f4"), np.ones(1, "f4")
     with h5py.File(tmp_path / "scopes.h5", "w") as file:
         file.attrs["layer_names"] = np.array([b"prediction", b"user_embedding"])
-        group = file.create_group("prediction")
-        names = [f"prediction_1/{role}{backend_suffix}" for role in ("bias", "kernel")]
-        group.attrs["weight_names"] = np.array(names, dtype="S")
-        group[names[0]], group[names[1]] = bias, kernel
-        group = file.create_group("user_embedding")
-        group.attrs["weight_names"] = np.array([f"user_embedding_W{backend_suffix}"], dtype="S")
-        group[f"user_embedding_W{backend_suffix}"] = table
+        for layer, weights in (
+            ("prediction", {"prediction_1/bias": bias, "prediction_1/kernel": kernel}),
+            ("user_embedding", {"user_embedding_W": table}),
+        ):
+            group = file.create_group(layer)
+            group.update({name + backend_suffix: array for name, array in weights.items()})
+            group.attrs["weight_names"] = np.array([name + backend_suffix for name in weights], dtype="S")
     layers = read_weight_file(tmp_path / "scopes.h5").layers
     assert_equal_bits(layers, {"prediction": (kernel, bias), "user_embedding": (table,)})
 
@@ -79,20 +68,19 @@ def test_reads_other_float_sizes_as_float32(tmp_path):
     assert_equal_bits(found, {name: (array.astype(np.float32),) for name, (array,) in layers.items()})
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
-def test_refuses_numbers_that_are_not_finite(value, tmp_path):
-    write_keras2(tmp_path / "f.h5", {"user_embedding": (np.array([[0.0, value]]),)})
-    with pytest.raises(InputError, match=r"finite numbers.*'user_embedding'"):
-        read_weight_file(tmp_path / "f.h5")
+def test_refuses_numbers_that_are_not_finite(tmp_path):
+    for value in (np.nan, np.inf, 1e300):
+        write_keras2(tmp_path / "f.h5", {"user_embedding": (np.array([[0.0, value]]),)})
+        with pytest.raises(InputError, match=r"finite numbers.*'user_embedding'"):
+            read_weight_file(tmp_path / "f.h5")
 
 
 def test_refuses_layers_under_foreign_names(tmp_path):
     """A group for items that lists the table of users: never taken for that of items."""
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file.attrs["layer_names"] = np.array([b"item_embedding"])
-        group = file.create_group("item_embedding")
-        group.attrs["weight_names"] = np.array([b"user_embedding_W"])
-        group["user_embedding_W"] = np.ones((2, 2), "f4")
+        file["item_embedding/user_embedding_W"] = np.ones((2, 2), "f4")
+        file["item_embedding"].attrs["weight_names"] = np.array([b"user_embedding_W"])
     with pytest.raises(InputError, match="'user_embedding_W' in layer 'item_embedding'"):
         read_weight_file(tmp_path / "f.h5")
 
@@ -105,41 +93,28 @@ def test_reads_groups_that_the_list_of_layers_leaves_out(tmp_path):
     assert set(read_weight_file(tmp_path / "f.h5").layers) == {"a", "b"}
 
 
-def with_layers_in_a_layer(file):
-    file["layers/embedding/layers/dense/vars/0"] = np.ones(3, "f4")
+KERAS3 = "keras3.weights.h5"
 
 
-def with_a_gap(file):
-    file.move("layers/dense/vars/1", "layers/dense/vars/2")
-
-
-def with_a_layer_twice(file):
-    file.attrs["layer_names"] = np.array([b"prediction", b"prediction"])
-
-
-def with_layers_without_weights(file):
-    file.create_group("layers/dropout/vars")
-    file.create_group("layers/reshape")
-
-
-@pytest.mark.parametrize(
-    ("layout", "change", "reason"),
-    [
-        ("keras3.weights.h5", with_layers_in_a_layer, "a layer with layers in it"),
-        ("keras3.weights.h5", with_a_gap, "arrays of layer 'prediction' are not in order"),
-        ("keras1.h5", with_a_layer_twice, "`layer_names` is missing or repeats a layer"),
-        ("keras3.weights.h5", with_layers_without_weights, None),
-    ],
-)
+@pytest.mark.parametrize(("layout", "change", "reason"), [
+    (KERAS3, lambda it: it.update({"layers/x/layers/y/vars/0": np.ones(3)}), "a layer with layers in it"),
+    (KERAS3, lambda it: it.move("layers/dense/vars/1", "layers/dense/vars/2"), "are not in order"),
+    ("keras1.h5", lambda it: it.attrs.update(layer_names=[b"a", b"a"]), "is missing or repeats a layer"),
+])  # fmt: skip
 def test_layers_that_are_not_as_keras_writes_them(layout, change, reason, tmp_path):
     path = written(small_model("GMF"), layout, tmp_path)
     with h5py.File(path, "a") as file:
         change(file)
-    if reason is None:
-        assert_equal_bits(read_weight_file(path).layers, arrays(small_model("GMF")))
-    else:
-        with pytest.raises(InputError, match=reason):
-            read_weight_file(path)
+    with pytest.raises(InputError, match=reason):
+        read_weight_file(path)
+
+
+def test_layers_without_weights_are_passed_over(tmp_path):
+    path = written(small_model("GMF"), KERAS3, tmp_path)
+    with h5py.File(path, "a") as file:
+        file.create_group("layers/dropout/vars")
+        file.create_group("layers/reshape")
+    assert_equal_bits(read_weight_file(path).layers, arrays(small_model("GMF")))
 
 
 NO_WEIGHT_FILES = {
@@ -155,87 +130,49 @@ NO_WEIGHT_FILES = {
 
 @pytest.mark.parametrize("content", NO_WEIGHT_FILES)
 def test_refuses_other_files(content, tmp_path):
-    path = tmp_path / "weights.h5"
-    path.write_bytes(NO_WEIGHT_FILES[content])
-    with pytest.raises(InputError, match="must be a weight file of Keras") as caught:
-        read_weight_file(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    (tmp_path / "x.h5").write_bytes(NO_WEIGHT_FILES[content])
+    with pytest.raises(InputError, match=r"^\S+/x\.h5 must be a weight file of Keras\. [^\n]*$"):
+        read_weight_file(tmp_path / "x.h5")
 
 
-def test_refuses_hdf5_of_other_programs(tmp_path):
+def test_refuses_hdf5_of_other_programs_and_what_is_no_file(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["temperature"] = np.ones(3)
-    with pytest.raises(InputError, match="without the weights of a Keras model"):
-        read_weight_file(tmp_path / "other.h5")
     write_keras2(tmp_path / "empty.h5", {})
-    with pytest.raises(InputError, match="without any weights"):
-        read_weight_file(tmp_path / "empty.h5")
-
-
-def test_refuses_what_is_no_file(tmp_path):
-    with pytest.raises(InputError, match="directory"):
-        read_weight_file(tmp_path)
-    with pytest.raises(InputError, match="No such file"):
-        read_weight_file(tmp_path / "absent.h5")
-    with pytest.raises(InputError, match="can be read"):
-        read_weight_file(tmp_path / ("n" * 5000))
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_does_not_wait_for_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe.h5")
-    with pytest.raises(InputError, match="device"):
-        read_weight_file(tmp_path / "pipe.h5")
+    reasons = {".": "directory", "absent.h5": "No such file", "n" * 5000: "can be read", "pipe.h5": "device",
+               "other.h5": "without the weights of a Keras", "empty.h5": "without any weights"}  # fmt: skip
+    for name, reason in reasons.items():
+        with pytest.raises(InputError, match=reason):
+            read_weight_file(tmp_path / name)
 
 
 @pytest.mark.parametrize("layout", WRITERS)
-def test_a_cut_file_is_refused(layout, tmp_path):
-    model = small_model("NeuMF")
-    whole = written(model, layout, tmp_path).read_bytes()
-    cut = tmp_path / "cut.h5"
-    for size in range(0, len(whole), len(whole) // 60):
-        cut.write_bytes(whole[:size])
-        with pytest.raises(InputError):
-            read_weight_file(cut)
-
-
-@pytest.mark.parametrize("layout", WRITERS)
-def test_a_damaged_file_loads_whole_or_not_at_all(layout, tmp_path):
+def test_a_cut_file_is_refused_and_a_damaged_one_loads_whole_or_not_at_all(layout, tmp_path):
     """One flipped bit, many times over; the bit of a number can't be noticed, that of a structure mostly is."""
     whole = written(small_model("GMF", seed=1), layout, tmp_path).read_bytes()
     model = small_model("GMF", seed=2)
-    before = arrays(model)
-    outcomes = {"refused": 0, "loaded": 0}
-    chance = random.Random(7)
+    before, refused, chance = arrays(model), 0, random.Random(7)
     damaged = tmp_path / "damaged.h5"
-    for _ in range(FLIPS):
-        place = chance.randrange(8 * len(whole))
-        damaged.write_bytes(flipped(whole, place))
+    for size in range(0, len(whole), len(whole) // 60):
+        damaged.write_bytes(whole[:size])
+        with pytest.raises(InputError):
+            read_weight_file(damaged)
+    for _ in range(60):
+        changed = bytearray(whole)
+        changed[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        damaged.write_bytes(changed)
         try:
-            found = load_weights(model, damaged).layers
+            before = load_weights(model, damaged).layers
         except InputError:
-            outcomes["refused"] += 1
-            assert_equal_bits(arrays(model), before)
-        else:
-            outcomes["loaded"] += 1
-            assert_equal_bits(arrays(model), found)
-            assert all(np.isfinite(array).all() for layer in found.values() for array in layer)
-            before = found
-    assert outcomes["refused"] > 0
-
-
-def flipped(data: bytes, place: int) -> bytes:
-    changed = bytearray(data)
-    changed[place // 8] ^= 1 << place % 8
-    return bytes(changed)
+            refused += 1
+        assert_equal_bits(arrays(model), before)
+        assert all(np.isfinite(array).all() for layer in before.values() for array in layer)
+    assert refused > 0
 
 
 def test_reading_needs_no_tensorflow():
     """The reader may be used where nothing else of Keras is wanted."""
-    folder = Path(read_weight_file.__code__.co_filename).parent
     for module in ("weight_file", "archive", "hdf5"):
-        source = (folder / f"{module}.py").read_text()
-        assert "import keras\n" not in source
-        assert "import tensorflow" not in source
-        assert "import h5py" not in source
+        source = Path(read_weight_file.__code__.co_filename).with_name(f"{module}.py").read_text()
+        assert not re.search("import (keras\n|tensorflow|h5py)", source)
