@@ -9,25 +9,16 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import remove_leftovers, writable_directory, written_beside
 
 
-def test_the_file_appears_when_it_is_complete(tmp_path):
-    path = tmp_path / "model.h5"
-    with written_beside(path) as temporary:
-        assert temporary.parent == tmp_path and not temporary.exists()
-        temporary.write_text("half")
-        assert not path.exists()
-        with temporary.open("a") as file:
-            file.write(" and half")
-    assert path.read_text() == "half and half"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_old_file_stays_until_then(tmp_path):
-    path = tmp_path / "model.h5"
-    path.write_text("old")
-    with written_beside(path) as temporary:
-        temporary.write_text("new")
-        assert path.read_text() == "old"
-    assert path.read_text() == "new"
+def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path):
+    for path in (tmp_path / "model.h5", tmp_path / ("a." * 110 + "h5")):
+        for old, new in ((None, "first"), ("first", "second")):
+            with written_beside(path) as temporary:
+                assert temporary.parent == tmp_path and not temporary.exists() and temporary.suffix == ".part"
+                temporary.write_text(new)
+                assert (path.read_text() if path.exists() else None) == old
+            assert path.read_text() == new
+        assert list(tmp_path.iterdir()) == [path]
+        path.unlink()
 
 
 @pytest.mark.parametrize("written", [False, True])
@@ -61,23 +52,15 @@ def test_two_writers_at_once_do_not_meet(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_suffix_is_kept_for_writers_that_look_at_it(tmp_path):
-    with written_beside(tmp_path / "model.weights.h5", keep_suffix=True) as temporary:
-        assert temporary.name.endswith(".weights.h5")
-        temporary.touch()
-    with written_beside(tmp_path / "model.h5") as temporary:
-        assert temporary.suffix == ".part"
-        temporary.touch()
-
-
-def test_the_permissions_are_those_of_any_new_file(tmp_path):
+def test_suffix_and_permissions_are_those_of_any_new_file(tmp_path):
     umask = os.umask(0o027)
     try:
-        with written_beside(tmp_path / "model.h5") as temporary:
-            temporary.write_text("")
+        with written_beside(tmp_path / "model.weights.h5", keep_suffix=True) as temporary:
+            assert temporary.name.endswith(".weights.h5")  # for writers that look at it
+            temporary.touch()
     finally:
         os.umask(umask)
-    assert stat.S_IMODE((tmp_path / "model.h5").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "model.weights.h5").stat().st_mode) == 0o640
 
 
 def test_a_missing_directory_is_named(tmp_path):
@@ -93,15 +76,11 @@ def test_a_writable_directory_is_made_and_left_empty(tmp_path):
     (directory / "kept").write_text("kept")
     assert writable_directory(str(directory), "--save_dir") == directory
     assert (directory / "kept").read_text() == "kept"
-
-
-@pytest.mark.parametrize("below", ["", "/deeper/still"])
-def test_a_file_where_a_directory_must_be_is_named_with_its_flag(tmp_path, below):
-    (tmp_path / "file").write_text("here first")
-    with pytest.raises(InputError, match="`--save_dir` must be a directory that can be written to") as caught:
-        writable_directory(f"{tmp_path}/file{below}", "--save_dir")
-    assert f"{tmp_path}/file{below}" in str(caught.value)
-    assert (tmp_path / "file").read_text() == "here first"
+    for path in (f"{directory}/kept", f"{directory}/kept/deeper/still"):
+        with pytest.raises(InputError, match="`--save_dir` must be a directory that can be written") as caught:
+            writable_directory(path, "--save_dir")
+        assert path in str(caught.value)
+    assert (directory / "kept").read_text() == "kept"
 
 
 def test_leftovers_of_a_killed_writer_are_removed_and_nothing_else(tmp_path):
@@ -117,10 +96,3 @@ def test_leftovers_of_a_killed_writer_are_removed_and_nothing_else(tmp_path):
         assert len(list(tmp_path.iterdir())) == 4
         with pytest.raises(FileNotFoundError):
             stack.close()
-
-
-def test_a_long_name_with_dots_can_be_written(tmp_path):
-    path = tmp_path / ("a." * 110 + "h5")
-    with written_beside(path, keep_suffix=True) as temporary:
-        temporary.write_text("")
-    assert list(tmp_path.iterdir()) == [path]

@@ -21,6 +21,19 @@ SMALL_TOWER = ("--num_factors", 3, "--layers", "[4,2]")
 UNTRAINED = "Best Iteration -1 is the model before training: no iteration had a higher hit ratio."
 
 
+def ranked(dataset, model, top_k=10):
+    """Return hit ratio and NDCG as they are printed."""
+    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
+    result = protocol.evaluate(model_scores(model), top_k=top_k)
+    return round(result.hr, 4), round(result.ndcg, 4)
+
+
+def neumf(path):
+    model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
+    load_weights(model, path)
+    return model
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Write a small random dataset; return the flags that name it."""
@@ -37,9 +50,8 @@ def test_the_same_seed_gives_the_same_lines_and_the_same_weights(data, tmp_path,
 
 
 def test_evaluates_and_prints_when_the_epoch_is_a_multiple_of_verbose(data, tmp_path):
-    result = run(
-        "GMF", *data, *SMALL_TOWER[:2], "--epochs", 6, "--verbose", 2, "--out", 0, "--save_dir", tmp_path
-    )
+    flags = (*SMALL_TOWER[:2], "--epochs", 6, "--verbose", 2, "--out", 0, "--save_dir", tmp_path)
+    result = run("GMF", *data, *flags)
     assert [number for number, *_ in result.iterations()] == [0, 2, 4]
     assert len(result.lines) == 6 and result.lines[-1].startswith("End. Best Iteration ")
 
@@ -74,17 +86,14 @@ def test_every_format_holds_the_model_that_was_evaluated(data, tmp_path, layout,
     path = result.saved()
     assert path.name.startswith("small_NeuMF_3_[4,2]_") and path.name.endswith(suffix)
     assert list(tmp_path.iterdir()) == [path]
-    model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
     if layout == "keras":
         model = keras.saving.load_model(path)
     elif layout == "weights":
+        model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
         model.load_weights(path)
     else:
-        load_weights(model, path)
-    dataset = read_dataset(data[1], "small")
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    scores = protocol.evaluate(model_scores(model), top_k=3)
-    assert result.end() == (-1, round(scores.hr, 4), round(scores.ndcg, 4))
+        model = neumf(path)
+    assert result.end() == (-1, *ranked(read_dataset(data[1], "small"), model, 3))
 
 
 def test_a_seed_that_was_drawn_is_told(data, tmp_path):
@@ -98,12 +107,12 @@ def test_a_seed_that_was_drawn_is_told(data, tmp_path):
     assert again.errors == f"{UNTRAINED}\n" and again.without_clock() == first.without_clock()
 
 
-def test_layers_stand_in_the_name_as_they_were_typed_and_penalties_follow_them(data, tmp_path):
-    for text in ("[32, 16, 8]", "[2]"):
-        flags = ("--num_factors", 3, "--layers", text, "--epochs", 0, "--save_dir", tmp_path)
-        result = run("NeuMF", *data, *flags)
-        assert result.status == 0 and result.saved().is_file()
-        assert result.saved().name.startswith(f"small_NeuMF_3_{text}_")
+@pytest.mark.parametrize("text", ["[32, 16, 8]", "[2]"])
+def test_layers_stand_in_the_name_as_they_were_typed_and_penalties_follow_them(data, tmp_path, text):
+    flags = ("--num_factors", 3, "--layers", text, "--epochs", 0, "--save_dir", tmp_path)
+    result = run("NeuMF", *data, *flags)
+    assert result.status == 0 and result.saved().is_file()
+    assert result.saved().name.startswith(f"small_NeuMF_3_{text}_")
 
 
 def test_starts_from_pretrained_models(data, tmp_path):
@@ -127,19 +136,10 @@ def test_validation_picks_the_iteration_and_the_test_comes_once_at_the_end(data,
         r"HR = (\d\.\d{4}), NDCG = (\d\.\d{4})",
         result.lines[-1],
     )
-    directory, name = data[1], data[3]
-    dataset = read_dataset(directory, name)
-    model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
+    dataset = read_dataset(data[1], "small")
     (saved,) = tmp_path.iterdir()
-    load_weights(model, saved)
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    test = protocol.evaluate(model_scores(model))
-    assert (f"{test.hr:.4f}", f"{test.ndcg:.4f}") == found.groups()
-    part = split_validation(dataset)
-    validation = LeaveOneOut(part.test_users, part.test_items, part.test_negatives).evaluate(
-        model_scores(model)
-    )
-    assert result.end()[1:] == (round(validation.hr, 4), round(validation.ndcg, 4))
+    assert ranked(dataset, neumf(saved)) == tuple(map(float, found.groups()))
+    assert result.end()[1:] == ranked(split_validation(dataset), neumf(saved))
 
 
 def test_the_best_model_is_exported_for_a_server(data, tmp_path):
@@ -147,17 +147,26 @@ def test_the_best_model_is_exported_for_a_server(data, tmp_path):
     result = run("NeuMF", *flags, "--export", tmp_path / "served")
     assert result.status == 0
     assert result.lines[-1] == f"The best NeuMF model is exported to {tmp_path / 'served' / '1'}"
-    model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
-    load_weights(model, next((tmp_path / "saved").iterdir()))
+    model = neumf(next((tmp_path / "saved").iterdir()))
     served = tf.saved_model.load(tmp_path / "served" / "1").signatures["score"]
     users, items = np.arange(NUM_USERS, dtype=np.int32), np.arange(NUM_USERS, dtype=np.int32)
     answer = served(user_input=tf.constant(users), item_input=tf.constant(items))["prediction"]
     np.testing.assert_allclose(answer, model_scores(model)(users, items), atol=1e-6)
 
 
-def test_a_directory_that_can_not_be_exported_to_is_named_before_training(data, tmp_path):
-    (tmp_path / "file").write_text("")
-    result = run("GMF", *data, "--epochs", 3, "--out", 0, "--export", tmp_path / "file" / "served")
-    assert result.status == 2
-    assert "`--export` must be" in result.errors
-    assert not any(line.startswith("Init") for line in result.lines)
+def test_a_run_whose_numbers_go_wrong_says_so_and_names_the_flag(data):
+    sizes = ("--batch_size", 16, "--num_factors", 4, "--regs", "[10,10]", "--learner", "sgd", "--out", 0)
+    result = run("GMF", *data, *sizes, "--lr", 1e30)
+    assert result.status == 2 and len(result.errors.splitlines()) == 1
+    assert "the learning rate (`--lr`) or the L2 penalties" in result.errors
+    assert result.errors.endswith("Received: 1e+30 and 10\n")
+    # With a rate of 0.6 and a penalty of 10 every step multiplies the embeddings by 1 - 2 * 6 = -11: past
+    # float32 in an epoch of 38 steps. Halved three times, the factor is -0.5 and they shrink.
+    result = run("GMF", *data, *sizes, "--lr", 0.6, "--epochs", 2, "--on_nan", "reload")
+    assert result.status == 0 and len(result.iterations()) == 2
+    halved = [line for line in result.errors.splitlines() if "halved to" in line]
+    assert [line.split()[-1] for line in halved] == ["0.3", "0.15", "0.075"]
+    result = run("GMF", *data, *sizes, "--epochs", 3, "--lr", 0.05)
+    assert result.status == 0
+    notes = [line for line in result.errors.splitlines() if line.startswith("Note: the model gives all items")]
+    assert len(notes) == 1 and "`--regs`" in notes[0] and notes[0].endswith("the largest is 10.")
