@@ -15,12 +15,8 @@ from tests.benchmarks.conftest import SCRIPTS
 
 
 def run_here(name, flags, file, **options):
-    assert importlib.import_module(name).main(["--quick", *flags, "--json", str(file)], **options) == 0
-    return checked(file)
-
-
-def checked(file):
     """Return the groups of a report by title, after a look at its figures."""
+    assert importlib.import_module(name).main(["--quick", *flags, "--json", str(file)], **options) == 0
     document = json.loads(file.read_text(encoding="utf-8"))
     assert document["hardware"]["processor"]
     for group in document["groups"]:
@@ -45,11 +41,9 @@ def test_runs_and_reports(name, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_training_step_measures_both_kinds_of_rows(tmp_path):
-    from _workers import Here
-
-    flags = ["--threads", "1", "--only", "tables", "--model", "GMF"]
-    groups = run_here("training_step", flags, tmp_path / "step.json", make_worker=Here)
+def test_training_step_measures_both_kinds_of_rows_in_processes_of_their_own(tmp_path):
+    flags = ["--only", "tables", "--model", "GMF"]
+    groups = run_here("training_step", flags, tmp_path / "step.json")
     assert [each["step"] for each in groups["Table size: a step"]] == ["DeferredStep", "DenseStep"]
     assert [each["step"] for each in groups["Table size: end of epoch"]] == ["DeferredStep"]
 
@@ -112,16 +106,6 @@ def test_plots_are_drawn_from_the_json(tmp_path):
     drawn = {path.name: path.read_bytes()[:4] for path in (tmp_path / "plots").iterdir()}
     names = ("step_by_tables.png", "step_by_batch_size.png", "step_by_factors.png")
     assert drawn == dict.fromkeys(names, b"\x89PNG")
-
-
-@pytest.mark.slow
-def test_contenders_in_processes_of_their_own(tmp_path):
-    cases = (("training_step", ["--only", "tables"]), ("epoch", ["--models", "GMF", "--rivals", "keras"]))
-    for name, flags in cases:
-        file = tmp_path / f"{name}.json"
-        command = [sys.executable, str(SCRIPTS / f"{name}.py"), "--quick", *flags, "--json", str(file)]
-        subprocess.run(command, check=True)
-        assert checked(file)
 
 
 @pytest.mark.slow

@@ -3,10 +3,10 @@ import re
 
 import numpy as np
 
-from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
+from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.weights import load_weights
 from tests.cli.running import END, INIT, ITERATION, LOADED, SAVED
+from tests.predicting import ranked
 
 BUILDERS = {
     "GMF": lambda: build_gmf(1000, 500, 8),
@@ -32,8 +32,7 @@ def test_learns_what_the_sample_holds(sample_run, sample):
     initial = float(re.fullmatch(INIT, sample_run.run.lines[1])[1])
     _, best, _ = sample_run.run.end()
     counts = np.bincount(sample.train_items, minlength=sample.num_items).astype(np.float32)
-    protocol = LeaveOneOut(sample.test_users, sample.test_items, sample.test_negatives)
-    popularity = protocol.evaluate(lambda users, items: counts[items]).hr
+    popularity = ranked(sample, lambda users, items: counts[items]).hr
     assert initial < 0.16 and best > max(0.5, popularity + 0.2)
     losses = [loss for *_, loss in sample_run.run.iterations()]
     assert losses == sorted(losses, reverse=True)
@@ -51,8 +50,7 @@ def test_saves_one_file_under_the_authors_name(sample_run):
 def test_the_saved_model_has_the_score_that_was_printed(sample_run, sample):
     model = BUILDERS[sample_run.model]()
     load_weights(model, sample_run.run.saved())
-    protocol = LeaveOneOut(sample.test_users, sample.test_items, sample.test_negatives)
-    result = protocol.evaluate(model_scores(model))
+    result = ranked(sample, model)
     _, hit_ratio, gain = sample_run.run.end()
     assert (round(result.hr, 4), round(result.ndcg, 4)) == (hit_ratio, gain)
 

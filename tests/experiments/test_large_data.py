@@ -78,7 +78,7 @@ def test_a_computed_order_has_every_positive_once_and_no_false_negative_and_take
     assert all(abs(part.sum() - 10_000) < 5 * 90 for part in np.split(labels[:250_000], 5))
 
 
-def test_training_in_a_computed_order_learns_as_much(dataset, monkeypatch):
+def test_training_in_a_computed_order_learns_as_much(dataset, monkeypatch, shared_programs):
     hit_ratios = []
     for most in (shuffling.MOST_IN_MEMORY, 1_000):
         monkeypatch.setattr(shuffling, "MOST_IN_MEMORY", most)

@@ -11,9 +11,8 @@ import pytest
 import ncf_keras
 from ncf_keras import InputError, ModelSpec, Trainer, TrainingSpec, train
 from ncf_keras.data import read_dataset, split_validation
-from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import model_scores
 from tests.cli.running import run
+from tests.predicting import ranked
 from tests.shared_programs import SharedPrograms
 from tests.small_data import NUM_ITEMS, NUM_USERS, write_random_files
 
@@ -29,11 +28,6 @@ def flags(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dataset(flags):
     return read_dataset(flags[1], "small")
-
-
-def ranked(dataset, model):
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    return protocol.evaluate(model_scores(model))
 
 
 def lines_of(text):

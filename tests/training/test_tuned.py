@@ -7,11 +7,11 @@ import pytest
 
 from ncf_keras.baselines import ItemPop
 from ncf_keras.data import read_dataset, split_validation
-from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import build_neumf, model_scores
+from ncf_keras.models import build_neumf
 from ncf_keras.solvers.least_squares import factorise
 from ncf_keras.training.tuned import TUNED, build_tuned_neumf, pretrain_tuned
 from tests.cli.running import run
+from tests.predicting import ranked
 from tests.small_data import write_random_files
 
 SWEEPS = dataclasses.replace(TUNED.least_squares, sweeps=3)
@@ -38,10 +38,6 @@ def model(built):
     return built[0]
 
 
-def hit_ratio(dataset, score):
-    return LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives).evaluate(score).hr
-
-
 def test_the_vectors_are_those_of_least_squares_and_the_output_leans_on_them(sample, model):
     users, items = factorise(sample, 16, SMALL.least_squares, seed=1)
     np.testing.assert_array_equal(model.get_layer("mf_embedding_user").get_weights()[0], users)
@@ -56,7 +52,7 @@ def test_the_vectors_are_those_of_least_squares_and_the_output_leans_on_them(sam
 def test_it_is_far_better_than_popularity_and_does_not_look_at_the_test_pairs(sample, model):
     popular = ItemPop()
     popular.fit(sample)
-    assert hit_ratio(sample, model_scores(model)) > hit_ratio(sample, popular.score) + 0.05
+    assert ranked(sample, model).hr > ranked(sample, popular.score).hr + 0.05
     tests = {"test_items": np.roll(sample.test_items, 1), "test_negatives": sample.test_negatives[::-1].copy()}
     other = dataclasses.replace(sample, **tests)
     again = build_tuned_neumf(other, SMALL, seed=1)
@@ -89,8 +85,8 @@ def test_with_validation_pairs_the_preset_learns_without_them(flags):
     recipe = dataclasses.replace(TUNED, num_factors=8, layers=(8, 4))
     neumf = build_neumf(dataset.num_users, dataset.num_items, 8, (8, 4), (0, 0), seed=1)
     pretrain_tuned(neumf, examples, recipe, seed=1)
-    assert f"Init: HR = {hit_ratio(examples, model_scores(neumf)):.4f}" in done.lines[1]
-    assert f"HR = {hit_ratio(dataset, model_scores(neumf)):.4f}" in done.lines[-1]
+    assert f"Init: HR = {ranked(examples, neumf).hr:.4f}" in done.lines[1]
+    assert f"HR = {ranked(dataset, neumf).hr:.4f}" in done.lines[-1]
 
 
 def test_training_goes_on_from_the_preset_and_a_resumed_run_does_not_pretrain_again(tmp_path, flags):

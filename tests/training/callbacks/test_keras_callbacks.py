@@ -53,33 +53,33 @@ def start(dataset):
     return run
 
 
-class StopAtHitRatio(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        if logs["hr"] >= 0.6:
-            self.model.stop_training = True
+class When(keras.callbacks.Callback):
+    """Calls a function of the model, and of the number and the logs, where it is told to."""
+
+    def __init__(self, moment, action):
+        super().__init__()
+        setattr(self, moment, lambda number, logs=None: action(self.model, number, logs))
 
 
-class StopWithinAnEpoch(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        if self.model.optimizer.iterations == 19:
-            self.model.stop_training = True
+def stop_if(moment, condition):
+    """Return a callback that sets `stop_training` where the condition holds."""
+
+    def action(model, number, logs):
+        model.stop_training = model.stop_training or condition(model, number, logs)
+
+    return When(moment, action)
 
 
-class StopFromTheBeginning(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        self.model.stop_training = epoch == 1
+def stop_at_hit_ratio():
+    return stop_if("on_epoch_end", lambda model, epoch, logs: logs["hr"] >= 0.6)
 
 
-class HalveTheWeights(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.set_weights([array / 2 for array in self.model.get_weights()])
+def stop_within_an_epoch():
+    return stop_if("on_train_batch_end", lambda model, batch, logs: bool(model.optimizer.iterations == 19))
 
 
-class LookAtTheHistory(keras.callbacks.Callback):
-    seen = ()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seen = [*self.seen, len(self.model.history.history.get("hr", []))]
+def halve_the_weights(model, epoch, logs):
+    model.set_weights([array / 2 for array in model.get_weights()])
 
 
 Keras, BEST = keras.callbacks, {"monitor": "hr", "mode": "max"}
@@ -93,9 +93,9 @@ CALLBACKS = {
     "CSVLogger": lambda path: [Keras.CSVLogger(path / "log.csv")],
     "LearningRateScheduler": lambda path: [Keras.LearningRateScheduler(lambda epoch: RATE / (epoch + 1))],
     "ReduceLROnPlateau": lambda path: [Keras.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=1)],
-    "StopAtHitRatio": lambda path: [StopAtHitRatio()],
-    "StopWithinAnEpoch": lambda path: [StopWithinAnEpoch()],
-    "HalveTheWeights": lambda path: [HalveTheWeights()],
+    "StopAtHitRatio": lambda path: [stop_at_hit_ratio()],
+    "StopWithinAnEpoch": lambda path: [stop_within_an_epoch()],
+    "HalveTheWeights": lambda path: [When("on_epoch_end", halve_the_weights)],
 }  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def test_a_stop_at_a_hit_ratio_comes_after_that_epoch(start):
     _, whole = start("compiled", [], 12)
     reached = [hr >= 0.6 for hr in whole.history["hr"]]
     assert any(reached)
-    _, history = start("compiled", [StopAtHitRatio()], 12)
+    _, history = start("compiled", [stop_at_hit_ratio()], 12)
     assert history.epoch == list(range(reached.index(True) + 1))
 
 
@@ -191,14 +191,14 @@ def test_the_calls_are_those_of_model_fit_in_their_order(start, dataset):
     heard = {}
     for engine in ENGINES:
         recorder = Recorder()
-        trainer, _ = start(engine, [recorder, StopWithinAnEpoch()])
+        trainer, _ = start(engine, [recorder, stop_within_an_epoch()])
         assert recorder.params == {"verbose": 0, "epochs": EPOCHS, "steps": trainer.steps_per_epoch}
         heard[engine] = recorder.heard
     recorder, model = Recorder(), new_model()
     model.compile(make_optimizer("adam", RATE), clipped_log_loss)
     batches = batch_dataset(NegativeSampler(dataset, 4, 1), 64, itertools.count())
     options = {"epochs": EPOCHS, "steps_per_epoch": 10, "verbose": 0, "shuffle": False}
-    model.fit(batches, callbacks=[recorder, StopWithinAnEpoch()], **options)
+    model.fit(batches, callbacks=[recorder, stop_within_an_epoch()], **options)
     assert heard["keras"] == recorder.heard
     # The compiled engine tells of the ends of its programs: two an epoch, the last batch being a partial one.
     told = [("batch begins", 0), ("batch ends", 8), ("batch begins", 9), ("batch ends", 9)]
@@ -209,18 +209,19 @@ def test_the_calls_are_those_of_model_fit_in_their_order(start, dataset):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_stop_before_the_first_batch_of_an_epoch_ends_it(start, engine):
     """Keras trains on one batch then, the compiled engine runs one program."""
-    trainer, history = start(engine, [StopFromTheBeginning()])
+    trainer, history = start(engine, [stop_if("on_epoch_begin", lambda model, epoch, logs: epoch == 1)])
     assert history.epoch == [0, 1]
     assert trainer.model.optimizer.iterations == 20
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_lambdas_and_the_history_so_far(start, engine):
-    heard, looks = [], LookAtTheHistory()
+    heard, seen = [], []
     hear = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(sorted(logs)))
-    start(engine, [hear, looks], 2)
+    look = When("on_epoch_end", lambda model, *_: seen.append(len(model.history.history.get("hr", []))))
+    start(engine, [hear, look], 2)
     assert heard == [["evaluation_seconds", "hr", "loss", "ndcg", "train_seconds"]] * 2
-    assert looks.seen == [0, 1]
+    assert seen == [0, 1]
 
 
 def test_what_is_logged_can_be_written_as_json(start):
