@@ -49,38 +49,32 @@ def test_flags_that_do_not_go_together_are_refused(flags, sentence, monkeypatch)
     assert (result.status, result.lines) == (2, []) and sentence in result.errors
 
 
-def epochs_of(lines):
-    return Run(0, [line.rstrip() for line in lines], "").iterations()
-
-
 def test_a_worker_is_killed_and_one_process_goes_on(tmp_path):
     """The chief's lines are those of one process; it says in words that a worker is gone; the run goes on."""
     run_flags = (*write_random_files(tmp_path), "--seed", 1, "--batch_size", 64, "--num_factors", 4)
     flags = (*run_flags, "--save_dir", tmp_path / "saved", "--checkpoint_dir", tmp_path / "state")
     command = [PROJECT / "run" / "GMF.py", *flags, "--strategy", "multiworker", "--epochs", EPOCHS]
     with workers(2, command) as (chief, other):
-        lines = []
-        while len(epochs_of(lines)) < 2:
-            lines.append(chief.stdout.readline())
-            assert lines[-1], chief.stderr.read()
+        printed = Run(0, [], "")
+        while len(printed.iterations()) < 2:
+            line = chief.stdout.readline()
+            assert line, chief.stderr.read()
+            printed.lines.append(line.rstrip())
         other.kill()
         rest, errors = chief.communicate(timeout=PATIENCE)
         other_output = other.stdout.read()
-    lines += rest.splitlines()
+    printed.lines.extend(rest.splitlines())
     assert chief.returncode == WORKER_LOST
-    assert re.fullmatch(LOADED, lines[0].rstrip())
-    assert re.fullmatch(INIT, lines[1].rstrip())
-    assert re.search(
-        r"^error: another worker is gone \(.+\)\. The same command with `--resume` goes on", errors, re.M
-    )
-    assert "Traceback" not in errors
+    assert re.fullmatch(LOADED, printed.lines[0]) and re.fullmatch(INIT, printed.lines[1])
+    sentence = r"^error: another worker is gone \(.+\)\. The same command with `--resume` goes on"
+    assert re.search(sentence, errors, re.M) and "Traceback" not in errors
     assert other_output == ""
 
     resumed = run("GMF", *flags, "--resume", "--epochs", EPOCHS)
     assert resumed.status == 0
     alone = run("GMF", *run_flags, "--out", 0, "--epochs", EPOCHS).iterations()
-    assert 2 <= len(epochs_of(lines)) < EPOCHS
-    for figures in (epochs_of(lines), resumed.iterations()):
+    assert 2 <= len(printed.iterations()) < EPOCHS
+    for figures in (printed.iterations(), resumed.iterations()):
         np.testing.assert_allclose(figures, alone[: len(figures)], atol=2e-3)
         np.testing.assert_allclose(np.array(figures)[:, 3], np.array(alone)[: len(figures), 3], atol=1.1e-4)
     assert len(resumed.iterations()) == EPOCHS

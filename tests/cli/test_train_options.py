@@ -15,8 +15,6 @@ from tests.cli.running import run
 from tests.predicting import ranked
 from tests.small_data import NUM_ITEMS, NUM_USERS, write_random_files
 
-# Nothing is learned: no iteration is better than the model before training.
-NOTHING_LEARNED = ("--lr", 1e-12)
 SMALL_TOWER = ("--num_factors", 3, "--layers", "[4,2]")
 UNTRAINED = "Best Iteration -1 is the model before training: no iteration had a higher hit ratio."
 
@@ -28,7 +26,7 @@ def rounded(*arguments):
 
 def neumf(path):
     model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
-    load_weights(model, path)
+    model.load_weights(path) if path.name.endswith(".weights.h5") else load_weights(model, path)
     return model
 
 
@@ -61,20 +59,18 @@ def test_nothing_is_saved_without_out(data, tmp_path):
     assert not any("saved" in line for line in result.lines) and result.errors == f"{UNTRAINED}\n"
 
 
-@pytest.mark.parametrize("model", ["GMF", "NeuMF"])
-def test_patience_ends_a_run_that_does_not_get_better(data, tmp_path, model):
-    saved = tmp_path / "saved"
-    flags = (*NOTHING_LEARNED, "--epochs", 30, "--patience", 3, "--save_dir", saved)
-    result = run(model, *data, *flags, *SMALL_TOWER[: 2 if model == "GMF" else None])
-    assert [number for number, *_ in result.iterations()] == [0, 1, 2]
-    assert result.end()[0] == -1
+@pytest.mark.parametrize(("model", "files", "end"), [
+    ("GMF", 0, "So none is saved."),
     # Only NeuMF is saved before training, as in the authors' code.
-    if model == "NeuMF":
-        assert [result.saved()] == list(saved.iterdir())
-        assert result.errors == f"{UNTRAINED} What is saved is untrained: random weights.\n"
-    else:
-        assert list(saved.iterdir()) == [] and result.lines[-1].startswith("End. ")
-        assert result.errors == f"{UNTRAINED} So none is saved.\n"
+    ("NeuMF", 1, "What is saved is untrained: random weights."),
+])  # fmt: skip
+def test_patience_ends_a_run_that_does_not_get_better(data, tmp_path, model, files, end):
+    # Nothing is learned: no iteration is better than the model before training.
+    flags = ("--lr", 1e-12, "--epochs", 30, "--patience", 3, "--save_dir", tmp_path)
+    result = run(model, *data, *flags, *SMALL_TOWER[: 2 if model == "GMF" else None])
+    assert [number for number, *_ in result.iterations()] == [0, 1, 2] and result.end()[0] == -1
+    assert len(list(tmp_path.iterdir())) == len(result.lines) - 5 == files
+    assert result.errors == f"{UNTRAINED} {end}\n"
 
 
 @pytest.mark.parametrize(("layout", "suffix"), [("keras", ".keras"), ("weights", ".weights.h5"), ("h5", ".h5")])
@@ -84,13 +80,7 @@ def test_every_format_holds_the_model_that_was_evaluated(data, tmp_path, layout,
     path = result.saved()
     assert path.name.startswith("small_NeuMF_3_[4,2]_") and path.name.endswith(suffix)
     assert list(tmp_path.iterdir()) == [path]
-    if layout == "keras":
-        model = keras.saving.load_model(path)
-    elif layout == "weights":
-        model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
-        model.load_weights(path)
-    else:
-        model = neumf(path)
+    model = keras.saving.load_model(path) if layout == "keras" else neumf(path)
     assert result.end() == (-1, *rounded(read_dataset(data[1], "small"), model, 3))
 
 
@@ -129,11 +119,8 @@ def test_validation_picks_the_iteration_and_the_test_comes_once_at_the_end(data,
     flags = (*data, *SMALL_TOWER, "--epochs", 4, "--lr", 0.05, "--save_dir", tmp_path)
     result = run("NeuMF", *flags, "--select", "validation")
     assert result.status == 0
-    found = re.fullmatch(
-        r"Test of the best iteration, picked on validation pairs as all lines above: "
-        r"HR = (\d\.\d{4}), NDCG = (\d\.\d{4})",
-        result.lines[-1],
-    )
+    beginning = "Test of the best iteration, picked on validation pairs as all lines above: "
+    found = re.fullmatch(rf"{beginning}HR = (\d\.\d{{4}}), NDCG = (\d\.\d{{4}})", result.lines[-1])
     dataset = read_dataset(data[1], "small")
     (saved,) = tmp_path.iterdir()
     assert rounded(dataset, neumf(saved)) == tuple(map(float, found.groups()))

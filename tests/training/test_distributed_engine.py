@@ -75,12 +75,15 @@ def test_a_model_with_other_state_than_weights_is_refused():
         DistributedEngine(model, None, "sgd", 0.1, 8, TwoWorkers())
 
 
-def test_a_lost_worker_ends_the_epoch():
+def test_a_lost_worker_ends_the_epoch_and_another_rate_counts_when_it_is_trained_again():
     sampler = NegativeSampler(one_worker.dataset(), 4, 1)
     engine = DistributedEngine(one_worker.build(), sampler, "sgd", 0.1, 32, TwoWorkers())
     with pytest.raises(WorkerLost, match="Socket closed"):
         engine.train_epoch()
     assert engine.progress == (0, 0)
+    assert engine._schedule() is engine._schedule()
+    engine.learning_rate = 0.05
+    np.testing.assert_allclose(engine._schedule(), 0.05, rtol=1e-6)
 
 
 def test_the_state_is_that_of_one_replica():
@@ -96,11 +99,3 @@ def test_the_state_is_that_of_one_replica():
     assert shared.progress == (1, 0)
     for name, array in shared.state().items():
         np.testing.assert_array_equal(array, state[name])
-
-
-def test_another_rate_counts_within_the_epoch_that_is_trained_again():
-    sampler = NegativeSampler(one_worker.dataset(), 4, 1)
-    engine = DistributedEngine(one_worker.build(), sampler, "sgd", 0.1, 32, TwoWorkers())
-    assert engine._schedule() is engine._schedule()
-    engine.learning_rate = 0.05
-    np.testing.assert_allclose(engine._schedule(), 0.05, rtol=1e-6)

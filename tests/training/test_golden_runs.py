@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
-from ncf_keras.sampling import stack_dataset
 from ncf_keras.training import CompiledEngine, clipped_log_loss, make_optimizer
 from tests.shared_files import golden
 from tests.training.one_worker import record_losses
@@ -62,10 +61,8 @@ def train_with_keras(model: keras.Model, recorded: dict, settings: dict) -> np.n
 
 def train_compiled(model: keras.Model, recorded: dict, settings: dict) -> np.ndarray:
     batch_size = recorded["batches/user"].shape[1]
-    engine = CompiledEngine(
-        model, RecordedBatches(recorded), settings["learner"], settings["learning_rate"], batch_size
-    )
-    return record_losses(engine)
+    learner, rate = settings["learner"], settings["learning_rate"]
+    return record_losses(CompiledEngine(model, RecordedBatches(recorded), learner, rate, batch_size))
 
 
 @pytest.mark.parametrize("train", [train_with_keras, train_compiled])
@@ -87,9 +84,3 @@ def test_the_authors_runs_are_reproduced(train):
         worst = dict(zip(RUNS, pool.map(difference, RUNS), strict=True))
     assert max(worst.values()) <= 5e-4, worst
     assert sum(one <= 1e-5 for one in worst.values()) >= 17, worst
-
-
-def test_the_stand_in_sampler_gives_the_recorded_batches():
-    recorded = dict(np.load(golden("GMF_sgd_plain.npz")))
-    (stack,) = stack_dataset(RecordedBatches(recorded), 32, [0])
-    np.testing.assert_array_equal(stack[0], recorded["batches/user"])

@@ -140,19 +140,8 @@ def test_early_stopping_gives_the_weights_of_the_best_epoch(start):
 def test_a_stop_at_a_hit_ratio_comes_after_that_epoch(start):
     _, whole = start("compiled", [], 12)
     reached = [hr >= 0.6 for hr in whole.history["hr"]]
-    assert any(reached)
     _, history = start("compiled", [stop_at_hit_ratio()], 12)
     assert history.epoch == list(range(reached.index(True) + 1))
-
-
-def test_a_change_of_weights_or_rate_between_epochs_counts(start):
-    ends = {
-        name: without_clock(start("compiled", CALLBACKS[name](None))[1])["loss"]
-        for name in ("none", "HalveTheWeights", "LearningRateScheduler")
-    }
-    plain, halved, slower = ends.values()
-    assert plain[0] == halved[0] == slower[0]
-    assert len({plain[1], halved[1], slower[1]}) == 3
 
 
 def test_tensorboard_writes_the_curves(start, tmp_path):
