@@ -123,9 +123,8 @@ def test_a_signal_to_a_run_of_plain_fit_ends_it_after_the_epoch(setting, expecte
     stopped = setting("GMF", *PLAIN_FIT)
     train_epoch = KerasEngine.train_epoch
     with monkeypatch.context() as patch:
-        patch.setattr(
-            KerasEngine, "train_epoch", lambda self, tell: send(signal.SIGTERM)() or train_epoch(self, tell)
-        )
+        stop = send(signal.SIGTERM)
+        patch.setattr(KerasEngine, "train_epoch", lambda self, tell: stop() or train_epoch(self, tell))
         assert stopped.kept().status == 143
     assert stopped.names() == ["epoch-000000.checkpoint", "epoch-000001.checkpoint"]
     assert_same_end(stopped.kept("--resume"), expected("GMF", *PLAIN_FIT)[0])
@@ -269,7 +268,7 @@ def test_a_checkpoint_of_something_else_is_refused(finished, setting):
     for checkpoint, sentence in (
         (
             Checkpoint({}, {}),
-            "error: `--checkpoint_dir` must have checkpoints of a training command in format 2.",
+            "error: `--checkpoint_dir` must have checkpoints of a training command in format 2",
         ),
         (Checkpoint(arrays, whole.metadata), "error: `state` must have"),
     ):

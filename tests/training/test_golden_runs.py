@@ -74,10 +74,11 @@ def test_the_authors_runs_are_reproduced(train):
         losses = train(model, recorded, settings)
         users, items = np.indices(recorded["final_prediction"].shape, dtype=np.int32).reshape(2, -1, 1)
         predictions = model([tf.constant(users), tf.constant(items)]).numpy()
-        return max(
-            np.abs(losses - recorded["loss"]).max(),
-            np.abs(predictions.ravel() - recorded["final_prediction"].ravel()).max(),
+        found, expected = (
+            (losses, predictions.ravel()),
+            (recorded["loss"], recorded["final_prediction"].ravel()),
         )
+        return max(np.abs(one - other).max() for one, other in zip(found, expected, strict=True))
 
     # Most of the time goes into compiling, for which the threads need not wait for one another.
     with ThreadPoolExecutor(2) as pool:
