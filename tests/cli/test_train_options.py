@@ -69,7 +69,7 @@ def test_patience_ends_a_run_that_does_not_get_better(data, tmp_path, model, fil
     flags = ("--lr", 1e-12, "--epochs", 30, "--patience", 3, "--save_dir", tmp_path)
     result = run(model, *data, *flags, *SMALL_TOWER[: 2 if model == "GMF" else None])
     assert [number for number, *_ in result.iterations()] == [0, 1, 2] and result.end()[0] == -1
-    assert len(list(tmp_path.iterdir())) == len(result.lines) - 5 == files
+    assert len(list(tmp_path.iterdir())) == len(result.lines) - 6 == files
     assert result.errors == f"{UNTRAINED} {end}\n"
 
 
