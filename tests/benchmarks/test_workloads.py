@@ -44,15 +44,16 @@ def test_references_draw_every_positive_once_and_no_positive_as_negative(tiny, g
     from _references import as_matrix, double_loop, numpy_epoch
 
     users, items, labels = numpy_epoch(tiny, 4, generator)
-    known = [pair in pairs_of(tiny) for pair in zip(users.tolist(), items.tolist(), strict=True)]
+    positives = pairs_of(tiny)
+    known = [pair in positives for pair in zip(users.tolist(), items.tolist(), strict=True)]
     assert len(known) == 15_000 and known == [label == 1 for label in labels]
     drawn = list(zip(users[labels == 1].tolist(), items[labels == 1].tolist(), strict=True))
-    assert len(drawn) == 3_000 and set(drawn) == pairs_of(tiny)
+    assert len(drawn) == 3_000 and set(drawn) == positives
 
     users, items, labels = double_loop(as_matrix(tiny), 4, generator, 20)
     assert labels == [1, 0, 0, 0, 0] * 20
     assert all(len(set(users[start : start + 5])) == 1 for start in range(0, 100, 5))
-    known = [pair in pairs_of(tiny) for pair in zip(users, items, strict=True)]
+    known = [pair in positives for pair in zip(users, items, strict=True)]
     assert known == [label == 1 for label in labels]
 
 

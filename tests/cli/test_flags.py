@@ -81,6 +81,7 @@ COUNT, SIZE = "must be a whole number of at least", "must be a whole number from
     ("GMF", "--num_factors 0", f"argument --num_factors: {SIZE} 65536. Received: '0'"),
     ("GMF", "--num_factors 65537", f"argument --num_factors: {SIZE} 65536. Received: '65537'"),
     ("GMF", "--lr 0", "argument --lr: must be a number above 0. Received: '0'"),
+    ("GMF", "--lr fast", "argument --lr: must be a number above 0. Received: 'fast'"),
     ("GMF", "--lr nan", "argument --lr: must be a number above 0. Received: 'nan'"),
     ("GMF", "--lr inf", "argument --lr: must be a number above 0. Received: 'inf'"),
     ("NeuMF", "--reg_mf -0.1", "argument --reg_mf: must be a number of at least 0. Received: '-0.1'"),

@@ -87,7 +87,7 @@ def test_a_restored_engine_goes_on_bit_for_bit_from_wherever_it_was(dataset, eng
     assert len(moments) == (13 if engine is CompiledEngine else 3)
     last, weights = moments[-1]
     model, resumed = make(engine, kind, learner, dataset, seed=2)
-    for state, of_model in moments[::-2]:
+    for state, of_model in moments[:: -max(1, len(moments) // 4)]:
         resumed.restore(state)
         assert_same(resumed.state(), state)
         if not state["counts"][1:].any():  # between epochs the weights are in the model at once

@@ -50,9 +50,12 @@ def all_predictions(model: keras.Model) -> np.ndarray:
     return model([users, items]).numpy().ravel()
 
 
-# All pairs; NeuMF, which has the layers of the others, tells enough. The golden runs have all of them.
+# All pairs, of which the golden runs have all. NeuMF has the layers of the others, and these learners move rows
+# that are not in a batch.
 PAIRS = [
-    pytest.param(kind, learner, marks=[] if kind == "NeuMF" else pytest.mark.slow)
+    pytest.param(
+        kind, learner, marks=[] if kind == "NeuMF" and learner in ("adam", "rmsprop") else pytest.mark.slow
+    )
     for kind in BUILDERS
     for learner in LEARNERS
 ]

@@ -78,10 +78,10 @@ def test_state_that_a_model_has_as_int32_is_trained_and_given_back():
     step = make_step(model, make_rule("sgd", 0.1))
     ids, ones = [tf.constant([0, 1]), tf.constant([1, 2])], tf.ones([2])
     _, after = step(
-        [variable.value() for variable in step.variables], ids, ones, ones, tf.constant(0), tf.fill([2], 0.1)
+        [variable.value() for variable in step.variables], ids, ones, ones, tf.constant(0), tf.fill([2, 1], 0.1)
     )
     for variable, value in zip(step.variables, after, strict=True):
         variable.assign(value)
-    step.finish_epoch(1, tf.fill([2], 0.1))
+    step.finish_epoch(1, tf.fill([2, 1], 0.1))
     assert int(model.layers[-2].count.value) == 8
     assert model.layers[-2].count.dtype == "int32"
