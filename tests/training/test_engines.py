@@ -1,5 +1,6 @@
 """The compiled engine against plain Keras, from the same weights and the same batches."""
 
+import itertools
 from functools import partial
 
 import keras
@@ -52,12 +53,10 @@ def all_predictions(model: keras.Model) -> np.ndarray:
 
 # All pairs, of which the golden runs have all. NeuMF has the layers of the others, and these learners move rows
 # that are not in a batch.
+FAST = ("NeuMF", "adam"), ("NeuMF", "rmsprop")
 PAIRS = [
-    pytest.param(
-        kind, learner, marks=[] if kind == "NeuMF" and learner in ("adam", "rmsprop") else pytest.mark.slow
-    )
-    for kind in BUILDERS
-    for learner in LEARNERS
+    pytest.param(*pair, marks=[] if pair in FAST else pytest.mark.slow)
+    for pair in itertools.product(BUILDERS, LEARNERS)
 ]
 
 
