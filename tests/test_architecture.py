@@ -37,14 +37,8 @@ ARROWS = {
 SLOW_TO_IMPORT = {"tensorflow", "keras", "pandas", "scipy", "h5py"}
 UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "jsonpickle"}
 UNSAFE_CALLS = {
-    "eval",
-    "exec",
-    "compile",
-    "__import__",
-    "read_pickle",
-    "to_pickle",
-    "enable_unsafe_deserialization",
-}
+    "eval", "exec", "compile", "__import__", "read_pickle", "to_pickle", "enable_unsafe_deserialization",
+}  # fmt: skip
 # Named tuples have these names for everybody.
 PUBLIC_OF_NAMED_TUPLES = {"_asdict", "_replace"}
 # Files that use private names of others. TensorFlow has no public way to let a resource track what it uses.
@@ -115,10 +109,7 @@ def unsafe(tree):
             if called[-1] in UNSAFE_CALLS and not (called[-1] in {"eval", "compile"} and len(called) > 1):
                 yield ast.unparse(node)
             for keyword in node.keywords:
-                if (keyword.arg, ast.unparse(keyword.value)) in {
-                    ("allow_pickle", "True"),
-                    ("safe_mode", "False"),
-                }:
+                if f"{keyword.arg}={ast.unparse(keyword.value)}" in ("allow_pickle=True", "safe_mode=False"):
                     yield ast.unparse(node)
     yield from (name for name in imports(tree, True) if name.split(".")[0] in UNSAFE_MODULES)
 
@@ -141,20 +132,6 @@ def private(tree, ours):
                 yield ast.unparse(node)
 
 
-def without_docstring(tree):
-    if not ast.get_docstring(tree):
-        yield "the module"
-    scopes = [("", tree)]
-    while scopes:
-        prefix, scope = scopes.pop()
-        for node in scope.body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                if not node.name.startswith("_") and not ast.get_docstring(node):
-                    yield prefix + node.name
-                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                    scopes.append((f"{prefix}{node.name}.", node))
-
-
 def problems(paths, find):
     """Return what `find(tree)` yields for each file in which it finds something."""
     found = {str(path.relative_to(PROJECT)): list(find(ast.parse(path.read_text()))) for path in paths}
@@ -170,10 +147,10 @@ def test_every_room_has_its_arrows():
     assert not any("cli" in allowed for allowed in ARROWS.values())
 
 
-@pytest.mark.parametrize("room", ARROWS)
-def test_imports_go_one_way(room):
-    paths = [path for path in SOURCES if room_of(module_of(path)) == room]
-    assert problems(paths, lambda tree: wrong_arrows(tree, room)) == {}
+def test_imports_go_one_way():
+    for room in ARROWS:
+        paths = [path for path in SOURCES if room_of(module_of(path)) == room]
+        assert problems(paths, lambda tree, room=room: wrong_arrows(tree, room)) == {}
 
 
 def test_nothing_a_user_hands_over_is_run():
@@ -185,10 +162,6 @@ def test_nothing_private_of_others_is_used():
     assert set(problems(SOURCES, lambda tree: private(tree, ours))) <= USERS_OF_PRIVATE_NAMES
 
 
-def test_everything_public_says_what_it_is():
-    assert problems([*SOURCES, *SCRIPTS], without_docstring) == {}
-
-
 def test_a_command_answers_help_before_anything_slow_is_imported():
     for path in (PACKAGE / "cli").glob("*.py"):
         assert SLOW_TO_IMPORT.isdisjoint(imported_at_once(module_of(path), set())), path
@@ -198,11 +171,8 @@ def test_a_script_only_calls_its_command():
     for path in SCRIPTS:
         own = {"paper.py": "reproduction.command.", "FeedforwardEmbed.py": "explicit_ratings.command."}
         command = own.get(path.name, "ncf_keras.cli.")
-        used = [
-            name
-            for name in imports(ast.parse(path.read_text()), True)
-            if "." in name and name != "pathlib.Path"
-        ]
+        used = [name for name in imports(ast.parse(path.read_text()), True) if "." in name]
+        used = [name for name in used if name != "pathlib.Path"]
         assert len(used) == 1 and used[0].startswith(command), path
         assert len(path.read_text().splitlines()) <= 12, path
 
@@ -211,38 +181,22 @@ def parsed(text):
     return ast.parse(textwrap.dedent(text))
 
 
-@pytest.mark.parametrize(
-    ("room", "text"),
-    [
-        ("models", "import ncf_keras.data"),
-        ("models", "def f():\n    from ncf_keras.data import Dataset"),
-        ("evaluation", "from ncf_keras.models import model_scores"),
-        ("data", "from ncf_keras.sampling import NegativeSampler"),
-        ("weights", "from ncf_keras.cli.flags import FORMATS"),
-        ("training", "if True:\n    from ncf_keras import cli"),
-        ("base", "from ncf_keras.data import Dataset"),
-    ],
-)
-def test_a_wrong_arrow_is_seen(room, text):
-    assert len(wrong_arrows(parsed(text), room)) == 1
+@pytest.mark.parametrize(("room", "text", "wrong"), [
+    ("models", "import ncf_keras.data", 1),
+    ("models", "def f():\n    from ncf_keras.data import Dataset", 1),
+    ("weights", "from ncf_keras.cli.flags import FORMATS", 1),
+    ("training", "if True:\n    from ncf_keras import cli", 1),
+    ("base", "from ncf_keras.data import Dataset", 1),
+    ("weights", "from ncf_keras.base.errors import InputError\nimport ncf_keras.models, keras", 0),
+])  # fmt: skip
+def test_a_wrong_arrow_is_seen(room, text, wrong):
+    assert len(wrong_arrows(parsed(text), room)) == wrong
 
 
-def test_right_arrows_are_seen_as_right():
-    text = "from ncf_keras.base.errors import InputError\nimport ncf_keras.models.builders\nimport keras"
-    assert wrong_arrows(parsed(text), "weights") == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "eval('1')",
-        "import pickle",
-        "def f():\n    from pickle import loads",
-        "np.load(file, allow_pickle=True)",
-        "keras.saving.load_model(file, safe_mode=False)",
-        "pd.read_pickle(file)",
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "eval('1')", "import pickle", "def f():\n    from pickle import loads", "np.load(file, allow_pickle=True)",
+    "keras.saving.load_model(file, safe_mode=False)", "pd.read_pickle(file)",
+])  # fmt: skip
 def test_unsafe_code_is_seen(text):
     assert len(list(unsafe(parsed(text)))) == 1
 
@@ -256,21 +210,6 @@ def test_a_private_name_of_others_is_seen():
     """
     found = private(parsed(text), set(defined(parsed(text))))
     assert sorted(found) == ["keras._c", "layer._inbound_nodes", "self._d"]
-
-
-def test_a_missing_docstring_is_seen():
-    text = '''
-        """What it is."""
-        class Public:
-            """What it is."""
-            def method(self): ...
-            def _private(self): ...
-        class Other: ...
-        def function(): ...
-        def _private(): ...
-    '''
-    assert set(without_docstring(parsed(text))) == {"Public.method", "Other", "function"}
-    assert list(without_docstring(parsed("x = 1"))) == ["the module"]
 
 
 def test_a_slow_import_is_seen_through_another_module():

@@ -1,8 +1,10 @@
-"""Every benchmark runs on its tiniest sizes, prints its table and writes its JSON. Nothing is measured here."""
+"""The benchmarks run on their tiniest sizes and report what they should. Nothing is measured here."""
 
 import importlib
 import json
 import math
+import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -11,23 +13,10 @@ import pytest
 
 from tests.benchmarks.conftest import SCRIPTS
 
-IN_PROCESS = {
-    "evaluation": [],
-    "full_ranking": [],
-    "loading": [],
-    "sampler": [],
-    "start_up": [],
-    "profile_step": ["--model", "GMF"],
-}
-
 
 def run_here(name, flags, file, **options):
-    assert importlib.import_module(name).main(["--quick", *flags, "--json", str(file)], **options) == 0
-    return checked(file)
-
-
-def checked(file):
     """Return the groups of a report by title, after a look at its figures."""
+    assert importlib.import_module(name).main(["--quick", *flags, "--json", str(file)], **options) == 0
     document = json.loads(file.read_text(encoding="utf-8"))
     assert document["hardware"]["processor"]
     for group in document["groups"]:
@@ -38,21 +27,23 @@ def checked(file):
     return {group["title"]: group["measurements"] for group in document["groups"]}
 
 
-@pytest.mark.parametrize("name", IN_PROCESS)
+@pytest.mark.parametrize("name", ["sampler", *(
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in ("evaluation", "full_ranking", "loading", "profile_step", "start_up")
+)])  # fmt: skip
 def test_runs_and_reports(name, tmp_path, capsys):
-    groups = run_here(name, IN_PROCESS[name], tmp_path / "report.json")
+    flags = ["--model", "GMF"] if name == "profile_step" else []
+    groups = run_here(name, flags, tmp_path / "report.json")
     printed = capsys.readouterr().out
     for title, measurements in groups.items():
         assert title in printed
-        assert all(len(each["seconds"]) == 2 for each in measurements)
-        assert all(each["name"] in printed for each in measurements)
+        assert all(len(each["seconds"]) == 2 and each["name"] in printed for each in measurements)
 
 
-def test_training_step_measures_both_kinds_of_rows(tmp_path):
-    from _workers import Here
-
-    flags = ["--threads", "1", "--only", "tables", "--model", "GMF"]
-    groups = run_here("training_step", flags, tmp_path / "step.json", make_worker=Here)
+@pytest.mark.slow
+def test_training_step_measures_both_kinds_of_rows_in_processes_of_their_own(tmp_path):
+    flags = ["--only", "tables", "--model", "GMF"]
+    groups = run_here("training_step", flags, tmp_path / "step.json")
     assert [each["step"] for each in groups["Table size: a step"]] == ["DeferredStep", "DenseStep"]
     assert [each["step"] for each in groups["Table size: end of epoch"]] == ["DeferredStep"]
 
@@ -63,7 +54,6 @@ def test_epoch_compares_models_of_one_size(tmp_path, monkeypatch):
     from _workers import Here
 
     monkeypatch.setattr(epoch, "available_cores", lambda: 1)
-
     flags = ["--models", "GMF", "--rivals", "keras", "--repeats", "1"]
     groups = run_here("epoch", flags, tmp_path / "epoch.json", make_worker=Here)
     ours, keras, sampling = next(iter(groups.values()))
@@ -86,12 +76,17 @@ def test_rival_scales_its_steps_but_not_what_a_fit_costs_anyway():
     assert rival.measure(100) == 0.5 + 2.0 * 10
 
 
-def test_missing_torch_is_said_in_one_sentence(monkeypatch, capsys):
-    import epoch
-
+def test_mistakes_are_one_sentence(tmp_path, monkeypatch, capsys):
+    epoch, evaluation, plot = map(importlib.import_module, ("epoch", "evaluation", "plot"))
     monkeypatch.setattr(epoch.importlib.util, "find_spec", lambda name: None)
-    assert epoch.main(["--quick"]) == 2
-    assert "pip install -e '.[benchmarks]'" in capsys.readouterr().err
+    (tmp_path / "epoch.json").write_text('{"benchmark": "epoch"}')
+    for script, flags, sentence in (
+        (epoch, ["--quick"], "pip install -e '.[benchmarks]'"),
+        (evaluation, ["--quick", "--threads", "1"], "`--threads` must come before TensorFlow is imported"),
+        (plot, [f"{tmp_path}/epoch.json", "--out", f"{tmp_path}"], "must be one that training_step.py wrote"),
+    ):
+        assert script.main(flags) == 2
+        assert sentence in capsys.readouterr().err
 
 
 def test_plots_are_drawn_from_the_json(tmp_path):
@@ -99,40 +94,52 @@ def test_plots_are_drawn_from_the_json(tmp_path):
     import plot
 
     case = {"batch_size": 256, "factors": 8, "threads": 1, "median": 2e-4, "min": 1e-4, "max": 3e-4}
-    cases = [
-        {**case, "size": size, "step": step}
-        for step in ("DeferredStep", "DenseStep")
-        for size in ([6_040, 3_706, 9], [1_000_000, 100_000, 9])
-    ]
+    sizes = ([6_040, 3_706, 9], [1_000_000, 100_000, 9])
+    cases = [{**case, "size": size, "step": step} for step in ("DeferredStep", "DenseStep") for size in sizes]
     titles = ("Table size: a step", "Batch size: a step", "Factors: a step", "Table size: end of epoch")
-    document = {
-        "benchmark": "training step",
-        "hardware": {"processor": "toy", "cores": 2},
-        "groups": [{"title": title, "measurements": cases} for title in titles],
-    }
-    (tmp_path / "step.json").write_text(json.dumps(document))
+    groups = [{"title": title, "measurements": cases} for title in titles]
+    hardware = {"processor": "toy", "cores": 2}
+    (tmp_path / "step.json").write_text(
+        json.dumps({"benchmark": "training step", "hardware": hardware, "groups": groups})
+    )
     assert plot.main([str(tmp_path / "step.json"), "--out", str(tmp_path / "plots")]) == 0
     drawn = {path.name: path.read_bytes()[:4] for path in (tmp_path / "plots").iterdir()}
     names = ("step_by_tables.png", "step_by_batch_size.png", "step_by_factors.png")
     assert drawn == dict.fromkeys(names, b"\x89PNG")
 
 
-def test_plot_refuses_another_file(tmp_path, capsys):
-    import plot
-
-    (tmp_path / "epoch.json").write_text('{"benchmark": "epoch"}')
-    assert plot.main([str(tmp_path / "epoch.json"), "--out", str(tmp_path)]) == 2
-    assert "must be one that training_step.py wrote" in capsys.readouterr().err
+@pytest.mark.slow
+def test_large_data_and_memory_report_every_size(tmp_path, capfd):
+    pytest.importorskip("pyarrow")
+    generate = SCRIPTS.parent / "experiments" / "generate_interactions.py"
+    for name, interactions in (("small", 20_000), ("big", 40_000)):
+        flags = ["--items", "4000", "--interactions", str(interactions)]
+        subprocess.run([sys.executable, generate, "--out", tmp_path / name, *flags], check=True)
+    report = tmp_path / "report.json"
+    flags = ["--seconds", "1", "--model", "GMF", "--json", str(report)]
+    assert importlib.import_module("large_data").main([f"{tmp_path}/small", f"{tmp_path}/big", *flags]) == 0
+    small, big = json.loads(report.read_text())["groups"][0]["measurements"]
+    assert big["interactions"] > 1.5 * small["interactions"]
+    for each in (small, big):
+        assert min(each["seconds"]) > 0
+        assert each["peak in all, MB"] >= each["peak once it is read, MB"] > 100
+    assert importlib.import_module("memory").main(["--users", "20000", "40000"]) == 0
+    out = capfd.readouterr().out
+    assert re.search(r"^ +20,000 +-?[\d,]+ MB +[\d,]+ MB$", out, re.M) and "\na million more: " in out
 
 
 @pytest.mark.slow
-def test_contenders_in_processes_of_their_own(tmp_path):
-    for name, flags in (
-        ("training_step", ["--only", "tables"]),
-        ("epoch", ["--models", "GMF", "--rivals", "keras"]),
-    ):
-        file = tmp_path / f"{name}.json"
-        subprocess.run(
-            [sys.executable, str(SCRIPTS / f"{name}.py"), "--quick", *flags, "--json", str(file)], check=True
-        )
-        assert checked(file)
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++ to compile serving_loader.cc")
+def test_serving_reports_every_size(tmp_path, capsys, monkeypatch):
+    serving = importlib.import_module("serving")
+    # Other tests have imported TensorFlow already, which looks for the number of threads once.
+    monkeypatch.setattr(serving, "use_threads", lambda threads: None)
+    file = tmp_path / "report.json"
+    assert serving.main(["--quick", "--clients", "2", "--json", str(file)]) == 0
+    (group,) = json.loads(file.read_text(encoding="utf-8"))["groups"]
+    assert group["title"] == "300 items, 50 users, NeuMF-8"
+    names = [each["name"] for each in group["measurements"]]
+    assert names[:3] == ["model.predict, one user", "one user", "4 users"]
+    assert all(seconds > 0 for each in group["measurements"] for seconds in each["seconds"])
+    assert float(group["notes"]["export, MB"]) > 0
+    assert "memory of the process" in capsys.readouterr().out

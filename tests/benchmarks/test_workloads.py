@@ -27,7 +27,7 @@ def pairs_of(dataset):
 
 
 def test_synthetic_data_has_the_size_asked_for_and_repeats_itself(tiny):
-    from _workloads import synthetic_dataset
+    from _workloads import part_of, synthetic_dataset
 
     again = synthetic_dataset.__wrapped__(300, 200, 3_000)
     assert (tiny.num_users, tiny.num_items, tiny.num_train, tiny.num_test) == (300, 200, 3_000, 300)
@@ -35,35 +35,25 @@ def test_synthetic_data_has_the_size_asked_for_and_repeats_itself(tiny):
     assert pairs_of(tiny) == pairs_of(again)
     counts = np.bincount(tiny.train_items, minlength=200)
     assert counts.max() > 2 * counts.mean()
-
-
-def test_a_part_keeps_the_tables_and_takes_some_positives(tiny):
-    from _workloads import part_of
-
     part = part_of(tiny, 100)
     assert (part.num_users, part.num_items, part.num_train) == (300, 200, 100)
     assert pairs_of(part) < pairs_of(tiny)
 
 
-def test_numpy_reference_draws_every_positive_once_and_no_positive_as_negative(tiny, generator):
-    from _references import numpy_epoch
+def test_references_draw_every_positive_once_and_no_positive_as_negative(tiny, generator):
+    from _references import as_matrix, double_loop, numpy_epoch
 
     users, items, labels = numpy_epoch(tiny, 4, generator)
-    drawn = list(zip(users.tolist(), items.tolist(), strict=True))
-    positives = [pair for pair, label in zip(drawn, labels, strict=True) if label]
-    assert len(drawn) == 15_000
-    assert len(positives) == 3_000
-    assert set(positives) == pairs_of(tiny)
-    assert not pairs_of(tiny) & {pair for pair, label in zip(drawn, labels, strict=True) if not label}
-
-
-def test_double_loop_draws_groups_of_a_positive_and_its_negatives(tiny, generator):
-    from _references import as_matrix, double_loop
+    positives = pairs_of(tiny)
+    known = [pair in positives for pair in zip(users.tolist(), items.tolist(), strict=True)]
+    assert len(known) == 15_000 and known == [label == 1 for label in labels]
+    drawn = list(zip(users[labels == 1].tolist(), items[labels == 1].tolist(), strict=True))
+    assert len(drawn) == 3_000 and set(drawn) == positives
 
     users, items, labels = double_loop(as_matrix(tiny), 4, generator, 20)
     assert labels == [1, 0, 0, 0, 0] * 20
     assert all(len(set(users[start : start + 5])) == 1 for start in range(0, 100, 5))
-    known = [pair in pairs_of(tiny) for pair in zip(users, items, strict=True)]
+    known = [pair in positives for pair in zip(users, items, strict=True)]
     assert known == [label == 1 for label in labels]
 
 

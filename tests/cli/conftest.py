@@ -29,15 +29,8 @@ def sample_run(request, tmp_path_factory):
     started = time.time()
     flags = ("--dataset", "sample", "--epochs", EPOCHS[request.param], "--seed", 1)
     result = run(request.param, *flags, "--save_dir", directory / "saved", "--log_csv", directory / "log.csv")
-    return SampleRun(
-        request.param,
-        EPOCHS[request.param],
-        started,
-        time.time(),
-        directory / "saved",
-        directory / "log.csv",
-        result,
-    )
+    files = (directory / "saved", directory / "log.csv")
+    return SampleRun(request.param, EPOCHS[request.param], started, time.time(), *files, result)
 
 
 @pytest.fixture(scope="module", autouse=True)

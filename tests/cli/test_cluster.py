@@ -9,7 +9,7 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.cluster import parse_cluster
 from ncf_keras.cli.console import WORKER_LOST
-from tests.cli.running import INIT, ITERATION, LOADED, run
+from tests.cli.running import INIT, LOADED, Run, run
 from tests.loopback_workers import workers
 from tests.shared_files import PROJECT
 from tests.small_data import write_random_files
@@ -28,51 +28,25 @@ def test_the_first_worker_is_the_chief():
     assert {cluster.num_workers for cluster in clusters} == {2}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "null",
-        "{}",
-        config(2),
-        config(-1),
-        config("0"),
-        config(True),
-        config(kind="ps"),
-        config(worker=[]),
-        config(0, worker=["a:1", "a:1"]),
-        config(0, worker=["a"]),
-        config(0, worker=[1]),
-        config(0, worker=["a:1"], ps=["b:1"]),
-        config(0, worker="a:1"),
-        "[" * 100_000,
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "", "[]", "null", "{}", "[" * 100_000, config(2), config(-1), config("0"), config(True), config(kind="ps"),
+    config(worker=[]), config(0, worker=["a:1", "a:1"]), config(0, worker=["a"]), config(0, worker=[1]),
+    config(0, worker=["a:1"], ps=["b:1"]), config(0, worker="a:1"),
+])  # fmt: skip
 def test_a_wrong_tf_config_is_refused(text):
     with pytest.raises(InputError, match=r"`TF_CONFIG` must .* Received: "):
         parse_cluster(text)
 
 
-@pytest.mark.parametrize(
-    ("flags", "sentence"),
-    [
-        (("--strategy", "multiworker"), "`--seed` must be given"),
-        (("--strategy", "multiworker", "--seed", 1), "`TF_CONFIG` must"),
-        (("--strategy", "mirrored", "--engine", "keras"), "`--engine` must be compiled"),
-    ],
-)
+@pytest.mark.parametrize(("flags", "sentence"), [
+    (("--strategy", "multiworker"), "`--seed` must be given"),
+    (("--strategy", "multiworker", "--seed", 1), "`TF_CONFIG` must"),
+    (("--strategy", "mirrored", "--engine", "keras"), "`--engine` must be compiled"),
+])  # fmt: skip
 def test_flags_that_do_not_go_together_are_refused(flags, sentence, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     result = run("GMF", "--dataset", "sample", "--epochs", 0, "--out", 0, *flags)
-    assert result.status == 2
-    assert result.lines == []
-    assert sentence in result.errors
-
-
-def epochs_of(lines):
-    found = [re.fullmatch(ITERATION, line.rstrip()) for line in lines]
-    return [(int(m[1]), float(m[2]), float(m[3]), float(m[4])) for m in found if m]
+    assert (result.status, result.lines) == (2, []) and sentence in result.errors
 
 
 def test_a_worker_is_killed_and_one_process_goes_on(tmp_path):
@@ -81,28 +55,26 @@ def test_a_worker_is_killed_and_one_process_goes_on(tmp_path):
     flags = (*run_flags, "--save_dir", tmp_path / "saved", "--checkpoint_dir", tmp_path / "state")
     command = [PROJECT / "run" / "GMF.py", *flags, "--strategy", "multiworker", "--epochs", EPOCHS]
     with workers(2, command) as (chief, other):
-        lines = []
-        while len(epochs_of(lines)) < 2:
-            lines.append(chief.stdout.readline())
-            assert lines[-1], chief.stderr.read()
+        printed = Run(0, [], "")
+        while len(printed.iterations()) < 2:
+            line = chief.stdout.readline()
+            assert line, chief.stderr.read()
+            printed.lines.append(line.rstrip())
         other.kill()
         rest, errors = chief.communicate(timeout=PATIENCE)
         other_output = other.stdout.read()
-    lines += rest.splitlines()
+    printed.lines.extend(rest.splitlines())
     assert chief.returncode == WORKER_LOST
-    assert re.fullmatch(LOADED, lines[0].rstrip())
-    assert re.fullmatch(INIT, lines[1].rstrip())
-    assert re.search(
-        r"^error: another worker is gone \(.+\)\. The same command with `--resume` goes on", errors, re.M
-    )
-    assert "Traceback" not in errors
+    assert re.fullmatch(LOADED, printed.lines[0]) and re.fullmatch(INIT, printed.lines[1])
+    sentence = r"^error: another worker is gone \(.+\)\. The same command with `--resume` goes on"
+    assert re.search(sentence, errors, re.M) and "Traceback" not in errors
     assert other_output == ""
 
     resumed = run("GMF", *flags, "--resume", "--epochs", EPOCHS)
     assert resumed.status == 0
     alone = run("GMF", *run_flags, "--out", 0, "--epochs", EPOCHS).iterations()
-    assert 2 <= len(epochs_of(lines)) < EPOCHS
-    for figures in (epochs_of(lines), resumed.iterations()):
+    assert 2 <= len(printed.iterations()) < EPOCHS
+    for figures in (printed.iterations(), resumed.iterations()):
         np.testing.assert_allclose(figures, alone[: len(figures)], atol=2e-3)
         np.testing.assert_allclose(np.array(figures)[:, 3], np.array(alone)[: len(figures), 3], atol=1.1e-4)
     assert len(resumed.iterations()) == EPOCHS

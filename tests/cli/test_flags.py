@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.flags import (
@@ -14,52 +14,22 @@ from ncf_keras.cli.flags import (
 )
 
 AUTHORS = {
-    "path": "Data/",
-    "dataset": "ml-1m",
-    "epochs": 100,
-    "batch_size": 256,
-    "num_neg": 4,
-    "lr": 0.001,
-    "learner": "adam",
-    "verbose": 1,
-    "out": 1,
-}
+    "path": "Data/", "dataset": "ml-1m", "epochs": 100, "batch_size": 256, "num_neg": 4, "lr": 0.001,
+    "learner": "adam", "verbose": 1, "out": 1,
+}  # fmt: skip
 OF_THE_MODEL = {
     "GMF": {"num_factors": 8, "regs": "[0,0]"},
     "MLP": {"layers": "[64,32,16,8]", "reg_layers": None},
     "NeuMF": {
-        "num_factors": 8,
-        "layers": "[64,32,16,8]",
-        "reg_layers": None,
-        "reg_mf": 0,
-        "mf_pretrain": "",
-        "mlp_pretrain": "",
-        "alpha": 0.5,
-        "preset": None,
+        "num_factors": 8, "layers": "[64,32,16,8]", "reg_layers": None, "reg_mf": 0, "mf_pretrain": "",
+        "mlp_pretrain": "", "alpha": 0.5, "preset": None,
     },
-}
+}  # fmt: skip
 OURS = {
-    "seed": None,
-    "export": None,
-    "select": "test",
-    "engine": "compiled",
-    "strategy": "none",
-    "checkpoint_dir": None,
-    "checkpoint_every": 1,
-    "resume": False,
-    "on_nan": "stop",
-    "patience": None,
-    "topk": 10,
-    "save_dir": "pretrain/",
-    "format": "h5",
-    "log_csv": None,
-    "tensorboard": None,
-}
-
-
-@pytest.mark.parametrize("model", OF_THE_MODEL)
-def test_the_flags_and_defaults_are_the_authors_and_ours(model):
-    assert vars(training_parser(model).parse_args([])) == AUTHORS | OF_THE_MODEL[model] | OURS
+    "seed": None, "export": None, "select": "test", "engine": "compiled", "strategy": "none",
+    "checkpoint_dir": None, "checkpoint_every": 1, "resume": False, "on_nan": "stop", "patience": None,
+    "topk": 10, "save_dir": "pretrain/", "format": "h5", "log_csv": None, "tensorboard": None,
+}  # fmt: skip
 
 
 def test_a_preset_gives_way_to_what_is_typed():
@@ -70,23 +40,20 @@ def test_a_preset_gives_way_to_what_is_typed():
 
 
 @pytest.mark.parametrize("model", OF_THE_MODEL)
-def test_the_commands_of_the_authors_readme_are_understood(model):
+def test_the_flags_and_defaults_are_the_authors_and_ours_and_their_readme_is_understood(model):
     shared = (
-        "--dataset ml-1m --epochs 20 --batch_size 256 --lr 0.001 --learner adam --verbose 1 --out 1 --num_neg 4"
+        "--dataset ml-1m --epochs 20 --batch_size 256 --lr 0.001 --learner Adam --verbose 1 --out 1 --num_neg 4"
     )
     of_the_model = {
         "GMF": "--num_factors 8 --regs [0,0]",
         "MLP": "--layers [64,32,16,8] --reg_layers [0,0,0,0]",
         "NeuMF": "--num_factors 8 --layers [64,32,16,8] --reg_mf 0 --reg_layers [0,0,0,0]",
     }
+    expected = AUTHORS | OF_THE_MODEL[model] | OURS
+    assert vars(training_parser(model).parse_args([])) == expected
     flags = vars(training_parser(model).parse_args(f"{shared} {of_the_model[model]}".split()))
     typed = {} if model == "GMF" else {"reg_layers": "[0,0,0,0]"}
-    assert flags == AUTHORS | OF_THE_MODEL[model] | OURS | {"epochs": 20} | typed
-
-
-@pytest.mark.parametrize(("typed", "meant"), [("Adam", "adam"), ("RMSprop", "rmsprop"), ("SGD", "sgd")])
-def test_a_learner_may_be_typed_in_any_case(typed, meant):
-    assert training_parser("GMF").parse_args(["--learner", typed]).learner == meant
+    assert flags == expected | {"epochs": 20} | typed
 
 
 @pytest.mark.parametrize("model", OF_THE_MODEL)
@@ -98,38 +65,33 @@ def test_help_names_every_flag(model, capsys):
     assert all(f"--{flag}" in text for flag in AUTHORS | OF_THE_MODEL[model] | OURS)
 
 
-@pytest.mark.parametrize(
-    ("model", "arguments", "message"),
-    [
-        ("GMF", "--learner adamw", "argument --learner: invalid choice: 'adamw'"),
-        ("GMF", "--layers [64]", "unrecognized arguments: --layers [64]"),
-        ("MLP", "--num_factors 8", "unrecognized arguments: --num_factors 8"),
-        ("GMF", "--epoch 3", "unrecognized arguments: --epoch 3"),  # no abbreviations: they change over time
-        ("GMF", "--epochs -1", "argument --epochs: must be a whole number of at least 0. Received: '-1'"),
-        ("GMF", "--epochs 1.5", "argument --epochs: must be a whole number of at least 0. Received: '1.5'"),
-        (
-            "GMF",
-            "--batch_size 0",
-            "argument --batch_size: must be a whole number from 1 to 2147483647. Received: '0'",
-        ),
-        ("GMF", "--num_neg many", "argument --num_neg: must be a whole number of at least 0. Received: 'many'"),
-        (
-            "GMF",
-            "--num_factors 0",
-            "argument --num_factors: must be a whole number from 1 to 65536. Received: '0'",
-        ),
-        ("GMF", "--lr 0", "argument --lr: must be a number above 0. Received: '0'"),
-        ("GMF", "--lr nan", "argument --lr: must be a number above 0. Received: 'nan'"),
-        ("GMF", "--lr inf", "argument --lr: must be a number above 0. Received: 'inf'"),
-        ("NeuMF", "--reg_mf -0.1", "argument --reg_mf: must be a number of at least 0. Received: '-0.1'"),
-        ("GMF", "--verbose 0", "argument --verbose: must be a whole number of at least 1. Received: '0'"),
-        ("GMF", "--topk 0", "argument --topk: must be a whole number of at least 1. Received: '0'"),
-        ("GMF", "--patience 0", "argument --patience: must be a whole number of at least 1. Received: '0'"),
-        ("GMF", "--seed -1", "argument --seed: must be a whole number of at least 0. Received: '-1'"),
-        ("GMF", "--format pickle", "argument --format: invalid choice: 'pickle'"),
-        ("GMF", "--engine jax", "argument --engine: invalid choice: 'jax'"),
-    ],
-)
+COUNT, SIZE = "must be a whole number of at least", "must be a whole number from 1 to"
+
+
+@pytest.mark.parametrize(("model", "arguments", "message"), [
+    ("GMF", "--layers [64]", "unrecognized arguments: --layers [64]"),
+    ("MLP", "--num_factors 8", "unrecognized arguments: --num_factors 8"),
+    ("GMF", "--epoch 3", "unrecognized arguments: --epoch 3"),  # no abbreviations: they change over time
+    ("GMF", "--learner adamw", "argument --learner: invalid choice: 'adamw'"),
+    ("GMF", "--epochs -1", f"argument --epochs: {COUNT} 0. Received: '-1'"),
+    ("GMF", "--epochs 1.5", f"argument --epochs: {COUNT} 0. Received: '1.5'"),
+    ("GMF", "--num_neg many", f"argument --num_neg: {COUNT} 0. Received: 'many'"),
+    ("GMF", "--batch_size 0", f"argument --batch_size: {SIZE} 2147483647. Received: '0'"),
+    ("GMF", f"--batch_size {10**20}", f"argument --batch_size: {SIZE} 2147483647. Received: '{10**20}'"),
+    ("GMF", "--num_factors 0", f"argument --num_factors: {SIZE} 65536. Received: '0'"),
+    ("GMF", "--num_factors 65537", f"argument --num_factors: {SIZE} 65536. Received: '65537'"),
+    ("GMF", "--lr 0", "argument --lr: must be a number above 0. Received: '0'"),
+    ("GMF", "--lr fast", "argument --lr: must be a number above 0. Received: 'fast'"),
+    ("GMF", "--lr nan", "argument --lr: must be a number above 0. Received: 'nan'"),
+    ("GMF", "--lr inf", "argument --lr: must be a number above 0. Received: 'inf'"),
+    ("NeuMF", "--reg_mf -0.1", "argument --reg_mf: must be a number of at least 0. Received: '-0.1'"),
+    ("GMF", "--verbose 0", f"argument --verbose: {COUNT} 1. Received: '0'"),
+    ("GMF", "--topk 0", f"argument --topk: {COUNT} 1. Received: '0'"),
+    ("GMF", "--patience 0", f"argument --patience: {COUNT} 1. Received: '0'"),
+    ("GMF", "--seed -1", f"argument --seed: {COUNT} 0. Received: '-1'"),
+    ("GMF", "--format pickle", "argument --format: invalid choice: 'pickle'"),
+    ("GMF", "--engine jax", "argument --engine: invalid choice: 'jax'"),
+])  # fmt: skip
 def test_a_flag_that_breaks_its_rule_is_named(capsys, model, arguments, message):
     with pytest.raises(SystemExit) as end:
         training_parser(model).parse_args(arguments.split())
@@ -146,46 +108,24 @@ def test_numbers_at_the_edge_of_their_range():
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(st.lists(st.integers(-(10**6), 10**6)))
-def test_lists_of_whole_numbers_are_read_as_python_writes_them(values):
-    for text in (str(values), str(values).replace(" ", ""), f"  {values}\n"):
+@given(st.lists(st.integers(-(10**6), 10**6)), st.lists(FINITE | st.integers(-9, 9)))
+def test_lists_are_read_as_python_writes_them(whole, values):
+    for text in (str(whole), str(whole).replace(" ", ""), f"  {whole}\n"):
         parsed = parse_numbers(text, "--layers", whole=True)
-        assert parsed == values and all(type(value) is int for value in parsed)
-
-
-@given(st.lists(FINITE | st.integers(-9, 9)))
-def test_lists_of_numbers_are_read_as_python_writes_them(values):
+        assert parsed == whole and all(type(value) is int for value in parsed)
     assert parse_numbers(str(values), "--regs", whole=False) == values
-
-
-@pytest.mark.parametrize("text", ["[0,0.01]", "[64,32,1e2]", "[8.0]"])
-def test_a_fraction_is_no_whole_number(text):
-    assert parse_numbers(text, "--regs", whole=False)
-    with pytest.raises(InputError, match="`--layers` must be a list of whole numbers, such as"):
-        parse_numbers(text, "--layers", whole=True)
 
 
 ANYTHING = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists)
 
 
+REFUSED = ("", "[", "64,32", "[64,,32]", "[64,32", "[[64]]", "[true]", "['64']", "{}", "64", "[64*2]", "[6.0]",
+           "__import__('os')", "[64,32,1e2]", "[" * 100_000, "[" + "1" * 5000 + "]")  # fmt: skip
+REFUSED_FRACTIONS = ("[NaN]", "[-Infinity]", "[1e400]", "[1" + "0" * 400 + "]")
+
+
+@settings(max_examples=50)
 @given(st.text() | ANYTHING.map(json.dumps) | ANYTHING.map(repr), st.booleans())
-@example("", True)
-@example("[", True)
-@example("64,32", True)
-@example("[64,,32]", True)
-@example("[64,32", True)
-@example("[[64]]", True)
-@example("[true]", True)
-@example("['64']", True)
-@example("{}", True)
-@example("64", True)
-@example("[64*2]", True)
-@example("[NaN]", False)
-@example("[-Infinity]", False)
-@example("[1e400]", False)
-@example("[1" + "0" * 400 + "]", False)
-@example("[" * 100_000, True)
-@example("[" + "1" * 5000 + "]", True)
 def test_anything_else_is_refused_by_name(text, whole):
     try:
         values = parse_numbers(text, "--layers", whole)
@@ -198,19 +138,8 @@ def test_anything_else_is_refused_by_name(text, whole):
         assert all(math.isfinite(value) for value in values)
 
 
-@pytest.mark.parametrize(
-    "attack",
-    [
-        "__import__('pathlib').Path({path!r}).touch()",
-        "[__import__('pathlib').Path({path!r}).touch()]",
-        '[exec("import pathlib; pathlib.Path({path!r}).touch()")]',
-    ],
-)
-def test_nothing_is_run(tmp_path, attack):
-    path = tmp_path / "touched"
-    text = attack.format(path=str(path))
-    with pytest.raises(InputError, match="`--layers` must be a list of whole numbers"):
-        parse_numbers(text, "--layers", whole=True)
-    assert not path.exists()
-    eval(text)  # the attack works where a flag is evaluated
-    assert path.exists()
+def test_these_are_refused_and_a_fraction_is_no_whole_number():
+    for text, whole in [*((text, True) for text in REFUSED), *((text, False) for text in REFUSED_FRACTIONS)]:
+        with pytest.raises(InputError, match=r"`--layers` must be a list of .*numbers, such as"):
+            parse_numbers(text, "--layers", whole)
+    assert parse_numbers("[64,32,1e2]", "--regs", whole=False) == [64, 32, 100]

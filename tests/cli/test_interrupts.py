@@ -42,12 +42,7 @@ def test_the_second_signal_ends_the_process(number):
 
 def test_outside_the_main_thread_nothing_is_handled():
     found = []
-
-    def enter():
-        with Interrupts() as interrupts:
-            found.append(interrupts.received)
-
-    thread = threading.Thread(target=enter)
+    thread = threading.Thread(target=lambda: found.append(Interrupts().__enter__().received))
     thread.start()
     thread.join()
     assert found == [None]

@@ -10,14 +10,7 @@ import pytest
 
 from ncf_keras.training import KerasEngine
 from ncf_keras.training.checkpoints import Checkpoint, CheckpointDirectory, read_checkpoint, write_checkpoint
-from tests.cli.resuming import (
-    Killed,
-    assert_same_end,
-    at_program,
-    die,
-    rows_without_clock,
-    send,
-)
+from tests.cli.resuming import Killed, assert_same_end, at_program, die, rows_without_clock, send
 from tests.cli.running import run
 from tests.small_data import write_random_files
 
@@ -38,22 +31,28 @@ class Setting:
 
     def __init__(self, model, directory, *flags):
         self.model, self.directory = model, directory
-        self.flags = (
-            *flags,
-            *MODEL[model],
-            "--save_dir",
-            directory / "saved",
-            "--log_csv",
-            directory / "log.csv",
-        )
-        self.checkpoints = directory / "checkpoints"
-        self.log = directory / "log.csv"
+        self.checkpoints, self.log = directory / "checkpoints", directory / "log.csv"
+        self.flags = (*flags, *MODEL[model], "--save_dir", directory / "saved", "--log_csv", self.log)
 
     def run(self, *more):
         return run(self.model, *self.flags, *more)
 
     def kept(self, *more):
         return self.run("--checkpoint_dir", self.checkpoints, *more)
+
+    def killed(self, monkeypatch, program, *more):
+        """Run it until that program, at which it dies."""
+        with monkeypatch.context() as patch:
+            at_program(patch, program, die)
+            with pytest.raises(Killed):
+                self.kept(*more)
+
+    def refused(self, message, *more):
+        """Run it and see it refused with a sentence, and without a new checkpoint."""
+        before = self.names() if self.checkpoints.exists() else []
+        result = self.kept(*more)
+        assert result.status == 2 and message in result.errors
+        assert len(result.errors.splitlines()) <= 2 and (not before or self.names() == before)
 
     def names(self):
         return sorted(file.name for file in self.checkpoints.iterdir() if file.name != ".lock")
@@ -78,21 +77,15 @@ def expected(data, tmp_path_factory):
     return get
 
 
-@pytest.mark.parametrize(
-    ("model", "flags", "programs"),
-    [
-        ("NeuMF", (), [1, 5]),
-        ("GMF", ("--checkpoint_every", 2), [8]),
-        ("NeuMF", ("--select", "validation"), [5]),
-    ],
-)
+@pytest.mark.parametrize(("model", "flags", "programs"), [
+    ("NeuMF", (), [1, 5]),
+    ("GMF", ("--checkpoint_every", 2), [8]),
+    ("NeuMF", ("--select", "validation"), [5]),
+])  # fmt: skip
 def test_killed_runs_end_the_same(setting, expected, monkeypatch, model, flags, programs):
     killed = setting(model, *flags)
     for number in programs:
-        with monkeypatch.context() as patch:
-            at_program(patch, number, die)
-            with pytest.raises(Killed):
-                killed.kept("--resume")
+        killed.killed(monkeypatch, number, "--resume")
     result = killed.kept("--resume")
     whole, other = expected(model, *flags)
     assert_same_end(result, whole)
@@ -102,16 +95,14 @@ def test_killed_runs_end_the_same(setting, expected, monkeypatch, model, flags, 
     assert list((killed.directory / "saved").iterdir()) == [result.saved()]
 
 
-@pytest.mark.parametrize(
-    ("number", "programs", "status", "name"),
-    [
-        (signal.SIGINT, 2, 130, "epoch-000000-step-00002074.checkpoint"),
-        (signal.SIGTERM, 6, 143, "epoch-000001-step-00002075.checkpoint"),
-    ],
-)
+@pytest.mark.parametrize(("number", "programs", "status", "step"), [
+    (signal.SIGINT, 2, 130, "000000-step-00002074"),
+    (signal.SIGTERM, 6, 143, "000001-step-00002075"),
+])  # fmt: skip
 def test_a_signal_ends_a_run_where_it_is_and_says_how_to_go_on(
-    setting, expected, monkeypatch, number, programs, status, name
+    setting, expected, monkeypatch, number, programs, status, step
 ):
+    name = f"epoch-{step}.checkpoint"
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     stopped = setting("NeuMF")
     with monkeypatch.context() as patch:
@@ -132,9 +123,8 @@ def test_a_signal_to_a_run_of_plain_fit_ends_it_after_the_epoch(setting, expecte
     stopped = setting("GMF", *PLAIN_FIT)
     train_epoch = KerasEngine.train_epoch
     with monkeypatch.context() as patch:
-        patch.setattr(
-            KerasEngine, "train_epoch", lambda self, tell: send(signal.SIGTERM)() or train_epoch(self, tell)
-        )
+        stop = send(signal.SIGTERM)
+        patch.setattr(KerasEngine, "train_epoch", lambda self, tell: stop() or train_epoch(self, tell))
         assert stopped.kept().status == 143
     assert stopped.names() == ["epoch-000000.checkpoint", "epoch-000001.checkpoint"]
     assert_same_end(stopped.kept("--resume"), expected("GMF", *PLAIN_FIT)[0])
@@ -178,32 +168,25 @@ def test_more_epochs_go_on(finished, setting, expected):
     assert fewer.status == 2 and "`--epochs` must be at least 6 to go on from" in fewer.errors
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (("--lr", 0.01), "`--lr` must be 0.02 to go on from"),
-        (("--learner", "sgd"), "`--learner` must be 'adam'"),
-        (("--batch_size", 32), "`--batch_size` must be 7"),
-        (("--num_neg", 3), "`--num_neg` must be 120"),
-        (("--seed", 4), "`--seed` must be 3"),
-        (("--layers", "[8,2]"), "`--layers` must be '[8,4]'"),
-        (("--num_factors", 3), "`--num_factors` must be 4"),
-        (("--reg_mf", 0.1), "`--reg_mf` must be 0"),
-        (("--engine", "keras"), "`--engine` must be 'compiled'"),
-        (("--topk", 5), "`--topk` must be 10"),
-        (("--verbose", 2), "`--verbose` must be 1"),
-        (("--out", 0), "`--out` must be 1"),
-        (("--format", "keras"), "`--format` must be 'h5'"),
-        (("--patience", 3), "`--patience` must be None"),
-        (("--select", "validation"), "`--select` must be 'test'"),
-    ],
-)
-def test_other_options_are_refused_by_name(finished, flags, message):
+OTHER = [
+    (("--lr", 0.01), "`--lr` must be 0.02 to go on from"),
+    (("--learner", "sgd"), "`--learner` must be 'adam'"),
+    (("--seed", 4), "`--seed` must be 3"),
+    (("--layers", "[8,2]"), "`--layers` must be '[8,4]'"),
+    (("--num_factors", 3), "`--num_factors` must be 4"),
+    (("--engine", "keras"), "`--engine` must be 'compiled'"),
+    (("--topk", 5), "`--topk` must be 10"),
+    (("--out", 0), "`--out` must be 1"),
+    (("--format", "keras"), "`--format` must be 'h5'"),
+    (("--patience", 3), "`--patience` must be None"),
+    (("--select", "validation"), "`--select` must be 'test'"),
+]
+
+
+def test_other_options_are_refused_by_name(finished):
     setting, _ = finished
-    before = setting.names()
-    result = setting.kept("--resume", "--epochs", 9, *flags)
-    assert result.status == 2 and message in result.errors
-    assert len(result.errors.splitlines()) <= 2 and setting.names() == before
+    for flags, message in OTHER:
+        setting.refused(message, "--resume", "--epochs", 9, *flags)
 
 
 def test_other_data_and_another_model_are_refused(finished, tmp_path):
@@ -211,44 +194,26 @@ def test_other_data_and_another_model_are_refused(finished, tmp_path):
     write_random_files(tmp_path)
     train = tmp_path / "small.train.rating"
     text = train.read_text()
-    same = setting.kept("--resume", "--epochs", 5, "--path", f"{tmp_path}/", "--lr", 1)
-    assert "`--lr`" in same.errors  # the same content elsewhere is fine as such
+    # The same content elsewhere is fine as such.
+    setting.refused("`--lr`", "--resume", "--epochs", 5, "--path", f"{tmp_path}/", "--lr", 1)
     train.write_text("".join(text.splitlines(keepends=True)[:-1]))
-    result = setting.kept("--resume", "--epochs", 9, "--path", f"{tmp_path}/")
-    assert result.status == 2 and "`content of --dataset` must be " in result.errors
+    setting.refused("`content of --dataset` must be ", "--resume", "--epochs", 9, "--path", f"{tmp_path}/")
     gmf = run("GMF", *setting.flags[:-6], "--checkpoint_dir", setting.checkpoints, "--resume", "--epochs", 9)
     assert gmf.status == 2 and "must be 'NeuMF' to go on from" in gmf.errors
 
 
-def test_a_directory_with_checkpoints_is_not_begun_anew(finished):
-    setting, _ = finished
-    before = setting.names()
-    result = setting.kept()
-    assert (
-        result.status == 2
-        and "must be a directory without checkpoints, or come with `--resume`" in result.errors
-    )
-    assert setting.names() == before
-
-
-def test_a_directory_in_use_is_left_alone(finished):
-    setting, _ = finished
-    with CheckpointDirectory(setting.checkpoints):
-        result = setting.kept("--resume", "--epochs", 9)
-    assert result.status == 2 and "must be a directory that no other run is using" in result.errors
-
-
-def test_resume_takes_a_directory(setting):
+def test_a_directory_with_checkpoints_is_not_begun_anew_and_one_in_use_is_left_alone(finished, setting):
+    first, _ = finished
+    first.refused("must be a directory without checkpoints, or come with `--resume`")
+    with CheckpointDirectory(first.checkpoints):
+        first.refused("must be a directory that no other run is using", "--resume", "--epochs", 9)
     result = setting("GMF").run("--resume")
     assert result.status == 2 and "`--resume` must come with `--checkpoint_dir`" in result.errors
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(setting, expected, monkeypatch):
     damaged = setting("GMF")
-    with monkeypatch.context() as patch:
-        at_program(patch, 10, die)
-        with pytest.raises(Killed):
-            damaged.kept()
+    damaged.killed(monkeypatch, 10)
     newest = damaged.checkpoints / "epoch-000003.checkpoint"
     content = newest.read_bytes()
     newest.write_bytes(content[: len(content) // 2])
@@ -264,9 +229,7 @@ def test_a_seed_that_was_drawn_is_drawn_once(setting, expected, monkeypatch):
     with monkeypatch.context() as patch:
         # With this seed a better model is found and saved, which can be compared.
         patch.setattr(secrets, "randbits", lambda bits: 3)
-        at_program(patch, 8, die)
-        with pytest.raises(Killed):
-            drawn.kept()
+        drawn.killed(monkeypatch, 8)
     result = drawn.kept("--resume")
     assert result.status == 0 and "--seed" not in result.errors
     seed = read_checkpoint(drawn.checkpoints / "epoch-000004.checkpoint").metadata["options"]["--seed"]
@@ -293,39 +256,24 @@ def test_a_full_disk_is_one_sentence_and_what_was_saved_stays(setting, expected,
     assert_same_end(full.kept("--resume"), expected("GMF")[0])
 
 
-@pytest.mark.parametrize(
-    ("metadata", "received"),
-    [
-        ({}, "other content"),
-        (
-            {"options": {}, "epochs": 1, "init": None, "rows": [], "loop": None, "saved_at": 1, "saved": True},
-            "format 1, of an earlier ncf_keras",
-        ),
-    ],
-)
-def test_a_checkpoint_of_something_else_is_refused(data, tmp_path, metadata, received):
-    other = Setting("GMF", tmp_path, *data)
-    other.checkpoints.mkdir()
-    write_checkpoint(other.checkpoints / "epoch-000001.checkpoint", Checkpoint({}, metadata))
-    result = other.kept("--resume")
-    assert result.status == 2 and result.errors == (
-        "error: `--checkpoint_dir` must have checkpoints of a training command in format 2. "
-        f"Received: {received}\n"
-    )
-    assert other.names() == ["epoch-000001.checkpoint"]
-
-
-def test_arrays_that_do_not_fit_the_model_are_refused(finished, setting):
+def test_a_checkpoint_of_something_else_is_refused(finished, setting):
+    """`training/callbacks/test_checkpoints.py` has every kind of it."""
     first, _ = finished
-    newest = first.checkpoints / first.names()[-1]
-    whole = read_checkpoint(newest)
+    newest = first.names()[-1]
+    whole = read_checkpoint(first.checkpoints / newest)
+    arrays = {**whole.arrays, "engine/variable_000": np.zeros((2, 2), np.float32)}
     other = setting("NeuMF")
     other.flags = first.flags
     other.checkpoints.mkdir()
-    arrays = {**whole.arrays, "engine/variable_000": np.zeros((2, 2), np.float32)}
-    write_checkpoint(other.checkpoints / newest.name, Checkpoint(arrays, whole.metadata))
-    result = other.kept("--resume", "--epochs", 9)
-    assert result.status == 2 and "error: `state` must have" in result.errors
+    for checkpoint, sentence in (
+        (
+            Checkpoint({}, {}),
+            "error: `--checkpoint_dir` must have checkpoints of a training command in format 2",
+        ),
+        (Checkpoint(arrays, whole.metadata), "error: `state` must have"),
+    ):
+        write_checkpoint(other.checkpoints / newest, checkpoint)
+        other.refused(sentence, "--resume", "--epochs", 9)
 
 
 def test_no_path_in_a_checkpoint_is_written_to(finished):

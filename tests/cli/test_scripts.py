@@ -5,8 +5,6 @@ import re
 import subprocess
 import sys
 
-import pytest
-
 from tests.cli.running import END, INIT, ITERATION, LOADED, SAVED
 from tests.shared_files import PROJECT
 
@@ -25,35 +23,26 @@ except SystemExit as end:
 """
 
 
-def environment():
-    """Return this process's environment as a user would have it, without what the tests set."""
-    return {
-        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL")
-    }
+# A user's environment, without what the tests set.
+ENVIRONMENT = {
+    name: os.environ[name] for name in os.environ if name not in ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL")
+}
 
 
-@pytest.mark.parametrize("script", ["GMF.py", "MLP.py", "NeuMF.py"])
-def test_help_comes_at_once_without_an_installed_project(script, tmp_path):
-    command = [sys.executable, "-c", HELP, str(PROJECT / "run" / script), str(PROJECT)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
+def python(directory, *arguments):
+    command, pipes = [sys.executable, *map(str, arguments)], {"capture_output": True, "text": True}
+    return subprocess.run(command, cwd=directory, env=ENVIRONMENT, timeout=300, check=False, **pipes)
+
+
+def test_help_comes_at_once_without_an_installed_project(tmp_path):
+    done = python(tmp_path, "-c", HELP, PROJECT / "run" / "NeuMF.py", PROJECT)
     assert done.stderr == "0\n"
     assert done.stdout.startswith("usage: ") and "--save_dir" in done.stdout
 
 
 def test_runs_from_any_directory_and_is_quiet(tmp_path):
-    command = [
-        sys.executable,
-        str(PROJECT / "run" / "GMF.py"),
-        "--dataset",
-        "sample",
-        "--epochs",
-        "1",
-        "--seed",
-        "4",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
-    assert done.stderr == ""
-    assert done.returncode == 0
+    done = python(tmp_path, PROJECT / "run" / "GMF.py", "--dataset", "sample", "--epochs", 1, "--seed", 4)
+    assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     for line, pattern in zip(lines, [LOADED, INIT, ITERATION, END, SAVED], strict=True):
         assert re.fullmatch(pattern, line), line
@@ -62,8 +51,7 @@ def test_runs_from_any_directory_and_is_quiet(tmp_path):
 
 
 def test_a_mistake_ends_with_status_2_and_no_traceback(tmp_path):
-    command = [sys.executable, str(PROJECT / "run" / "MLP.py"), "--layers", "[63]", "--reg_layers", "[0]"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
+    done = python(tmp_path, PROJECT / "run" / "MLP.py", "--layers", "[63]", "--reg_layers", "[0]")
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(r"error: `--layers` must have [^\n]+ Received: '\[63\]'\n", done.stderr)
     assert list(tmp_path.iterdir()) == []

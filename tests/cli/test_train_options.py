@@ -8,17 +8,26 @@ import pytest
 import tensorflow as tf
 
 from ncf_keras.data import read_dataset, split_validation
-from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import build_neumf, model_scores
 from ncf_keras.weights import load_weights
 from tests.cli.resuming import assert_same_end, weights_in
 from tests.cli.running import run
+from tests.predicting import ranked
 from tests.small_data import NUM_ITEMS, NUM_USERS, write_random_files
 
-# Nothing is learned: no iteration is better than the model before training.
-NOTHING_LEARNED = ("--lr", 1e-12)
 SMALL_TOWER = ("--num_factors", 3, "--layers", "[4,2]")
 UNTRAINED = "Best Iteration -1 is the model before training: no iteration had a higher hit ratio."
+
+
+def rounded(*arguments):
+    result = ranked(*arguments)
+    return round(result.hr, 4), round(result.ndcg, 4)
+
+
+def neumf(path):
+    model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
+    model.load_weights(path) if path.name.endswith(".weights.h5") else load_weights(model, path)
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +38,7 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.parametrize("engine", ["keras", "compiled"])
-def test_the_same_seed_gives_the_same_lines_and_the_same_weights(data, tmp_path, engine):
+def test_the_same_seed_gives_the_same_lines_and_weights(data, tmp_path, engine):
     flags = (*data, "--engine", engine, *SMALL_TOWER, "--epochs", 2, "--save_dir", tmp_path)
     first, again = (run("NeuMF", *flags) for _ in range(2))
     assert first.saved() != again.saved() and len(weights_in(first.saved())) == 8
@@ -37,9 +46,8 @@ def test_the_same_seed_gives_the_same_lines_and_the_same_weights(data, tmp_path,
 
 
 def test_evaluates_and_prints_when_the_epoch_is_a_multiple_of_verbose(data, tmp_path):
-    result = run(
-        "GMF", *data, *SMALL_TOWER[:2], "--epochs", 6, "--verbose", 2, "--out", 0, "--save_dir", tmp_path
-    )
+    flags = (*SMALL_TOWER[:2], "--epochs", 6, "--verbose", 2, "--out", 0, "--save_dir", tmp_path)
+    result = run("GMF", *data, *flags)
     assert [number for number, *_ in result.iterations()] == [0, 2, 4]
     assert len(result.lines) == 6 and result.lines[-1].startswith("End. Best Iteration ")
 
@@ -51,20 +59,18 @@ def test_nothing_is_saved_without_out(data, tmp_path):
     assert not any("saved" in line for line in result.lines) and result.errors == f"{UNTRAINED}\n"
 
 
-@pytest.mark.parametrize("model", ["GMF", "NeuMF"])
-def test_patience_ends_a_run_that_does_not_get_better(data, tmp_path, model):
-    saved = tmp_path / "saved"
-    flags = (*NOTHING_LEARNED, "--epochs", 30, "--patience", 3, "--save_dir", saved)
-    result = run(model, *data, *flags, *SMALL_TOWER[: 2 if model == "GMF" else None])
-    assert [number for number, *_ in result.iterations()] == [0, 1, 2]
-    assert result.end()[0] == -1
+@pytest.mark.parametrize(("model", "files", "end"), [
+    ("GMF", 0, "So none is saved."),
     # Only NeuMF is saved before training, as in the authors' code.
-    if model == "NeuMF":
-        assert [result.saved()] == list(saved.iterdir())
-        assert result.errors == f"{UNTRAINED} What is saved is untrained: random weights.\n"
-    else:
-        assert list(saved.iterdir()) == [] and result.lines[-1].startswith("End. ")
-        assert result.errors == f"{UNTRAINED} So none is saved.\n"
+    ("NeuMF", 1, "What is saved is untrained: random weights."),
+])  # fmt: skip
+def test_patience_ends_a_run_that_does_not_get_better(data, tmp_path, model, files, end):
+    # Nothing is learned: no iteration is better than the model before training.
+    flags = ("--lr", 1e-12, "--epochs", 30, "--patience", 3, "--save_dir", tmp_path)
+    result = run(model, *data, *flags, *SMALL_TOWER[: 2 if model == "GMF" else None])
+    assert [number for number, *_ in result.iterations()] == [0, 1, 2] and result.end()[0] == -1
+    assert len(list(tmp_path.iterdir())) == len(result.lines) - 6 == files
+    assert result.errors == f"{UNTRAINED} {end}\n"
 
 
 @pytest.mark.parametrize(("layout", "suffix"), [("keras", ".keras"), ("weights", ".weights.h5"), ("h5", ".h5")])
@@ -74,17 +80,8 @@ def test_every_format_holds_the_model_that_was_evaluated(data, tmp_path, layout,
     path = result.saved()
     assert path.name.startswith("small_NeuMF_3_[4,2]_") and path.name.endswith(suffix)
     assert list(tmp_path.iterdir()) == [path]
-    model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
-    if layout == "keras":
-        model = keras.saving.load_model(path)
-    elif layout == "weights":
-        model.load_weights(path)
-    else:
-        load_weights(model, path)
-    dataset = read_dataset(data[1], "small")
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    scores = protocol.evaluate(model_scores(model), top_k=3)
-    assert result.end() == (-1, round(scores.hr, 4), round(scores.ndcg, 4))
+    model = keras.saving.load_model(path) if layout == "keras" else neumf(path)
+    assert result.end() == (-1, *rounded(read_dataset(data[1], "small"), model, 3))
 
 
 def test_a_seed_that_was_drawn_is_told(data, tmp_path):
@@ -98,12 +95,12 @@ def test_a_seed_that_was_drawn_is_told(data, tmp_path):
     assert again.errors == f"{UNTRAINED}\n" and again.without_clock() == first.without_clock()
 
 
-def test_layers_stand_in_the_name_as_they_were_typed_and_penalties_follow_them(data, tmp_path):
-    for text in ("[32, 16, 8]", "[2]"):
-        flags = ("--num_factors", 3, "--layers", text, "--epochs", 0, "--save_dir", tmp_path)
-        result = run("NeuMF", *data, *flags)
-        assert result.status == 0 and result.saved().is_file()
-        assert result.saved().name.startswith(f"small_NeuMF_3_{text}_")
+@pytest.mark.parametrize("text", ["[32, 16, 8]", "[2]"])
+def test_layers_stand_in_the_name_as_they_were_typed_and_penalties_follow_them(data, tmp_path, text):
+    flags = ("--num_factors", 3, "--layers", text, "--epochs", 0, "--save_dir", tmp_path)
+    result = run("NeuMF", *data, *flags)
+    assert result.status == 0 and result.saved().is_file()
+    assert result.saved().name.startswith(f"small_NeuMF_3_{text}_")
 
 
 def test_starts_from_pretrained_models(data, tmp_path):
@@ -122,24 +119,12 @@ def test_validation_picks_the_iteration_and_the_test_comes_once_at_the_end(data,
     flags = (*data, *SMALL_TOWER, "--epochs", 4, "--lr", 0.05, "--save_dir", tmp_path)
     result = run("NeuMF", *flags, "--select", "validation")
     assert result.status == 0
-    found = re.fullmatch(
-        r"Test of the best iteration, picked on validation pairs as all lines above: "
-        r"HR = (\d\.\d{4}), NDCG = (\d\.\d{4})",
-        result.lines[-1],
-    )
-    directory, name = data[1], data[3]
-    dataset = read_dataset(directory, name)
-    model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
+    beginning = "Test of the best iteration, picked on validation pairs as all lines above: "
+    found = re.fullmatch(rf"{beginning}HR = (\d\.\d{{4}}), NDCG = (\d\.\d{{4}})", result.lines[-1])
+    dataset = read_dataset(data[1], "small")
     (saved,) = tmp_path.iterdir()
-    load_weights(model, saved)
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    test = protocol.evaluate(model_scores(model))
-    assert (f"{test.hr:.4f}", f"{test.ndcg:.4f}") == found.groups()
-    part = split_validation(dataset)
-    validation = LeaveOneOut(part.test_users, part.test_items, part.test_negatives).evaluate(
-        model_scores(model)
-    )
-    assert result.end()[1:] == (round(validation.hr, 4), round(validation.ndcg, 4))
+    assert rounded(dataset, neumf(saved)) == tuple(map(float, found.groups()))
+    assert result.end()[1:] == rounded(split_validation(dataset), neumf(saved))
 
 
 def test_the_best_model_is_exported_for_a_server(data, tmp_path):
@@ -147,17 +132,26 @@ def test_the_best_model_is_exported_for_a_server(data, tmp_path):
     result = run("NeuMF", *flags, "--export", tmp_path / "served")
     assert result.status == 0
     assert result.lines[-1] == f"The best NeuMF model is exported to {tmp_path / 'served' / '1'}"
-    model = build_neumf(NUM_USERS, NUM_ITEMS, 3, (4, 2), (0, 0))
-    load_weights(model, next((tmp_path / "saved").iterdir()))
+    model = neumf(next((tmp_path / "saved").iterdir()))
     served = tf.saved_model.load(tmp_path / "served" / "1").signatures["score"]
     users, items = np.arange(NUM_USERS, dtype=np.int32), np.arange(NUM_USERS, dtype=np.int32)
     answer = served(user_input=tf.constant(users), item_input=tf.constant(items))["prediction"]
     np.testing.assert_allclose(answer, model_scores(model)(users, items), atol=1e-6)
 
 
-def test_a_directory_that_can_not_be_exported_to_is_named_before_training(data, tmp_path):
-    (tmp_path / "file").write_text("")
-    result = run("GMF", *data, "--epochs", 3, "--out", 0, "--export", tmp_path / "file" / "served")
-    assert result.status == 2
-    assert "`--export` must be" in result.errors
-    assert not any(line.startswith("Init") for line in result.lines)
+def test_a_run_whose_numbers_go_wrong_says_so_and_names_the_flag(data):
+    sizes = ("--batch_size", 16, "--num_factors", 4, "--regs", "[10,10]", "--learner", "sgd", "--out", 0)
+    result = run("GMF", *data, *sizes, "--lr", 1e30)
+    assert result.status == 2 and len(result.errors.splitlines()) == 1
+    assert "the learning rate (`--lr`) or the L2 penalties" in result.errors
+    assert result.errors.endswith("Received: 1e+30 and 10\n")
+    # With a rate of 0.6 and a penalty of 10 every step multiplies the embeddings by 1 - 2 * 6 = -11: past
+    # float32 in an epoch of 38 steps. Halved three times, the factor is -0.5 and they shrink.
+    result = run("GMF", *data, *sizes, "--lr", 0.6, "--epochs", 2, "--on_nan", "reload")
+    assert result.status == 0 and len(result.iterations()) == 2
+    halved = [line for line in result.errors.splitlines() if "halved to" in line]
+    assert [line.split()[-1] for line in halved] == ["0.3", "0.15", "0.075"]
+    result = run("GMF", *data, *sizes, "--epochs", 3, "--lr", 0.05)
+    assert result.status == 0
+    notes = [line for line in result.errors.splitlines() if line.startswith("Note: the model gives all items")]
+    assert len(notes) == 1 and "`--regs`" in notes[0] and notes[0].endswith("the largest is 10.")

@@ -48,3 +48,14 @@ def test_the_table_is_printed_and_weights_are_kept(tmp_path, capsys):
     assert experiment.main([*flags, "--weights_dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out.split("\n\n")[1].splitlines() == first
     assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == kept
+
+
+@pytest.mark.slow
+def test_every_contender_learns_on_the_sample(capsys):
+    assert load("other_models").main(["--dataset", "sample", "--epochs", "1"]) == 0
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if "|" in line][2:]
+    assert len({tuple(row[:2]) for row in rows}) == len(rows) == 9
+    # Of 100 items in random order, 10 are among the first 10.
+    pairwise = [float(hr) for _, how, hr, _, _ in rows if how.startswith("pairwise")]
+    assert min(pairwise) > 0.2
+    assert all(0 <= float(row[3]) <= float(row[2]) <= 1 for row in rows)

@@ -15,6 +15,7 @@ from tests.shared_files import PROJECT
 
 pytest.importorskip("pyarrow")
 INTERACTIONS = 60_000
+FLAGS = ["--users", "1000", "--items", "4000", "--interactions", str(INTERACTIONS), "--tests", "300"]
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +28,7 @@ def generate():
 @pytest.fixture(scope="module")
 def directory(generate, tmp_path_factory):
     directory = tmp_path_factory.mktemp("generated")
-    flags = ["--users", "1000", "--items", "4000", "--interactions", str(INTERACTIONS), "--tests", "300"]
-    assert generate(["--out", f"{directory}/one", *flags]) == 0
+    assert generate(["--out", f"{directory}/one", *FLAGS]) == 0
     return directory
 
 
@@ -45,37 +45,20 @@ def test_what_is_generated_is_a_dataset_of_about_that_size(dataset):
     assert not pairs & set(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True))
 
 
-def test_the_same_seed_generates_the_same(generate, directory):
-    flags = ["--users", "1000", "--items", "4000", "--interactions", str(INTERACTIONS), "--tests", "300"]
-    assert generate(["--out", f"{directory}/again", *flags]) == 0
-    assert generate(["--out", f"{directory}/other", *flags, "--seed", "2"]) == 0
+def test_the_same_seed_generates_the_same_and_too_few_items_are_refused(generate, directory, capsys):
+    assert generate(["--out", f"{directory}/again", *FLAGS]) == 0
+    assert generate(["--out", f"{directory}/other", *FLAGS, "--seed", "2"]) == 0
     one, again, other = ((directory / f"{name}.test.rating").read_bytes() for name in ("one", "again", "other"))
     assert one == again != other
     assert (directory / "one.train.parquet").read_bytes() == (directory / "again.train.parquet").read_bytes()
-
-
-def test_too_few_items_are_refused(generate, tmp_path, capsys):
     flags = ["--users", "100", "--items", "2000", "--interactions", "100000"]
-    assert generate(["--out", f"{tmp_path}/x", *flags]) == 2
-    assert "`--items` must be at least" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert generate(["--out", f"{directory}/x", *flags]) == 2
+    assert "`--items` must be at least" in capsys.readouterr().err and not [*directory.glob("x*")]
 
 
-def test_a_computed_order_has_every_positive_once_and_no_false_negative(dataset, monkeypatch):
-    monkeypatch.setattr(shuffling, "MOST_IN_MEMORY", 1_000)
-    sampler = NegativeSampler(dataset, 4, seed=1)
-    users, items, labels = map(np.concatenate, zip(*sampler.chunks(0, 50_000), strict=True))
-    assert len(users) == 5 * dataset.num_train
-    keys, positives = users.astype(np.int64) * 4_000 + items, labels == 1
-    wanted = dataset.train_users.astype(np.int64) * 4_000 + dataset.train_items
-    np.testing.assert_array_equal(np.sort(keys[positives]), wanted)
-    assert not np.isin(keys[~positives], wanted).any()
-    assert (np.bincount(users, minlength=1_000) == 5 * np.diff(dataset.train_offsets)).all()
-    # Any stretch of the epoch is a fifth positives, as after a shuffle: mean 10,000, standard deviation 89.
-    assert all(abs(part.sum() - 10_000) < 5 * 90 for part in np.split(labels[:250_000], 5))
-
-
-def test_the_order_of_a_large_epoch_takes_no_memory(dataset, monkeypatch):
+def test_a_computed_order_has_every_positive_once_and_no_false_negative_and_takes_no_memory(
+    dataset, monkeypatch
+):
     monkeypatch.setattr(shuffling, "MOST_IN_MEMORY", 1_000)
     sampler = NegativeSampler(dataset, 4, seed=1)
     tracemalloc.start()
@@ -83,10 +66,19 @@ def test_the_order_of_a_large_epoch_takes_no_memory(dataset, monkeypatch):
         pass
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    users, items, labels = map(np.concatenate, zip(*sampler.chunks(0, 50_000), strict=True))
+    assert len(users) == 5 * dataset.num_train
+    keys, positives = users.astype(np.int64) * 4_000 + items, labels == 1
+    wanted = dataset.train_users.astype(np.int64) * 4_000 + dataset.train_items
     assert peak < sampler.num_examples  # a shuffle has 4 bytes an example
+    np.testing.assert_array_equal(np.sort(keys[positives]), wanted)
+    assert not np.isin(keys[~positives], wanted).any()
+    assert (np.bincount(users, minlength=1_000) == 5 * np.diff(dataset.train_offsets)).all()
+    # Any stretch of the epoch is a fifth positives, as after a shuffle: mean 10,000, standard deviation 89.
+    assert all(abs(part.sum() - 10_000) < 5 * 90 for part in np.split(labels[:250_000], 5))
 
 
-def test_training_in_a_computed_order_learns_as_much(dataset, monkeypatch):
+def test_training_in_a_computed_order_learns_as_much(dataset, monkeypatch, shared_programs):
     hit_ratios = []
     for most in (shuffling.MOST_IN_MEMORY, 1_000):
         monkeypatch.setattr(shuffling, "MOST_IN_MEMORY", most)

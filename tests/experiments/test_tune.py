@@ -36,13 +36,14 @@ def unknown(examples, row):
     return np.setdiff1d(np.arange(examples.num_items), [*known, examples.test_items[row]])
 
 
-@pytest.mark.parametrize(
-    ("above", "hr", "ndcg"),
-    [(0, 1.0, 1.0), (99, 0.0, 0.0), (9, 1.0, np.log(2) / np.log(11)), (10, 0.0, 0.0)],
-)
-def test_with_just_99_other_items_nothing_is_left_to_chance(above, hr, ndcg):
-    found = load("tune").expected_from_ranks(np.array([above]), np.array([99]))
-    assert found == pytest.approx((hr, ndcg))
+def test_with_just_99_other_items_nothing_is_left_to_chance_and_with_fewer_they_are_refused():
+    tune = load("tune")
+    for above, *figures in ((0, 1.0, 1.0), (99, 0.0, 0.0), (9, 1.0, np.log(2) / np.log(11)), (10, 0.0, 0.0)):
+        assert tune.expected_from_ranks(np.array([above]), np.array([99])) == pytest.approx(tuple(figures))
+    for others in ([98], [500, 3]):
+        sentence = f"`others` must be at least 99 for each user. Received: {others[-1]}"
+        with pytest.raises(InputError, match=sentence):
+            tune.expected_from_ranks(np.zeros(len(others), np.int64), np.array(others))
 
 
 @pytest.mark.slow
@@ -58,31 +59,15 @@ def test_a_row_for_each_setting_and_alpha(capsys):
     assert rows[0][6:8] == rows[2][6:8]
 
 
-@pytest.mark.parametrize("others", [[98], [500, 3]])
-def test_figures_of_fewer_than_99_other_items_are_refused(others):
-    with pytest.raises(InputError, match=f"`others` must be at least 99 for each user. Received: {others[-1]}"):
-        load("tune").expected_from_ranks(np.zeros(len(others), np.int64), np.array(others))
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--alpha", "0.5", "2"], "--alpha: must be at most 1. Received: '2'"),
-        (["--layers", "[7]"], "`--layers` must have widths from 1 to 65536, the first even.* Received: '[7]'"),
-        (["--layers", "[]"], "`--layers` must have widths .* Received: '[]'"),
-        (
-            ["--layers", "[99999999999999999998]"],
-            "`--layers` must have widths .* Received: '[99999999999999999998]'",
-        ),
-        (["--popularity_exponent", "400"], "--popularity_exponent: must be at most 10. Received: '400'"),
-        (
-            ["--popularity_exponent", "-11"],
-            "--popularity_exponent: must be a number of at least -10. Received: '-11'",
-        ),
-        (["--unobserved_weight", "1e300"], "--unobserved_weight: must be at most 1e+09. Received: '1e300'"),
-        (["--num_factors", "9" * 20], f"--num_factors: must be at most 65536. Received: '{'9' * 20}'"),
-    ],
-)
+@pytest.mark.parametrize(("flags", "message"), [
+    (["--alpha", "0.5", "2"], "--alpha: must be at most 1. Received: '2'"),
+    (["--layers", "[7]"], "`--layers` must have widths from 1 to 65536, the first even.* Received: '[7]'"),
+    (["--layers", "[]"], "`--layers` must have widths .* Received: '[]'"),
+    (["--popularity_exponent", "400"], "--popularity_exponent: must be at most 10. Received: '400'"),
+    (["--popularity_exponent", "-11"], "--popularity_exponent: must be a number of at least -10.* '-11'"),
+    (["--unobserved_weight", "1e300"], "--unobserved_weight: must be at most 1e+09. Received: '1e300'"),
+    (["--num_factors", "9" * 20], f"--num_factors: must be at most 65536. Received: '{'9' * 20}'"),
+])  # fmt: skip
 def test_a_mistake_is_told_before_anything_is_loaded(monkeypatch, capsys, flags, message):
     tune = load("tune")
     monkeypatch.setattr(tune, "load_dataset", lambda flags: pytest.fail("loaded"))

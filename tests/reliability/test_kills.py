@@ -55,6 +55,10 @@ class Command:
 
     def kill(self, lines, seconds):
         """Start it, kill it that long after so many lines; return whether it was still alive."""
+        return self.send(signal.SIGKILL, lines, seconds)[0] == -signal.SIGKILL
+
+    def send(self, number, lines, seconds=0.0):
+        """Start it and send it a signal that long after so many lines; return its exit status and errors."""
         process = self.start()
         try:
             for _ in range(lines):
@@ -62,12 +66,12 @@ class Command:
             try:
                 process.wait(seconds)
             except subprocess.TimeoutExpired:
-                process.kill()
-            process.communicate(timeout=LONGEST)
+                process.send_signal(number)
+            _, errors = process.communicate(timeout=LONGEST)
         finally:
             process.kill()
             process.wait()
-        return process.returncode == -signal.SIGKILL
+        return process.returncode, errors
 
 
 @pytest.fixture(scope="module")
@@ -81,28 +85,22 @@ def never_stopped(data, tmp_path_factory):
     return Ended(run("NeuMF", *command.flags), command.directory)
 
 
+def left_by(end):
+    """Return the bytes of all arrays in the saved model and the checkpoints, and the rows of the log."""
+    files = {"weights": weights_in(end.run.saved())}
+    for path in (end.directory / "checkpoints").glob("*.checkpoint"):
+        files[path.name] = read_checkpoint(path).arrays
+    found = {file: {name: array.tobytes() for name, array in arrays.items()} for file, arrays in files.items()}
+    return found | {"rows": rows_without_clock(end.directory / "log.csv")}
+
+
 def assert_same(result, expected):
     """Hold lines, saved weights, CSV rows, checkpoints and left files of two commands against each other."""
     assert result.run.status == expected.run.status == 0, result.run.errors
     assert result.run.without_clock() == expected.run.without_clock()
     assert len(result.run.iterations()) == EPOCHS
-    one, other = weights_in(result.run.saved()), weights_in(expected.run.saved())
-    assert one and {name: array.tobytes() for name, array in one.items()} == {
-        name: array.tobytes() for name, array in other.items()
-    }
-    assert rows_without_clock(result.directory / "log.csv") == rows_without_clock(
-        expected.directory / "log.csv"
-    )
-    names = [
-        sorted(path.name for path in (end.directory / "checkpoints").iterdir()) for end in (result, expected)
-    ]
-    assert names[0] == names[1]
-    for name in names[0]:
-        if name != ".lock":
-            mine, theirs = (read_checkpoint(end.directory / "checkpoints" / name) for end in (result, expected))
-            assert {key: array.tobytes() for key, array in mine.arrays.items()} == {
-                key: array.tobytes() for key, array in theirs.arrays.items()
-            }
+    mine, theirs = left_by(result), left_by(expected)
+    assert len(mine) == 4 and mine["weights"] and mine == theirs
     assert list((result.directory / "saved").iterdir()) == [result.run.saved()]
 
 
@@ -124,17 +122,8 @@ def test_a_run_that_was_killed_ends_the_same(data, tmp_path, never_stopped):
     [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
 )
 def test_a_signal_ends_a_process_in_words(data, tmp_path, number, status):
-    process = Command(data, tmp_path, epochs=100_000).start()
-    try:
-        for _ in range(4):
-            process.stdout.readline()
-        process.send_signal(number)
-        _, err = process.communicate(timeout=LONGEST)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == status
-    assert "Traceback" not in err
+    ended, err = Command(data, tmp_path, epochs=100_000).send(number, 4)
+    assert ended == status and "Traceback" not in err
     assert "The same command with `--resume` goes on from there." in err.splitlines()[-1]
 
 

@@ -29,23 +29,27 @@ def dataset():
     return Dataset.from_pairs(users, items, test, test, test[:, None], num_users=300, num_items=80)
 
 
+def spread_weights(model):
+    """Make the embeddings large enough that every path carries signal from the first step."""
+    generator = np.random.default_rng(11)
+    model.set_weights([generator.normal(0, 0.3, array.shape) for array in model.get_weights()])
+
+
+def record_losses(engine):
+    """Train an epoch with a compiled engine; return the loss of each step."""
+    losses, train_stack = [], engine.train_stack
+    engine.train_stack = lambda *stack: losses.append(train_stack(*stack)) or losses[-1]
+    engine.train_epoch()
+    return np.concatenate([of_stack for of_stack, _ in losses])
+
+
 def build(penalty=0.0):
     """A NeuMF with weights that carry signal from the first step."""
     from ncf_keras.models import build_neumf
 
     model = build_neumf(300, 80, 4, (16, 8), (0, penalty), reg_mf=penalty)
-    generator = np.random.default_rng(11)
-    model.set_weights([generator.normal(0, 0.3, array.shape) for array in model.get_weights()])
+    spread_weights(model)
     return model
-
-
-def train(make_engine, model):
-    """Return the loss of each step of an epoch, and the weights after it."""
-    engine = make_engine(RATE)
-    losses, train_stack = [], engine.train_stack
-    engine.train_stack = lambda *stack: losses.append(train_stack(*stack)) or losses[-1]
-    engine.train_epoch()
-    return np.concatenate([of_stack for of_stack, _ in losses]), model.get_weights()
 
 
 def make(model, sampler, learner, workers, rate):
@@ -75,10 +79,10 @@ def main(strategy, file, *names):
             model.set_weights([0 * array for array in model.get_weights()])
             follow_chief(make_engine(RATE), workers)
             continue
-        losses, weights = train(make_engine, model)
+        losses = record_losses(make_engine(RATE))
         release_workers(workers)
         results[name] = losses
-        results |= {f"{name}_{number}": array for number, array in enumerate(weights)}
+        results |= {f"{name}_{number}": array for number, array in enumerate(model.get_weights())}
     if workers.is_chief:
         np.savez(file, **results)
 

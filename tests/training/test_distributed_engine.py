@@ -1,7 +1,5 @@
 """Several replicas train as one alone does: the same losses, step by step, and the same weights."""
 
-from functools import partial
-
 import keras
 import numpy as np
 import pytest
@@ -23,8 +21,8 @@ def alone(name):
     learner, penalty = one_worker.CASES[name]
     model = one_worker.build(penalty)
     sampler = NegativeSampler(one_worker.dataset(), 4, one_worker.SEED)
-    make = partial(CompiledEngine, model, sampler, learner, batch_size=one_worker.BATCH_SIZE)
-    return one_worker.train(lambda rate: make(learning_rate=rate), model)
+    engine = CompiledEngine(model, sampler, learner, one_worker.RATE, one_worker.BATCH_SIZE)
+    return one_worker.record_losses(engine), model.get_weights()
 
 
 def assert_equal_to_one(file, names):
@@ -37,43 +35,24 @@ def assert_equal_to_one(file, names):
             np.testing.assert_allclose(found[f"{name}_{number}"], array, atol=1e-5, rtol=0)
 
 
-def train_with_workers(count, file, names):
-    with workers(count, [SCRIPT, "multiworker", file, *names]) as processes:
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "names"), [(3, ["adam"]), (2, one_worker.CASES), (3, one_worker.CASES)])
+def test_workers_equal_one(tmp_path, count, names):
+    # 32 examples a batch do not divide by 3, and one worker has no example of the last batch.
+    with workers(count, [SCRIPT, "multiworker", tmp_path / "out.npz", *names]) as processes:
         for process in processes:
             out, err = process.communicate(timeout=PATIENCE)
             assert process.returncode == 0, err
             assert out == ""
+    assert_equal_to_one(tmp_path / "out.npz", names)
 
 
-def train_with_two_devices(file, names):
-    process = start([SCRIPT, "mirrored", file, *names])
+@pytest.mark.parametrize("names", [["sgd"], pytest.param(one_worker.CASES, marks=pytest.mark.slow)])
+def test_two_devices_equal_one(tmp_path, names):
+    process = start([SCRIPT, "mirrored", tmp_path / "out.npz", *names])
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
-
-
-@pytest.mark.slow
-def test_three_workers_equal_one(tmp_path):
-    # 32 examples a batch do not divide by 3, and one worker has no example of the last batch.
-    train_with_workers(3, tmp_path / "out.npz", ["adam"])
-    assert_equal_to_one(tmp_path / "out.npz", ["adam"])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("count", [2, 3])
-def test_workers_equal_one_with_every_kind_of_step(tmp_path, count):
-    train_with_workers(count, tmp_path / "out.npz", one_worker.CASES)
-    assert_equal_to_one(tmp_path / "out.npz", one_worker.CASES)
-
-
-def test_two_devices_equal_one(tmp_path):
-    train_with_two_devices(tmp_path / "out.npz", ["sgd"])
-    assert_equal_to_one(tmp_path / "out.npz", ["sgd"])
-
-
-@pytest.mark.slow
-def test_two_devices_equal_one_with_every_kind_of_step(tmp_path):
-    train_with_two_devices(tmp_path / "out.npz", one_worker.CASES)
-    assert_equal_to_one(tmp_path / "out.npz", one_worker.CASES)
+    assert_equal_to_one(tmp_path / "out.npz", names)
 
 
 class TwoWorkers:
@@ -96,12 +75,15 @@ def test_a_model_with_other_state_than_weights_is_refused():
         DistributedEngine(model, None, "sgd", 0.1, 8, TwoWorkers())
 
 
-def test_a_lost_worker_ends_the_epoch():
+def test_a_lost_worker_ends_the_epoch_and_another_rate_counts_when_it_is_trained_again():
     sampler = NegativeSampler(one_worker.dataset(), 4, 1)
     engine = DistributedEngine(one_worker.build(), sampler, "sgd", 0.1, 32, TwoWorkers())
     with pytest.raises(WorkerLost, match="Socket closed"):
         engine.train_epoch()
     assert engine.progress == (0, 0)
+    assert engine._schedule() is engine._schedule()
+    engine.learning_rate = 0.05
+    np.testing.assert_allclose(engine._schedule(), 0.05, rtol=1e-6)
 
 
 def test_the_state_is_that_of_one_replica():
@@ -117,11 +99,3 @@ def test_the_state_is_that_of_one_replica():
     assert shared.progress == (1, 0)
     for name, array in shared.state().items():
         np.testing.assert_array_equal(array, state[name])
-
-
-def test_another_rate_counts_within_the_epoch_that_is_trained_again():
-    sampler = NegativeSampler(one_worker.dataset(), 4, 1)
-    engine = DistributedEngine(one_worker.build(), sampler, "sgd", 0.1, 32, TwoWorkers())
-    assert engine._schedule() is engine._schedule()
-    engine.learning_rate = 0.05
-    np.testing.assert_allclose(engine._schedule(), 0.05, rtol=1e-6)

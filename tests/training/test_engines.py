@@ -1,5 +1,6 @@
 """The compiled engine against plain Keras, from the same weights and the same batches."""
 
+import itertools
 from functools import partial
 
 import keras
@@ -13,6 +14,7 @@ from ncf_keras.sampling import NegativeSampler, stacks_of_batches
 from ncf_keras.training import LEARNERS, CompiledEngine, KerasEngine, clipped_log_loss, make_optimizer
 from ncf_keras.training.engines import compiled_engine as compiled_engine_module
 from ncf_keras.training.steps.steps import DeferredStep, DenseStep, can_defer_rows
+from tests.training.one_worker import record_losses, spread_weights
 
 BATCH_SIZE = 32
 RATE = 0.005
@@ -21,6 +23,8 @@ BUILDERS = {
     "MLP": partial(build_mlp, layers=(16, 8), reg_layers=(0, 0)),
     "NeuMF": partial(build_neumf, mf_dim=4, layers=(16, 8), reg_layers=(0, 0)),
 }
+
+pytestmark = pytest.mark.usefixtures("shared_programs")
 
 
 @pytest.fixture(scope="module")
@@ -42,34 +46,21 @@ def policy():
     keras.config.set_dtype_policy(before)
 
 
-def recorded_losses(engine: CompiledEngine) -> tuple[np.ndarray, float]:
-    """Train an epoch; return the loss of each step and the reported mean."""
-    results = []
-    train_stack = engine.train_stack
-    engine.train_stack = lambda *stack: results.append(train_stack(*stack)) or results[-1]
-    mean = engine.train_epoch()
-    return np.concatenate([losses for losses, _ in results]), mean
-
-
 def all_predictions(model: keras.Model) -> np.ndarray:
     users, items = np.indices((300, 80), dtype=np.int32).reshape(2, -1, 1)
     return model([users, items]).numpy().ravel()
 
 
-def spread_weights(model: keras.Model) -> None:
-    """Make the embeddings large enough that every path carries signal from the first step."""
-    generator = np.random.default_rng(11)
-    model.set_weights([generator.normal(0, 0.3, array.shape) for array in model.get_weights()])
+# All pairs, of which the golden runs have all. NeuMF has the layers of the others, and these learners move rows
+# that are not in a batch.
+FAST = ("NeuMF", "adam"), ("NeuMF", "rmsprop")
+PAIRS = [
+    pytest.param(*pair, marks=[] if pair in FAST else pytest.mark.slow)
+    for pair in itertools.product(BUILDERS, LEARNERS)
+]
 
 
-def kinds_and_learners():
-    """All pairs; NeuMF, which has the layers of the others, tells enough. The golden runs have all of them."""
-    for kind in BUILDERS:
-        for learner in LEARNERS:
-            yield pytest.param(kind, learner, marks=[] if kind == "NeuMF" else pytest.mark.slow)
-
-
-@pytest.mark.parametrize(("kind", "learner"), list(kinds_and_learners()))
+@pytest.mark.parametrize(("kind", "learner"), PAIRS)
 def test_dense_and_deferred_steps_equal_keras(dataset, monkeypatch, kind, learner):
     models = [BUILDERS[kind](300, 80) for _ in range(3)]
     spread_weights(models[0])
@@ -88,7 +79,7 @@ def test_dense_and_deferred_steps_equal_keras(dataset, monkeypatch, kind, learne
 
     for model, step in zip(models[1:], (DeferredStep, DenseStep), strict=True):
         monkeypatch.setattr(compiled_engine_module, "make_step", step)
-        losses, _ = recorded_losses(CompiledEngine(model, sampler, learner, RATE, BATCH_SIZE))
+        losses = record_losses(CompiledEngine(model, sampler, learner, RATE, BATCH_SIZE))
         assert len(losses) == 127
         np.testing.assert_allclose(losses, expected, atol=1e-5, rtol=0)
         np.testing.assert_allclose(all_predictions(model), all_predictions(reference), atol=5e-4, rtol=0)
@@ -104,7 +95,7 @@ def test_deferred_rows_equal_dense_adam_in_float64(dataset, monkeypatch, policy)
     for model, step in zip(models, (DeferredStep, DenseStep), strict=True):
         monkeypatch.setattr(compiled_engine_module, "make_step", step)
         engine = CompiledEngine(model, sampler, "adam", RATE, BATCH_SIZE)
-        results.append(recorded_losses(engine)[0])
+        results.append(record_losses(engine))
         assert results[-1].dtype == np.float64
     np.testing.assert_allclose(results[0], results[1], atol=1e-7, rtol=0)
     for deferred, dense in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
@@ -151,22 +142,20 @@ def test_every_example_is_used_once_and_the_loss_is_their_mean(dataset, monkeypa
     assert mean == pytest.approx(np.average(losses, weights=sizes), rel=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["GMF", "MLP", "NeuMF"])
-def test_rows_are_deferred_unless_embeddings_have_penalties(kind):
-    assert can_defer_rows(BUILDERS[kind](30, 20))
-    penalised = {
-        "GMF": build_gmf(30, 20, 4, regs=(0, 0.1)),
-        "MLP": build_mlp(30, 20, (8, 4), (0.1, 0)),
-        "NeuMF": build_neumf(30, 20, 4, (8, 4), (0, 0), reg_mf=0.1),
-    }[kind]
-    assert not can_defer_rows(penalised)
-    only_kernels = build_mlp(30, 20, (8, 4), (0, 0.1))
-    assert can_defer_rows(only_kernels)
+def test_rows_are_deferred_unless_embeddings_have_penalties():
+    for build in BUILDERS.values():
+        assert can_defer_rows(build(30, 20))
+    assert can_defer_rows(build_mlp(30, 20, (8, 4), (0, 0.1)))  # of kernels alone
+    for penalised in (
+        build_gmf(30, 20, 4, regs=(0, 0.1)),
+        build_mlp(30, 20, (8, 4), (0.1, 0)),
+        build_neumf(30, 20, 4, (8, 4), (0, 0), reg_mf=0.1),
+    ):
+        assert not can_defer_rows(penalised)
 
 
 def test_a_model_of_another_make_takes_the_dense_step_and_keeps_its_state(dataset):
-    users = keras.Input((1,), dtype="int32", name="user_input")
-    items = keras.Input((1,), dtype="int32", name="item_input")
+    users, items = (keras.Input((1,), dtype="int32", name=f"{side}_input") for side in ("user", "item"))
     shifted = keras.ops.mod(items + 1, 80)
     latent = [keras.layers.Embedding(300, 4)(users), keras.layers.Embedding(80, 6)(shifted)]
     vector = keras.layers.Dropout(0.5, seed=1)(keras.layers.Flatten()(keras.layers.Concatenate()(latent)))

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
-from ncf_keras.sampling import stack_dataset
 from ncf_keras.training import CompiledEngine, clipped_log_loss, make_optimizer
 from tests.shared_files import golden
+from tests.training.one_worker import record_losses
 
 RUNS = [
     f"{model}_{learner}_{penalty}"
@@ -61,14 +61,8 @@ def train_with_keras(model: keras.Model, recorded: dict, settings: dict) -> np.n
 
 def train_compiled(model: keras.Model, recorded: dict, settings: dict) -> np.ndarray:
     batch_size = recorded["batches/user"].shape[1]
-    engine = CompiledEngine(
-        model, RecordedBatches(recorded), settings["learner"], settings["learning_rate"], batch_size
-    )
-    losses = []
-    train_stack = engine.train_stack
-    engine.train_stack = lambda *stack: losses.append(train_stack(*stack)) or losses[-1]
-    engine.train_epoch()
-    return np.concatenate([stack_losses for stack_losses, _ in losses])
+    learner, rate = settings["learner"], settings["learning_rate"]
+    return record_losses(CompiledEngine(model, RecordedBatches(recorded), learner, rate, batch_size))
 
 
 @pytest.mark.parametrize("train", [train_with_keras, train_compiled])
@@ -80,19 +74,14 @@ def test_the_authors_runs_are_reproduced(train):
         losses = train(model, recorded, settings)
         users, items = np.indices(recorded["final_prediction"].shape, dtype=np.int32).reshape(2, -1, 1)
         predictions = model([tf.constant(users), tf.constant(items)]).numpy()
-        return max(
-            np.abs(losses - recorded["loss"]).max(),
-            np.abs(predictions.ravel() - recorded["final_prediction"].ravel()).max(),
+        found, expected = (
+            (losses, predictions.ravel()),
+            (recorded["loss"], recorded["final_prediction"].ravel()),
         )
+        return max(np.abs(one - other).max() for one, other in zip(found, expected, strict=True))
 
     # Most of the time goes into compiling, for which the threads need not wait for one another.
     with ThreadPoolExecutor(2) as pool:
         worst = dict(zip(RUNS, pool.map(difference, RUNS), strict=True))
     assert max(worst.values()) <= 5e-4, worst
     assert sum(one <= 1e-5 for one in worst.values()) >= 17, worst
-
-
-def test_the_stand_in_sampler_gives_the_recorded_batches():
-    recorded = dict(np.load(golden("GMF_sgd_plain.npz")))
-    (stack,) = stack_dataset(RecordedBatches(recorded), 32, [0])
-    np.testing.assert_array_equal(stack[0], recorded["batches/user"])

@@ -12,6 +12,7 @@ def one_step(learner: str, gradients: list[float]) -> float:
     variable = keras.Variable([1.0])
     optimizer = make_optimizer(learner, 0.1)
     optimizer.build([variable])
+    optimizer.build([variable])  # once more changes nothing
     for gradient in gradients:
         optimizer.apply([keras.ops.array([gradient], "float32")])
     return float(variable.numpy()[0])

@@ -7,33 +7,24 @@ import pytest
 
 from ncf_keras.models import build_mf, build_mlp, build_shared_fusion
 from ncf_keras.sampling import NegativeSampler, stacks_of_batches
-from ncf_keras.training import CompiledEngine, KerasEngine, weighted_squared_loss
+from ncf_keras.training import CompiledEngine, KerasEngine, clipped_log_loss, weighted_squared_loss
 from ncf_keras.training.steps.steps import can_defer_rows
 
 BUILDERS = {
     "shared fusion": partial(build_shared_fusion, num_factors=4),
     "MLP with tanh": partial(build_mlp, layers=(8, 4), reg_layers=(0, 0), activation="tanh"),
     "MLP-0": partial(build_mlp, layers=(8,), reg_layers=(0,)),
+    "MF": partial(build_mf, num_factors=4),
 }
 
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_both_engines_train_alike(name, sample):
     models = [BUILDERS[name](sample.num_users, sample.num_items, seed=2) for _ in range(2)]
-    sampler = NegativeSampler(sample, 4, seed=5)
     assert can_defer_rows(models[0])
-    compiled = CompiledEngine(models[0], sampler, "adam", 0.005, 512)
-    plain = KerasEngine(models[1], sampler, "adam", 0.005, 512)
-    assert compiled.train_epoch() == pytest.approx(plain.train_epoch(), abs=1e-5)
-    for one, other in zip(*(model.get_weights() for model in models), strict=True):
-        np.testing.assert_allclose(one, other, atol=5e-4)
-
-
-def test_both_engines_train_mf_with_the_weighted_squared_loss_alike(sample):
-    models = [build_mf(sample.num_users, sample.num_items, 4, seed=2) for _ in range(2)]
-    sampler = NegativeSampler(sample, 4, seed=5)
-    options = ("adam", 0.005, 512, weighted_squared_loss(0.25))
-    compiled, plain = CompiledEngine(models[0], sampler, *options), KerasEngine(models[1], sampler, *options)
+    loss = weighted_squared_loss(0.25) if name == "MF" else clipped_log_loss
+    options = (NegativeSampler(sample, 4, seed=5), "adam", 0.005, 2048, loss)
+    compiled, plain = CompiledEngine(models[0], *options), KerasEngine(models[1], *options)
     assert compiled.train_epoch() == pytest.approx(plain.train_epoch(), abs=1e-5)
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_allclose(one, other, atol=5e-4)

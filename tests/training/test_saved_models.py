@@ -31,6 +31,7 @@ LOSSES = {
     "margin": margin_loss(2.0),
     "of Keras": "binary_crossentropy",
 }
+OTHER_LOSSES = [name for name in LOSSES if name != "log"]
 IN_A_FRESH_PROCESS = """
 import json, sys
 import ncf_keras
@@ -56,22 +57,21 @@ def next_losses(model):
 def saved(tmp_path_factory):
     """Return the files of models trained for two steps with each learner and loss, and their next losses."""
     folder, files = tmp_path_factory.mktemp("saved"), {}
-    for learner in LEARNERS:
-        for name, loss in LOSSES.items():
-            is_pairwise = name in ("bpr", "margin")
-            model = PairDifference(build_mf(5, 5, 4, seed=1)) if is_pairwise else build_gmf(5, 5, 4, seed=1)
-            model.compile(make_optimizer(learner, 0.05), loss, run_eagerly=True)
-            next_losses(model)
-            path = folder / f"{learner} {name}.keras"
-            model.save(path)
-            files[path] = next_losses(model)
+    for learner, name in [*zip(LEARNERS, ["log"] * 4, strict=True), *(("adam", name) for name in OTHER_LOSSES)]:
+        is_pairwise = name in ("bpr", "margin")
+        model = PairDifference(build_mf(5, 5, 4, seed=1)) if is_pairwise else build_gmf(5, 5, 4, seed=1)
+        model.compile(make_optimizer(learner, 0.05), LOSSES[name], run_eagerly=True)
+        next_losses(model)
+        path = folder / f"{learner} {name}.keras"
+        model.save(path)
+        files[path] = next_losses(model)
     return files
 
 
 def test_training_goes_on_after_loading(saved):
     for path, expected in saved.items():
         assert next_losses(keras.saving.load_model(path)) == expected, path
-    assert len(set(map(tuple, saved.values()))) >= 16  # the log loss and Keras' own may give the same
+    assert len(set(map(tuple, saved.values()))) >= 7  # the log loss and Keras' own may give the same
 
 
 def test_a_fresh_process_needs_the_package_alone(saved):

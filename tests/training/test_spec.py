@@ -52,27 +52,24 @@ def test_numbers_of_numpy_are_numbers_and_learners_have_any_case():
 COUNT = "must be a whole number of at least"
 
 
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"epochs": -1}, f"`epochs` {COUNT} 0. Received: -1"),
-        ({"epochs": 1.0}, f"`epochs` {COUNT} 0. Received: 1.0"),
-        ({"num_neg": -1}, f"`num_neg` {COUNT} 0. Received: -1"),
-        ({"seed": None}, f"`seed` {COUNT} 0. Received: None"),
-        ({"batch_size": 0}, f"`batch_size` {COUNT} 1. Received: 0"),
-        ({"top_k": True}, f"`top_k` {COUNT} 1. Received: True"),
-        ({"evaluate_every": 0}, f"`evaluate_every` {COUNT} 1. Received: 0"),
-        ({"patience": 1.5}, f"`patience` {COUNT} 1. Received: 1.5"),
-        ({"learning_rate": 0}, "`learning_rate` must be a number above 0. Received: 0"),
-        ({"learning_rate": float("nan")}, "`learning_rate` must be a number above 0. Received: nan"),
-        ({"learning_rate": "fast"}, "`learning_rate` must be a number above 0. Received: 'fast'"),
-        ({"learner": "adamw"}, "`learner` must be one of adagrad, adam, rmsprop, sgd. Received: 'adamw'"),
-        ({"learner": 3}, "`learner` must be one of adagrad, adam, rmsprop, sgd. Received: 3"),
-        ({"select": "train"}, "`select` must be one of test, validation, none. Received: 'train'"),
-        ({"engine": "jax"}, "`engine` must be one of compiled, keras. Received: 'jax'"),
-        ({"on_nan": "go"}, "`on_nan` must be one of stop, reload. Received: 'go'"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "sentence"), [
+    ({"epochs": -1}, f"`epochs` {COUNT} 0. Received: -1"),
+    ({"epochs": 1.0}, f"`epochs` {COUNT} 0. Received: 1.0"),
+    ({"num_neg": -1}, f"`num_neg` {COUNT} 0. Received: -1"),
+    ({"seed": None}, f"`seed` {COUNT} 0. Received: None"),
+    ({"batch_size": 0}, f"`batch_size` {COUNT} 1. Received: 0"),
+    ({"top_k": True}, f"`top_k` {COUNT} 1. Received: True"),
+    ({"evaluate_every": 0}, f"`evaluate_every` {COUNT} 1. Received: 0"),
+    ({"patience": 1.5}, f"`patience` {COUNT} 1. Received: 1.5"),
+    ({"learning_rate": 0}, "`learning_rate` must be a number above 0. Received: 0"),
+    ({"learning_rate": float("nan")}, "`learning_rate` must be a number above 0. Received: nan"),
+    ({"learning_rate": "fast"}, "`learning_rate` must be a number above 0. Received: 'fast'"),
+    ({"learner": "adamw"}, "`learner` must be one of adagrad, adam, rmsprop, sgd. Received: 'adamw'"),
+    ({"learner": 3}, "`learner` must be one of adagrad, adam, rmsprop, sgd. Received: 3"),
+    ({"select": "train"}, "`select` must be one of test, validation, none. Received: 'train'"),
+    ({"engine": "jax"}, "`engine` must be one of compiled, keras. Received: 'jax'"),
+    ({"on_nan": "go"}, "`on_nan` must be one of stop, reload. Received: 'go'"),
+])  # fmt: skip
 def test_each_rule_has_its_sentence(settings, sentence):
     with pytest.raises(InputError) as error:
         TrainingSpec(**settings)

@@ -11,9 +11,8 @@ import pytest
 import ncf_keras
 from ncf_keras import InputError, ModelSpec, Trainer, TrainingSpec, train
 from ncf_keras.data import read_dataset, split_validation
-from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import model_scores
 from tests.cli.running import run
+from tests.predicting import ranked
 from tests.shared_programs import SharedPrograms
 from tests.small_data import NUM_ITEMS, NUM_USERS, write_random_files
 
@@ -29,11 +28,6 @@ def flags(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dataset(flags):
     return read_dataset(flags[1], "small")
-
-
-def ranked(dataset, model):
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    return protocol.evaluate(model_scores(model))
 
 
 def lines_of(text):
@@ -92,11 +86,10 @@ def test_a_model_of_ones_own_is_trained_in_place_and_callbacks_hear_of_it(datase
 
 
 def test_the_bar_of_keras_is_shown_unless_it_is_not_wanted(dataset, capsys):
-    train(dataset, **{**QUICK, "verbose": 1}, epochs=2)
-    shown = capsys.readouterr().out
-    assert "Epoch 1/2" in shown and "hr:" in shown
-    train(dataset, **QUICK, epochs=1)
-    assert capsys.readouterr() == ("", "")
+    for verbose in (1, 0):
+        train(dataset, **{**QUICK, "verbose": verbose}, epochs=2)
+        out, err = capsys.readouterr()
+        assert err == "" and ("Epoch 1/2" in out) == ("hr:" in out) == bool(out) == bool(verbose)
 
 
 @pytest.mark.parametrize("within_an_epoch", [False, True])
@@ -120,31 +113,22 @@ def test_ctrl_c_returns_the_best_so_far(dataset, within_an_epoch):
     assert result.test.hr == whole.test.hr
 
 
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        ({"model": "SVD"}, "`model` must be one of GMF, MLP, NeuMF. Received: 'SVD'"),
-        ({"model": 3}, "`model` must be one of GMF, MLP, NeuMF or a Keras model. Received: 3"),
-        ({"epochs": -1}, "`epochs` must be a whole number of at least 0. Received: -1"),
-    ],
-)
-def test_a_mistake_is_one_sentence(dataset, options, sentence):
+FRAME = pd.DataFrame({"user": [1]})
+
+
+@pytest.mark.parametrize(("data", "options", "sentence"), [
+    (None, {"model": "SVD"}, "`model` must be one of GMF, MLP, NeuMF. Received: 'SVD'"),
+    (None, {"model": 3}, "`model` must be one of GMF, MLP, NeuMF or a Keras model. Received: 3"),
+    (None, {"epochs": -1}, "`epochs` must be a whole number of at least 0. Received: -1"),
+    (FRAME, {}, "`dataset` must be a Dataset (`ncf_keras.Dataset.from_dataframe` makes one of a log). "
+     "Received: a DataFrame"),
+    ("sample", {}, "`dataset` must be a Dataset (`ncf_keras.read_dataset` or `ncf_keras.sample_dataset` "
+     "gives one). Received: 'sample'"),
+])  # fmt: skip
+def test_a_mistake_is_one_sentence(dataset, data, options, sentence):
     with pytest.raises(InputError) as error:
-        train(dataset, **options)
+        train(dataset if data is None else data, **options)
     assert str(error.value) == sentence
-
-
-@pytest.mark.parametrize(
-    ("data", "advice", "received"),
-    [
-        (pd.DataFrame({"user": [1]}), "`ncf_keras.Dataset.from_dataframe` makes one of a log", "a DataFrame"),
-        ("sample", "`ncf_keras.read_dataset` or `ncf_keras.sample_dataset` gives one", "'sample'"),
-    ],
-)
-def test_other_data_than_a_dataset_is_refused_with_advice(data, advice, received):
-    with pytest.raises(InputError) as error:
-        train(data)
-    assert str(error.value) == f"`dataset` must be a Dataset ({advice}). Received: {received}"
 
 
 @pytest.mark.parametrize("calls", [5, pytest.param(20, marks=pytest.mark.slow)])

@@ -71,19 +71,18 @@ def test_only_a_strictly_higher_hit_ratio_is_better(scripted):
     assert set(history.history) == {"loss", "train_seconds", "hr", "ndcg", "evaluation_seconds"}
     assert history.history["hr"] == [0.1, 0.3, 0.3, 0.2] and history.history["loss"] == [1, 2, 3, 4]
     assert trainer.model.history is history
+    line = "Iteration 3 [1.2 s]: HR = 0.5000, NDCG = 0.2500, loss = 0.1250 [0.0 s]"
+    assert str(Iteration(3, 0.5, 0.25, 0.125, 1.25, 0.04)) == line
     assert repr(trainer).startswith("Trainer(") and len(repr(trainer).splitlines()) == 2
 
 
-@pytest.mark.parametrize(
-    ("hit_ratios", "settings", "epochs", "evaluated", "best"),
-    [
-        ([0.5, 0.4, 0.5], {"epochs": 2}, 2, [0, 1], -1),
-        ([0.1, 0.2, 0.3], {"epochs": 4, "evaluate_every": 3}, 4, [0, 3], 3),
-        ([0.1, 0.2, 0.2, 0.1, 0.9], {"epochs": 9, "patience": 2}, 3, [0, 1, 2], 0),
-        ([0.1, 0.2, 0.2, 0.1, 0.9], {"epochs": 9, "patience": 2, "evaluate_every": 2}, 5, [0, 2, 4], 0),
-        ([0.1], {"epochs": 0}, 0, [], -1),
-    ],
-)
+@pytest.mark.parametrize(("hit_ratios", "settings", "epochs", "evaluated", "best"), [
+    ([0.5, 0.4, 0.5], {"epochs": 2}, 2, [0, 1], -1),
+    ([0.1, 0.2, 0.3], {"epochs": 4, "evaluate_every": 3}, 4, [0, 3], 3),
+    ([0.1, 0.2, 0.2, 0.1, 0.9], {"epochs": 9, "patience": 2}, 3, [0, 1, 2], 0),
+    ([0.1, 0.2, 0.2, 0.1, 0.9], {"epochs": 9, "patience": 2, "evaluate_every": 2}, 5, [0, 2, 4], 0),
+    ([0.1], {"epochs": 0}, 0, [], -1),
+])  # fmt: skip
 def test_what_ends_a_training_and_what_is_evaluated(scripted, hit_ratios, settings, epochs, evaluated, best):
     trainer, history = scripted(hit_ratios, **settings)
     assert trainer.engine.epochs == epochs and trainer.best.number == best
@@ -105,19 +104,16 @@ def test_a_resumed_training_has_the_history_of_the_first_and_may_have_more_epoch
     assert later.best == Best(2, 0.3, 0.1) and history.epoch == [0, 1, 2]
 
 
-@pytest.mark.parametrize(
-    "progress",
-    [
-        {},
-        {"epochs_done": 1.0, "initial": None, "iterations": []},
-        {"epochs_done": True, "initial": None, "iterations": []},
-        {"epochs_done": 1, "initial": "ab", "iterations": []},
-        {"epochs_done": 1, "initial": [0.1], "iterations": []},
-        {"epochs_done": 1, "initial": None, "iterations": [[0, 0.1, 0.1, "0.5", 0.1, 0.1]]},
-        {"epochs_done": 1, "initial": None, "iterations": [[0, 0.1]]},
-        {"epochs_done": 1, "initial": None, "iterations": 3},
-    ],
-)
+@pytest.mark.parametrize("progress", [
+    {},
+    {"epochs_done": 1.0, "initial": None, "iterations": []},
+    {"epochs_done": True, "initial": None, "iterations": []},
+    {"epochs_done": 1, "initial": "ab", "iterations": []},
+    {"epochs_done": 1, "initial": [0.1], "iterations": []},
+    {"epochs_done": 1, "initial": None, "iterations": [[0, 0.1, 0.1, "0.5", 0.1, 0.1]]},
+    {"epochs_done": 1, "initial": None, "iterations": [[0, 0.1]]},
+    {"epochs_done": 1, "initial": None, "iterations": 3},
+])  # fmt: skip
 def test_progress_of_something_else_changes_nothing(tiny, progress):
     trainer = Trainer(build_gmf(2, 3, 2), tiny, TrainingSpec(select="test"))
     with pytest.raises((KeyError, TypeError, ValueError)):
@@ -144,12 +140,6 @@ def test_the_other_workers_go_home_at_the_end_unless_one_is_lost(scripted, monke
     else:
         scripted([0.1, 0.2], epochs=1)
     assert calls == [None] * released
-
-
-def test_the_line_of_an_iteration_is_the_authors():
-    assert str(Iteration(3, 0.5, 0.25, 0.125, 1.25, 0.04)) == (
-        "Iteration 3 [1.2 s]: HR = 0.5000, NDCG = 0.2500, loss = 0.1250 [0.0 s]"
-    )
 
 
 def test_a_dataset_that_does_not_go_with_the_spec_is_refused(tiny):

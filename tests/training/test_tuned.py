@@ -6,48 +6,31 @@ import numpy as np
 import pytest
 
 from ncf_keras.baselines import ItemPop
-from ncf_keras.data import read_dataset, sample_dataset, split_validation
-from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import build_neumf, model_scores
+from ncf_keras.data import read_dataset, split_validation
+from ncf_keras.models import build_neumf
 from ncf_keras.solvers.least_squares import factorise
 from ncf_keras.training.tuned import TUNED, build_tuned_neumf, pretrain_tuned
 from tests.cli.running import run
+from tests.predicting import ranked
 from tests.small_data import write_random_files
 
-SMALL = dataclasses.replace(
-    TUNED,
-    num_factors=16,
-    layers=(16, 8),
-    least_squares=dataclasses.replace(TUNED.least_squares, sweeps=3),
-    mlp_epochs=1,
-)
+SWEEPS = dataclasses.replace(TUNED.least_squares, sweeps=3)
+SMALL = dataclasses.replace(TUNED, num_factors=16, layers=(16, 8), least_squares=SWEEPS, mlp_epochs=1)
 pytestmark = pytest.mark.usefixtures("shared_programs")
 FLAGS = ("--preset", "tuned", "--num_factors", 8, "--layers", "[8,4]", "--seed", 1)
 
 
 @pytest.fixture(scope="module")
-def dataset():
-    return sample_dataset()
+def flags(tmp_path_factory):
+    """Of a dataset that a command is through with in a moment."""
+    return (*write_random_files(tmp_path_factory.mktemp("small")), *FLAGS)
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """A directory with a dataset that a command is through with in a moment."""
-    directory = tmp_path_factory.mktemp("small")
-    write_random_files(directory)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def flags(files):
-    return ("--path", f"{files}/", "--dataset", "small", *FLAGS)
-
-
-@pytest.fixture(scope="module")
-def built(dataset):
+def built(sample):
     """A model, and what was told while it was built."""
     told = []
-    return build_tuned_neumf(dataset, SMALL, 1, lambda part, share: told.append((part, share))), told
+    return build_tuned_neumf(sample, SMALL, 1, lambda part, share: told.append((part, share))), told
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +38,8 @@ def model(built):
     return built[0]
 
 
-def hit_ratio(dataset, score):
-    return LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives).evaluate(score).hr
-
-
-def test_the_vectors_are_those_of_least_squares_and_the_output_leans_on_them(dataset, model):
-    users, items = factorise(dataset, 16, SMALL.least_squares, seed=1)
+def test_the_vectors_are_those_of_least_squares_and_the_output_leans_on_them(sample, model):
+    users, items = factorise(sample, 16, SMALL.least_squares, seed=1)
     np.testing.assert_array_equal(model.get_layer("mf_embedding_user").get_weights()[0], users)
     np.testing.assert_array_equal(model.get_layer("mf_embedding_item").get_weights()[0], items)
     kernel, _ = model.get_layer("prediction").get_weights()
@@ -70,16 +49,12 @@ def test_the_vectors_are_those_of_least_squares_and_the_output_leans_on_them(dat
     assert model.get_layer("mlp_embedding_item").get_weights()[0].std() > 0.015
 
 
-def test_it_is_far_better_than_popularity(dataset, model):
+def test_it_is_far_better_than_popularity_and_does_not_look_at_the_test_pairs(sample, model):
     popular = ItemPop()
-    popular.fit(dataset)
-    assert hit_ratio(dataset, model_scores(model)) > hit_ratio(dataset, popular.score) + 0.05
-
-
-def test_the_test_pairs_are_not_looked_at(dataset, model):
-    other = dataclasses.replace(
-        dataset, test_items=np.roll(dataset.test_items, 1), test_negatives=dataset.test_negatives[::-1].copy()
-    )
+    popular.fit(sample)
+    assert ranked(sample, model).hr > ranked(sample, popular.score).hr + 0.05
+    tests = {"test_items": np.roll(sample.test_items, 1), "test_negatives": sample.test_negatives[::-1].copy()}
+    other = dataclasses.replace(sample, **tests)
     again = build_tuned_neumf(other, SMALL, seed=1)
     for one, same in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, same)
@@ -103,15 +78,15 @@ def test_the_command_saves_the_model_before_any_training(tmp_path, flags):
     assert again.lines[1:2] == done.lines[1:2]
 
 
-def test_with_validation_pairs_the_preset_learns_without_them(files, flags):
+def test_with_validation_pairs_the_preset_learns_without_them(flags):
     done = run("NeuMF", *flags, "--select", "validation", "--out", 0)
-    dataset = read_dataset(f"{files}/", "small")
+    dataset = read_dataset(flags[1], "small")
     examples = split_validation(dataset)
     recipe = dataclasses.replace(TUNED, num_factors=8, layers=(8, 4))
     neumf = build_neumf(dataset.num_users, dataset.num_items, 8, (8, 4), (0, 0), seed=1)
     pretrain_tuned(neumf, examples, recipe, seed=1)
-    assert f"Init: HR = {hit_ratio(examples, model_scores(neumf)):.4f}" in done.lines[1]
-    assert f"HR = {hit_ratio(dataset, model_scores(neumf)):.4f}" in done.lines[-1]
+    assert f"Init: HR = {ranked(examples, neumf).hr:.4f}" in done.lines[1]
+    assert f"HR = {ranked(dataset, neumf).hr:.4f}" in done.lines[-1]
 
 
 def test_training_goes_on_from_the_preset_and_a_resumed_run_does_not_pretrain_again(tmp_path, flags):
@@ -123,18 +98,13 @@ def test_training_goes_on_from_the_preset_and_a_resumed_run_does_not_pretrain_ag
     assert resumed.without_clock() == whole.without_clock() and len(whole.iterations()) == 2
 
 
-def test_files_and_a_preset_exclude_each_other(tmp_path, flags):
+def test_what_goes_with_no_preset(tmp_path, flags):
     (tmp_path / "a.h5").touch()
-    done = run("NeuMF", *flags, "--mf_pretrain", tmp_path / "a.h5", "--mlp_pretrain", tmp_path / "a.h5")
-    assert done.status == 2 and not done.lines
-    assert "`--preset` must come without `--mf_pretrain`" in done.errors
-
-
-def test_several_workers_have_no_preset(flags):
-    done = run("NeuMF", *flags, "--strategy", "mirrored")
-    assert done.status == 2 and not done.lines
-    assert "`--preset` must come without `--strategy`" in done.errors
-
-
-def test_other_models_have_no_preset():
+    for others, name in (
+        (("--mf_pretrain", tmp_path / "a.h5", "--mlp_pretrain", tmp_path / "a.h5"), "--mf_pretrain"),
+        (("--strategy", "mirrored"), "--strategy"),
+    ):
+        done = run("NeuMF", *flags, *others)
+        assert done.status == 2 and not done.lines
+        assert f"`--preset` must come without `{name}`" in done.errors
     assert run("GMF", "--preset", "tuned").status == 2

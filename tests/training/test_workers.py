@@ -26,15 +26,12 @@ def alone() -> Workers:
     return Workers(tf.distribute.MirroredStrategy(["/CPU:0"]))
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (tf.errors.UnavailableError(None, None, KILLED), "Socket closed"),
-        (tf.errors.UnavailableError(None, None, SILENT), "it stopped answering"),
-        (tf.errors.InternalError(None, None, '{grpc_message:"GOAWAY received"}'), "GOAWAY received"),
-        (tf.errors.CancelledError(None, None, "RecvBuf"), "CancelledError"),
-    ],
-)
+@pytest.mark.parametrize(("error", "reason"), [
+    (tf.errors.UnavailableError(None, None, KILLED), "Socket closed"),
+    (tf.errors.UnavailableError(None, None, SILENT), "it stopped answering"),
+    (tf.errors.InternalError(None, None, '{grpc_message:"GOAWAY received"}'), "GOAWAY received"),
+    (tf.errors.CancelledError(None, None, "RecvBuf"), "CancelledError"),
+])  # fmt: skip
 def test_a_lost_worker_is_said_in_words(alone, error, reason):
     alone.several = True
     with pytest.raises(WorkerLost) as raised, alone.in_words():

@@ -65,22 +65,21 @@ def test_a_better_model_takes_the_place_of_its_last_and_of_no_other_run(make, tm
         np.testing.assert_array_equal(table_in(saver.path), table)
 
 
-def test_a_run_that_is_about_to_save_keeps_its_name(make, tmp_path):
+def test_a_name_that_another_is_about_to_use_is_passed_over_and_a_failed_save_leaves_nothing(
+    make, tmp_path, monkeypatch
+):
+    def fail(model, path, layout):
+        raise OSError("disk full")
+
+    saver = make()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+        patch.setattr(best_file, "save_weights", fail)
+        saver.save()
+    assert names(tmp_path) == [] and saver.path is None
     (tmp_path / ".d_GMF_3_1501651698.h5.claim").touch()
     saver = make()
     saver.save()
     assert saver.path.name == "d_GMF_3_1501651699.h5"
-
-
-def test_a_save_that_fails_leaves_nothing(make, tmp_path, monkeypatch):
-    def fail(model, path, layout):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(best_file, "save_weights", fail)
-    saver = make()
-    with pytest.raises(OSError, match="disk full"):
-        saver.save()
-    assert names(tmp_path) == [] and saver.path is None
 
 
 def test_a_reserved_name_is_kept_from_others_until_it_is_released(make, tmp_path):

@@ -6,15 +6,11 @@ from ncf_keras.training.callbacks.best_weights import BestWeights
 from tests.training.callbacks.trainers import trainer
 
 
-@pytest.fixture
-def other_weights():
-    return trainer(seed=2).model.get_weights()
-
-
 @pytest.mark.parametrize(
     ("select", "iterations", "kept"), [("test", [0.1], 0), ("test", [0.2], 1), ("none", [], 1)]
 )
-def test_the_weights_of_the_best_epoch_come_back(other_weights, select, iterations, kept):
+def test_the_weights_of_the_best_epoch_come_back(select, iterations, kept):
+    other_weights = trainer(seed=2).model.get_weights()
     trained = trainer(select=select, iterations=iterations)
     model, first = trained.model, trained.model.get_weights()
     best = BestWeights(trained)

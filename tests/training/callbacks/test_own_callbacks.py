@@ -1,6 +1,7 @@
 """What our small callbacks say and do, each told by hand what happens."""
 
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,22 +15,12 @@ from ncf_keras.training.callbacks.signals import StopOnSignal
 from tests.training.callbacks.trainers import trainer
 
 
-class File:
-    """Stands for the saved file of the best model."""
-
-    def __init__(self, path):
-        self.path = path
-
-
-@pytest.mark.parametrize(
-    ("file", "pretrained", "sentence"),
-    [
-        (None, False, ""),
-        (File(None), False, " So none is saved."),
-        (File("x.h5"), False, " What is saved is untrained: random weights."),
-        (File("x.h5"), True, " What is saved are the pre-trained weights, not trained further."),
-    ],
-)
+@pytest.mark.parametrize(("file", "pretrained", "sentence"), [
+    (None, False, ""),
+    (SimpleNamespace(path=None), False, " So none is saved."),
+    (SimpleNamespace(path="x.h5"), False, " What is saved is untrained: random weights."),
+    (SimpleNamespace(path="x.h5"), True, " What is saved are the pre-trained weights, not trained further."),
+])  # fmt: skip
 def test_no_better_iteration_is_explained(capsys, file, pretrained, sentence):
     AuthorsLines(trainer(), "NeuMF", file, pretrained).on_train_end()
     out, err = capsys.readouterr()
@@ -88,12 +79,13 @@ def test_a_collapse_is_said_once(capsys):
 
 
 def test_equal_scores_are_a_collapse_and_others_are_not():
-    assert same_score_for_all(lambda users, items: np.zeros(len(users), np.float32), 300, 200)
-    assert same_score_for_all(lambda users, items: users.astype(np.float32), 300, 200)
-    assert same_score_for_all(lambda users, items: np.full(len(users), np.nan, np.float32), 300, 200)
-    assert not same_score_for_all(lambda users, items: items.astype(np.float32), 300, 200)
-    assert not same_score_for_all(lambda users, items: (users * items > 0).astype(np.float32), 2, 2)
-    assert not same_score_for_all(lambda users, items: np.zeros(len(users), np.float32), 2, 1)
+    scores = np.float32
+    assert same_score_for_all(lambda users, items: scores(0 * users), 300, 200)
+    assert same_score_for_all(lambda users, items: scores(users), 300, 200)
+    assert same_score_for_all(lambda users, items: scores(np.nan * users), 300, 200)
+    assert not same_score_for_all(lambda users, items: scores(items), 300, 200)
+    assert not same_score_for_all(lambda users, items: scores(users * items > 0), 2, 2)
+    assert not same_score_for_all(lambda users, items: scores(0 * users), 2, 1)
     assert not same_score_for_all(model_scores(build_neumf(30, 20, 4, (8, 4), (0, 0))), 30, 20)
 
 

@@ -48,15 +48,18 @@ def test_a_row_an_iteration_in_full_precision_as_it_comes_into_a_new_file(log_of
     assert len(rows) == 3 and float(rows[2][1]) == 1 / 3
 
 
-def test_no_file_no_log(log_of, trained):
-    with log_of(None) as log:
+@pytest.mark.parametrize(("path", "reason"), [
+    (".", "file that can be written"),
+    ("absent/log.csv", "file that can be written"),
+    pytest.param("/dev/full", r"file .* /dev/full \(No space left on device\)", marks=pytest.mark.skipif(
+        not Path("/dev/full").exists(), reason="no device that is always full"
+    )),
+])  # fmt: skip
+def test_a_file_that_cannot_be_written_is_named(log_of, trained, tmp_path, path, reason):
+    with pytest.raises(InputError, match=f"`--log_csv` must be a {reason}"):
+        log_of(tmp_path / path)
+    with log_of(None) as log:  # no file, no log
         hear(log, trained, ITERATIONS[0])
-
-
-@pytest.mark.parametrize("name", [".", "absent/log.csv"])
-def test_a_file_that_cannot_be_written_is_named(log_of, tmp_path, name):
-    with pytest.raises(InputError, match="`--log_csv` must be a file that can be written"):
-        log_of(tmp_path / name)
 
 
 def test_tensorboard_has_the_curves(log_of, trained, tmp_path):
@@ -93,11 +96,3 @@ def test_a_resumed_run_begins_with_the_rows_it_had(log_of, trained, tmp_path):
         for iteration in ITERATIONS:
             hear(log, trained, iteration)
     assert path.read_bytes() == whole.read_bytes()
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_disk_is_one_sentence(log_of):
-    with pytest.raises(
-        InputError, match=r"`--log_csv` must be .* Received: /dev/full \(No space left on device\)"
-    ):
-        log_of("/dev/full")
