@@ -13,13 +13,15 @@ BLOCK = 2**15
 MULTIPLIERS = {np.dtype(np.uint32): 0x915F77F5, np.dtype(np.uint64): 0x9E3779B97F4A7C15}
 
 
-def shuffled_order(size: int, generator: np.random.Generator) -> "np.ndarray | ComputedOrder":
+def shuffled_order(
+    size: int, generator: np.random.Generator, most_in_memory: int = MOST_IN_MEMORY
+) -> "np.ndarray | ComputedOrder":
     """Return the numbers 0 … size - 1 in a random order, each once; a slice of it is an array.
 
-    Up to 134 million numbers it is a Fisher-Yates shuffle. Of more, shuffling would take minutes in which
+    Up to `most_in_memory` numbers it is a Fisher-Yates shuffle. Of more, shuffling would take minutes in which
     nothing is trained, because every swap misses the cache: then it is a `ComputedOrder`.
     """
-    if size > MOST_IN_MEMORY:
+    if size > most_in_memory:
         return ComputedOrder(size, generator)
     order = np.arange(size, dtype=np.uint32)
     generator.shuffle(order)

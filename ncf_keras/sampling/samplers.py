@@ -14,7 +14,7 @@ import numpy as np
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.sampling.order import shuffled_order
+from ncf_keras.sampling.order import MOST_IN_MEMORY, shuffled_order
 
 Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -85,10 +85,15 @@ class Sampler(abc.ABC):
             `popularity_weights`; None: all alike, as in the paper. A user for whom only items of weight 0 are
             left gets any of those.
 
+    Attributes:
+        most_in_memory: up to so many examples the order of an epoch is drawn, above it is computed.
+
     Raises:
         InputError: `num_neg` is too small, or a user has interacted with every item, so that no negative of
             theirs exists; or the weights are not finite numbers of at least 0, some above.
     """
+
+    most_in_memory = MOST_IN_MEMORY
 
     def __init__(
         self,
@@ -132,7 +137,7 @@ class Sampler(abc.ABC):
         one chunk are in memory at once.
         """
         generator = np.random.default_rng([self._seed, epoch])
-        order = shuffled_order(self.num_examples, generator)
+        order = shuffled_order(self.num_examples, generator, self.most_in_memory)
         for start in range(0, len(order), chunk_size):
             yield self._examples(order[start : start + chunk_size], generator)
 

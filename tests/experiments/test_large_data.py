@@ -9,8 +9,9 @@ import pytest
 
 from ncf_keras.data import read_dataset
 from ncf_keras.models import build_gmf
-from ncf_keras.sampling import NegativeSampler, order as shuffling
-from ncf_keras.training import CompiledEngine, Trainer, TrainingSpec
+from ncf_keras.sampling import NegativeSampler
+from ncf_keras.training import CompiledEngine
+from tests.predicting import ranked
 from tests.shared_files import PROJECT
 
 pytest.importorskip("pyarrow")
@@ -56,11 +57,9 @@ def test_the_same_seed_generates_the_same_and_too_few_items_are_refused(generate
     assert "`--items` must be at least" in capsys.readouterr().err and not [*directory.glob("x*")]
 
 
-def test_a_computed_order_has_every_positive_once_and_no_false_negative_and_takes_no_memory(
-    dataset, monkeypatch
-):
-    monkeypatch.setattr(shuffling, "MOST_IN_MEMORY", 1_000)
+def test_a_computed_order_has_every_positive_once_and_no_false_negative_and_takes_no_memory(dataset):
     sampler = NegativeSampler(dataset, 4, seed=1)
+    sampler.most_in_memory = 1_000
     tracemalloc.start()
     for _ in sampler.chunks(0, 1_000):
         pass
@@ -78,15 +77,15 @@ def test_a_computed_order_has_every_positive_once_and_no_false_negative_and_take
     assert all(abs(part.sum() - 10_000) < 5 * 90 for part in np.split(labels[:250_000], 5))
 
 
-def test_training_in_a_computed_order_learns_as_much(dataset, monkeypatch, shared_programs):
+def test_training_in_a_computed_order_learns_as_much(dataset, shared_programs):
     hit_ratios = []
-    for most in (shuffling.MOST_IN_MEMORY, 1_000):
-        monkeypatch.setattr(shuffling, "MOST_IN_MEMORY", most)
-        spec = TrainingSpec(learning_rate=0.005, seed=1, select="test")
-        run = Trainer(build_gmf(1_000, 4_000, 8, seed=1), dataset, spec)
-        losses = [run.engine.train_epoch() for _ in range(3)]
+    for most in (NegativeSampler.most_in_memory, 1_000):
+        sampler, model = NegativeSampler(dataset, 4, seed=1), build_gmf(1_000, 4_000, 8, seed=1)
+        sampler.most_in_memory = most
+        engine = CompiledEngine(model, sampler, "adam", 0.005, 256)
+        losses = [engine.train_epoch() for _ in range(3)]
         assert losses[-1] < losses[0]
-        hit_ratios.append(run.evaluate().hr)
+        hit_ratios.append(ranked(dataset, model).hr)
     assert min(hit_ratios) > 0.3  # chance is 0.1
     assert hit_ratios[0] == pytest.approx(hit_ratios[1], abs=0.08)
 

@@ -45,6 +45,7 @@ def test_prints_the_errors_of_the_three_models(log, capsys):
     assert all(mae <= rmse for rmse, mae in table.values())
 
 
+@pytest.mark.slow
 def test_the_seed_decides_and_one_that_was_drawn_is_told(tmp_path, capsys):
     """A log of three ratings is enough."""
     log = tmp_path / "log.tsv"

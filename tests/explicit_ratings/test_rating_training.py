@@ -24,6 +24,7 @@ def build(seed=1):
     return build_feedforward_embed(USERS, ITEMS, 8, (16, 8), 1.0, 5.0, seed=seed)
 
 
+@pytest.mark.slow
 def test_learns_what_each_taste_likes_and_keeps_the_weights_of_the_best_epoch(parts):
     train, validation, test = parts
     model, epochs = build(), []

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from ncf_keras.sampling import order as shuffling
 from ncf_keras.sampling.order import ComputedOrder, shuffled_order
 
 SIZE = 200_003
@@ -49,11 +48,10 @@ def test_it_looks_like_a_shuffle(size):
         assert 1_023 - 5 * 45 < chi_square < 1_023 + 5 * 45
 
 
-def test_few_numbers_are_shuffled_and_many_computed(monkeypatch):
+def test_few_numbers_are_shuffled_and_many_computed():
     shuffled = shuffled_order(1_000, np.random.default_rng(5))
     expected = np.arange(1_000, dtype=np.uint32)
     np.random.default_rng(5).shuffle(expected)
     np.testing.assert_array_equal(shuffled, expected)
-    monkeypatch.setattr(shuffling, "MOST_IN_MEMORY", 999)
-    computed = shuffled_order(1_000, np.random.default_rng(5))
+    computed = shuffled_order(1_000, np.random.default_rng(5), most_in_memory=999)
     assert isinstance(computed, ComputedOrder)

@@ -11,7 +11,6 @@ from ncf_keras.data import Dataset
 from ncf_keras.models import build_gmf, build_neumf
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training import CompiledEngine, KerasEngine
-from ncf_keras.training.engines import compiled_engine as compiled_engine_module
 
 BUILDERS = {
     "GMF, dense": partial(build_gmf, num_factors=4, regs=(0.01, 0)),
@@ -32,11 +31,6 @@ def dataset() -> Dataset:
     return Dataset.from_pairs(users, items, test, test, test[:, None], num_users=60, num_items=40)
 
 
-@pytest.fixture(autouse=True)
-def small_stacks(monkeypatch):
-    monkeypatch.setattr(compiled_engine_module, "BATCHES_A_STACK", 20)
-
-
 def with_dropout(num_users, num_items, seed):
     inputs = [keras.Input((1,), dtype="int32", name=f"{side}_input") for side in ("user", "item")]
     tables = [keras.layers.Embedding(size, 4) for size in (num_users, num_items)]
@@ -47,7 +41,8 @@ def with_dropout(num_users, num_items, seed):
 
 def make(engine, kind, learner, dataset, seed=1):
     model = {**BUILDERS, "dropout": with_dropout}[kind](60, 40, seed=seed)
-    return model, engine(model, NegativeSampler(dataset, 4, seed=5), learner, 0.01, 32)
+    stacks = {"batches_a_stack": 20} if engine is CompiledEngine else {}
+    return model, engine(model, NegativeSampler(dataset, 4, seed=5), learner, 0.01, 32, **stacks)
 
 
 def copy_of(state):

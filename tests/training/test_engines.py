@@ -118,10 +118,9 @@ def test_both_engines_report_the_same_mean_loss_and_the_same_seed_gives_the_same
         np.testing.assert_array_equal(one, other)
 
 
-def test_every_example_is_used_once_and_the_loss_is_their_mean(dataset, monkeypatch):
-    monkeypatch.setattr(compiled_engine_module, "BATCHES_A_STACK", 50)
+def test_every_example_is_used_once_and_the_loss_is_their_mean(dataset):
     sampler = NegativeSampler(dataset, 4, seed=5)
-    engine = CompiledEngine(BUILDERS["GMF"](300, 80), sampler, "sgd", RATE, BATCH_SIZE)
+    engine = CompiledEngine(BUILDERS["GMF"](300, 80), sampler, "sgd", RATE, BATCH_SIZE, batches_a_stack=50)
     seen, results, progress = [], [], []
     train_stack = engine.train_stack
 

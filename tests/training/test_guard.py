@@ -89,7 +89,7 @@ def test_reloading_halves_the_rate_until_the_epoch_is_finite_and_keeps_it_or_giv
         engine.train_epoch()
 
 
-@pytest.mark.parametrize("engine", [CompiledEngine, KerasEngine])
+@pytest.mark.parametrize("engine", [CompiledEngine, pytest.param(KerasEngine, marks=pytest.mark.slow)])
 def test_after_reloading_training_is_that_of_the_lower_rate(dataset, engine):
     """With a penalty of 10, a step multiplies an embedding by 1 - 20 times the rate: from -39 here to -1.5."""
     notes = []

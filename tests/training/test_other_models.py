@@ -18,7 +18,9 @@ BUILDERS = {
 }
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if "MLP" in name else []) for name in BUILDERS]
+)
 def test_both_engines_train_alike(name, sample):
     models = [BUILDERS[name](sample.num_users, sample.num_items, seed=2) for _ in range(2)]
     assert can_defer_rows(models[0])

@@ -65,7 +65,7 @@ def test_the_difference_is_that_of_the_logits(name):
 
 
 @pytest.mark.parametrize(("name", "loss"), [
-    ("NeuMF", bpr_loss),
+    pytest.param("NeuMF", bpr_loss, marks=pytest.mark.slow),
     ("GMF", margin_loss()),
     pytest.param("MF", bpr_loss, marks=pytest.mark.slow),
     pytest.param("MF", margin_loss(), marks=pytest.mark.slow),

@@ -131,8 +131,8 @@ def test_a_mistake_is_one_sentence(dataset, data, options, sentence):
     assert str(error.value) == sentence
 
 
-@pytest.mark.parametrize("calls", [5, pytest.param(20, marks=pytest.mark.slow)])
-def test_many_trainings_warn_of_nothing(dataset, caplog, monkeypatch, calls):
+@pytest.mark.slow
+def test_many_trainings_warn_of_nothing(dataset, caplog, monkeypatch, calls=20):
     """TensorFlow's logger is told if 5 of the last 10 calls of what it takes for a function were traced."""
     logger = logging.getLogger("tensorflow")
     monkeypatch.setattr(logger, "propagate", True)

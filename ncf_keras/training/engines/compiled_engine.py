@@ -41,6 +41,7 @@ class CompiledEngine:
         learning_rate: a positive number.
         batch_size: examples per step.
         loss: of each example, from its label and prediction.
+        batches_a_stack: batches that one program trains on, at the most.
 
     Raises:
         InputError: an unknown learner, or more than 2^24 steps per epoch.
@@ -56,6 +57,7 @@ class CompiledEngine:
         learning_rate: float,
         batch_size: int,
         loss: Loss = clipped_log_loss,
+        batches_a_stack: int = BATCHES_A_STACK,
     ):
         self._rule = make_rule(learner, learning_rate)
         self.learning_rate = learning_rate
@@ -69,7 +71,7 @@ class CompiledEngine:
             raise InputError(
                 f"`batch_size` must be at least {least} for so many examples. Received: {batch_size}"
             )
-        self._stack_size = min(BATCHES_A_STACK, self._steps_an_epoch)
+        self._stack_size = min(batches_a_stack, self._steps_an_epoch)
         # The iterator over the stacks, made when it is first needed. If it still drew ahead at the
         # interpreter's exit, Python would hang.
         self._stacks: list[Iterator] = []

@@ -5,6 +5,7 @@ import importlib
 import sys
 from unittest import mock
 
+import keras
 import numpy as np
 import pytest
 
@@ -16,7 +17,13 @@ from tests.serving.client.conftest import client_of
 @contextlib.contextmanager
 def imported_anew(*missing):
     """Yield the client's package, imported as if for the first time, where modules are `missing`."""
-    with mock.patch.dict(sys.modules, dict.fromkeys(missing)):
+    # What the anew imported package tells Keras must not outlive the test.
+    registered, finders = keras.saving.get_custom_objects(), [*sys.meta_path]
+    with (
+        mock.patch.dict(sys.modules, dict.fromkeys(missing)),
+        mock.patch.dict(registered),
+        mock.patch.object(sys, "meta_path", finders),
+    ):
         for name in [name for name in sys.modules if name.split(".")[0] == "ncf_keras"]:
             del sys.modules[name]
         yield importlib.import_module("ncf_keras.serving.client")
