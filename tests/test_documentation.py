@@ -29,6 +29,7 @@ SHORTER = (
     ("epochs=10", "epochs=1"), ("epochs=20", "epochs=1"), ("epochs=3", "epochs=1"), ("range(5)", "range(1)"),
     ("verbose=1", "verbose=0"), ("seed=1)  # shows", "seed=1, verbose=0)  # shows"),
     ("build_tuned_neumf(dataset, seed=1)", "build_tuned_neumf"),
+    ('ncf_keras.read_dataset("Data/", "ml-1m")', "ncf_keras.sample_dataset()"),
 )  # fmt: skip
 
 

@@ -182,6 +182,19 @@ def can_factor(model: keras.Model) -> bool:
     return _kind(model) is not None
 
 
+def require_sizes(model: keras.Model, num_users: int, num_items: int, dataset_name: str) -> None:
+    """Raise InputError if a GMF, MLP or NeuMF is for other numbers of users or items than a dataset has."""
+    if not can_factor(model):
+        return
+    factored = FactoredModel(model)
+    sizes = (factored.num_users, factored.num_items)
+    if sizes != (num_users, num_items):
+        raise InputError(
+            f"`model` must be for the {num_users} users and {num_items} items of {dataset_name}. "
+            f"Received: one for {sizes[0]} users and {sizes[1]} items"
+        )
+
+
 def require_factored(model: keras.Model, purpose: str) -> FactoredModel:
     """Return the parts of a GMF, MLP or NeuMF with finite weights; InputError, with `purpose`, for others."""
     if not can_factor(model):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.models.factored import FactoredModel, can_factor, require_factored
+from ncf_keras.models.factored import FactoredModel, require_factored, require_sizes
 from ncf_keras.recommending.ids import Ids
 from ncf_keras.recommending.ranking import NOT_FINITE, Lists, Ranker, popularity
 from ncf_keras.solvers.fold_in import UserFolder
@@ -62,14 +62,7 @@ class Recommender:
     def refresh(self) -> None:
         """Take over the weights that the model has now."""
         dataset = self._dataset
-        if can_factor(self._model):
-            factored = FactoredModel(self._model)
-            sizes = (factored.num_users, factored.num_items)
-            if sizes != (dataset.num_users, dataset.num_items):
-                raise InputError(
-                    f"`model` must be for the {dataset.num_users} users and {dataset.num_items} items of "
-                    f"{dataset.name}. Received: one for {sizes[0]} users and {sizes[1]} items"
-                )
+        require_sizes(self._model, dataset.num_users, dataset.num_items, dataset.name)
         self._ranker = Ranker(self._model, dataset.num_users, dataset.num_items, dataset, check_scores=True)
         for kept in ("_lists_for_users", "_similar_items", "_list_for_vectors", "_folder"):
             self.__dict__.pop(kept, None)

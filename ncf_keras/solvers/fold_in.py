@@ -151,7 +151,7 @@ def _checked(history: Sequence[int] | np.ndarray, num_items: int) -> np.ndarray:
     items = np.asarray(history)
     if items.ndim != 1 or len(items) == 0:
         raise InputError(
-            "`histories` must hold at least one item for each user (without any, see `popular_items`). "
+            "`history` must hold at least one item for each user (without any, popularity is left). "
             f"Received: shape {items.shape}"
         )
     if not np.issubdtype(items.dtype, np.integer) or items.min() < 0 or items.max() >= num_items:

@@ -14,7 +14,7 @@ from ncf_keras.models import KINDS, ModelSpec
 from ncf_keras.training.callbacks.best_weights import BestWeights
 from ncf_keras.training.iterations import Best, Iteration
 from ncf_keras.training.spec import TrainingSpec
-from ncf_keras.training.trainer import Trainer
+from ncf_keras.training.trainer import Trainer, require_callbacks, require_dataset
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,7 +89,8 @@ def train(
         >>> result = train(dataset, "GMF", epochs=10)
         >>> result.test.hr
     """
-    _require_dataset(dataset)
+    require_dataset(dataset)
+    require_callbacks(callbacks)
     spec = TrainingSpec(
         epochs=epochs,
         batch_size=batch_size,
@@ -121,12 +122,3 @@ def train(
     except KeyboardInterrupt:
         best_weights.on_train_end()
     return TrainingResult(model, trainer.best, tuple(trainer.iterations), trainer.test())
-
-
-def _require_dataset(dataset: object) -> None:
-    if isinstance(dataset, Dataset):
-        return
-    advice, received = "`ncf_keras.read_dataset` or `ncf_keras.sample_dataset` gives one", repr(dataset)[:80]
-    if isinstance(dataset, pd.DataFrame):
-        advice, received = "`ncf_keras.Dataset.from_dataframe` makes one of a log", "a DataFrame"
-    raise InputError(f"`dataset` must be a Dataset ({advice}). Received: {received}")

@@ -12,10 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from ncf_keras.base.errors import WorkerLost
+from ncf_keras.base.errors import InputError, WorkerLost
 from ncf_keras.data import Dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut, RankingResult
 from ncf_keras.models import model_scores
+from ncf_keras.models.factored import require_sizes
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
 from ncf_keras.training.engines.distributed_engine import DistributedEngine, follow_chief, release_workers
@@ -69,6 +70,10 @@ class Trainer:
         workers: Workers | None = None,
         on_note: Callable[[str], None] | None = None,
     ):
+        require_dataset(dataset)
+        if not isinstance(model, keras.Model):
+            raise InputError(f"`model` must be a Keras model. Received: {model!r}")
+        require_sizes(model, dataset.num_users, dataset.num_items, dataset.name)
         self.model, self.dataset, self.spec = model, dataset, spec or TrainingSpec()
         self._workers = workers
         selects = self.spec.select == "validation"
@@ -118,6 +123,7 @@ class Trainer:
             Diverged: the loss or a weight became NaN or infinite.
             WorkerLost: another worker is gone.
         """
+        require_callbacks(callbacks)
         every = keras.callbacks.CallbackList(
             [*callbacks],
             add_history=True,
@@ -262,6 +268,23 @@ class Trainer:
             release_workers(self._workers)
             raise
         release_workers(self._workers)
+
+
+def require_dataset(dataset: object) -> None:
+    """Raise InputError, with advice, unless `dataset` is a Dataset."""
+    if isinstance(dataset, Dataset):
+        return
+    advice, received = "`ncf_keras.read_dataset` or `ncf_keras.sample_dataset` gives one", repr(dataset)[:80]
+    if type(dataset).__name__ == "DataFrame":
+        advice, received = "`ncf_keras.Dataset.from_dataframe` makes one of a log", "a DataFrame"
+    raise InputError(f"`dataset` must be a Dataset ({advice}). Received: {received}")
+
+
+def require_callbacks(callbacks: object) -> None:
+    """Raise InputError unless `callbacks` is a list of callbacks of Keras."""
+    listed = isinstance(callbacks, list | tuple)
+    if not listed or not all(isinstance(each, keras.callbacks.Callback) for each in callbacks):  # type: ignore[attr-defined]
+        raise InputError(f"`callbacks` must be a list of Keras callbacks. Received: {callbacks!r}")
 
 
 def _protocol(dataset: Dataset) -> LeaveOneOut:

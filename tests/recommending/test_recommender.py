@@ -247,7 +247,7 @@ def test_a_model_trained_further_counts_from_the_refresh_on(dataset):
     (lambda it: it.similar_items(["0", "6"]), "`items` must hold ids of the dataset, such as 5. Received:"),
     (lambda it: it.similar_items(["0"], -1), "`k` must be a whole number of at least 1. Received: -1"),
     (lambda it: it.fold_in(["a", "b"]), "`history` must hold ids of the dataset, such as 5. Received: 'a'"),
-    (lambda it: it.fold_in([]), "`histories` must hold at least one item for each user"),
+    (lambda it: it.fold_in([]), "`history` must hold at least one item for each user"),
     (lambda it: it.fold_in(["5"], 0), "`k` must be a whole number of at least 1. Received: 0"),
     (lambda it: it.popular(0), "`k` must be a whole number of at least 1. Received: 0"),
 ])  # fmt: skip

@@ -138,11 +138,11 @@ def test_held_out_items_of_people_outside_training_rank_well_above_popularity(ki
 
 
 @pytest.mark.parametrize(("histories", "options", "message"), [
-    ([[1], []], {}, "`histories` must hold at least one item for each user"),
+    ([[1], []], {}, "`history` must hold at least one item for each user"),
     ([[1, 13]], {}, "`histories` must hold item indices from 0 to 12. Received: [1, 13]"),
     ([[0.5]], {}, "`histories` must hold item indices from 0 to 12. Received: [0.5]"),
     ([["a,b"]], {}, "`histories` must hold item indices from 0 to 12. Received: ['a,b']"),
-    ([3], {}, "`histories` must hold at least one item for each user"),
+    ([3], {}, "`history` must hold at least one item for each user"),
     ([[1]], {"num_neg": 0}, "`num_neg` must be a whole number of at least 1. Received: 0"),
     ([[1]], {"prior_strength": -1}, "`prior_strength` must be a finite number of at least 0. Received: -1"),
     ([[1]], {"prior_strength": float("nan")}, "`prior_strength` must be a finite number"),

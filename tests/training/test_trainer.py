@@ -57,6 +57,22 @@ def scripted(tiny):
     return run
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda model, data: Trainer("NeuMF", data), "`model` must be a Keras model. Received: 'NeuMF'"),
+        (lambda model, data: Trainer(model, 3), "`dataset` must be a Dataset (`ncf_keras.read_dataset` or"),
+        (lambda model, data: Trainer(build_gmf(3, 2), data), "Received: one for 3 users and 2 items"),
+        (lambda model, data: Trainer(model, data).fit("x"), "`callbacks` must be a list of Keras callbacks. "),
+        (lambda model, data: Trainer(model, data).fit([print]), "`callbacks` must be a list of Keras"),
+    ],
+)  # fmt: skip
+def test_what_is_no_model_dataset_or_callback_is_refused_in_a_sentence(sample, wrong, sentence):
+    with pytest.raises(InputError) as error:
+        wrong(build_gmf(sample.num_users, sample.num_items), sample)
+    assert sentence in str(error.value)
+
+
 def test_only_a_strictly_higher_hit_ratio_is_better(scripted):
     trainer, history = scripted([0.1, 0.1, 0.3, 0.3, 0.2], epochs=4)
     assert trainer.best == Best(1, 0.3, 0.15) and trainer.initial == (0.1, 0.05)
