@@ -251,6 +251,8 @@ def in_blocks_of_rows(
     best: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor, rows_a_block: int, k: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the items and scores, shape (rows, k), that `best` returns for all `rows`, by some."""
+    if rows.shape[0] is not None and rows.shape[0] <= rows_a_block:
+        return best(rows)
 
     def body(start: Tensor, items: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         more_items, more_scores = best(rows[start : start + rows_a_block])

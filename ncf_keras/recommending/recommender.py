@@ -64,7 +64,7 @@ class Recommender:
         dataset = self._dataset
         require_sizes(self._model, dataset.num_users, dataset.num_items, dataset.name)
         self._ranker = Ranker(self._model, dataset.num_users, dataset.num_items, dataset, check_scores=True)
-        for kept in ("_lists_for_users", "_similar_items", "_list_for_vectors", "_folder"):
+        for kept in ("_lists_for_users", "_list_for_one", "_similar_items", "_list_for_vectors", "_folder"):
             self.__dict__.pop(kept, None)
 
     def recommend(
@@ -90,7 +90,9 @@ class Recommender:
         else:
             indices = ids.require(users, "users")
             user_ids = ids.named(indices)
-        lists = _ask(self._lists_for_users, indices, min(k, self._dataset.num_items), include_seen)
+        # One user is asked for most often: that program has no loop over blocks of users.
+        program = self._list_for_one if len(indices) == 1 else self._lists_for_users
+        lists = _ask(program, indices, min(k, self._dataset.num_items), include_seen)
         sources = np.where(lists.known, "model", "popularity").astype(object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
@@ -142,6 +144,11 @@ class Recommender:
     @cached_property
     def _lists_for_users(self) -> Callable[..., Lists]:
         return self._traced(self._ranker.recommend, INDICES, K, tf.TensorSpec([], tf.bool))
+
+    @cached_property
+    def _list_for_one(self) -> Callable[..., Lists]:
+        one = tf.TensorSpec([1], tf.int32)
+        return self._traced(self._ranker.recommend, one, K, tf.TensorSpec([], tf.bool))
 
     @cached_property
     def _similar_items(self) -> Callable[..., Lists]:

@@ -218,10 +218,12 @@ def test_asking_again_computes_no_halves_and_traces_nothing(models, dataset, mon
         recommender.similar_items(ITEM_IDS[: len(users)], k)
         recommender.fold_in(ITEM_IDS[: len(users)], k, include_seen)
 
-    ask(["3"], 10, False, False)
+    for users in (["3"], USER_IDS[:2]):  # one user and several have a program each
+        ask(users, 10, False, False)
     before = dict(calls)
-    assert before == {"halves": 2, "recommend": 1, "similar_items": 1, "recommend_to_vectors": 1}
+    assert before == {"halves": 2, "recommend": 2, "similar_items": 1, "recommend_to_vectors": 1}
     for k in (2, 20):
+        ask(USER_IDS[1:2], k, k > 3, False)
         ask(USER_IDS[:k], k, k > 3, False)
         ask(["nobody", *USER_IDS], k, False, True)
     assert calls == before
