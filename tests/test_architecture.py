@@ -43,7 +43,6 @@ UNSAFE_CALLS = {
 PUBLIC_OF_NAMED_TUPLES = {"_asdict", "_replace"}
 # Files that use private names of others. TensorFlow has no public way to let a resource track what it uses.
 USERS_OF_PRIVATE_NAMES = {
-    "ncf_keras/cli/prepare.py",
     "ncf_keras/serving/seal.py",
     "ncf_keras/serving/signatures.py",
 }
