@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import _start  # noqa: F401
+
 from ncf_keras.cli.train import main
 
 if __name__ == "__main__":

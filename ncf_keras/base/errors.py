@@ -1,4 +1,4 @@
-"""Errors that end a command with one sentence: a user's mistake, or a lost worker."""
+"""Errors that end a command with one sentence: a user's mistake, a lost worker, a server without an answer."""
 
 
 class InputError(ValueError):
@@ -11,3 +11,7 @@ class InputError(ValueError):
 
 class WorkerLost(Exception):
     """Another worker died or can't be reached, so the training can't continue. The message says why."""
+
+
+class ServingError(RuntimeError):
+    """The server did not answer, or its answer can't be used: nothing that the user gave was wrong."""

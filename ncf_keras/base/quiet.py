@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import IO, Any
 
 
 def look_for_devices() -> None:
@@ -37,9 +37,16 @@ def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices, log_l
 
 @contextlib.contextmanager
 def _stderr_put_aside() -> Iterator[None]:
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
+    """Keep what is written to standard error while the block runs, and show it only if the block fails."""
+    try:
+        aside, kept = _nameless_file(), os.dup(2)
+    except OSError:
+        # There is nowhere to keep it.
+        yield
+        return
+    with aside:
+        if sys.stderr:
+            sys.stderr.flush()
         os.dup2(aside.fileno(), 2)
         try:
             yield
@@ -50,3 +57,10 @@ def _stderr_put_aside() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _nameless_file() -> IO[bytes]:
+    """Return a file in memory where the system has such, so that no temporary directory is needed."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stderr"), "w+b")
+    return tempfile.TemporaryFile()

@@ -9,13 +9,16 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ncf_keras.cli.console import import_tensorflow_quietly, run_command
+from ncf_keras.base.terminal import escaped
+from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.flags import number_above, whole_number
+from ncf_keras.serving.publishing import HIGHEST_VERSION
+
+# A week, in seconds.
+LONGEST_WAIT = 604_800.0
 
 if TYPE_CHECKING:
     from ncf_keras.serving.client import Client, ItemLists, NamedItemLists
-
-SERVER_ERROR = 1
 
 # The names of the columns, and the rows under them.
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
@@ -27,14 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The exit status is 0; 1 after a sentence about a server that gives no answer that can be used; 2 after one
     about a mistake in the arguments, or about something that the server does not have.
     """
-    from ncf_keras.serving.client import ServingError
-
-    options = _parser().parse_args(arguments)
-    try:
-        return run_command(lambda: _ask(options))
-    except ServingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return SERVER_ERROR
+    return run_with_flags(_parser().parse_args, _ask, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,9 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", default="ncf", help="the name it is served under (default: %(default)s)")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--version", type=whole_number(0), help="of the model; the highest if left out")
+    which.add_argument(
+        "--version", type=whole_number(0, HIGHEST_VERSION), help="of the model; the highest if left out"
+    )
     which.add_argument("--label", help="of a version, such as stable, as the server's configuration has it")
-    seconds = number_above(0, False)
+    seconds = number_above(0, False, LONGEST_WAIT)
     add = parser.add_argument
     add("--timeout", type=seconds, default=5.0, help="seconds for a try (default: %(default)g)")
     add("--deadline", type=seconds, default=15.0, help="seconds for all tries (default: %(default)g)")
@@ -67,15 +65,19 @@ def _parser() -> argparse.ArgumentParser:
         return question
 
     score = ask("score", "how likely users are to choose items", _score)
-    score.add_argument("--user", type=int, nargs="+", required=True, help="user indices, or one for all items")
-    score.add_argument("--item", type=int, nargs="+", required=True, help="item indices, or one for all users")
+    score.add_argument(
+        "--user", type=whole_number(0), nargs="+", required=True, help="user indices, or one for all items"
+    )
+    score.add_argument(
+        "--item", type=whole_number(0), nargs="+", required=True, help="item indices, or one for all users"
+    )
     for name, help, who in (
         ("recommend", "the best items for users", "user"),
         ("similar", "the items most like items", "item"),
     ):
         question = ask(name, help, partial(_lists, who))
         asked = question.add_mutually_exclusive_group(required=True)
-        asked.add_argument(f"--{who}", type=int, nargs="+", help=f"{who} indices")
+        asked.add_argument(f"--{who}", type=whole_number(0), nargs="+", help=f"{who} indices")
         asked.add_argument(f"--{who}_id", nargs="+", metavar="ID", help=f"raw {who} ids")
         k = {"type": whole_number(0), "default": 10}
         question.add_argument("--k", **k, help="items a list (default: %(default)d)")
@@ -154,5 +156,4 @@ def _cell(value: Any) -> str:
     text = "?" if value is None else str(value)
     # Ids and titles come from the data: nothing in them may steer a terminal or stop the print.
     encoding = sys.stdout.encoding or "utf-8"
-    text = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    return escaped(text, keep="").encode(encoding, "backslashreplace").decode(encoding)

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.text_table import text_table
-from ncf_keras.cli.console import run_command
+from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags
 from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, write_json
+from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
 from ncf_keras.cli.saved_model import load_saved_model
 
@@ -26,18 +27,21 @@ HOW_TO_READ = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
+    return run_with_flags(_parser().parse_args, _compare, arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Compare two saved models of any kind on one dataset and protocol, user by user: paired "
         "t-test, Wilcoxon signed-rank test, and the difference with its 95% confidence interval.",
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("a", metavar="A", help="weight file of any Keras")
-    parser.add_argument("b", metavar="B", help="another")
+    parser.add_argument("a", type=InputFile, metavar="A", help="weight file of any Keras")
+    parser.add_argument("b", type=InputFile, metavar="B", help="another")
     add_data_flags(parser)
     add_protocol_flags(parser)
-    flags = parser.parse_args(arguments)
-    return run_command(lambda: _compare(flags))
+    return parser
 
 
 def _compare(flags: argparse.Namespace) -> None:

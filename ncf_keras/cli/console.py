@@ -1,53 +1,118 @@
-"""What every command shares: exit statuses, errors as sentences, a quiet TensorFlow, a progress bar."""
+"""What every command shares: exit statuses, errors as sentences, safe streams, a progress bar."""
 
+import argparse
 import contextlib
-import errno
+import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 
-from ncf_keras.base.errors import InputError, WorkerLost
+from ncf_keras.base.errors import InputError, ServingError, WorkerLost
+from ncf_keras.base.inputs import reason_of
 from ncf_keras.base.interrupts import Interrupted
+from ncf_keras.base.memory import memory_checked
 from ncf_keras.base.quiet import import_tensorflow_quietly as import_tensorflow_quietly
+from ncf_keras.base.terminal import escaped, safe_streams, shortened, unescaped
+from ncf_keras.cli.paths import require_apart
 
+SERVER_ERROR = 1
 USER_ERROR = 2
 KEYBOARD_INTERRUPT = 130
 # EX_TEMPFAIL of sysexits.h: nobody's mistake, and worth another try.
 WORKER_LOST = 75
-# Errors of the machine and not of the program: no space, no quota, read-only, file too large, failing disk.
-MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+
+
+def run_with_flags(
+    parse: Callable[[Sequence[str] | None], argparse.Namespace],
+    command: Callable[[argparse.Namespace], None],
+    arguments: Sequence[str] | None,
+) -> int:
+    """Run a command on a command line without the program's name; return its exit status: see `run_command`.
+
+    Args:
+        parse: turns the command line into flags.
+        command: gets the flags, once it is sure that no output is an input.
+        arguments: the command line; that of the process if None.
+    """
+
+    def checked() -> None:
+        flags = parse(arguments)
+        require_apart(flags)
+        with memory_checked(not getattr(flags, "no_memory_check", False)):
+            command(flags)
+
+    return run_command(checked)
 
 
 def run_command(command: Callable[[], None]) -> int:
     """Run a command and return its exit status.
 
     Returns:
-        0; 2 after a sentence about the user's mistake or a full disk; 75 after the loss of another worker; 128
-        + the signal's number after Ctrl-C or SIGTERM.
+        0; 1 after a sentence about a server that does not answer; 2 after one about the user's mistake or
+        trouble of the machine, such as a full disk; 75 after the loss of another worker; 128 + the signal's
+        number after Ctrl-C or SIGTERM.
     """
-    try:
-        command()
-    except Interrupted as stop:
-        print(stop, file=sys.stderr)
-        return stop.status
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return KEYBOARD_INTERRUPT
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
-    except WorkerLost as error:
-        print(f"error: {error}", file=sys.stderr)
-        return WORKER_LOST
-    except BrokenPipeError:
-        # The reader of our output has gone, such as `head`: that is nobody's mistake.
-        sys.stdout = None
-        return 0
-    except OSError as error:
-        if error.errno not in MACHINE_ERRORS:
-            raise
-        print(f"error: what could not be written or read: {error}", file=sys.stderr)
-        return USER_ERROR
+    with safe_streams():
+        try:
+            _listen_to_interrupts()
+            command()
+            sys.stdout.flush()
+        except Interrupted as stop:
+            print(stop, file=sys.stderr)
+            return stop.status
+        except KeyboardInterrupt:
+            print("Interrupted.", file=sys.stderr)
+            return KEYBOARD_INTERRUPT
+        except BrokenPipeError:
+            # The reader of our output has gone, such as `head`: that is nobody's mistake.
+            abandon_stdout()
+            return 0
+        except Exception as error:
+            status, sentence = _ending(error)
+            if isinstance(error, OSError):
+                abandon_stdout()
+            print(f"error: {shortened(sentence)}", file=sys.stderr)
+            return status
     return 0
+
+
+def abandon_stdout() -> None:
+    """Drop what standard output holds if it can't be written: Python would try again at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _ending(error: Exception) -> tuple[int, str]:
+    """Return the exit status and the sentence for an error; raise it again if it is a mistake of ours."""
+    if isinstance(error, ServingError):
+        return SERVER_ERROR, str(error)
+    if isinstance(error, WorkerLost):
+        return WORKER_LOST, str(error)
+    if isinstance(error, InputError):
+        return USER_ERROR, str(error)
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f"{error.filename}: "
+        return USER_ERROR, f"what could not be written or read: {where}{reason_of(error)}"
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+        reason = str(error).partition("\n")[0] or "none is left"
+        return USER_ERROR, f"there must be more memory for this. Received: {reason}"
+    raise error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(error, tensorflow.errors.ResourceExhaustedError)
+
+
+def _listen_to_interrupts() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt, where the script let it end the process while it was loading."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
@@ -64,15 +129,16 @@ def progress_bar(total: int, unit: str) -> Iterator[Callable[[str, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,}/{task.total:,}"))
-    with Progress(
-        *columns, TextColumn(unit), TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
+    title = TextColumn("{task.description}", markup=False)
+    columns = (title, BarColumn(), TextColumn("{task.completed:,}/{task.total:,}"), TextColumn(unit))
+    # The bar moves the cursor by escapes of its own.
+    console = Console(file=unescaped(sys.stderr))
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task("", total=total)
 
         def show(title: str, done: int) -> None:
             if done < bar.tasks[0].completed:
                 bar.reset(task, total=total)
-            bar.update(task, description=title, completed=done)
+            bar.update(task, description=escaped(title), completed=done)
 
         yield show

@@ -4,23 +4,34 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ncf_keras.cli.console import import_tensorflow_quietly, run_command
-from ncf_keras.cli.flags import FORMATS
+from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
+from ncf_keras.cli.flags import FORMATS, add_memory_flag
+from ncf_keras.cli.paths import InputFile, OutputFile
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
+    return run_with_flags(_parser().parse_args, _convert, arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Turn the weights of a GMF, MLP or NeuMF, as any version of Keras wrote them, into another "
         "format. What the file is, is read from its content.",
         allow_abbrev=False,
     )
-    parser.add_argument("file", metavar="FILE", help="weight file of Keras 1, 2 or 3; it may come from anyone")
-    parser.add_argument("--to", required=True, metavar="OUT", help="the new file; an existing one is replaced")
+    parser.add_argument(
+        "file", type=InputFile, metavar="FILE", help="weight file of any Keras; it may come from anyone"
+    )
+    parser.add_argument(
+        "--to", type=OutputFile, required=True, metavar="OUT", help="the new file; an existing one is replaced"
+    )
     layout = "h5 as Keras 1 and the authors' code, a .keras archive, or .weights.h5 of Keras 3"
     parser.add_argument("--format", choices=FORMATS, help=f"{layout}; by the suffix of OUT if left out")
-    flags = parser.parse_args(arguments)
-    return run_command(lambda: _convert(flags))
+    in_place = "let OUT be FILE, which is replaced once the new file is whole"
+    parser.add_argument("--in_place", action="store_true", help=in_place)
+    add_memory_flag(parser)
+    return parser
 
 
 def _convert(flags: argparse.Namespace) -> None:

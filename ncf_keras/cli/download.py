@@ -8,13 +8,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ncf_keras.base.interrupts import Interrupted
-from ncf_keras.cli.console import run_command
+from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.flag_names import flag_names
+from ncf_keras.cli.flags import add_memory_flag
 from ncf_keras.data.known_datasets import KNOWN_DATASETS, KnownDataset
 
 
 def main(arguments: Sequence[str] | None = None, known: Mapping[str, KnownDataset] = KNOWN_DATASETS) -> int:
     """Run the command and return its exit status: 0, 2 after a sentence about what went wrong, or 130."""
+    return run_with_flags(
+        _parser(known).parse_args, lambda flags: download(known[flags.dataset], flags.path), arguments
+    )
+
+
+def _parser(known: Mapping[str, KnownDataset]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Download a public dataset from its publishers (GroupLens; the NCF authors' repository for "
         "their split files), verify it and make it ready to train on. An interrupted download is resumed.",
@@ -22,8 +29,8 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[str, KnownDatase
     )
     parser.add_argument("dataset", choices=known, help="what to download")
     parser.add_argument("--path", default="Data/", help="directory to put it in (default: %(default)s)")
-    flags = parser.parse_args(arguments)
-    return run_command(lambda: download(known[flags.dataset], flags.path))
+    add_memory_flag(parser)
+    return parser
 
 
 def download(known: KnownDataset, path: str) -> None:

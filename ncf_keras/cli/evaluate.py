@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.text_table import text_table
-from ncf_keras.cli.console import run_command
+from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import MODELS, add_data_flags
 from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, write_json, write_output_file
+from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
 from ncf_keras.cli.saved_model import load_saved_model
 
@@ -25,19 +26,26 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
+    return run_with_flags(_parser().parse_args, _evaluate, arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Evaluate a saved GMF, MLP or NeuMF by the paper's protocol, on validation pairs, or by a "
         "ranking of all items, with 95% confidence intervals. The model and its sizes are read from the file.",
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--weights", required=True, metavar="FILE", help="weight file of any Keras")
+    parser.add_argument(
+        "--weights", type=InputFile, required=True, metavar="FILE", help="weight file of any Keras"
+    )
     parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of them if left out")
     add_data_flags(parser)
     add_protocol_flags(parser)
-    parser.add_argument("--per_user", metavar="FILE", help="write the metrics of each user as CSV, too")
-    flags = parser.parse_args(arguments)
-    return run_command(lambda: _evaluate(flags))
+    parser.add_argument(
+        "--per_user", type=OutputFile, metavar="FILE", help="write the metrics of each user as CSV, too"
+    )
+    return parser
 
 
 def _evaluate(flags: argparse.Namespace) -> None:

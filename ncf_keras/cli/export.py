@@ -5,31 +5,39 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from ncf_keras.base.files import writable_directory
-from ncf_keras.cli.console import run_command
+from ncf_keras.base.files import tensorflow_directory
+from ncf_keras.base.inputs import reason_of
+from ncf_keras.cli.console import abandon_stdout, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
+from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.saved_model import load_saved_model
+from ncf_keras.serving.publishing import HIGHEST_VERSION
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
+    return run_with_flags(_parser().parse_args, _export, arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Export a saved GMF, MLP or NeuMF as a new version of a served model: a SavedModel with "
         "scores, recommendations and similar items. Its directory is printed.",
         allow_abbrev=False,
     )
     parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of these if left out")
-    parser.add_argument("--weights", required=True, metavar="FILE", help="weight file of any Keras")
+    parser.add_argument(
+        "--weights", type=InputFile, required=True, metavar="FILE", help="weight file of any Keras"
+    )
     served = "the served model, such as serving/ncf; made if it is missing"
     parser.add_argument("--to", required=True, metavar="DIR", help=served)
     add_data_flags(parser)
     # Unlike training, an export does without.
     parser.set_defaults(dataset=None)
     number = "number of the version; the one after the highest if left out"
-    parser.add_argument("--version", type=whole_number(0), help=number)
-    flags = parser.parse_args(arguments)
-    return run_command(lambda: _export(flags))
+    parser.add_argument("--version", type=whole_number(0, HIGHEST_VERSION), help=number)
+    return parser
 
 
 def _export(flags: argparse.Namespace) -> None:
@@ -41,8 +49,14 @@ def _export(flags: argparse.Namespace) -> None:
     model = load_saved_model(flags.weights, dataset, flags.model)
     from ncf_keras.serving.export import export_model
 
-    writable_directory(flags.to, "--to")
-    print(export_model(model, dataset, flags.to, flags.version))
+    tensorflow_directory(flags.to, "--to")
+    exported = export_model(model, dataset, flags.to, flags.version)
+    try:
+        print(exported, flush=True)
+    except OSError as error:
+        # The status is about the export, which others may already be using.
+        abandon_stdout()
+        print(f"Note: {exported} is there, but standard output is not ({reason_of(error)}).", file=sys.stderr)
     if dataset is None:
         missing = "lists hold what users have seen, unknown users get empty ones"
         print(f"Exported without `--dataset`: {missing}.", file=sys.stderr)

@@ -2,11 +2,12 @@
 
 import argparse
 import json
-import math
+import re
 from collections.abc import Callable, Sequence
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.paths import CheckpointPath, InputFile, OutputFile
 from ncf_keras.models.spec import KINDS
 from ncf_keras.training.spec import ENGINES, LEARNERS, ON_NAN
 from ncf_keras.training.tuned import TUNED
@@ -17,8 +18,10 @@ SELECTIONS = ("test", "validation")
 STRATEGIES = ("none", "mirrored", "multiworker")
 # The largest width: the weights between two layers of 65,536 units already take 16 GiB.
 LARGEST_WIDTH = 2**16
-# The largest batch that TensorFlow takes.
-LARGEST_BATCH = 2**31 - 1
+# The largest number of anything, such as examples in a batch: what TensorFlow counts with.
+LARGEST_COUNT = 2**31 - 1
+# The largest real number: that of float32.
+LARGEST_NUMBER = 3.4e38
 # The defaults that each preset sets.
 PRESETS = {
     "tuned": {
@@ -51,40 +54,48 @@ def training_parser(model: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_memory_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--no_memory_check`."""
+    meaning = "begin even if more memory seems needed than this machine has"
+    parser.add_argument("--no_memory_check", action="store_true", help=meaning)
+
+
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
-    """Add `--path` and `--dataset`, which name the three files of a dataset."""
+    """Add `--path` and `--dataset`, which name the three files of a dataset, and `--no_memory_check`."""
     parser.add_argument("--path", default="Data/", help="what stands before the dataset's name")
     built_in = "name of the three files, or `sample` for built-in data"
     parser.add_argument("--dataset", default="ml-1m", help=built_in)
+    add_memory_flag(parser)
 
 
-def whole_number(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers of at least `minimum` and at most `maximum`, for argparse."""
-    bounds = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+def whole_number(minimum: int, maximum: int = LARGEST_COUNT) -> Callable[[str], int]:
+    """Return a parser of whole numbers of at least `minimum` and at most `maximum`, for argparse.
+
+    Only digits are understood, without zeros before them: `007` is likelier an id than the number 7.
+    """
 
     def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = minimum - 1
-        if value < minimum or (maximum is not None and value > maximum):
+        is_number = re.fullmatch(r"-?(0|[1-9][0-9]{0,18})", text)
+        if not is_number or not minimum <= int(text) <= maximum:
+            bounds = f"from {minimum} to {maximum}"
             raise argparse.ArgumentTypeError(f"must be a whole number {bounds}. Received: {text[:40]!r}")
-        return value
+        return int(text)
 
     return parse
 
 
-def number_above(minimum: float, inclusive: bool) -> Callable[[str], float]:
-    """Return a parser of finite numbers above (or from) `minimum`, for argparse."""
+def number_above(minimum: float, inclusive: bool, maximum: float = LARGEST_NUMBER) -> Callable[[str], float]:
+    """Return a parser of numbers above (or from) `minimum` and at most `maximum`, for argparse."""
 
     def parse(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = float("nan")
-        if not (minimum <= value if inclusive else minimum < value) or value == float("inf"):
+        if not (minimum <= value if inclusive else minimum < value) or value > maximum:
             bound = "of at least" if inclusive else "above"
-            raise argparse.ArgumentTypeError(f"must be a number {bound} {minimum:g}. Received: {text!r}")
+            rule = f"must be a number {bound} {minimum:g} and at most {maximum:g}"
+            raise argparse.ArgumentTypeError(f"{rule}. Received: {text[:40]!r}")
         return value
 
     return parse
@@ -109,7 +120,7 @@ def parse_numbers(text: str, flag: str, whole: bool) -> list:
 
 def _fits(value: float) -> bool:
     try:
-        return math.isfinite(float(value))
+        return abs(float(value)) <= LARGEST_NUMBER
     except OverflowError:
         return False
 
@@ -131,8 +142,8 @@ def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
         add("--reg_layers", help="L2 penalties of the layers, the first of the embeddings; zeros if left out")
     if model == "NeuMF":
         add("--reg_mf", type=number_above(0, True), default=0, help="L2 penalty of the GMF embeddings")
-        add("--mf_pretrain", default="", help="weight file of a trained GMF to start from")
-        add("--mlp_pretrain", default="", help="weight file of a trained MLP to start from")
+        add("--mf_pretrain", type=InputFile, default="", help="weight file of a trained GMF to start from")
+        add("--mlp_pretrain", type=InputFile, default="", help="weight file of a trained MLP to start from")
         share = "share of the pre-trained GMF in the output layer, 0 to 1"
         add("--alpha", type=float, default=0.5, help=share)
         tuned = (
@@ -145,7 +156,7 @@ def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
 def _add_training(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--epochs", type=whole_number(0), default=100, help="passes over the data")
-    add("--batch_size", type=whole_number(1, LARGEST_BATCH), default=256, help="examples a step")
+    add("--batch_size", type=whole_number(1), default=256, help="examples a step")
     add("--num_neg", type=whole_number(0), default=4, help="negatives for each positive")
     add("--lr", type=number_above(0, False), default=0.001, help="learning rate")
     add("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
@@ -169,14 +180,14 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, default="h5", help=layout)
     export = "export the best model for TensorFlow Serving at the end, such as to serving/ncf"
     add("--export", metavar="DIR", help=export)
-    add("--log_csv", metavar="FILE", help="write a row for each iteration")
+    add("--log_csv", type=OutputFile, metavar="FILE", help="write a row for each iteration")
     add("--tensorboard", metavar="DIR", help="write curves for TensorBoard (needs the extra of that name)")
 
 
 def _add_checkpoints(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     kept = "keep the state of the run there, of this run alone, so that it can be resumed"
-    add("--checkpoint_dir", metavar="DIR", help=kept)
+    add("--checkpoint_dir", type=CheckpointPath, metavar="DIR", help=kept)
     often = "write a checkpoint every so many epochs"
     add("--checkpoint_every", type=whole_number(1), default=1, metavar="EPOCHS", help=often)
     add("--resume", action="store_true", help="go on from the newest good checkpoint; begin if there is none")

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import csv
+import io
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import writable_directory, written_beside
-from ncf_keras.cli.console import run_command
+from ncf_keras.base.files import require_output, written_beside
+from ncf_keras.base.inputs import open_input
+from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.paths import InputFile, OutputFile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,16 +74,25 @@ class Panel:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the logs; return the exit status, 0, or 2 after a sentence about a mistake."""
+    return run_with_flags(_parser().parse_args, lambda flags: _plot(flags.logs, flags.out), arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Draw training loss, HR and NDCG of each iteration from the files that --log_csv writes.",
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("logs", nargs="+", metavar="LOG.csv", help="a file of --log_csv; each becomes a line")
-    add("--out", default="curves.png", metavar="FILE.png", help="the picture, replaced if it exists")
-    flags = parser.parse_args(arguments)
-    return run_command(lambda: _plot(flags.logs, flags.out))
+    add("logs", type=InputFile, nargs="+", metavar="LOG.csv", help="a file of --log_csv; each becomes a line")
+    add(
+        "--out",
+        type=OutputFile,
+        default="curves.png",
+        metavar="FILE.png",
+        help="the picture, replaced if it exists",
+    )
+    return parser
 
 
 def _plot(logs: Sequence[str], file: str) -> None:
@@ -89,10 +101,8 @@ def _plot(logs: Sequence[str], file: str) -> None:
         raise InputError(f"`--out` must end with .png. Received: {file}")
     panels = learning_curves([Path(log) for log in logs])
     require_matplotlib("run/plot.py")
-    writable_directory(out.parent, "--out")
+    require_output(out, "`--out`")
     try:
-        if out.is_dir():
-            raise InputError(f"`--out` must be a file. Received: {file}, which is a directory")
         draw(panels, len(panels), out)
     except OSError as error:
         raise InputError(
@@ -119,7 +129,7 @@ def learning_curves(paths: Sequence[Path]) -> list[Panel]:
 def _read_log(path: Path) -> dict[str, list[float]]:
     """Return the values of each of `COLUMNS`, row by row."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with io.TextIOWrapper(open_input(path), encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             header, *rows = [(reader.line_num, row) for row in reader] or [(1, [])]
     except (OSError, UnicodeError, csv.Error) as error:

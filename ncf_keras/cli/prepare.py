@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.cli.console import progress_bar, run_command
+from ncf_keras.base.inputs import kind_of
+from ncf_keras.cli.console import progress_bar, run_with_flags
 from ncf_keras.cli.flag_names import flag_names, same_names
-from ncf_keras.cli.flags import whole_number
+from ncf_keras.cli.flags import add_memory_flag, whole_number
+from ncf_keras.cli.paths import InputFile, OutputPrefix
 
 if TYPE_CHECKING:
     from ncf_keras.data.log_layout import LogLayout
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
-    flags = _parser().parse_args(arguments)
-    prepare_by_flags = flag_names(same_names(vars(flags)))(_prepare)
-    return run_command(lambda: prepare_by_flags(flags))
+    return run_with_flags(_parser().parse_args, _prepare_by_flags, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -29,9 +29,13 @@ def _parser() -> argparse.ArgumentParser:
         "say is found out.",
         allow_abbrev=False,
     )
-    parser.add_argument("log", metavar="LOG", help="the file: a row an interaction")
+    parser.add_argument("log", type=InputFile, metavar="LOG", help="the file: a row an interaction")
     parser.add_argument(
-        "--out", required=True, metavar="PREFIX", help="directory and name of the dataset, such as Data/mydata"
+        "--out",
+        type=OutputPrefix,
+        required=True,
+        metavar="PREFIX",
+        help="directory and name of the dataset, such as Data/mydata",
     )
     layout = parser.add_argument_group("the log (columns by name or by number from 1)")
     for role, absent in (("user", ""), ("item", ""), ("rating", ", or none"), ("timestamp", ", or none")):
@@ -48,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     meaning = "hold out a random interaction of each user, not the latest"
     layout.add_argument("--no_timestamps", action="store_true", help=meaning)
     meaning = "item titles: id and title, such as movies.dat or u.item"
-    layout.add_argument("--titles", metavar="FILE", help=meaning)
+    layout.add_argument("--titles", type=InputFile, metavar="FILE", help=meaning)
     kept = parser.add_argument_group("what is kept")
 
     def add_count(flag: str, default: int, minimum: int, meaning: str) -> None:
@@ -62,7 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     kept.add_argument("--keep", choices=("first", "last"), default="first", help=meaning)
     add_count("--negatives", 99, 1, "items to rank each held-out item against")
     add_count("--seed", 2017, 0, "of all draws")
+    add_memory_flag(parser)
     return parser
+
+
+def _prepare_by_flags(flags: argparse.Namespace) -> None:
+    with flag_names(same_names(vars(flags))):
+        _prepare(flags)
 
 
 def _prepare(flags: argparse.Namespace) -> None:
@@ -76,7 +86,7 @@ def _prepare(flags: argparse.Namespace) -> None:
     header = {"auto": None, "yes": True, "no": False}[flags.header]
     columns = LogColumns(flags.user, flags.item, flags.rating, flags.timestamp, flags.delimiter, header)
     options = PrepareOptions(**{name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__})
-    _require_out(flags.out, [log_file] + ([Path(flags.titles)] if flags.titles else []))
+    _require_out(flags.out)
     titles = read_titles(flags.titles) if flags.titles else None
     size = log_file.stat().st_size if log_file.is_file() else 0
     with progress_bar(size, "bytes") as show:
@@ -93,17 +103,12 @@ def _prepare(flags: argparse.Namespace) -> None:
     _print_report(prefix, prepared.report())
 
 
-def _require_out(out: str, inputs: Sequence[Path]) -> None:
+def _require_out(out: str) -> None:
     from ncf_keras.base.files import writable_directory
-    from ncf_keras.data.dataset_files import prepared_paths
 
     prefix = Path(out)
-    if out.endswith("/") or not prefix.name or prefix.is_dir():
+    if out.endswith("/") or not prefix.name or kind_of(prefix) == "a directory":
         raise InputError(f"`--out` must end in the name of the dataset, such as Data/mydata. Received: {out}")
-    outputs = {path.resolve() for path in prepared_paths(prefix).values()}
-    for file in inputs:
-        if file.resolve() in outputs:
-            raise InputError(f"`--out` must not overwrite {file}, which is read. Received: {out}")
     writable_directory(prefix.parent, "--out")
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from ncf_keras.base.version import __version__
 from ncf_keras.cli.console import progress_bar
+from ncf_keras.cli.flags import LARGEST_COUNT, whole_number
+from ncf_keras.cli.paths import OutputFile
 
 if TYPE_CHECKING:
     import keras
@@ -61,20 +63,16 @@ def add_protocol_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", choices=PROTOCOLS, default="sampled", help=ranking)
     lengths = "length of the ranked list, or several"
     parser.add_argument("--topk", type=parse_top_ks, default="10", metavar="K[,K…]", help=lengths)
-    parser.add_argument("--json", metavar="FILE", help="write the figures to a file, too")
+    parser.add_argument("--json", type=OutputFile, metavar="FILE", help="write the figures to a file, too")
 
 
 def parse_top_ks(text: str) -> tuple[int, ...]:
     """Return the numbers in `5,10,20`, ascending, each once; for argparse."""
     try:
-        numbers = {int(part) for part in text.split(",")}
-    except ValueError:
-        numbers = {0}
-    if min(numbers) < 1:
-        raise argparse.ArgumentTypeError(
-            f"must be whole numbers of at least 1, such as 10 or 5,10,20. Received: {text!r}"
-        )
-    return tuple(sorted(numbers))
+        return tuple(sorted({whole_number(1)(part) for part in text.split(",")}))
+    except argparse.ArgumentTypeError:
+        rule = f"must be whole numbers from 1 to {LARGEST_COUNT:,}, such as 10 or 5,10,20"
+        raise argparse.ArgumentTypeError(f"{rule}. Received: {text[:40]!r}") from None
 
 
 def make_protocol(name: str, dataset: "Dataset") -> Protocol:

@@ -5,15 +5,16 @@ import contextlib
 import csv
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.cli.console import import_tensorflow_quietly, run_command
+from ncf_keras.base.inputs import open_input, unreadable
+from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, whole_number
+from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.saved_model import load_saved_model
-from ncf_keras.cli.table_output import TABLE_FORMATS, format_of_file, write_table
+from ncf_keras.cli.table_output import TABLE_FORMATS, format_of_file, spreadsheet_safe, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,23 +22,31 @@ if TYPE_CHECKING:
     from ncf_keras.data import Dataset
 
 WHOM = ("--user", "--users_file", "--history", "--similar_items", "--popular")
+# Ids of a hundred million users.
+MOST_BYTES = 1 << 30
 UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
+    return run_with_flags(_parser().parse_args, _recommend, arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Recommend items with a saved GMF, MLP or NeuMF: to users it was trained on, to a new one "
         "by a history, to anybody by popularity; or find similar items. Ids are the raw ones where the dataset "
         "has NAME.users.csv and NAME.items.csv (run/prepare.py writes them), else indices from 0.",
         allow_abbrev=False,
     )
-    parser.add_argument("--weights", metavar="FILE", help="weight file of any Keras; --popular needs none")
+    parser.add_argument(
+        "--weights", type=InputFile, metavar="FILE", help="weight file of any Keras; --popular needs none"
+    )
     add_data_flags(parser)
     add = parser.add_argument_group("for whom (one kind)").add_argument
     add("--user", metavar="ID", action="append", help="a user; may be repeated")
     each = "users, an id a line, - for standard input; unknown ones get the popularity list, labelled so"
-    add("--users_file", metavar="FILE", help=each)
+    add("--users_file", type=InputFile, metavar="FILE", help=each)
     items = "items that a new user interacted with, as a line of CSV (an id with a comma in double quotes)"
     add("--history", metavar="ID,ID,…", action="append", help=f"{items}; repeated, they are one history")
     add("--similar_items", metavar="ID", action="append", help="items like this one; may be repeated")
@@ -46,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = "rank the items that the user knows already, too"
     parser.add_argument("--include_seen", action="store_true", help=known)
     parser.add_argument("--format", choices=TABLE_FORMATS, help="on standard output (default: table)")
-    parser.add_argument("--to", metavar="FILE", help="write a .csv or .json file instead")
-    flags = parser.parse_args(arguments)
-    return run_command(lambda: _recommend(flags))
+    parser.add_argument("--to", type=OutputFile, metavar="FILE", help="write a .csv or .json file instead")
+    spreadsheet = "put ' before texts that a spreadsheet would run as a formula, in CSV"
+    parser.add_argument("--spreadsheet_safe", action="store_true", help=spreadsheet)
+    return parser
 
 
 def _recommend(flags: argparse.Namespace) -> None:
@@ -56,6 +66,8 @@ def _recommend(flags: argparse.Namespace) -> None:
     if flags.to and flags.format:
         raise InputError("`--to` takes its format from its suffix. Received: `--format` too")
     format = format_of_file(flags.to) if flags.to else flags.format or "table"
+    if flags.spreadsheet_safe and format != "csv":
+        raise InputError(f"`--spreadsheet_safe` must come with lists in CSV. Received: lists as {format}")
     users = _read_users(flags.users_file) if flags.users_file is not None else []
     history = _parse_history(flags.history) if flags.history else []
     # Standard output is for the lists alone.
@@ -65,7 +77,7 @@ def _recommend(flags: argparse.Namespace) -> None:
     shown = [name for name, ids in (("users", dataset.user_ids), ("items", dataset.item_ids)) if ids is None]
     if shown:
         print(f"The dataset has no ids: {' and '.join(shown)} are shown as indices from 0.", file=sys.stderr)
-    write_table(frame, format, flags.to)
+    write_table(spreadsheet_safe(frame) if flags.spreadsheet_safe else frame, format, flags.to)
     if flags.to:
         print(f"The lists are written to {flags.to}", file=sys.stderr)
 
@@ -107,13 +119,16 @@ def _require_one_kind(flags: argparse.Namespace) -> None:
 
 def _read_users(file: str) -> list[str]:
     """Return the ids in a file, one a line; empty lines are passed over."""
+    opened = contextlib.nullcontext(sys.stdin.buffer) if file == "-" else open_input(file, "`--users_file`")
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+        with opened as stream:
+            text = stream.read(MOST_BYTES + 1).decode("utf-8-sig")
     except OSError as error:
-        received = f"{file} ({error.strerror})"
-        raise InputError(f"`--users_file` must be a file that can be read. Received: {received}") from None
+        raise unreadable(file, error, "`--users_file`") from None
     except UnicodeError:
         raise InputError(f"`--users_file` must be text in UTF-8. Received: {file}, which is not") from None
+    if len(text) > MOST_BYTES:
+        raise InputError(f"`--users_file` must have at most {MOST_BYTES:,} bytes. Received: {file}, with more")
     users = [line.strip() for line in text.split("\n") if line.strip()]
     if not users:
         raise InputError(f"`--users_file` must hold an id a line. Received: {file}, which holds none")

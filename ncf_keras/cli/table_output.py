@@ -2,10 +2,12 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.terminal import escaped, unescaped
 from ncf_keras.cli.output_file import check_output_file, write_output_file
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ def write_table(frame: "pd.DataFrame", format: str, file: str | None = None) -> 
         file: where to; None is standard output.
     """
     if file is None:
-        print(_text(frame, format), end="", flush=True)
+        # CSV and JSON are data, so they stay as they are unless they meet a terminal.
+        stream = sys.stdout if format == "table" or sys.stdout.isatty() else unescaped(sys.stdout)
+        print(_text(frame, format), end="", file=stream, flush=True)
     else:
         write_output_file(file, _text(frame, format), "--to")
 
@@ -74,6 +78,15 @@ def _shown(column: "pd.Series") -> list[str]:
     if column.dtype.kind == "f":
         decimals = 0 if (column % 1 == 0).all() else 4
         return [f"{value:.{decimals}f}" for value in column]
-    return [
-        "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(value)) for value in column
-    ]
+    return [escaped(str(value), keep="") for value in column]
+
+
+def spreadsheet_safe(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table in which no text begins a formula: such a text gets an apostrophe before it."""
+    texts = {str(name): column for name, column in frame.items() if column.dtype.kind not in "if"}
+    return frame.assign(**{name: column.map(_without_formula) for name, column in texts.items()})
+
+
+def _without_formula(text: object) -> object:
+    # What OWASP lists: https://owasp.org/www-community/attacks/CSV_Injection
+    return f"'{text}" if str(text).startswith(("=", "+", "-", "@", "\t", "\r")) else text

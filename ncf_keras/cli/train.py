@@ -7,14 +7,16 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncf_keras.base.errors import WorkerLost
-from ncf_keras.base.files import writable_directory
+from ncf_keras.base.errors import InputError, WorkerLost
+from ncf_keras.base.files import OutputStream, tensorflow_directory, writable_directory
 from ncf_keras.base.interrupts import Interrupted, Interrupts
+from ncf_keras.base.locks import directory_lock
 from ncf_keras.cli.cluster import Cluster, read_cluster
-from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_command
+from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import parse_training_flags
 from ncf_keras.cli.kept_run import KeptRun
@@ -48,8 +50,7 @@ SMALL_BATCH = 512
 
 def main(model_name: str, arguments: Sequence[str] | None = None) -> int:
     """Run the training command of `GMF`, `MLP` or `NeuMF` and return its exit status: see `run_command`."""
-    flags = parse_training_flags(model_name, arguments)
-    return run_command(lambda: _train(model_name, flags))
+    return run_with_flags(partial(parse_training_flags, model_name), partial(_train, model_name), arguments)
 
 
 def _train(kind: str, flags: argparse.Namespace) -> None:
@@ -59,7 +60,7 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
     if cluster.is_chief:
         directory = writable_directory(flags.save_dir, "--save_dir") if flags.out else None
         if flags.export:
-            writable_directory(flags.export, "--export")
+            tensorflow_directory(flags.export, "--export")
     # Only the chief prints.
     with contextlib.nullcontext() if cluster.is_chief else contextlib.redirect_stdout(None):
         dataset = load_dataset(flags)
@@ -67,13 +68,31 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
     if not cluster.is_chief:
         _follow(dataset, flags, model, training, cluster)
         return
-    with KeptRun(flags) as kept:
+    with KeptRun(flags) as kept, _csv_log(flags) as csv_log, _tensorboard(flags):
         seed = kept.seed if flags.seed is None else flags.seed
         if seed is None:
             seed = secrets.randbits(31)
             print(f"--seed {seed} (drawn, because none was given)", file=sys.stderr)
         training = dataclasses.replace(training, seed=seed)
-        _Run(dataset, flags, model, training, kept).train(directory, cluster)
+        _Run(dataset, flags, model, training, kept, csv_log).train(directory, cluster)
+
+
+def _csv_log(flags: argparse.Namespace) -> "contextlib.AbstractContextManager[OutputStream | None]":
+    """Open the file of `--log_csv`, which no other command can write then; before any of the work."""
+    return OutputStream(flags.log_csv, "--log_csv") if flags.log_csv else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _tensorboard(flags: argparse.Namespace) -> Iterator[None]:
+    """Keep the directory of `--tensorboard`, made if it is missing, from other runs while the block runs."""
+    if not flags.tensorboard:
+        yield
+        return
+    with directory_lock(tensorflow_directory(flags.tensorboard, "--tensorboard"), patience=0) as locked:
+        if not locked:
+            rule = "a directory that no other run is using"
+            raise InputError(f"`--tensorboard` must be {rule}. Received: {flags.tensorboard}")
+        yield
 
 
 def _follow(
@@ -102,9 +121,10 @@ class _Run:
         model: ModelSpec,
         training: TrainingSpec,
         kept: KeptRun,
+        csv_log: OutputStream | None,
     ):
         self._dataset, self._flags, self._model, self._training = dataset, flags, model, training
-        self._kept = kept
+        self._kept, self._csv_log = kept, csv_log
         self._options = run_options(flags, model, training, dataset)
         kept.check(self._options)
 
@@ -157,7 +177,8 @@ class _Run:
         best_file = None
         if directory:
             name = saved_name(kind, flags)
-            best_file = BestFile(trainer, directory, name, flags.format, save_initial=kind == "NeuMF")
+            owner = self._kept.directory.identity if self._kept.directory else ""
+            best_file = BestFile(trainer, directory, name, flags.format, kind == "NeuMF", owner)
         best_weights = BestWeights(trainer) if flags.select == "validation" or flags.export else None
         checkpoints = self._checkpoints(trainer, best_file=best_file, best_weights=best_weights)
 
@@ -167,7 +188,7 @@ class _Run:
             return self._kept.pause(checkpoints) + about
 
         with (
-            RunLog(trainer, flags.log_csv, flags.tensorboard) as log,
+            RunLog(trainer, self._csv_log, flags.tensorboard) as log,
             _progress(trainer) as progress,
             Interrupts() as interrupts,
         ):
@@ -199,6 +220,12 @@ class _Run:
             checkpoints.restore(self._kept.checkpoint)
             if best_file and best_file.path and not best_file.path.exists():
                 print(f"Note: {best_file.path} has gone; only a better model is saved again.", file=sys.stderr)
+            if best_file and best_file.left_alone:
+                print(
+                    f"Note: {self._kept.directory.path} is a copy: {best_file.left_alone} is left to the run that "
+                    "it was copied from, and a better model is saved under another name.",
+                    file=sys.stderr,
+                )
         else:
             if best_file:
                 best_file.reserve()

@@ -27,6 +27,7 @@ import pandas as pd
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import written_beside
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
 from ncf_keras.data.known_datasets import download_hint
@@ -43,6 +44,14 @@ def prepared_paths(prefix: str | os.PathLike) -> dict[str, Path]:
     return {suffix: Path(os.fspath(prefix) + suffix) for suffix in SUFFIXES}
 
 
+def dataset_paths(path: str | os.PathLike, name: str) -> list[Path]:
+    """Return the files of a dataset, whether they are there or not: see `read_dataset`."""
+    prefix = os.fspath(path)
+    if prefix and not prefix.endswith("/") and kind_of(prefix) == "a directory":
+        prefix += "/"
+    return [*prepared_paths(prefix + name).values(), Path(f"{prefix}{name}.train.parquet")]
+
+
 def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
     """Read the dataset `name`, such as `ml-1m`, from its files, whose names begin with `path`, such as `Data/`.
 
@@ -51,12 +60,9 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
     repeated pairs collapse. Users and items are counted as highest index + 1 over all three files. A file that
     is missing or breaks the format is an InputError that names it and the line.
     """
-    prefix = os.fspath(path)
-    if prefix and not prefix.endswith("/") and Path(prefix).is_dir():
-        prefix += "/"
-    prefix += name
-    train_file, test_file, negative_file, users_file, items_file, _ = prepared_paths(prefix).values()
-    parquet = Path(prefix + ".train.parquet")
+    *files, parquet = dataset_paths(path, name)
+    prefix = str(parquet).removesuffix(".train.parquet")
+    train_file, test_file, negative_file, users_file, items_file, _ = files
     if not train_file.exists() and parquet.is_file():
         train_file = parquet
     for file in (train_file, test_file, negative_file):

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, can_factor
 from ncf_keras.recommending.ranking import Ranker
-from ncf_keras.serving.publishing import publish, require_version
+from ncf_keras.serving.publishing import no_room, publish, require_version
 from ncf_keras.serving.seal import Seal, write_seal
 from ncf_keras.serving.signatures import make_id_signatures, make_signatures
 from ncf_keras.serving.warm_up import write_warm_up
@@ -46,7 +47,11 @@ def export_model(
         _require_fitting(dataset, sizes)
     ranker = Ranker(model, *sizes, dataset)
     name = Path(directory).resolve().name
-    return publish(lambda building: _write(building, name, ranker, dataset), directory, version)
+    try:
+        return publish(lambda building: _write(building, name, ranker, dataset), directory, version)
+    except tf.errors.OpError as error:
+        # What TensorFlow makes of a full disk: several kinds of error, by the file that was being written.
+        raise no_room(directory, error) from error
 
 
 def _write(building: Path, name: str, ranker: Ranker, dataset: Dataset | None) -> None:
@@ -59,7 +64,7 @@ def _write(building: Path, name: str, ranker: Ranker, dataset: Dataset | None) -
         signatures |= by_id
         for table in tables:
             archive.track(table)
-    with tempfile.TemporaryDirectory() as elsewhere:
+    with tempfile.TemporaryDirectory(dir=building) as elsewhere:
         archive.track(Seal(Path(elsewhere)))
         # The first is what a server takes for the default.
         for key, signature in signatures.items():

@@ -11,14 +11,13 @@ import contextlib
 import errno
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import writable_directory
-from ncf_keras.base.locks import take_lock
+from ncf_keras.base.files import tensorflow_directory
+from ncf_keras.base.inputs import reason_of
+from ncf_keras.base.staging import locked_directory, sweep
 
 PREFIX = ".exporting-"
 NUMBER = re.compile("[0-9]+")
@@ -37,19 +36,29 @@ def publish(build: Callable[[Path], None], base: str | os.PathLike, version: int
         version: the number; the one after the highest if None.
     """
     require_version(version)
-    base = writable_directory(base, "directory")
+    base = tensorflow_directory(base, "directory")
     if version is not None and (base / str(version)).exists():
         raise _taken(base / str(version))
-    _sweep(base)
-    with _locked_directory(base) as building:
-        try:
+    sweep(base, PREFIX)
+    try:
+        with locked_directory(base, PREFIX) as building:
+            # A server often runs as another user than the exporter.
+            building.chmod(0o755)
             build(building)
             _flush(building)
-            return _rename(building, base, version)
-        except OSError as error:
-            raise InputError(
-                f"`directory` must have room for the export. Received: {base} ({error.strerror or error})"
-            ) from error
+            published = _rename(building, base, version)
+    except OSError as error:
+        raise no_room(base, error) from error
+    # From here on it is published, whatever the disk still says.
+    with contextlib.suppress(OSError):
+        _flush_entry(base)
+    return published
+
+
+def no_room(base: str | os.PathLike, error: Exception) -> InputError:
+    """Return the error for an export that could not be written."""
+    reason = reason_of(error).strip().partition("\n")[0]
+    return InputError(f"`directory` must have room for the export. Received: {base} ({reason})")
 
 
 def require_version(version: int | None) -> None:
@@ -82,48 +91,11 @@ def _rename(building: Path, base: Path, version: int | None) -> Path:
             if version is not None:
                 raise _taken(target) from None
             continue
-        _flush_entry(base)
         return target
 
 
 def _taken(target: Path) -> InputError:
     return InputError(f"`version` must be one that does not exist yet. Received: {target}, which exists")
-
-
-@contextlib.contextmanager
-def _locked_directory(base: Path) -> Iterator[Path]:
-    """Yield a new directory in `base` with a lock on it; remove it afterwards unless it was renamed."""
-    locked = False
-    while not locked:
-        building = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-        # Until it is locked, another exporter may take the directory for a dead one's and remove it.
-        try:
-            handle = os.open(building, os.O_RDONLY)
-        except FileNotFoundError:
-            continue
-        try:
-            locked = take_lock(handle, base) and building.is_dir()
-            if locked:
-                # A server often runs as another user than the exporter.
-                building.chmod(0o755)
-                yield building
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-            os.close(handle)
-
-
-def _sweep(base: Path) -> None:
-    """Remove what exporters that no longer live have left in `base`."""
-    for path in base.glob(f"{PREFIX}*"):
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError:
-            continue
-        try:
-            if take_lock(handle, base):
-                shutil.rmtree(path, ignore_errors=True)
-        finally:
-            os.close(handle)
 
 
 def _flush(directory: Path) -> None:

@@ -6,11 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ncf_keras.base.errors import ServingError as ServingError
+
 EMPTY_ITEM = -1
-
-
-class ServingError(RuntimeError):
-    """The server did not answer, or its answer can't be used: nothing that the user gave was wrong."""
 
 
 class Place(NamedTuple):

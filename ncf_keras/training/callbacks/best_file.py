@@ -22,19 +22,28 @@ class BestFile(OwnCallback):
         stem: the name up to the time.
         layout: `h5`, `keras` or `weights`.
         save_initial: save the model before training, too, as the authors' NeuMF.py does.
+        owner: what tells this run from a copy of its checkpoints, which must not write over its file.
 
     Attributes:
         path: the file; None until the first save.
+        left_alone: the file of another run, which this one would have written had it not changed its name.
     """
 
     def __init__(
-        self, trainer: Trainer, directory: Path, stem: str, layout: str = "h5", save_initial: bool = False
+        self,
+        trainer: Trainer,
+        directory: Path,
+        stem: str,
+        layout: str = "h5",
+        save_initial: bool = False,
+        owner: str = "",
     ):
         super().__init__()
         self._trainer = trainer
         self._directory, self._stem, self._layout = directory, stem, layout
-        self._save_initial = save_initial
+        self._save_initial, self._owner = save_initial, owner
         self.path: Path | None = None
+        self.left_alone: Path | None = None
         self._reserved: Path | None = None
         self._claim: Path | None = None
 
@@ -53,16 +62,20 @@ class BestFile(OwnCallback):
         self._reserved, self._claim = self._claim_name()
 
     def state(self) -> dict[str, Any]:
-        """Return the time in the reserved name, and whether the file was written."""
+        """Return the time in the reserved name, whether the file was written, and by whom."""
         name = self._reserved.name if self._reserved else ""
         moment = int(name[len(self._stem) + 1 :].split(".")[0]) if name else None
-        return {"moment": moment, "saved": self.path is not None}
+        return {"moment": moment, "saved": self.path is not None, "owner": self._owner}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Reserve the name that an earlier process of this run had."""
-        moment, saved = state["moment"], state["saved"]
+        """Reserve the name that an earlier process of this run had; another one, if it was another run's."""
+        moment, saved, owner = state["moment"], state["saved"], state.get("owner", self._owner)
         if type(moment) is not int or type(saved) is not bool:
             raise TypeError
+        if owner != self._owner:
+            self.left_alone = self._path_of(moment)
+            self.reserve()
+            return
         self._reserved = self._path_of(moment)
         self._claim = self._claim_of(self._reserved)
         self._claim.touch()

@@ -5,11 +5,10 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory
-from ncf_keras.base.locks import take_lock
+from ncf_keras.base.locks import open_lock_file, take_lock
 from ncf_keras.training.checkpoints.checkpoint_file import (
     Checkpoint,
     DamagedCheckpoint,
@@ -18,6 +17,7 @@ from ncf_keras.training.checkpoints.checkpoint_file import (
 )
 
 NAME = re.compile(r"epoch-(\d{6,15})(?:-step-(\d{8,15}))?\.checkpoint")
+HALF_WRITTEN = re.compile(rf"\.writing-{NAME.pattern}-[^-]+\.part")
 LOCK = ".lock"
 
 
@@ -42,6 +42,11 @@ class CheckpointDirectory:
         self._keep = keep
         self._lock = self._take_lock()
 
+    @property
+    def identity(self) -> str:
+        """What tells this directory from a copy of it: the numbers of the directory and of its lock."""
+        return f"{self.path.stat().st_ino}:{os.fstat(self._lock).st_ino}"
+
     def __enter__(self) -> "CheckpointDirectory":
         return self
 
@@ -50,7 +55,9 @@ class CheckpointDirectory:
 
     def close(self) -> None:
         """Release the lock on the directory."""
-        self._lock.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
 
     def files(self) -> list[Path]:
         """Return the files of the checkpoints, intact or not, the newest first."""
@@ -75,7 +82,8 @@ class CheckpointDirectory:
     def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
         """Return the newest intact checkpoint, or None, and a sentence for each newer one that is damaged.
 
-        `.damaged` is appended to the name of a damaged file, so that it no longer counts as one to keep.
+        `.damaged` is appended to the name of a damaged file, so that it no longer counts as one to keep. One
+        that can't be opened or read now is not damaged: it is an InputError, and nothing is changed.
         """
         notes: list[str] = []
         for file in self.files():
@@ -87,16 +95,18 @@ class CheckpointDirectory:
                     file.replace(file.with_name(file.name + ".damaged"))
         return None, notes
 
-    def _take_lock(self) -> IO:
-        with contextlib.ExitStack() as on_error:
-            lock = on_error.enter_context((self.path / LOCK).open("w"))
+    def _take_lock(self) -> int:
+        lock = open_lock_file(self.path / LOCK)
+        try:
             if not take_lock(lock, self.path):
                 raise InputError(
                     f"`--checkpoint_dir` must be a directory that no other run is using. Received: {self.path}"
                 )
-            on_error.pop_all()
-        # Files that a killed run left half-written. While we hold the lock, no other process writes here.
-        self._remove(self.path.glob(".writing-*.part"))
+        except BaseException:
+            os.close(lock)
+            raise
+        # Checkpoints that a killed run left half-written: only who holds the lock writes files of such names.
+        self._remove(file for file in self.path.iterdir() if HALF_WRITTEN.fullmatch(file.name))
         return lock
 
     def _remove(self, files: Iterable[Path]) -> None:

@@ -15,7 +15,6 @@ import hashlib
 import json
 import math
 import os
-import stat
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ import numpy as np
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import written_beside
+from ncf_keras.base.inputs import open_input, unreadable
 
 MAGIC = b"NCFCKPT1"
 LENGTH = struct.Struct("<Q")
@@ -38,7 +38,7 @@ MOST_DIMENSIONS = 32
 
 
 class DamagedCheckpoint(InputError):
-    """A file is not a checkpoint, or it is damaged."""
+    """A file is not as it was written: it is cut short, or its checksum does not fit."""
 
 
 @dataclass(frozen=True)
@@ -84,24 +84,28 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     """Read what `write_checkpoint` wrote.
 
     Raises:
-        DamagedCheckpoint: the file is missing, is something else, or differs in a single bit from what was
-            written.
+        DamagedCheckpoint: the file differs in a single bit from what was written.
+        InputError: it can't be opened or read, or something else wrote it.
     """
     path = Path(path)
     try:
-        with _open_regular(path) as file:
+        with open_input(path) as file:
             size = os.fstat(file.fileno()).st_size
             _verify(file, size)
             return _parse(file, size)
     except OSError as error:
-        problem = error.strerror or str(error)
-    except _Problem as error:
-        problem = str(error)
-    raise DamagedCheckpoint(f"{path} must be a whole checkpoint. Received: {problem}")
+        raise unreadable(path, error) from None
+    except _Problem as problem:
+        kind = DamagedCheckpoint if isinstance(problem, _Damage) else InputError
+        raise kind(f"{path} must be a whole checkpoint. Received: {problem}") from None
 
 
 class _Problem(Exception):
     """What is wrong with a file, as the end of a sentence."""
+
+
+class _Damage(_Problem):
+    """The file is not as it was written."""
 
 
 def _little_endian(name: str, array: np.ndarray) -> np.ndarray:
@@ -136,28 +140,21 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def _open_regular(path: Path) -> BufferedReader:
-    # Opening a pipe would wait for ever, and reading a device would never end.
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise _Problem("something that is no file")
-    return path.open("rb")
-
-
 def _verify(file: BinaryIO, size: int) -> None:
     if size < len(MAGIC) + LENGTH.size + DIGEST_SIZE:
-        raise _Problem(f"{size} bytes, too few for one")
+        raise _Damage(f"{size} bytes, too few for one")
     if file.read(len(MAGIC)) != MAGIC:
-        raise _Problem("a file of another kind, or one with a damaged beginning")
+        raise _Damage("a file of another kind, or one with a damaged beginning")
     digest = hashlib.sha256(MAGIC)
     left = size - len(MAGIC) - DIGEST_SIZE
     while left:
         block = file.read(min(BLOCK, left))
         if not block:
-            raise _Problem("a file that was cut short while it was read")
+            raise _Damage("a file that was cut short while it was read")
         digest.update(block)
         left -= len(block)
     if file.read() != digest.digest():
-        raise _Problem("a checksum that does not fit the content")
+        raise _Damage("a checksum that does not fit the content")
 
 
 def _parse(file: BufferedReader, size: int) -> Checkpoint:

@@ -1,0 +1,83 @@
+"""Text from outside on a terminal: what could steer it is escaped, what never ends is shortened."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+LONGEST_MESSAGE = 4000
+
+
+def escaped(text: str, keep: str = "\n\t") -> str:
+    """Return text with an escape such as `\\x1b` for each character that is not printable nor in `keep`."""
+    if all(line.isprintable() for line in text.split("\n")) and ("\n" in keep or "\n" not in text):
+        return text
+    return "".join(
+        character if character.isprintable() or character in keep else ascii(character)[1:-1]
+        for character in text
+    )
+
+
+def shortened(text: str, most: int = LONGEST_MESSAGE) -> str:
+    """Return a text of at most about `most` characters, the middle left out."""
+    left_out = len(text) - most
+    if left_out <= 0:
+        return text
+    return f"{text[: most * 3 // 4]} … ({left_out:,} characters left out) … {text[-most // 4 :]}"
+
+
+class EscapedStream:
+    """A text stream that escapes what it is given, and what its encoding does not have.
+
+    Args:
+        stream: where the text goes; all else is asked of it.
+    """
+
+    def __init__(self, stream: TextIO):
+        self.unescaped = stream
+
+    def write(self, text: str) -> int:
+        """Write text, escaped; return its length."""
+        encoding = self.unescaped.encoding or "utf-8"
+        self.unescaped.write(escaped(text).encode(encoding, "backslashreplace").decode(encoding))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Write texts, escaped."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.unescaped, name)
+
+
+def unescaped(stream: Any) -> Any:
+    """Return the stream under an `EscapedStream`, or the stream itself, for text that is meant as it is."""
+    return getattr(stream, "unescaped", stream)
+
+
+@contextlib.contextmanager
+def safe_streams() -> Iterator[None]:
+    """Escape what is printed while the block runs; a stream that was closed takes, or gives, nothing."""
+    _occupy_closed_descriptors()
+    with contextlib.ExitStack() as stack:
+        if sys.stdin is None:
+            sys.stdin = stack.enter_context(open(os.devnull, encoding="utf-8"))  # noqa: PTH123
+            stack.callback(setattr, sys, "stdin", None)
+        for name, redirect in (("stdout", contextlib.redirect_stdout), ("stderr", contextlib.redirect_stderr)):
+            stream = getattr(sys, name)
+            if stream is None:
+                stream = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123
+            stack.enter_context(redirect(EscapedStream(unescaped(stream))))
+        yield
+
+
+def _occupy_closed_descriptors() -> None:
+    """Open the null device in place of closed standard streams.
+
+    Else the next file that is opened would get the number of one, and what libraries print would go into it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)

@@ -1,0 +1,107 @@
+"""What a path is to a command: read or written. No output may be an input, nor two outputs be one file.
+
+A flag whose `type` is one of these classes is checked before the command reads anything.
+"""
+
+import argparse
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.inputs import kind_of
+
+# The arguments without a flag, and what the help calls them.
+POSITIONAL = {"file": "FILE", "a": "A", "b": "B", "log": "LOG", "logs": "LOG.csv"}
+# What tells a file from all others: the device and number of one that is there, else its directory and name.
+Identity = tuple[int, int] | tuple[int, int, str] | tuple[str]
+
+
+class InputFile(str):
+    """The path of a file that is read; `-` is standard input."""
+
+
+class OutputFile(str):
+    """The path of a file that is written, and replaced if it exists."""
+
+
+class OutputPrefix(str):
+    """What the names of a dataset's files begin with, which are written."""
+
+    def files(self) -> Iterable[Path]:
+        """Return the files."""
+        from ncf_keras.data.dataset_files import prepared_paths
+
+        return prepared_paths(self).values()
+
+
+class CheckpointPath(str):
+    """A directory of checkpoints, which are written."""
+
+    def files(self) -> Iterable[Path]:
+        """Return what lies there and belongs to the run."""
+        directory = Path(self)
+        if kind_of(directory) != "a directory":
+            return [directory / ".lock"]
+        return [directory / ".lock", *directory.glob("epoch-*.checkpoint")]
+
+
+class Use(NamedTuple):
+    """A path that a command uses, and the flag that named it."""
+
+    flag: str
+    path: str
+    is_output: bool
+
+
+def require_apart(flags: argparse.Namespace) -> None:
+    """Raise InputError if an output is the same file as an input or another output, by whatever name or link.
+
+    With the flag `in_place`, the output may be the input.
+    """
+    seen: dict[Identity, Use] = {}
+    for use in sorted(uses(flags), key=lambda use: use.is_output):
+        identity = _identity(use.path)
+        if identity is None:
+            continue
+        other = seen.setdefault(identity, use)
+        if other is use or not use.is_output or (getattr(flags, "in_place", False) and not other.is_output):
+            continue
+        what = "written" if other.is_output else "read"
+        advice = " (`--in_place` allows it)" if "in_place" in flags and not other.is_output else ""
+        raise InputError(
+            f"`{use.flag}` must not be a file that `{other.flag}` names to be {what}{advice}. "
+            f"Received: {use.path}, the same file as {other.path}"
+        )
+
+
+def uses(flags: argparse.Namespace) -> Iterator[Use]:
+    """Yield the paths that the flags name, those of the files of a dataset among them."""
+    for name, value in vars(flags).items():
+        flag = POSITIONAL.get(name, f"--{name}")
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, InputFile | OutputFile) and path:
+                yield Use(flag, path, isinstance(path, OutputFile))
+            elif isinstance(path, OutputPrefix | CheckpointPath):
+                yield from (Use(flag, str(file), True) for file in path.files())
+    if getattr(flags, "dataset", None) not in (None, "sample") and "path" in flags:
+        from ncf_keras.data.dataset_files import dataset_paths
+
+        yield from (Use("--dataset", str(file), False) for file in dataset_paths(flags.path, flags.dataset))
+
+
+def _identity(path: str) -> Identity | None:
+    """Return what tells a file from all others; None for a pipe or device, which can take several outputs."""
+    kind = None if path == "-" else kind_of(path)
+    if kind is None and path != "-":
+        target = Path(os.path.realpath(path))
+        if kind_of(target.parent) is None:
+            return (str(target),)
+        parent = target.parent.stat()
+        return (parent.st_dev, parent.st_ino, target.name)
+    status = os.fstat(0) if path == "-" else Path(path).stat()
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return (status.st_dev, status.st_ino)
