@@ -1,9 +1,8 @@
 """Predict explicit ratings by ReLU layers over embeddings: python run/FeedforwardEmbed.py LOG."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 import _start  # noqa: F401
 from explicit_ratings.command import main
 

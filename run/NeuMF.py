@@ -1,9 +1,8 @@
 """Train Neural Matrix Factorization, the fusion of GMF and MLP; `--help` lists the flags."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 import _start  # noqa: F401
 
 from ncf_keras.cli.train import main

@@ -2,9 +2,10 @@
 
 import signal
 import sys
-from pathlib import Path
 
 # Python's own answer to Ctrl-C is a traceback; a signal that is ignored, as in the background, stays so.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+from pathlib import Path
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

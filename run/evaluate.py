@@ -1,9 +1,8 @@
 """Evaluate a saved model on a dataset; `--help` lists the flags."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 import _start  # noqa: F401
 
 from ncf_keras.cli.evaluate import main

@@ -1,9 +1,8 @@
 """Turn a raw log into a dataset: python run/prepare.py LOG --out Data/mydata."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 import _start  # noqa: F401
 
 from ncf_keras.cli.prepare import main

@@ -66,7 +66,7 @@ def require_output(path: str | os.PathLike, subject: object = None) -> None:
     `subject` is what the error's rule is about, such as a flag in backticks; the path itself if None.
     """
     rule = f"{path if subject is None else subject} must be a file"
-    kind = kind_of(path)
+    kind = kind_of(path, subject)
     if kind == "a directory":
         raise InputError(f"{rule} that can be written. Received: {path}, a directory")
     if _is_written_into(path):

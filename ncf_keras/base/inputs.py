@@ -27,7 +27,6 @@ def open_input(path: str | os.PathLike, subject: object = None) -> io.BufferedRe
     Raises:
         InputError: it is missing, can't be opened, or is no regular file.
     """
-    subject = path if subject is None else subject
     try:
         # Without O_NONBLOCK, a pipe would wait here for a writer.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -36,7 +35,7 @@ def open_input(path: str | os.PathLike, subject: object = None) -> io.BufferedRe
     kind = _kind(os.fstat(handle).st_mode)
     if kind != "a file":
         os.close(handle)
-        raise InputError(f"{subject} must be a regular file. Received: {path}, which is {kind}")
+        raise InputError(f"{subject or path} must be a regular file. Received: {path}, which is {kind}")
     return os.fdopen(handle, "rb")
 
 
@@ -46,8 +45,10 @@ def unreadable(path: str | os.PathLike, error: Exception, subject: object = None
     return InputError(f"{subject} must be a file that can be read. Received: {where}{reason_of(error)}")
 
 
-def kind_of(path: str | os.PathLike) -> str | None:
+def kind_of(path: str | os.PathLike, subject: object = None) -> str | None:
     """Return what lies at a path, links followed: `a file`, `a directory`, …; None if nothing does.
+
+    `subject` is what the error's rule is about, such as a flag in backticks; the path itself if None.
 
     Raises:
         InputError: it can't be looked at: a name too long, a directory one may not search, and so on.
@@ -57,7 +58,8 @@ def kind_of(path: str | os.PathLike) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} must be a path that can be looked at. Received: {reason_of(error)}") from None
+        rule = f"{path if subject is None else subject} must be a path that can be looked at"
+        raise InputError(f"{rule}. Received: {path} ({reason_of(error)})") from None
 
 
 def reason_of(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.terminal import escaped
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
-from ncf_keras.cli.flags import number_above, whole_number
+from ncf_keras.cli.flags import LARGEST_COUNT, number_above, whole_number
 from ncf_keras.serving.publishing import HIGHEST_VERSION
 
 # A week, in seconds.
@@ -52,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     which.add_argument("--label", help="of a version, such as stable, as the server's configuration has it")
     seconds = number_above(0, False, LONGEST_WAIT)
+    # A negative index is unknown to the model, which says so.
+    index = whole_number(-LARGEST_COUNT)
     add = parser.add_argument
     add("--timeout", type=seconds, default=5.0, help="seconds for a try (default: %(default)g)")
     add("--deadline", type=seconds, default=15.0, help="seconds for all tries (default: %(default)g)")
@@ -66,10 +68,10 @@ def _parser() -> argparse.ArgumentParser:
 
     score = ask("score", "how likely users are to choose items", _score)
     score.add_argument(
-        "--user", type=whole_number(0), nargs="+", required=True, help="user indices, or one for all items"
+        "--user", type=index, nargs="+", required=True, help="user indices, or one for all items"
     )
     score.add_argument(
-        "--item", type=whole_number(0), nargs="+", required=True, help="item indices, or one for all users"
+        "--item", type=index, nargs="+", required=True, help="item indices, or one for all users"
     )
     for name, help, who in (
         ("recommend", "the best items for users", "user"),
@@ -77,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         question = ask(name, help, partial(_lists, who))
         asked = question.add_mutually_exclusive_group(required=True)
-        asked.add_argument(f"--{who}", type=whole_number(0), nargs="+", help=f"{who} indices")
+        asked.add_argument(f"--{who}", type=index, nargs="+", help=f"{who} indices")
         asked.add_argument(f"--{who}_id", nargs="+", metavar="ID", help=f"raw {who} ids")
         k = {"type": whole_number(0), "default": 10}
         question.add_argument("--k", **k, help="items a list (default: %(default)d)")

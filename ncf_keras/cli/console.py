@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -58,6 +59,9 @@ def run_command(command: Callable[[], None]) -> int:
             _listen_to_interrupts()
             command()
             sys.stdout.flush()
+        except SystemExit:
+            abandon_stdout()
+            raise
         except Interrupted as stop:
             print(stop, file=sys.stderr)
             return stop.status
@@ -94,7 +98,7 @@ def _ending(error: Exception) -> tuple[int, str]:
         return WORKER_LOST, str(error)
     if isinstance(error, InputError):
         return USER_ERROR, str(error)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno != errno.EBADF:
         where = "" if error.filename is None else f"{error.filename}: "
         return USER_ERROR, f"what could not be written or read: {where}{reason_of(error)}"
     if isinstance(error, MemoryError) or _is_out_of_memory(error):

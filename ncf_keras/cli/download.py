@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ncf_keras.base.interrupts import Interrupted
+from ncf_keras.base.terminal import unescaped
 from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import add_memory_flag
@@ -62,7 +63,7 @@ def _download_bar() -> Iterator[Callable[[str, int, int | None], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(file=unescaped(sys.stderr)), transient=True) as bar:
 
         def show(name: str, done: int, total: int | None) -> None:
             if name not in tasks:

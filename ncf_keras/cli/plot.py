@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import require_output, written_beside
+from ncf_keras.base.files import require_output, writable_directory, written_beside
 from ncf_keras.base.inputs import open_input
 from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.help import HelpFormatter
@@ -101,6 +101,7 @@ def _plot(logs: Sequence[str], file: str) -> None:
         raise InputError(f"`--out` must end with .png. Received: {file}")
     panels = learning_curves([Path(log) for log in logs])
     require_matplotlib("run/plot.py")
+    writable_directory(out.parent, "--out")
     require_output(out, "`--out`")
     try:
         draw(panels, len(panels), out)

@@ -69,7 +69,7 @@ def add_protocol_flags(parser: argparse.ArgumentParser) -> None:
 def parse_top_ks(text: str) -> tuple[int, ...]:
     """Return the numbers in `5,10,20`, ascending, each once; for argparse."""
     try:
-        return tuple(sorted({whole_number(1)(part) for part in text.split(",")}))
+        return tuple(sorted({whole_number(1)(part.strip()) for part in text.split(",")}))
     except argparse.ArgumentTypeError:
         rule = f"must be whole numbers from 1 to {LARGEST_COUNT:,}, such as 10 or 5,10,20"
         raise argparse.ArgumentTypeError(f"{rule}. Received: {text[:40]!r}") from None

@@ -3,9 +3,10 @@
 import argparse
 import contextlib
 import csv
+import io
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import open_input, unreadable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 WHOM = ("--user", "--users_file", "--history", "--similar_items", "--popular")
 # Ids of a hundred million users.
-MOST_BYTES = 1 << 30
+MOST_CHARACTERS = 1 << 30
 UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
 
@@ -119,16 +120,20 @@ def _require_one_kind(flags: argparse.Namespace) -> None:
 
 def _read_users(file: str) -> list[str]:
     """Return the ids in a file, one a line; empty lines are passed over."""
-    opened = contextlib.nullcontext(sys.stdin.buffer) if file == "-" else open_input(file, "`--users_file`")
+    opened: TextIO = sys.stdin
+    if file != "-":
+        opened = io.TextIOWrapper(open_input(file, "`--users_file`"), encoding="utf-8-sig")
     try:
-        with opened as stream:
-            text = stream.read(MOST_BYTES + 1).decode("utf-8-sig")
+        with contextlib.nullcontext(opened) if file == "-" else opened as stream:
+            text = stream.read(MOST_CHARACTERS + 1)
     except OSError as error:
         raise unreadable(file, error, "`--users_file`") from None
     except UnicodeError:
         raise InputError(f"`--users_file` must be text in UTF-8. Received: {file}, which is not") from None
-    if len(text) > MOST_BYTES:
-        raise InputError(f"`--users_file` must have at most {MOST_BYTES:,} bytes. Received: {file}, with more")
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(
+            f"`--users_file` must have at most {MOST_CHARACTERS:,} characters. Received: {file}, with more"
+        )
     users = [line.strip() for line in text.split("\n") if line.strip()]
     if not users:
         raise InputError(f"`--users_file` must hold an id a line. Received: {file}, which holds none")

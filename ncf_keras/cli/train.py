@@ -222,8 +222,8 @@ class _Run:
                 print(f"Note: {best_file.path} has gone; only a better model is saved again.", file=sys.stderr)
             if best_file and best_file.left_alone:
                 print(
-                    f"Note: {self._kept.directory.path} is a copy: {best_file.left_alone} is left to the run that "
-                    "it was copied from, and a better model is saved under another name.",
+                    f"Note: {self._kept.directory.path} is a copy: {best_file.left_alone} is left to the run "
+                    "that it was copied from, and a better model is saved under another name.",
                     file=sys.stderr,
                 )
         else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.cli.console import progress_bar
 from ncf_keras.cli.flags import LARGEST_WIDTH, parse_numbers
 from ncf_keras.training.checkpoints import digest_of
@@ -137,7 +138,7 @@ def check_pretraining(flags: argparse.Namespace) -> None:
     if not 0 <= flags.alpha <= 1:
         raise InputError(f"`--alpha` must be between 0 and 1. Received: {flags.alpha}")
     for flag, file in (("--mf_pretrain", flags.mf_pretrain), ("--mlp_pretrain", flags.mlp_pretrain)):
-        if file and not Path(file).is_file():
+        if file and kind_of(file, f"`{flag}`") != "a file":
             raise InputError(f"`{flag}` must be a weight file. Received: {file!r}, which is no file")
 
 

@@ -25,12 +25,13 @@ def model_scores(
 
     Args:
         model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction.
-        pairs_a_call: how many pairs are computed at a time, which bounds the memory.
+        pairs_a_call: how many pairs are computed at a time, fewer in a wide model, which bounds the memory.
 
     The function takes int32 indices of shape (pairs,), any number, and returns float32 of that shape.
     """
     if can_factor(model):
         factored = FactoredModel(model)
+        pairs_a_call = max(1, min(pairs_a_call, NUMBERS_A_CALL // factored.widest))
         make_halves, score_pairs = _programs(factored.halves, factored.score_pairs)
     else:
         make_halves, score_pairs = _programs(

@@ -1,18 +1,22 @@
 """What a model is, as data: the one place that builds GMF, MLP and NeuMF by name."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.checks import plain, require_count, require_one_of
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.memory import require_memory
 from ncf_keras.models.checks import require_activation, require_layers, require_penalties
 
 if TYPE_CHECKING:
     import keras
 
 KINDS = ("GMF", "MLP", "NeuMF")
+# Bytes of a number.
+FLOAT32 = 4
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,20 @@ class ModelSpec:
         of_tower, of_mf = self.reg_layers[:1] if self.reg_layers else (), (self.reg_mf,)
         return any({"GMF": tuple(self.regs), "MLP": of_tower, "NeuMF": (*of_tower, *of_mf)}[self.kind])
 
+    @property
+    def num_weights(self) -> int:
+        """How many numbers the model learns."""
+        rows, count, top = self.num_users + self.num_items, 0, 0
+        if self.kind != "MLP":
+            count, top = rows * self.num_factors, self.num_factors
+        if self.kind != "GMF":
+            kernels = sum((before + 1) * after for before, after in itertools.pairwise(self.layers))
+            count, top = count + rows * (self.layers[0] // 2) + kernels, top + self.layers[-1]
+        return count + top + 1
+
     def build(self, seed: int | None = None) -> "keras.Model":
         """Return the model with fresh weights; the same seed gives the same weights, None draws a new one."""
+        require_memory(FLOAT32 * self.num_weights, f"the {self.num_weights:,} weights of the {self.kind}")
         from ncf_keras.models import build_gmf, build_mlp, build_neumf
 
         sizes, penalties = (self.num_users, self.num_items), self.reg_layers or ()

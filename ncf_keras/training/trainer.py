@@ -5,6 +5,7 @@ checkpoints are callbacks of Keras. The order of events is that at the end of th
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,10 +14,12 @@ import keras
 import numpy as np
 
 from ncf_keras.base.errors import InputError, WorkerLost
+from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut, RankingResult
 from ncf_keras.models import model_scores
 from ncf_keras.models.factored import require_sizes
+from ncf_keras.models.spec import FLOAT32
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
 from ncf_keras.training.engines.distributed_engine import DistributedEngine, follow_chief, release_workers
@@ -75,6 +78,7 @@ class Trainer:
             raise InputError(f"`model` must be a Keras model. Received: {model!r}")
         require_sizes(model, dataset.num_users, dataset.num_items, dataset.name)
         self.model, self.dataset, self.spec = model, dataset, spec or TrainingSpec()
+        _require_memory(model, self.spec)
         self._workers = workers
         selects = self.spec.select == "validation"
         examples = split_validation(dataset) if selects else dataset
@@ -299,3 +303,14 @@ def _of_type(kind: type, value: Any) -> Any:
     if type(value) is not kind:
         raise TypeError
     return value
+
+
+def _require_memory(model: keras.Model, spec: TrainingSpec) -> None:
+    """Raise InputError unless the weights with their slots, and what one batch takes, fit into the memory."""
+    weights = sum(math.prod(weight.shape) for weight in model.weights)
+    # Those of the model, those of the engine, and the two slots of Adam.
+    require_memory(4 * FLOAT32 * weights, f"`model`, of {weights:,} weights, in training")
+    outputs = keras.tree.flatten([layer.output for layer in model.layers])
+    width = sum(math.prod(size or 1 for size in output.shape[1:]) for output in outputs)
+    # The outputs of the layers and their gradients.
+    require_memory(2 * FLOAT32 * width * spec.batch_size, "a batch of `batch_size` examples")

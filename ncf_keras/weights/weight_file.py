@@ -13,10 +13,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.inputs import open_input, unreadable
+from ncf_keras.base.memory import require_memory
 from ncf_keras.weights.archive import ArchiveError, is_archive, read_archive
 from ncf_keras.weights.hdf5 import Hdf5Error, Hdf5Node, read_hdf5
 
@@ -55,7 +58,10 @@ def read_weight_file(path: str | os.PathLike) -> WeightFile:
             anything but finite floating-point numbers.
     """
     path = Path(path)
-    data = _content(path)
+    with open_input(path) as file:
+        # The bytes, those of an archive unpacked, the arrays, and the model that is made of them.
+        require_memory(4 * os.fstat(file.fileno()).st_size, f"{path}, a weight file,")
+        data = _content(path, file)
     try:
         if is_archive(data):
             weights, names_of_groups = read_archive(data)
@@ -70,14 +76,11 @@ def read_weight_file(path: str | os.PathLike) -> WeightFile:
     return WeightFile(path, layout, checked)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, file: BinaryIO) -> bytes:
     try:
-        # A pipe or a device has no end to wait for.
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} must be a weight file. Received: a directory or device")
-        return path.read_bytes()
+        return file.read()
     except OSError as error:
-        raise InputError(f"{path} must be a weight file that can be read. Received: {error.strerror}") from None
+        raise unreadable(path, error) from None
 
 
 def _float32(path: Path, layer: str, array: np.ndarray) -> np.ndarray:

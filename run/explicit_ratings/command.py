@@ -11,7 +11,6 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_command
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import (
-    LARGEST_BATCH,
     LARGEST_WIDTH,
     LEARNERS,
     number_above,
@@ -49,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--layers", default="[64,32,16]", help="widths of the ReLU layers")
     parser.add_argument("--epochs", type=whole_number(1), default=50, help="passes over the data, at the most")
     parser.add_argument("--patience", type=whole_number(1), default=3, help="epochs without a lower RMSE")
-    parser.add_argument("--batch_size", type=whole_number(1, LARGEST_BATCH), default=256, help="ratings a step")
+    parser.add_argument("--batch_size", type=whole_number(1), default=256, help="ratings a step")
     parser.add_argument("--lr", type=number_above(0, False), default=0.001, help="learning rate")
     parser.add_argument("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
     parser.add_argument("--seed", type=whole_number(0), default=None, help="a fresh one if left out")

@@ -98,7 +98,7 @@ def test_a_long_name_with_dots_can_be_written_and_a_missing_directory_or_one_of_
         temporary.write_text("")
     assert list(tmp_path.iterdir()) == [path]
     for wrong, rule in (
-        ("absent/model.h5", "absent must be a directory that can"),
+        ("absent/model.h5", "model.h5 must be a file in a directory that exists"),
         ("", "must be a file that can"),
     ):
         with pytest.raises(InputError, match=rule), written_beside(tmp_path / wrong):

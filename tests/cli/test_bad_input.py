@@ -87,7 +87,7 @@ def test_what_cannot_be_written_to_is_named_before_training(files, tmp_path):
         ("--save_dir", file, "a directory that can be written to"),
         ("--save_dir", file / "below", "a directory that can be written to"),
         ("--export", file / "served", "a directory that can be written to"),
-        ("--log_csv", tmp_path / "absent" / "log.csv", "a file that can be written"),
+        ("--log_csv", tmp_path / "absent" / "log.csv", "a file in a directory that exists"),
     ):
         _, result = files("GMF", flag, path)
         assert sentence(result).startswith(f"`{flag}` must be {kind}. Received: ")

@@ -3,14 +3,16 @@ import io
 import os
 import re
 import signal
+import subprocess
 import sys
 
 import pytest
 
 from ncf_keras.base import quiet
-from ncf_keras.base.errors import InputError
+from ncf_keras.base.errors import InputError, ServingError, WorkerLost
 from ncf_keras.base.interrupts import Interrupted
 from ncf_keras.cli import console
+from tests.shared_files import PROJECT
 
 
 class Terminal(io.StringIO):
@@ -27,7 +29,13 @@ DISK = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EIO, errno.EDQUOT)
     (Interrupted(signal.SIGINT, "Saved."), 130, "Saved.\n"),
     (Interrupted(signal.SIGTERM, "Saved."), 143, "Saved.\n"),
     (KeyboardInterrupt(), 130, "Interrupted.\n"),
-    *((OSError(number, os.strerror(number), "log.csv"), 2, f"error: .*{os.strerror(number)}.*log.csv.*\n")
+    (ServingError("No answer."), 1, "error: No answer.\n"),
+    (WorkerLost("Gone."), 75, "error: Gone.\n"),
+    (MemoryError(), 2, "error: there must be more memory for this. Received: none is left\n"),
+    (MemoryError("Unable to allocate 9 GiB"), 2, "error: .*Received: Unable to allocate 9 GiB\n"),
+    (PermissionError(13, "Permission denied", "a\x1b"), 2, r"error: .*: a\\x1b: Permission denied\n"),
+    (InputError("begin" + "x" * 100_000 + "end"), 2, r"error: beginx{2995} … \(96,008 .* left out\) … x+end\n"),
+    *((OSError(number, os.strerror(number), "log.csv"), 2, f"error: .*log.csv.*{os.strerror(number)}.*\n")
       for number in DISK),
 ])  # fmt: skip
 def test_how_a_command_ends(capsys, error, status, message):
@@ -48,6 +56,34 @@ def test_a_mistake_of_ours_is_not_hidden(error):
 
     with pytest.raises(type(error), match=str(error)[-5:]):
         console.run_command(command)
+
+
+@pytest.mark.parametrize(("shell", "status", "errors"), [
+    ("run/recommend.py --popular --path no/ --dataset x <&-", 2, "error: `--path` and `--dataset` must name .*"),
+    ("run/recommend.py --popular --path no/ --dataset x <&- >&- 2>&-", 2, ""),
+    ("run/recommend.py --popular --path no/ --dataset '\u4e2d\x1b[2J'", 2, r"error: .*no/\\u4e2d\\x1b\[2J.*"),
+    ("run/ask.py --help >/dev/full", 0, ""),
+    ("run/ask.py --server http://127.0.0.1:1 --retries 0 status >&-", 1, "error: .*must answer.*"),
+])  # fmt: skip
+def test_streams_that_are_closed_full_or_ascii(shell, status, errors):
+    """In a process of its own, with the descriptors really closed; a traceback would be on standard error."""
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} {shell}"], cwd=PROJECT, env=environment, capture_output=True,
+        timeout=60,
+    )  # fmt: skip
+    assert done.returncode == status and re.fullmatch(errors, done.stderr.decode("ascii").strip())
+
+
+def test_a_closed_descriptor_is_never_given_to_a_file():
+    code = "from ncf_keras.base.terminal import safe_streams\nwith safe_streams(): print(open('setup.cfg').fileno() > 2)"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec {sys.executable} -c "{code}" <&- 2>&-'],
+        cwd=PROJECT,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.stdout == b"True\n"
 
 
 def test_a_reader_that_has_gone_is_no_mistake(monkeypatch, capsys):

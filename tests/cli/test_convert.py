@@ -25,7 +25,9 @@ def test_the_format_may_be_named_and_a_file_converted_onto_itself(tmp_path):
     source, target = written(small_model("GMF"), "keras2.h5", tmp_path), tmp_path / "out.keras"
     assert main([str(source), "--to", str(target), "--format", "keras"]) == 0
     assert read_weight_file(target).layout == "archive"
-    assert main([str(source), "--to", str(source)]) == 0
+    before = source.read_bytes()
+    assert main([str(source), "--to", str(source)]) == 2 and source.read_bytes() == before
+    assert main([str(source), "--to", str(source), "--in_place"]) == 0
     assert read_weight_file(source).layout == "keras1"
     for model in (keras.saving.load_model(target), load_model(source)):
         assert_equal_bits(arrays(model), arrays(small_model("GMF")))
@@ -35,7 +37,7 @@ def test_the_format_may_be_named_and_a_file_converted_onto_itself(tmp_path):
     (["absent.h5", "--to", "out.h5"], "absent.h5 must be a weight file"),
     (["in.h5", "--to", "out.npz"], "out.npz must end with .h5, .keras or .weights.h5"),
     (["in.h5", "--to", "out.h5", "--format", "keras"], "out.h5 must end with .keras"),
-    (["in.h5", "--to", "absent/out.h5"], "absent must be a directory"),
+    (["in.h5", "--to", "absent/out.h5"], "absent/out.h5 must be a file in a directory that exists"),
     (["text.h5", "--to", "out.h5"], "text.h5 must be a weight file of Keras"),
 ])  # fmt: skip
 def test_mistakes_end_with_a_sentence_and_status_2(arguments, sentence, tmp_path, monkeypatch, capfd):

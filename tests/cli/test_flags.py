@@ -29,6 +29,7 @@ OURS = {
     "seed": None, "export": None, "select": "test", "engine": "compiled", "strategy": "none",
     "checkpoint_dir": None, "checkpoint_every": 1, "resume": False, "on_nan": "stop", "patience": None,
     "topk": 10, "save_dir": "pretrain/", "format": "h5", "log_csv": None, "tensorboard": None,
+    "no_memory_check": False,
 }  # fmt: skip
 
 
@@ -65,7 +66,8 @@ def test_help_names_every_flag(model, capsys):
     assert all(f"--{flag}" in text for flag in AUTHORS | OF_THE_MODEL[model] | OURS)
 
 
-COUNT, SIZE = "must be a whole number of at least", "must be a whole number from 1 to"
+SIZE, ABOVE = "must be a whole number from 1 to", "must be a number above 0 and at most 3.4e+38"
+COUNT = "must be a whole number from {} to 2147483647"
 
 
 @pytest.mark.parametrize(("model", "arguments", "message"), [
@@ -73,22 +75,27 @@ COUNT, SIZE = "must be a whole number of at least", "must be a whole number from
     ("MLP", "--num_factors 8", "unrecognized arguments: --num_factors 8"),
     ("GMF", "--epoch 3", "unrecognized arguments: --epoch 3"),  # no abbreviations: they change over time
     ("GMF", "--learner adamw", "argument --learner: invalid choice: 'adamw'"),
-    ("GMF", "--epochs -1", f"argument --epochs: {COUNT} 0. Received: '-1'"),
-    ("GMF", "--epochs 1.5", f"argument --epochs: {COUNT} 0. Received: '1.5'"),
-    ("GMF", "--num_neg many", f"argument --num_neg: {COUNT} 0. Received: 'many'"),
+    ("GMF", "--epochs -1", f"argument --epochs: {COUNT.format(0)}. Received: '-1'"),
+    ("GMF", "--epochs 1.5", f"argument --epochs: {COUNT.format(0)}. Received: '1.5'"),
+    ("GMF", "--num_neg many", f"argument --num_neg: {COUNT.format(0)}. Received: 'many'"),
     ("GMF", "--batch_size 0", f"argument --batch_size: {SIZE} 2147483647. Received: '0'"),
     ("GMF", f"--batch_size {10**20}", f"argument --batch_size: {SIZE} 2147483647. Received: '{10**20}'"),
     ("GMF", "--num_factors 0", f"argument --num_factors: {SIZE} 65536. Received: '0'"),
     ("GMF", "--num_factors 65537", f"argument --num_factors: {SIZE} 65536. Received: '65537'"),
-    ("GMF", "--lr 0", "argument --lr: must be a number above 0. Received: '0'"),
-    ("GMF", "--lr fast", "argument --lr: must be a number above 0. Received: 'fast'"),
-    ("GMF", "--lr nan", "argument --lr: must be a number above 0. Received: 'nan'"),
-    ("GMF", "--lr inf", "argument --lr: must be a number above 0. Received: 'inf'"),
-    ("NeuMF", "--reg_mf -0.1", "argument --reg_mf: must be a number of at least 0. Received: '-0.1'"),
-    ("GMF", "--verbose 0", f"argument --verbose: {COUNT} 1. Received: '0'"),
-    ("GMF", "--topk 0", f"argument --topk: {COUNT} 1. Received: '0'"),
-    ("GMF", "--patience 0", f"argument --patience: {COUNT} 1. Received: '0'"),
-    ("GMF", "--seed -1", f"argument --seed: {COUNT} 0. Received: '-1'"),
+    ("GMF", "--lr 0", f"argument --lr: {ABOVE}. Received: '0'"),
+    ("GMF", "--lr fast", f"argument --lr: {ABOVE}. Received: 'fast'"),
+    ("GMF", "--lr nan", f"argument --lr: {ABOVE}. Received: 'nan'"),
+    ("GMF", "--lr inf", f"argument --lr: {ABOVE}. Received: 'inf'"),
+    ("GMF", "--lr 1e39", f"argument --lr: {ABOVE}. Received: '1e39'"),
+    ("GMF", "--epochs 007", f"argument --epochs: {COUNT.format(0)}. Received: '007'"),
+    ("GMF", "--epochs 1_0", f"argument --epochs: {COUNT.format(0)}. Received: '1_0'"),
+    ("GMF", "--epochs \u0661", f"argument --epochs: {COUNT.format(0)}. Received: '\u0661'"),
+    ("GMF", f"--topk {10**30}", f"argument --topk: {COUNT.format(1)}. Received: '{10**30}'"),
+    ("NeuMF", "--reg_mf -0.1", "must be a number of at least 0 and at most 3.4e+38. Received: '-0.1'"),
+    ("GMF", "--verbose 0", f"argument --verbose: {COUNT.format(1)}. Received: '0'"),
+    ("GMF", "--topk 0", f"argument --topk: {COUNT.format(1)}. Received: '0'"),
+    ("GMF", "--patience 0", f"argument --patience: {COUNT.format(1)}. Received: '0'"),
+    ("GMF", "--seed -1", f"argument --seed: {COUNT.format(0)}. Received: '-1'"),
     ("GMF", "--format pickle", "argument --format: invalid choice: 'pickle'"),
     ("GMF", "--engine jax", "argument --engine: invalid choice: 'jax'"),
 ])  # fmt: skip
@@ -105,7 +112,8 @@ def test_numbers_at_the_edge_of_their_range():
     assert number_above(0, inclusive=False)("1e-300") == 1e-300
 
 
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
+# Above them float32 is infinite.
+FINITE = st.floats(-3.4e38, 3.4e38)
 
 
 @given(st.lists(st.integers(-(10**6), 10**6)), st.lists(FINITE | st.integers(-9, 9)))

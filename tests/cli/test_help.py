@@ -11,7 +11,7 @@ from tests.shared_files import PROJECT
 COMMANDS = [
     [script.stem, *question]
     for script in sorted((PROJECT / "run").glob("*.py"))
-    if script.stem != "paper"
+    if script.stem not in ("paper", "_start")
     for question in ([[], ["score"], ["recommend"]] if script.stem == "ask" else [[]])
 ]
 

@@ -55,7 +55,7 @@ def test_a_png_of_three_panels_beside_each_other(tmp_path, capsys, saved):
         (LOG, "curves.pdf", "`--out` must end with .png"),
         (LOG, "curves", "`--out` must end with .png"),
         (LOG, "dir.png", "`--out` must be a file"),
-        (LOG, f"{'x' * 300}.png", "`--out` must be a file"),
+        (LOG, f"{'x' * 300}.png", "`--out` must be a path"),
         ("nothing\n", "a.png", "{log}, line 1: "),
         (LOG, "without matplotlib.png", "run/plot.py must have matplotlib installed: pip install"),
     ],

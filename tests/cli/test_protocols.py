@@ -14,7 +14,7 @@ from ncf_keras.cli.protocols import parse_top_ks
 def test_lengths_are_sorted_and_each_there_once():
     assert parse_top_ks("20,5, 10,5") == (5, 10, 20)
     for text in ("", "0", "5,0", "ten", "5,,10", "1.5", "[5,10]"):
-        with pytest.raises(argparse.ArgumentTypeError, match="must be whole numbers of at least 1") as caught:
+        with pytest.raises(argparse.ArgumentTypeError, match="must be whole numbers from 1 to") as caught:
             parse_top_ks(text)
         assert str(caught.value).endswith(f"Received: {text!r}")
 

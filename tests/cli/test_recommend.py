@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ncf_keras.cli.recommend import main
-from ncf_keras.cli.table_output import write_table
+from ncf_keras.cli.table_output import spreadsheet_safe, write_table
 from ncf_keras.data.dataset_files import write_ids
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import Recommender
@@ -174,7 +174,7 @@ def test_a_users_file_must_have_ids_and_a_model_be_given_and_fit(run, folder, tm
     status, _, err = run("--user", "3", weights="other.h5")
     assert status == 2 and "`--weights` must be of a model for the 8 users and 13 items of crowd" in err
     status, _, err = run("--user", "3", "--k", 0)
-    assert status == 2 and "whole number of at least 1" in err
+    assert status == 2 and "whole number from 1 to 2147483647" in err
 
 
 def test_control_characters_do_not_break_the_table(capsys):
@@ -188,3 +188,32 @@ def test_control_characters_do_not_break_the_table(capsys):
     assert [row["item_id"] for row in rows] == ["a\nb", "\x1b[31m"]
     write_table(frame.iloc[:0], "json")
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_what_a_spreadsheet_would_run_is_a_text_on_request(tmp_path, capsys):
+    frame = pd.DataFrame({
+        "item_id": ["=cmd|'/c calc'!A0", "+1", "-1", "@SUM(1)", "\tx", "\rx", "plain", "a=b"],
+        "score": [-1.0] * 8,
+    })  # fmt: skip
+    safe = spreadsheet_safe(frame)
+    assert safe["item_id"].tolist() == [
+        "'=cmd|'/c calc'!A0",
+        "'+1",
+        "'-1",
+        "'@SUM(1)",
+        "'\tx",
+        "'\rx",
+        "plain",
+        "a=b",
+    ]
+    assert safe["score"].tolist() == [-1.0] * 8 and frame["item_id"][0][0] == "="
+
+
+def test_it_is_a_flag_of_csv_alone(folder, capsys):
+    data = ["--path", f"{folder}/", "--dataset", "crowd", "--popular", "--k", "2"]
+    assert main([*data, "--spreadsheet_safe"]) == 2
+    assert (
+        "`--spreadsheet_safe` must come with lists in CSV. Received: lists as table" in capsys.readouterr().err
+    )
+    assert main([*data, "--spreadsheet_safe", "--format", "csv"]) == 0
+    assert len(list(csv.reader(io.StringIO(capsys.readouterr().out)))) == 3

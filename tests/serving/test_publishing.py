@@ -32,6 +32,19 @@ def names(base):
     return sorted(path.name for path in base.iterdir())
 
 
+def test_what_fails_after_the_rename_does_not_unsay_the_export(tmp_path, monkeypatch):
+    """A disk that says so only when the directory's new entry is flushed."""
+    real = os.fsync
+
+    def failing(handle):
+        if (tmp_path / "1").exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    assert publish(build, tmp_path) == tmp_path / "1" and contents(tmp_path / "1") == CONTENTS
+
+
 def test_versions_are_counted_on(tmp_path):
     base = tmp_path / "models" / "ncf"
     assert (next_version(base), versions(base)) == (1, {})

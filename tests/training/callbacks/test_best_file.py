@@ -84,9 +84,9 @@ def test_a_name_that_another_is_about_to_use_is_passed_over_and_a_failed_save_le
 
 def test_a_reserved_name_is_kept_from_others_until_it_is_released(make, tmp_path):
     saver, other = (make("d_GMF_[4.5]", "weights") for _ in range(2))
-    assert saver.state() == {"moment": None, "saved": False}
+    assert saver.state() == {"moment": None, "saved": False, "owner": ""}
     saver.reserve()
-    assert saver.path is None and saver.state() == {"moment": 1501651698, "saved": False}
+    assert saver.path is None and saver.state() == {"moment": 1501651698, "saved": False, "owner": ""}
     other.save()
     assert other.path.name == "d_GMF_[4.5]_1501651699.weights.h5"
     saver.save()
@@ -94,6 +94,24 @@ def test_a_reserved_name_is_kept_from_others_until_it_is_released(make, tmp_path
     saver.release()
     assert names(tmp_path) == sorted([saver.path.name, other.path.name])
     other.release()  # never reserved: nothing to do
+
+
+def test_a_copy_of_the_run_leaves_its_file_alone(make, tmp_path):
+    first = make(owner="1:1")
+    first.reserve()
+    first.save()
+    first.release()
+    state, before = first.state(), first.path.read_bytes()
+    copy, again = make(owner="2:2"), make(owner="1:1")
+    copy.restore(state)
+    assert copy.left_alone == first.path and copy.path is None
+    copy.save()
+    assert copy.path.name == "d_GMF_3_1501651699.h5" and first.path.read_bytes() == before
+    again.restore(state)
+    assert again.path == first.path and again.left_alone is None
+    older = make(owner="3:3")  # of before there were owners
+    older.restore({key: value for key, value in state.items() if key != "owner"})
+    assert older.path == first.path
 
 
 def test_a_later_process_takes_the_name_and_removes_what_the_first_left(make, tmp_path):

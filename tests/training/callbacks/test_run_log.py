@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import OutputStream
 from ncf_keras.training import Iteration
 from ncf_keras.training.callbacks.run_log import RunLog
 from tests.training.callbacks.trainers import trainer
@@ -24,7 +25,8 @@ def log_of(trained):
 
     def make(csv_path, tensorboard_directory=None, iterations=()):
         trained.iterations = [*iterations]
-        return RunLog(trained, csv_path and str(csv_path), tensorboard_directory and str(tensorboard_directory))
+        stream = OutputStream(csv_path, "--log_csv") if csv_path else None
+        return RunLog(trained, stream, tensorboard_directory and str(tensorboard_directory))
 
     return make
 
@@ -50,7 +52,7 @@ def test_a_row_an_iteration_in_full_precision_as_it_comes_into_a_new_file(log_of
 
 @pytest.mark.parametrize(("path", "reason"), [
     (".", "file that can be written"),
-    ("absent/log.csv", "file that can be written"),
+    ("absent/log.csv", "file in a directory that exists"),
     pytest.param("/dev/full", r"file .* /dev/full \(No space left on device\)", marks=pytest.mark.skipif(
         not Path("/dev/full").exists(), reason="no device that is always full"
     )),

@@ -1,13 +1,17 @@
 """The newest good one is used, what is damaged is named, and two processes never share a directory."""
 
+import errno
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.training.checkpoints import Checkpoint, CheckpointDirectory
+from ncf_keras.training.checkpoints import Checkpoint, CheckpointDirectory, DamagedCheckpoint, checkpoint_file
 from tests.shared_files import PROJECT
 
 
@@ -85,3 +89,57 @@ def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):
         CheckpointDirectory(tmp_path / "file")
     with pytest.raises(InputError, match="`keep` must be at least 1"):
         CheckpointDirectory(tmp_path, keep=0)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO])
+def test_one_that_cannot_be_opened_or_read_for_a_moment_is_not_damage(tmp_path, monkeypatch, number):
+    with CheckpointDirectory(tmp_path) as directory:
+        for epochs in range(2):
+            directory.save(numbered(epochs), epochs)
+        before = sorted(path.name for path in tmp_path.iterdir())
+
+        def failing(*arguments):
+            raise OSError(number, os.strerror(number))
+
+        for place in (checkpoint_file.json, "loads"), (checkpoint_file, "open_input"):
+            with monkeypatch.context() as patched:
+                patched.setattr(*place, failing)
+                with pytest.raises(
+                    InputError, match=f"epoch-000001.* Received: {os.strerror(number)}"
+                ) as caught:
+                    directory.load_newest()
+            assert not isinstance(caught.value, DamagedCheckpoint)
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+        assert directory.load_newest()[0].metadata["number"] == 1
+
+
+def test_a_strange_lock_is_refused_and_what_a_link_leads_to_is_not_touched(tmp_path):
+    (tmp_path / "target").write_text("precious")
+    makers = (lambda lock: lock.symlink_to("../target"), os.mkfifo, Path.mkdir)
+    for number, make in enumerate(makers):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        make(directory / ".lock")
+        with pytest.raises(InputError, match=r"\.lock must be a file that can be locked"):
+            CheckpointDirectory(directory)
+    assert (tmp_path / "target").read_text() == "precious"
+
+
+def test_only_half_written_checkpoints_are_swept_and_a_copy_has_another_identity(tmp_path):
+    theirs = [".writing-clicks.train.rating-abc.part", ".writing-other.h5-abc.part", ".writing-clicks-x"]
+    ours = [
+        ".writing-epoch-000003.checkpoint-abc.part",
+        ".writing-epoch-000003-step-00000001.checkpoint-a_c.part",
+    ]
+    (tmp_path / "here").mkdir()
+    for name in theirs + ours:
+        (tmp_path / "here" / name).touch()
+    with CheckpointDirectory(tmp_path / "here") as directory:
+        assert {path.name for path in directory.path.iterdir()} == {*theirs, ".lock"}
+        shutil.copytree(tmp_path / "here", tmp_path / "copy")
+        with CheckpointDirectory(tmp_path / "copy") as copy:
+            assert copy.identity != directory.identity
+        identity = directory.identity
+    (tmp_path / "here").rename(tmp_path / "moved")
+    with CheckpointDirectory(tmp_path / "moved") as moved:
+        assert moved.identity == identity
