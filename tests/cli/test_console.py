@@ -59,7 +59,7 @@ def test_a_mistake_of_ours_is_not_hidden(error):
 
 
 @pytest.mark.parametrize(("shell", "status", "errors"), [
-    ("run/recommend.py --popular --path no/ --dataset x <&-", 2, "error: `--path` and `--dataset` must name .*"),
+    ("run/recommend.py --popular --path no/ --dataset x <&-", 2, "error: --path and --dataset must .*"),
     ("run/recommend.py --popular --path no/ --dataset x <&- >&- 2>&-", 2, ""),
     ("run/recommend.py --popular --path no/ --dataset '\u4e2d\x1b[2J'", 2, r"error: .*no/\\u4e2d\\x1b\[2J.*"),
     ("run/ask.py --help >/dev/full", 0, ""),
@@ -76,13 +76,12 @@ def test_streams_that_are_closed_full_or_ascii(shell, status, errors):
 
 
 def test_a_closed_descriptor_is_never_given_to_a_file():
-    code = "from ncf_keras.base.terminal import safe_streams\nwith safe_streams(): print(open('setup.cfg').fileno() > 2)"
-    done = subprocess.run(
-        ["/bin/sh", "-c", f'exec {sys.executable} -c "{code}" <&- 2>&-'],
-        cwd=PROJECT,
-        capture_output=True,
-        timeout=60,
+    code = (
+        "from ncf_keras.base.terminal import safe_streams\n"
+        "with safe_streams(), open('setup.cfg') as file: print(file.fileno() > 2)"
     )
+    command = ["/bin/sh", "-c", f'exec {sys.executable} -c "{code}" <&- 2>&-']
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, timeout=60)
     assert done.stdout == b"True\n"
 
 
