@@ -6,6 +6,7 @@ import dataclasses
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError, WorkerLost
 from ncf_keras.base.files import OutputStream, tensorflow_directory, writable_directory
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.interrupts import Interrupted, Interrupts
 from ncf_keras.base.locks import directory_lock
 from ncf_keras.cli.cluster import Cluster, read_cluster
@@ -68,6 +70,9 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
     if not cluster.is_chief:
         _follow(dataset, flags, model, training, cluster)
         return
+    if directory:
+        # The longest name that a save will need: what is too long would be noticed at the first one.
+        kind_of(directory / f".{saved_name(kind, flags)}_{int(time.time())}.weights.h5.claim", "`--save_dir`")
     with KeptRun(flags) as kept, _csv_log(flags) as csv_log, _tensorboard(flags):
         seed = kept.seed if flags.seed is None else flags.seed
         if seed is None:

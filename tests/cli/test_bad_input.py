@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from ncf_keras.base.files import OutputStream
+from ncf_keras.base.locks import directory_lock
 from tests.cli.running import run
 from tests.small_data import NEGATIVES, TEST, TRAIN, write_files
 
@@ -93,6 +95,19 @@ def test_what_cannot_be_written_to_is_named_before_training(files, tmp_path):
         assert sentence(result).startswith(f"`{flag}` must be {kind}. Received: ")
         assert str(path) in result.errors and (flag != "--save_dir" or result.lines == [])
     assert file.read_text() == "here first"
+
+
+def test_what_another_command_writes_and_a_name_too_long_to_save_are_named_before_training(files, tmp_path):
+    with OutputStream(tmp_path / "log.csv", "--log_csv"):
+        _, result = files("GMF", "--log_csv", tmp_path / "log.csv")
+        assert sentence(result).startswith("`--log_csv` must be a file that no other command writes")
+    (tmp_path / "curves").mkdir()
+    with directory_lock(tmp_path / "curves"):
+        _, result = files("GMF", "--tensorboard", tmp_path / "curves")
+        assert sentence(result).startswith("`--tensorboard` must be a directory that no other run is using")
+    _, result = files("MLP", "--layers", "[" + ",".join(["2"] * 120) + "]")
+    assert sentence(result).startswith("`--save_dir` must be a path that can be looked at")
+    assert "File name too long" in result.errors
 
 
 def test_a_user_with_every_item(files):

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores
-from ncf_keras.models.factored import can_factor
+from ncf_keras.models import build_gmf, build_mlp, build_neumf, model_scores, scoring
+from ncf_keras.models.factored import FactoredModel, can_factor
 from ncf_keras.models.scoring import all_scores
 from tests import predicting
 from tests.models import by_hand
@@ -132,3 +132,20 @@ def test_many_models_in_a_row_are_no_retracing_to_tensorflow(caplog, monkeypatch
         model_scores(model)(PAIR_USERS, PAIR_ITEMS)
         all_scores(model)(PAIR_USERS[:3])
     assert "retracing" not in caplog.text
+
+
+def test_a_wide_model_scores_fewer_pairs_at_a_time(monkeypatch):
+    """What lies between two layers is at most so many numbers, whatever the width."""
+    model = FACTORED["GMF"]()
+    expected = predicting.predict(model, PAIR_USERS, PAIR_ITEMS)
+    rows = []
+    real = scoring.FactoredModel.score_pairs
+
+    def recording(self, halves, users, items):
+        rows.append(users.shape[0])
+        return real(self, halves, users, items)
+
+    monkeypatch.setattr(scoring.FactoredModel, "score_pairs", recording)
+    monkeypatch.setattr(scoring, "NUMBERS_A_CALL", 4 * FactoredModel(model).widest)
+    np.testing.assert_allclose(model_scores(model)(PAIR_USERS, PAIR_ITEMS), expected, rtol=1e-6)
+    assert rows[0] == 4

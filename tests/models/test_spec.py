@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ncf_keras import InputError, ModelSpec
+from ncf_keras.base import memory
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.models.checks import ACTIVATIONS
 from ncf_keras.models.spec import KINDS
@@ -91,3 +92,17 @@ def test_what_is_built_is_what_the_builders_build(settings, build):
 ])  # fmt: skip
 def test_penalties_on_embeddings_are_seen(kind, settings, penalises):
     assert ModelSpec(kind, 3, 4, **settings).penalises_embeddings is penalises
+
+
+@pytest.mark.parametrize("spec", [
+    ModelSpec("GMF", 5, 7, num_factors=3), ModelSpec("MLP", 5, 7, layers=(6, 4, 3)),
+    ModelSpec("MLP", 5, 7, layers=(4,)),
+    ModelSpec("NeuMF", 5, 7, num_factors=3, layers=(6, 4)),
+])  # fmt: skip
+def test_the_weights_are_counted_as_keras_counts_them_and_must_fit_before_any_is_made(spec, monkeypatch):
+    assert spec.num_weights == spec.build(seed=1).count_params()
+    monkeypatch.setattr(memory, "free_memory", lambda: 4 * spec.num_weights - 1)
+    with pytest.raises(
+        InputError, match=rf"^the {spec.num_weights} weights of the {spec.kind} must fit into the mem"
+    ):
+        spec.build()

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from ncf_keras.base import memory
 from ncf_keras.base.errors import InputError, WorkerLost
 from ncf_keras.data import Dataset
 from ncf_keras.evaluation import RankingResult
@@ -161,3 +162,19 @@ def test_the_other_workers_go_home_at_the_end_unless_one_is_lost(scripted, monke
 def test_a_dataset_that_does_not_go_with_the_spec_is_refused(tiny):
     with pytest.raises(InputError, match="must have a user with two interactions"):
         Trainer(build_gmf(2, 3, 2), tiny, TrainingSpec(select="validation"))
+
+
+@pytest.mark.parametrize(("free", "sentence"), [
+    # 2 users and 3 items of 2 factors, a kernel of 2, a bias; in the model, in the engine, and two slots for each.
+    (4 * 4 * 13 - 1, "`model`, of 13 weights, in training must fit"),
+    # An example has two inputs of 1, two embeddings of 2, each flat again, their product, and the prediction.
+    (2 * 4 * 13 * 1000 - 1, "a batch of `batch_size` examples must fit"),
+])  # fmt: skip
+def test_what_does_not_fit_into_the_memory_is_refused_before_an_engine_is_made(
+    tiny, monkeypatch, free, sentence
+):
+    model = build_gmf(2, 3, 2)
+    monkeypatch.setattr(memory, "free_memory", lambda: free)
+    monkeypatch.setattr(trainer_module, "GuardedEngine", None)
+    with pytest.raises(InputError, match=f"^{sentence}"):
+        Trainer(model, tiny, TrainingSpec(batch_size=1000))

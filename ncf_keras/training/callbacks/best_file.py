@@ -1,10 +1,12 @@
 """The file of the best model of a run."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 from ncf_keras.base.files import remove_leftovers
+from ncf_keras.base.locks import open_lock_file
 from ncf_keras.training.callbacks.own import OwnCallback
 from ncf_keras.training.trainer import Trainer
 from ncf_keras.weights import SUFFIXES, save_weights
@@ -78,7 +80,7 @@ class BestFile(OwnCallback):
             return
         self._reserved = self._path_of(moment)
         self._claim = self._claim_of(self._reserved)
-        self._claim.touch()
+        os.close(open_lock_file(self._claim))
         remove_leftovers(self._reserved)
         self.path = self._reserved if saved else None
 
