@@ -165,7 +165,7 @@ def test_a_dataset_that_does_not_go_with_the_spec_is_refused(tiny):
 
 
 @pytest.mark.parametrize(("free", "sentence"), [
-    # 2 users and 3 items of 2 factors, a kernel of 2, a bias; in the model, in the engine, and two slots for each.
+    # 2 users and 3 items of 2 factors, a kernel of 2, a bias; in the model, in the engine, and two slots each.
     (4 * 4 * 13 - 1, "`model`, of 13 weights, in training must fit"),
     # An example has two inputs of 1, two embeddings of 2, each flat again, their product, and the prediction.
     (2 * 4 * 13 * 1000 - 1, "a batch of `batch_size` examples must fit"),

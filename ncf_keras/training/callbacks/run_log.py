@@ -1,5 +1,6 @@
 """One row per iteration, for plotting: `--log_csv FILE` and `--tensorboard DIR`."""
 
+import contextlib
 import csv
 import dataclasses
 import io
@@ -45,11 +46,17 @@ class RunLog(OwnCallback):
         """Write one iteration to the CSV file and for TensorBoard."""
         values = dataclasses.astuple(iteration)
         self._write_rows([values])
-        if self._writer:
+        if not self._writer:
+            return
+        try:
             with self._writer.as_default(step=iteration.number):
                 for name, value in zip(COLUMNS[1:], values[1:], strict=True):
                     tf.summary.scalar(name, value)
             self._writer.flush()
+        except tf.errors.OpError as error:
+            reason = error.message.partition("\n")[0]
+            rule = "a directory with space for more"
+            raise InputError(f"`--tensorboard` must be {rule}. Received: {reason}") from None
 
     def _write_rows(self, rows: Sequence[tuple]) -> None:
         if not self._csv_log:
@@ -67,7 +74,9 @@ class RunLog(OwnCallback):
 
     def __exit__(self, *error: object) -> None:
         if self._writer:
-            self._writer.close()
+            # Each row has been flushed; what could not be written was said then.
+            with contextlib.suppress(tf.errors.OpError):
+                self._writer.close()
 
     def _open_tensorboard(self, directory: str) -> tf.summary.SummaryWriter:
         try:

@@ -82,6 +82,19 @@ def test_tensorboard_has_the_curves(log_of, trained, tmp_path):
             assert found[name, iteration.number] == pytest.approx(getattr(iteration, name), rel=1e-6)
 
 
+def test_curves_that_do_not_fit_on_the_disk_are_a_sentence(log_of, trained, tmp_path, monkeypatch):
+    def failing(name, value):
+        raise tf.errors.ResourceExhaustedError(None, None, "events.1; No space left on device\nmore")
+
+    import tensorflow as tf
+
+    pytest.importorskip("tensorboard", reason="needs the extra `tensorboard`")
+    monkeypatch.setattr(tf.summary, "scalar", failing)
+    rule = r"^`--tensorboard` must be a directory with space for more\. Received: events.1; No space left on device$"
+    with log_of(None, tmp_path) as log, pytest.raises(InputError, match=rule):
+        hear(log, trained, ITERATIONS[0])
+
+
 def test_tensorboard_that_is_not_installed_is_named_with_its_extra(log_of, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(InputError, match=r"`--tensorboard` must have TensorBoard installed: pip install"):
