@@ -63,8 +63,10 @@ def kind_of(path: str | os.PathLike, subject: object = None) -> str | None:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what the system said about an error, without the path."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    """Return what the system said about an error, in one line, without the path."""
+    words = getattr(error, "strerror", None) or str(error)
+    # TensorFlow names the operation first, in braces.
+    return words.strip().partition("\n")[0].rpartition("}} ")[2] or type(error).__name__
 
 
 def _kind(mode: int) -> str:

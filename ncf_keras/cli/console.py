@@ -102,7 +102,7 @@ def _ending(error: Exception) -> tuple[int, str]:
         where = "" if error.filename is None else f"{error.filename}: "
         return USER_ERROR, f"what could not be written or read: {where}{reason_of(error)}"
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
-        reason = str(error).partition("\n")[0] or "none is left"
+        reason = reason_of(error) if str(error) else "none is left"
         return USER_ERROR, f"there must be more memory for this. Received: {reason}"
     raise error
 

@@ -57,8 +57,7 @@ def publish(build: Callable[[Path], None], base: str | os.PathLike, version: int
 
 def no_room(base: str | os.PathLike, error: Exception) -> InputError:
     """Return the error for an export that could not be written."""
-    reason = reason_of(error).strip().partition("\n")[0]
-    return InputError(f"`directory` must have room for the export. Received: {base} ({reason})")
+    return InputError(f"`directory` must have room for the export. Received: {base} ({reason_of(error)})")
 
 
 def require_version(version: int | None) -> None:

@@ -54,9 +54,8 @@ class RunLog(OwnCallback):
                     tf.summary.scalar(name, value)
             self._writer.flush()
         except tf.errors.OpError as error:
-            reason = error.message.partition("\n")[0]
             rule = "a directory with space for more"
-            raise InputError(f"`--tensorboard` must be {rule}. Received: {reason}") from None
+            raise InputError(f"`--tensorboard` must be {rule}. Received: {reason_of(error)}") from None
 
     def _write_rows(self, rows: Sequence[tuple]) -> None:
         if not self._csv_log:
