@@ -35,7 +35,8 @@ def open_input(path: str | os.PathLike, subject: object = None) -> io.BufferedRe
     kind = _kind(os.fstat(handle).st_mode)
     if kind != "a file":
         os.close(handle)
-        raise InputError(f"{subject or path} must be a regular file. Received: {path}, which is {kind}")
+        subject, where = (path, "") if subject is None else (subject, f"{path}, which is ")
+        raise InputError(f"{subject} must be a regular file. Received: {where}{kind}")
     return os.fdopen(handle, "rb")
 
 

@@ -63,7 +63,7 @@ def require_apart(flags: argparse.Namespace) -> None:
     """
     seen: dict[Identity, Use] = {}
     for use in sorted(uses(flags), key=lambda use: use.is_output):
-        identity = _identity(use.path)
+        identity = _identity(use)
         if identity is None:
             continue
         other = seen.setdefault(identity, use)
@@ -92,9 +92,10 @@ def uses(flags: argparse.Namespace) -> Iterator[Use]:
         yield from (Use("--dataset", str(file), False) for file in dataset_paths(flags.path, flags.dataset))
 
 
-def _identity(path: str) -> Identity | None:
+def _identity(use: Use) -> Identity | None:
     """Return what tells a file from all others; None for a pipe or device, which can take several outputs."""
-    kind = None if path == "-" else kind_of(path)
+    path = use.path
+    kind = None if path == "-" else kind_of(path, f"`{use.flag}`")
     if kind is None and path != "-":
         target = Path(os.path.realpath(path))
         if kind_of(target.parent) is None:

@@ -16,7 +16,7 @@ import dataclasses
 import itertools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,33 +54,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_flags(parser)
     kinds = {
-        "num_factors": _at_most(LARGEST_WIDTH, whole_number(1)),
-        "unobserved_weight": _at_most(LARGEST_WEIGHT, number_above(0, False)),
-        "regularization": _at_most(LARGEST_WEIGHT, number_above(0, False)),
-        "popularity_exponent": _at_most(LARGEST_EXPONENT, number_above(-LARGEST_EXPONENT, True)),
+        "num_factors": whole_number(1, LARGEST_WIDTH),
+        "unobserved_weight": number_above(0, False, LARGEST_WEIGHT),
+        "regularization": number_above(0, False, LARGEST_WEIGHT),
+        "popularity_exponent": number_above(-LARGEST_EXPONENT, True, LARGEST_EXPONENT),
         "sweeps": whole_number(1),
     }
     for name in SEARCHED:
         default = getattr(TUNED if name == "num_factors" else TUNED.least_squares, name)
         parser.add_argument(f"--{name}", type=kinds[name], nargs="+", default=[default])
-    parser.add_argument("--alpha", type=_at_most(1, number_above(0, True)), nargs="+", default=[])
+    parser.add_argument("--alpha", type=number_above(0, True, 1), nargs="+", default=[])
     parser.add_argument("--layers", default=str(list(TUNED.layers)))
     parser.add_argument("--mlp_epochs", type=whole_number(1), default=TUNED.mlp_epochs)
     parser.add_argument("--mlp_reg_rows", type=number_above(0, True), default=TUNED.mlp_reg_rows)
     parser.add_argument("--seed", type=whole_number(0), default=1)
     return parser
-
-
-def _at_most(maximum: float, parse: Callable[[str], float]) -> Callable[[str], float]:
-    """Return a parser for argparse that takes what `parse` takes, up to `maximum`."""
-
-    def parse_bounded(text: str) -> float:
-        value = parse(text)
-        if value > maximum:
-            raise argparse.ArgumentTypeError(f"must be at most {maximum:g}. Received: {text[:40]!r}")
-        return value
-
-    return parse_bounded
 
 
 def _search(flags: argparse.Namespace) -> None:

@@ -64,7 +64,7 @@ def test_a_model_and_itself_do_not_differ(files, tmp_path, capsys):
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["gmf.h5", "small.h5"], "`B` must be of a model for the 1000 users and 500 items of sample"),
     (["small.h5", "gmf.h5"], "`A` must be of a model for the 1000 users and 500 items of sample"),
-    (["gmf.h5", "absent.h5"], "absent.h5 must be a weight file"),
+    (["gmf.h5", "absent.h5"], "absent.h5 must be a file that can be read"),
     (["gmf.h5", "mlp.keras", "--json", "absent/c.json"], "`--json` must be a file in a directory that"),
 ])  # fmt: skip
 def test_mistakes_end_with_a_sentence(files, capsys, arguments, sentence):

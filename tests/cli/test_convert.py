@@ -34,7 +34,7 @@ def test_the_format_may_be_named_and_a_file_converted_onto_itself(tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    (["absent.h5", "--to", "out.h5"], "absent.h5 must be a weight file"),
+    (["absent.h5", "--to", "out.h5"], "absent.h5 must be a file that can be read"),
     (["in.h5", "--to", "out.npz"], "out.npz must end with .h5, .keras or .weights.h5"),
     (["in.h5", "--to", "out.h5", "--format", "keras"], "out.h5 must end with .keras"),
     (["in.h5", "--to", "absent/out.h5"], "absent/out.h5 must be a file in a directory that exists"),

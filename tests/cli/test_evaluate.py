@@ -122,7 +122,7 @@ def others(tmp_path_factory):
     (["--per_user", "."], "`--per_user` must be a file that can be written. Received: ., a directory"),
     (["--weights", "mlp.h5", "--model", "GMF"], "`--weights` must hold a GMF. Received: mlp.h5, which "),
     (["--weights", "small.h5"], "`--weights` must be of a model for the 1000 users and 500 items of s"),
-    (["--weights", "absent.h5"], "absent.h5 must be a weight file that can be read"),
+    (["--weights", "absent.h5"], "absent.h5 must be a file that can be read"),
     (["--protocol", "half"], "invalid choice: 'half'"),
     (["--topk", "5,x"], "such as 10 or 5,10,20. Received: '5,x'"),
 ])  # fmt: skip

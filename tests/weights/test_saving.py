@@ -166,7 +166,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(format, tmp_path, m
     ("m.weights.h5", "h5", "must end with .h5 alone"),
     ("m.h5", "weights", "must end with .weights.h5"),
     ("m.h5", "pickle", "`format` must be one of"),
-    ("absent/m.h5", "h5", "absent must be a directory"),
+    ("absent/m.h5", "h5", "must be a file in a directory that exists"),
     ("folder.h5", "h5", "must be a file that can be written"),
 ])  # fmt: skip
 def test_refuses_paths_and_formats_that_do_not_go_together(path, format, reason, tmp_path):

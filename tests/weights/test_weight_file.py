@@ -140,7 +140,7 @@ def test_refuses_hdf5_of_other_programs_and_what_is_no_file(tmp_path):
         file["temperature"] = np.ones(3)
     write_keras2(tmp_path / "empty.h5", {})
     os.mkfifo(tmp_path / "pipe.h5")
-    reasons = {".": "directory", "absent.h5": "No such file", "n" * 5000: "can be read", "pipe.h5": "device",
+    reasons = {".": "directory", "absent.h5": "No such file", "n" * 5000: "can be read", "pipe.h5": "a pipe",
                "other.h5": "without the weights of a Keras", "empty.h5": "without any weights"}  # fmt: skip
     for name, reason in reasons.items():
         with pytest.raises(InputError, match=reason):
