@@ -49,7 +49,7 @@ def written_beside(path: str | os.PathLike, keep_suffix: bool = False) -> Iterat
             _copy_into(path, temporary)
         return
     target = Path(os.path.realpath(path))
-    handle, name = _open_beside(target, suffix)
+    handle, name = _open_beside(target, suffix, path)
     os.close(handle)
     temporary = Path(name)
     temporary.unlink()
@@ -65,7 +65,8 @@ def require_output(path: str | os.PathLike, subject: object = None) -> None:
 
     `subject` is what the error's rule is about, such as a flag in backticks; the path itself if None.
     """
-    rule = f"{path if subject is None else subject} must be a file"
+    subject = path if subject is None else subject
+    rule = f"{subject} must be a file"
     kind = kind_of(path, subject)
     if kind == "a directory":
         raise InputError(f"{rule} that can be written. Received: {path}, a directory")
@@ -76,7 +77,7 @@ def require_output(path: str | os.PathLike, subject: object = None) -> None:
         raise InputError(f"{rule} in a directory that exists. Received: {path}")
     if kind and not os.access(target, os.W_OK):
         raise InputError(f"{rule} that can be written. Received: {path}, which is protected")
-    handle, name = _open_beside(target, ".part")
+    handle, name = _open_beside(target, ".part", subject)
     os.close(handle)
     Path(name).unlink()
 
@@ -179,13 +180,12 @@ def _suffix(path: Path) -> str:
     return "".join(path.suffixes[-2:])[-LONGEST_SUFFIX:]
 
 
-def _open_beside(path: Path, suffix: str) -> tuple[int, str]:
+def _open_beside(path: Path, suffix: str, subject: object) -> tuple[int, str]:
     try:
         return tempfile.mkstemp(prefix=_prefix(path), suffix=suffix, dir=path.parent)
     except OSError as error:
-        raise InputError(
-            f"{path.parent} must be a directory that can be written to. Received: {reason_of(error)}"
-        ) from None
+        rule = f"{subject} must be a file in a directory that can be written to"
+        raise InputError(f"{rule}. Received: {path.parent} ({reason_of(error)})") from None
 
 
 def _is_written_into(path: str | os.PathLike) -> bool:

@@ -28,11 +28,32 @@ def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices, log_l
     if "tensorflow" in sys.modules:
         return first()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _stderr_put_aside():
+    with _stderr_put_aside(), _without_temporary_directory():
         import tensorflow as tf
 
         tf.get_logger().setLevel(log_level)
         return first()
+
+
+@contextlib.contextmanager
+def _without_temporary_directory() -> Iterator[None]:
+    """Keep two libraries that are imported with TensorFlow from failing where no directory can be written."""
+    try:
+        missing = not tempfile.gettempdir()
+    except OSError:
+        missing = True
+    if not missing:
+        yield
+        return
+    # absl names a directory for tests, and matplotlib, which Keras does without, one for its settings.
+    os.environ.setdefault("TEST_TMPDIR", os.curdir)
+    hidden = {name: None for name in ("matplotlib",) if name not in sys.modules}
+    sys.modules.update(hidden)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager
