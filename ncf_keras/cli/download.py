@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ncf_keras.base.interrupts import Interrupted
+from ncf_keras.base.terminal import unescaped
 from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import add_memory_flag
@@ -39,7 +40,7 @@ def download(known: KnownDataset, path: str) -> None:
 
     print(f"Licence: {known.licence}", file=sys.stderr)
     try:
-        with flag_names({"directory": "`--path`"}), _download_bar() as show:
+        with flag_names({"directory": "`--path`", "prefix": "`--path`"}), _download_bar() as show:
             dataset = download_dataset(known, Path(path), show, lambda step: print(step, file=sys.stderr))
     except KeyboardInterrupt:
         sentence = "Interrupted: run the same command again to go on from here."
@@ -62,7 +63,8 @@ def _download_bar() -> Iterator[Callable[[str, int, int | None], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # The bar moves the cursor by escapes of its own.
+    with Progress(*columns, console=Console(file=unescaped(sys.stderr)), transient=True) as bar:
 
         def show(name: str, done: int, total: int | None) -> None:
             if name not in tasks:

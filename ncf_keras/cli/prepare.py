@@ -16,6 +16,9 @@ from ncf_keras.cli.paths import InputFile, OutputPrefix
 if TYPE_CHECKING:
     from ncf_keras.data.log_layout import LogLayout
 
+# As much of a delimiter as is printed.
+LONGEST_DELIMITER = 40
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
@@ -71,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare_by_flags(flags: argparse.Namespace) -> None:
-    with flag_names(same_names(vars(flags))):
+    with flag_names(same_names(vars(flags)) | {"prefix": "`--out`"}):
         _prepare(flags)
 
 
@@ -88,7 +91,7 @@ def _prepare(flags: argparse.Namespace) -> None:
     options = PrepareOptions(**{name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__})
     _require_out(flags.out)
     titles = read_titles(flags.titles) if flags.titles else None
-    size = log_file.stat().st_size if log_file.is_file() else 0
+    size = log_file.stat().st_size if kind_of(log_file) == "a file" else 0
     with progress_bar(size, "bytes") as show:
         log, layout = read_log(
             log_file, columns, flags.no_timestamps, lambda done: show(f"Reading {log_file.name}", done)
@@ -104,19 +107,24 @@ def _prepare(flags: argparse.Namespace) -> None:
 
 
 def _require_out(out: str) -> None:
-    from ncf_keras.base.files import writable_directory
+    from ncf_keras.base.files import require_output, writable_directory
+    from ncf_keras.data.dataset_files import prepared_paths
 
     prefix = Path(out)
     if out.endswith("/") or not prefix.name or kind_of(prefix) == "a directory":
         raise InputError(f"`--out` must end in the name of the dataset, such as Data/mydata. Received: {out}")
     writable_directory(prefix.parent, "--out")
+    for path in prepared_paths(prefix).values():
+        require_output(path)
 
 
 def _layout_line(file: Path, layout: "LogLayout") -> str:
     columns = ", ".join(f"{role} in {column}" for role, column in layout.describe()["columns"].items())
     if layout.delimiter is None:
         return f"Read {file} as Parquet: {columns}."
-    separated = {"\t": "tabs", ",": "commas", " ": "spaces"}.get(layout.delimiter, repr(layout.delimiter))
+    separated = {"\t": "tabs", ",": "commas", " ": "spaces"}.get(
+        layout.delimiter, repr(layout.delimiter[:LONGEST_DELIMITER])
+    )
     header = "without" if layout.names is None else "with"
     return f"Read {file} as text separated by {separated}, {header} a header: {columns}."
 
