@@ -63,7 +63,6 @@ def _download_bar() -> Iterator[Callable[[str, int, int | None], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     tasks: dict[str, TaskID] = {}
-    # The bar moves the cursor by escapes of its own.
     with Progress(*columns, console=Console(file=unescaped(sys.stderr)), transient=True) as bar:
 
         def show(name: str, done: int, total: int | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
+from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.cli.console import progress_bar, run_with_flags
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_memory_flag, whole_number
@@ -15,9 +16,6 @@ from ncf_keras.cli.paths import InputFile, OutputPrefix
 
 if TYPE_CHECKING:
     from ncf_keras.data.log_layout import LogLayout
-
-# As much of a delimiter as is printed.
-LONGEST_DELIMITER = 40
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,7 +88,7 @@ def _prepare(flags: argparse.Namespace) -> None:
     columns = LogColumns(flags.user, flags.item, flags.rating, flags.timestamp, flags.delimiter, header)
     options = PrepareOptions(**{name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__})
     _require_out(flags.out)
-    titles = read_titles(flags.titles) if flags.titles else None
+    titles = None if flags.titles is None else read_titles(flags.titles)
     size = log_file.stat().st_size if kind_of(log_file) == "a file" else 0
     with progress_bar(size, "bytes") as show:
         log, layout = read_log(
@@ -115,7 +113,7 @@ def _require_out(out: str) -> None:
         raise InputError(f"`--out` must end in the name of the dataset, such as Data/mydata. Received: {out}")
     writable_directory(prefix.parent, "--out")
     for path in prepared_paths(prefix).values():
-        require_output(path)
+        require_output(path, "`--out`")
 
 
 def _layout_line(file: Path, layout: "LogLayout") -> str:
@@ -123,7 +121,7 @@ def _layout_line(file: Path, layout: "LogLayout") -> str:
     if layout.delimiter is None:
         return f"Read {file} as Parquet: {columns}."
     separated = {"\t": "tabs", ",": "commas", " ": "spaces"}.get(
-        layout.delimiter, repr(layout.delimiter[:LONGEST_DELIMITER])
+        layout.delimiter, repr(layout.delimiter[:LONGEST_SHOWN])
     )
     header = "without" if layout.names is None else "with"
     return f"Read {file} as text separated by {separated}, {header} a header: {columns}."

@@ -26,9 +26,10 @@ import pandas as pd
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.memory import require_memory
+from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
 from ncf_keras.data.known_datasets import download_hint
-from ncf_keras.data.log_layout import LONGEST_SHOWN, listed
+from ncf_keras.data.log_layout import listed
 from ncf_keras.data.reading import (
     READ_ERRORS,
     Cost,
@@ -50,8 +51,8 @@ READ_AHEAD, BLOCK = 1 << 16, 1 << 20
 # More columns than these take pandas seconds to minutes.
 MOST_RATING_COLUMNS, MOST_NEGATIVES = 1000, 100_000
 # What reading took of memory, measured: of files of 2 million lines and of 3 million negatives.
-RATING_COST, IDS_COST = Cost(row=75, byte=1), Cost(row=120, byte=2)
-BYTES_OF_NEGATIVE, BYTES_OF_LIST, BYTES_OF_PARQUET_ROW = 30, 350, 60
+RATING_COST, IDS_COST = Cost(row=75, byte=1), Cost(row=70, byte=1)
+BYTES_OF_NEGATIVE, BYTES_OF_LIST, BYTES_OF_PARQUET_ROW = 30, 350, 45
 
 
 def prepared_paths(prefix: str | os.PathLike) -> dict[str, Path]:

@@ -30,11 +30,11 @@ from ncf_keras.base.files import writable_directory
 from ncf_keras.base.inputs import kind_of, open_input, reason_of
 from ncf_keras.base.locks import NoLocks, open_lock_file, take_lock
 from ncf_keras.base.staging import locked_directory, sweep
+from ncf_keras.base.terminal import shown
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.dataset_files import prepared_paths, read_dataset, write_ids, write_prepared
 from ncf_keras.data.known_datasets import SPLIT_SUFFIXES, KnownDataset, RemoteFile
-from ncf_keras.data.log_layout import LONGEST_SHOWN
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.raw_log import describe_source, read_log
 from ncf_keras.data.reading import file_digest
@@ -314,7 +314,7 @@ def _connect(remote: RemoteFile, part: _Part, on_progress: Progress, most_bytes:
                 return
             raise InputError(
                 f"{url} must be there to download. "
-                f"Received: HTTP {error.code} {str(error.reason)[:LONGEST_SHOWN]}{by_hand}"
+                f"Received: HTTP {error.code} {shown(str(error.reason))}{by_hand}"
             ) from None
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.reading import number_in
+from ncf_keras.base.terminal import LONGEST_SHOWN, shown
+from ncf_keras.data.reading import may_be_quoted, number_in
 
 ROLES = ("user", "item", "rating", "timestamp")
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
-# As much of a text from a file as a sentence shows.
-LONGEST_SHOWN = 40
 # A column that is counted from 1.
 COLUMN_NUMBER = re.compile("[1-9][0-9]{0,5}")
 SUFFIX_DELIMITERS = {".tsv": "\t", ".dat": "::", ".data": "\t", ".inter": "\t", ".item": "|"}
@@ -49,9 +48,9 @@ class LogColumns:
     def __post_init__(self):
         if self.delimiter in ("\\t", "tab"):
             object.__setattr__(self, "delimiter", "\t")
-        if self.delimiter is not None and not re.fullmatch(r'[^"\r\n]+', self.delimiter):
+        if self.delimiter is not None and not re.fullmatch(r'[^"\r\n\0]+', self.delimiter):
             raise InputError(
-                "`delimiter` must be one or more characters, none of them a quotation mark or a line end. "
+                "`delimiter` must be one or more characters, none of them a quotation mark, NUL or a line end. "
                 f"Received: {self.delimiter[:LONGEST_SHOWN]!r}"
             )
         for role in ("user", "item"):
@@ -86,7 +85,7 @@ class LogLayout:
         """Return the layout for people and for JSON; columns are counted from 1."""
         columns = {}
         for role, position in self.positions.items():
-            name = f" ({self.names[position][:LONGEST_SHOWN]})" if self.names else ""
+            name = f" ({shown(self.names[position])})" if self.names else ""
             columns[role] = f"column {position + 1}{name}"
         return {"delimiter": self.delimiter, "header": self.names is not None, "columns": columns}
 
@@ -97,9 +96,9 @@ def letters_of(name: str) -> str:
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """Split one line into fields: quoted as in CSV if the delimiter is a single character, else literally."""
+    """Split one line into fields: quoted as in CSV if the delimiter allows that, else literally."""
     line = line.rstrip("\r\n")
-    if len(delimiter) > 1:
+    if not may_be_quoted(delimiter):
         return line.split(delimiter)
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
@@ -175,8 +174,8 @@ def _said_column(file: str, role: str, wanted: str, names: Sequence[str] | None,
         for candidates in (list(names), [_without_type(name) for name in names]):
             if (count := candidates.count(wanted)) > 1:
                 raise InputError(
-                    f"`{role}` must name one column of {file}. Received: {wanted[:LONGEST_SHOWN]}, the name of "
-                    f"{count} columns; give its number"
+                    f"`{role}` must name one column of {file}. Received: {shown(wanted)}, the name of {count} "
+                    "columns; give its number"
                 )
             if wanted in candidates:
                 return candidates.index(wanted)
@@ -184,8 +183,7 @@ def _said_column(file: str, role: str, wanted: str, names: Sequence[str] | None,
         return int(wanted) - 1
     choice = f"one of {listed(names)} or " if names is not None else ""
     raise InputError(
-        f"`{role}` must be {choice}a column number of {file} from 1 to {width}. "
-        f"Received: {wanted[:LONGEST_SHOWN]}"
+        f"`{role}` must be {choice}a column number of {file} from 1 to {width}. Received: {shown(wanted)}"
     )
 
 
@@ -200,7 +198,7 @@ def _known_column(file: str, role: str, names: Sequence[str], taken: set[int]) -
 
 def listed(names: Sequence[str], most: int = 12) -> str:
     """Return names for a sentence: the first ones, each no longer than is of use."""
-    return ", ".join(name[:LONGEST_SHOWN] for name in names[:most]) + (", …" if len(names) > most else "")
+    return ", ".join(shown(name) for name in names[:most]) + (", …" if len(names) > most else "")
 
 
 def _without_type(name: str) -> str:

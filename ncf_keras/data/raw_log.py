@@ -30,8 +30,10 @@ from ncf_keras.data.reading import (
     Lines,
     ParserText,
     file_digest,
+    may_be_quoted,
     open_parquet,
     open_text,
+    paths_in,
     raise_if_out_of_memory,
     require_room_for_parquet,
     unreadable,
@@ -132,8 +134,9 @@ def _read_parquet(file: Path, layout: LogLayout) -> dict[str, pd.Series]:
     wanted = list(names.values())
     with open_parquet(file) as parquet:
         require_room_for_parquet(file, parquet, wanted, PARQUET_ROW)
+        few = [path for path in paths_in(parquet) if path in wanted]
     # Texts stay the few that they are in the file, with a number a row, however long they are.
-    with open_parquet(file, read_dictionary=wanted) as parquet:
+    with open_parquet(file, read_dictionary=few) as parquet:
         table = parquet.read(columns=wanted).unify_dictionaries()
         # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
         frame = table.to_pandas(strings_to_categorical=True, integer_object_nulls=True, ignore_metadata=True)
@@ -191,7 +194,7 @@ def _read_text(
         understood = not (bounded and (frame[at["rating"]].abs() > largest_rating).any())
     except InputError:
         raise
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         if "rating" not in at:
             raise unreadable(file, error) from None
         understood = False
@@ -213,7 +216,10 @@ def _parse(
     known = {position: kind for position, kind in kinds.items() if kind}
     absent = {position: marks if kind in ("float64", None) else [""] for position, kind in kinds.items()}
     delimiter = layout.delimiter or ""
-    wide = len(delimiter) > 1
+    if may_be_quoted(delimiter):
+        separator, quoting = delimiter, csv.QUOTE_MINIMAL
+    else:
+        separator, quoting = UNIT_SEPARATOR, csv.QUOTE_NONE
     # A column that nobody asked for takes one byte a row.
     cost = TEXT_COST._replace(row=TEXT_COST.row + len(unwanted))
     with warnings.catch_warnings():
@@ -225,9 +231,8 @@ def _parse(
                 source: Any = ParserText(text, delimiter)
                 options: dict[str, Any] = {"dtype": known | dict.fromkeys(unwanted, "S1"), "na_values": absent}
                 return pd.read_csv(
-                    source, sep=UNIT_SEPARATOR if wide else delimiter, header=None, index_col=False, engine="c",
-                    quoting=csv.QUOTE_NONE if wide else csv.QUOTE_MINIMAL, names=range(layout.width),
-                    skiprows=layout.header_lines, keep_default_na=False, **options,
+                    source, sep=separator, header=None, index_col=False, engine="c", quoting=quoting,
+                    names=range(layout.width), skiprows=layout.header_lines, keep_default_na=False, **options,
                 )  # fmt: skip
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             raise_if_out_of_memory(error)
@@ -247,7 +252,7 @@ def _records_of(file: Path, delimiter: str) -> Iterator[Record]:
     """Yield the records of a log as pandas reads them."""
     with open_text(file) as text:
         lines = Lines(text)
-        if len(delimiter) > 1:
+        if not may_be_quoted(delimiter):
             split = (line.rstrip("\r\n").split(delimiter) for line in lines)
             numbered: Iterator[tuple[int, list[str]]] = enumerate(split, 1)
         else:

@@ -126,7 +126,7 @@ class ForbiddenCharacter(UnicodeError):
 
 
 class ParserText(io.TextIOBase):
-    """Text for a parser written in C: without NUL, and with a single character for a delimiter of several."""
+    """Text for a parser written in C: without NUL, and with one character for a delimiter of any length."""
 
     def __init__(self, text: io.TextIOBase, delimiter: str):
         self._text = text
@@ -139,7 +139,7 @@ class ParserText(io.TextIOBase):
 
     def read(self, size: int | None = -1, /) -> str:
         """Return at most `size` characters; with a long delimiter whole lines, so that none is cut in two."""
-        if len(self._delimiter) == 1:
+        if may_be_quoted(self._delimiter):
             return self._chunk(size)
         size = size if size and size > 0 else LONGEST_LINE
         chunks = [self._rest]
@@ -207,6 +207,12 @@ def open_parquet(file: Path, **options: Any) -> Iterator[Any]:
         raise unreadable(file, error) from None
 
 
+def paths_in(table: Any) -> list[str]:
+    """Return the path of each column of a ParquetFile: its name, and what it is nested in."""
+    schema = table.metadata.schema
+    return [schema.column(number).path for number in range(len(schema))]
+
+
 def require_room_for_parquet(file: Path, table: Any, columns: Collection[str], row: int) -> None:
     """Raise InputError if `columns` of a ParquetFile need more memory than there is.
 
@@ -217,7 +223,8 @@ def require_room_for_parquet(file: Path, table: Any, columns: Collection[str], r
         row: bytes that the caller needs for each row.
     """
     metadata = table.metadata
-    leaves = [number for number, path in enumerate(_leaves(table)) if path.split(".")[0] in columns]
+    paths = enumerate(paths_in(table))
+    leaves = [number for number, path in paths if path in columns or path.split(".")[0] in columns]
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     unpacked = sum(group.column(leaf).total_uncompressed_size for group in groups for leaf in leaves)
     require_memory(metadata.num_rows * row + 2 * unpacked, str(file))
@@ -229,6 +236,11 @@ def unreadable(file: Path, error: Exception) -> InputError:
         return InputError(f"{file}{_line_not_text(file, error)} must be text in UTF-8. Received: {error}")
     reason = " ".join(shortened(reason_of(error), LONGEST_REASON).split())
     return InputError(f"{file} must be a file that can be read to its end. Received: {reason}")
+
+
+def may_be_quoted(delimiter: str) -> bool:
+    """Return whether fields may be quoted as in CSV: if one ASCII character separates them, as parsers need."""
+    return len(delimiter) == 1 and delimiter.isascii()
 
 
 def number_in(text: str) -> float | None:
@@ -260,11 +272,6 @@ def raise_if_out_of_memory(error: Exception) -> None:
     """Raise MemoryError if that is what pandas' parser complains of, in an error of its own."""
     if "out of memory" in str(error):
         raise MemoryError(str(error)) from None
-
-
-def _leaves(table: Any) -> list[str]:
-    schema = table.metadata.schema
-    return [schema.column(number).path for number in range(len(schema))]
 
 
 def _line_not_text(file: Path, error: UnicodeError) -> str:

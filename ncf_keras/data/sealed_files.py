@@ -193,6 +193,6 @@ def _require_same(
     else:
         received = "one that was changed, or that is of another run, such as one that was stopped"
     raise InputError(
-        f"{file} must be the file that {paths[JSON]} describes: prepare or download the dataset again, or "
+        f"{file} must be the file that {paths[JSON]} describes: prepare or download it again, or "
         f"remove {paths[JSON]} if the change was meant. Received: {received}"
     )

@@ -14,7 +14,7 @@ from ncf_keras.data.log_layout import guess_delimiter, letters_of, listed
 from ncf_keras.data.reading import READ_ERRORS, Cost, Lines, open_text, unreadable
 
 # Measured: of a line, besides its text.
-TITLES_COST = Cost(row=250, byte=2)
+TITLES_COST = Cost(row=110, byte=2)
 TITLE_NAMES = {
     "title", "movietitle", "itemtitle", "booktitle", "producttitle", "name", "itemname", "productname",
 }  # fmt: skip

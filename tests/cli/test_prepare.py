@@ -92,7 +92,7 @@ def test_the_log_is_never_overwritten_and_delimiter_and_header_are_flags_of_text
     file = tmp_path / "mine.train.rating"
     file.write_bytes(b"PAR1")
     assert main([str(file), "--out", str(tmp_path / "mine"), "--negatives", "2"]) == 2
-    assert "`--out` must not overwrite" in capsys.readouterr().err
+    assert "`--out` must not be a file that `LOG` names to be read" in capsys.readouterr().err
     assert main([str(file), "--out", str(tmp_path / "other"), "--header", "yes"]) == 2
     assert "`--delimiter` and `--header` must be left out for Parquet" in capsys.readouterr().err
     assert file.read_bytes() == b"PAR1"
