@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
@@ -43,7 +44,7 @@ from ncf_keras.data.tidy_log import EXACT_FLOAT, MISSING_MARKS, TidyLog, tidy_lo
 PARQUET_MAGIC = b"PAR1"
 MOST_COLUMNS = 10_000
 # Measured from the file to the written dataset: logs of 20 to 90 bytes a row, whose ids repeat, took 130 to 140
-# bytes a row, hardly more for long ids than for short ones. Dates and ids that never repeat take 150 to 300 more.
+# bytes a row, hardly more for long ids than for short ones. Dates and new ids everywhere take 150 to 300 more.
 TEXT_COST = Cost(row=120, byte=0.5)
 # The same from Parquet, besides the columns as they are unpacked.
 PARQUET_ROW = 180
@@ -190,8 +191,8 @@ def _read_text(
     wanted = {position: kinds[role] for role, position in at.items()}
     try:
         frame = _parse(file, layout, wanted, on_read)
-        bounded = largest_rating is not None and "rating" in at
-        understood = not (bounded and (frame[at["rating"]].abs() > largest_rating).any())
+        largest = np.finfo(np.float64).max if largest_rating is None else largest_rating
+        understood = "rating" not in at or not (frame[at["rating"]].abs() > largest).any()
     except InputError:
         raise
     except (ValueError, OverflowError) as error:
@@ -216,10 +217,10 @@ def _parse(
     known = {position: kind for position, kind in kinds.items() if kind}
     absent = {position: marks if kind in ("float64", None) else [""] for position, kind in kinds.items()}
     delimiter = layout.delimiter or ""
+    options: dict[str, Any] = {"sep": UNIT_SEPARATOR, "quoting": csv.QUOTE_NONE}
     if may_be_quoted(delimiter):
-        separator, quoting = delimiter, csv.QUOTE_MINIMAL
-    else:
-        separator, quoting = UNIT_SEPARATOR, csv.QUOTE_NONE
+        options = {"sep": delimiter, "quoting": csv.QUOTE_MINIMAL}
+    options |= {"dtype": known | dict.fromkeys(unwanted, "S1"), "na_values": absent}
     # A column that nobody asked for takes one byte a row.
     cost = TEXT_COST._replace(row=TEXT_COST.row + len(unwanted))
     with warnings.catch_warnings():
@@ -229,10 +230,9 @@ def _parse(
         try:
             with open_text(file, on_read, cost=cost) as text:
                 source: Any = ParserText(text, delimiter)
-                options: dict[str, Any] = {"dtype": known | dict.fromkeys(unwanted, "S1"), "na_values": absent}
                 return pd.read_csv(
-                    source, sep=separator, header=None, index_col=False, engine="c", quoting=quoting,
-                    names=range(layout.width), skiprows=layout.header_lines, keep_default_na=False, **options,
+                    source, header=None, index_col=False, engine="c", names=range(layout.width),
+                    skiprows=layout.header_lines, keep_default_na=False, **options,
                 )  # fmt: skip
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             raise_if_out_of_memory(error)
