@@ -5,6 +5,7 @@ import errno
 import glob
 import os
 import select
+import shutil
 import sys
 import tempfile
 import time
@@ -58,6 +59,18 @@ def written_beside(path: str | os.PathLike, keep_suffix: bool = False) -> Iterat
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def put(finished: Path, path: str | os.PathLike) -> None:
+    """Give a finished file its final name in the same directory, or write it where that name leads.
+
+    As with `written_beside`, what a link leads to is replaced and a pipe or device is written into.
+    """
+    if Path(path).is_symlink() or _is_written_into(path):
+        with written_beside(path) as temporary:
+            shutil.copyfile(finished, temporary)
+    else:
+        finished.replace(path)
 
 
 def require_output(path: str | os.PathLike, subject: object = None) -> None:

@@ -38,11 +38,20 @@ def memory_checked(checked: bool) -> Iterator[None]:
 
 def require_memory(needed: int, what: str) -> None:
     """Raise InputError if `what`, a subject such as `--batch_size`, needs more bytes than there are free."""
-    free = free_memory()
-    if _CHECKED.get() and free is not None and needed > free:
+    require_within(needed, allowed_memory(), what)
+
+
+def allowed_memory() -> int | None:
+    """Return how many bytes may be taken: those that are free; None if nobody knows or it is not checked."""
+    return free_memory() if _CHECKED.get() else None
+
+
+def require_within(needed: int, allowed: int | None, what: str) -> None:
+    """Raise InputError if `what` needs more bytes than `allowed_memory` allowed before any were taken."""
+    if allowed is not None and needed > allowed:
         raise InputError(
             f"{what} must fit into the memory that is free (`--no_memory_check` tries all the same). "
-            f"Received: about {in_words(needed)}, where {in_words(free)} are free"
+            f"Received: about {in_words(needed)}, where {in_words(allowed)} are free"
         )
 
 

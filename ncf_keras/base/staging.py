@@ -11,16 +11,17 @@ from ncf_keras.base.locks import NoLocks, take_lock
 
 
 @contextlib.contextmanager
-def locked_directory(parent: Path, prefix: str) -> Iterator[Path]:
+def locked_directory(parent: Path, prefix: str, needs_lock: bool = True) -> Iterator[Path]:
     """Yield a new directory in `parent` with a lock on it; remove it afterwards unless it was renamed.
 
     Args:
         parent: a directory.
         prefix: what its name begins with; `sweep` with the same prefix removes those whose process has died.
+        needs_lock: whether there must be a lock. Where the file system has none, `sweep` removes nothing.
 
     Raises:
         OSError: it can't be made.
-        NoLocks: the file system has no locks.
+        NoLocks: the file system has no locks, though there must be one.
     """
     locked = False
     while not locked:
@@ -31,7 +32,12 @@ def locked_directory(parent: Path, prefix: str) -> Iterator[Path]:
         except FileNotFoundError:
             continue
         try:
-            locked = take_lock(handle, parent) and staging.is_dir()
+            try:
+                locked = take_lock(handle, parent) and staging.is_dir()
+            except NoLocks:
+                if needs_lock:
+                    raise
+                locked = True
             if locked:
                 yield staging
         finally:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 LONGEST_MESSAGE = 4000
+LONGEST_SHOWN = 40
 
 
 def escaped(text: str, keep: str = "\n\t") -> str:
@@ -25,6 +26,11 @@ def shortened(text: str, most: int = LONGEST_MESSAGE) -> str:
     if left_out <= 0:
         return text
     return f"{text[: most * 3 // 4]} … ({left_out:,} characters left out) … {text[-most // 4 :]}"
+
+
+def shown(text: str, most: int = LONGEST_SHOWN) -> str:
+    """Return as much of a text from a file or a server as a sentence shows, on one line."""
+    return escaped(text[:most], keep="")
 
 
 class EscapedStream:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.keras_backend import require_tensorflow_backend
 from ncf_keras.cli.flag_names import flag_names
 
@@ -39,7 +40,7 @@ def _offer_download(flags: argparse.Namespace) -> None:
     if flags.dataset not in KNOWN_DATASETS or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     directory = Path(flags.path)
-    if any((directory / f"{flags.dataset}{suffix}").exists() for suffix in SPLIT_SUFFIXES):
+    if any(kind_of(directory / f"{flags.dataset}{suffix}") for suffix in SPLIT_SUFFIXES):
         return
     print(
         f"{directory} has no {flags.dataset}. Download it from its publishers? [y/N] ", end="", file=sys.stderr

@@ -40,7 +40,7 @@ def download(known: KnownDataset, path: str) -> None:
 
     print(f"Licence: {known.licence}", file=sys.stderr)
     try:
-        with flag_names({"directory": "`--path`"}), _download_bar() as show:
+        with flag_names({"directory": "`--path`", "prefix": "`--path`"}), _download_bar() as show:
             dataset = download_dataset(known, Path(path), show, lambda step: print(step, file=sys.stderr))
     except KeyboardInterrupt:
         sentence = "Interrupted: run the same command again to go on from here."

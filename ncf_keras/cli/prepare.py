@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
+from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.cli.console import progress_bar, run_with_flags
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_memory_flag, whole_number
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare_by_flags(flags: argparse.Namespace) -> None:
-    with flag_names(same_names(vars(flags))):
+    with flag_names(same_names(vars(flags)) | {"prefix": "`--out`"}):
         _prepare(flags)
 
 
@@ -87,8 +88,8 @@ def _prepare(flags: argparse.Namespace) -> None:
     columns = LogColumns(flags.user, flags.item, flags.rating, flags.timestamp, flags.delimiter, header)
     options = PrepareOptions(**{name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__})
     _require_out(flags.out)
-    titles = read_titles(flags.titles) if flags.titles else None
-    size = log_file.stat().st_size if log_file.is_file() else 0
+    titles = None if flags.titles is None else read_titles(flags.titles)
+    size = log_file.stat().st_size if kind_of(log_file) == "a file" else 0
     with progress_bar(size, "bytes") as show:
         log, layout = read_log(
             log_file, columns, flags.no_timestamps, lambda done: show(f"Reading {log_file.name}", done)
@@ -104,19 +105,24 @@ def _prepare(flags: argparse.Namespace) -> None:
 
 
 def _require_out(out: str) -> None:
-    from ncf_keras.base.files import writable_directory
+    from ncf_keras.base.files import require_output, writable_directory
+    from ncf_keras.data.dataset_files import prepared_paths
 
     prefix = Path(out)
     if out.endswith("/") or not prefix.name or kind_of(prefix) == "a directory":
         raise InputError(f"`--out` must end in the name of the dataset, such as Data/mydata. Received: {out}")
     writable_directory(prefix.parent, "--out")
+    for path in prepared_paths(prefix).values():
+        require_output(path, "`--out`")
 
 
 def _layout_line(file: Path, layout: "LogLayout") -> str:
     columns = ", ".join(f"{role} in {column}" for role, column in layout.describe()["columns"].items())
     if layout.delimiter is None:
         return f"Read {file} as Parquet: {columns}."
-    separated = {"\t": "tabs", ",": "commas", " ": "spaces"}.get(layout.delimiter, repr(layout.delimiter))
+    separated = {"\t": "tabs", ",": "commas", " ": "spaces"}.get(
+        layout.delimiter, repr(layout.delimiter[:LONGEST_SHOWN])
+    )
     header = "without" if layout.names is None else "with"
     return f"Read {file} as text separated by {separated}, {header} a header: {columns}."
 

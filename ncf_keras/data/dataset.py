@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.memory import require_memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,11 +53,7 @@ class Dataset:
     train_is_latest: np.ndarray | None = None
 
     def __post_init__(self):
-        for argument in ("num_users", "num_items"):
-            if not 0 < getattr(self, argument) <= INDEX_LIMIT:
-                raise InputError(
-                    f"`{argument}` must be between 1 and {INDEX_LIMIT}. Received: {getattr(self, argument)}"
-                )
+        _require_sizes(self.num_users, self.num_items)
         if len(self.train_offsets) != self.num_users + 1:
             raise InputError(
                 f"`train_offsets` must have num_users + 1 = {self.num_users + 1} entries. "
@@ -108,9 +105,11 @@ class Dataset:
         as the authors' `Dataset.py` counts. `train_timestamps` are numbers or dates of any unit, none missing;
         kept is only which of a user's are the latest.
         """
-        train_users, train_items, test_users, test_items, test_negatives = map(
-            np.asarray, (train_users, train_items, test_users, test_items, test_negatives)
-        )
+        train_users = _whole_numbers(train_users, "train_users")
+        train_items = _whole_numbers(train_items, "train_items")
+        test_users = _whole_numbers(test_users, "test_users")
+        test_items = _whole_numbers(test_items, "test_items")
+        test_negatives = _whole_numbers(test_negatives, "test_negatives")
         if len(train_users) != len(train_items):
             raise InputError(
                 "`train_users` and `train_items` must be of one length. "
@@ -127,8 +126,18 @@ class Dataset:
         if num_items is None:
             arrays = (train_items, test_items, test_negatives)
             num_items = 1 + max((int(array.max()) for array in arrays if array.size), default=-1)
-        require_indices(train_users, num_users, "train_users")
-        require_indices(train_items, num_items, "train_items")
+        _require_sizes(num_users, num_items)
+        # Where each user's items begin, found from the numbers of all users; and each one's latest time.
+        whole = f"A dataset of {num_users:,} users and {num_items:,} items"
+        require_memory(num_users * (16 if train_timestamps is None else 24), whole)
+        for argument, indices, count in (
+            ("train_users", train_users, num_users),
+            ("train_items", train_items, num_items),
+            ("test_users", test_users, num_users),
+            ("test_items", test_items, num_items),
+            ("test_negatives", test_negatives, num_items),
+        ):
+            require_indices(indices, count, argument)
         keys, is_latest = _sorted_pairs(train_users, train_items, num_items, train_timestamps)
         users, items = np.divmod(keys, max(num_items, 1))
         return cls(
@@ -207,6 +216,7 @@ class Dataset:
     @cached_property
     def item_counts(self) -> np.ndarray:
         """Number of train interactions of each item, its popularity: int64, shape (items,), read-only."""
+        require_memory(8 * self.num_items, f"The number of interactions of each of {self.num_items:,} items")
         counts = np.bincount(self.train_items, minlength=self.num_items)
         counts.setflags(write=False)
         return counts
@@ -225,6 +235,25 @@ def require_indices(indices: np.ndarray, count: int, argument: str) -> None:
     if indices.size and (indices.min() < 0 or indices.max() >= count):
         wrong = indices.min() if indices.min() < 0 else indices.max()
         raise InputError(f"`{argument}` must be between 0 and {count - 1}. Received: {wrong}")
+
+
+def _whole_numbers(values: np.ndarray, argument: str) -> np.ndarray:
+    """Return `values` as an array; InputError unless each is a whole number, be it a float."""
+    numbers = np.asarray(values)
+    if numbers.size == 0 or numbers.dtype.kind in "iub":
+        return numbers
+    if numbers.dtype.kind != "f":
+        raise InputError(f"`{argument}` must be whole numbers. Received: an array of {numbers.dtype}")
+    wrong = ~np.isfinite(numbers) | (numbers != np.trunc(numbers))
+    if wrong.any():
+        raise InputError(f"`{argument}` must be whole numbers. Received: {numbers[wrong][0]}")
+    return numbers
+
+
+def _require_sizes(num_users: int, num_items: int) -> None:
+    for argument, count in (("num_users", num_users), ("num_items", num_items)):
+        if not 0 < count <= INDEX_LIMIT:
+            raise InputError(f"`{argument}` must be between 1 and {INDEX_LIMIT}. Received: {count}")
 
 
 def _sorted_pairs(

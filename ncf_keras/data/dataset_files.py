@@ -10,33 +10,49 @@ Beside them may lie
 `<path><dataset>.train.parquet`  stands in for .train.rating: columns `user` and `item` of whole numbers
 `<path><dataset>.users.csv`      index,user_id: the raw id of each user index, under a header
 `<path><dataset>.items.csv`      index,item_id or index,item_id,title
-`<path><dataset>.json`           what `run/prepare.py` or `run/download.py` did
+`<path><dataset>.json`           what `run/prepare.py` or `run/download.py` did, and a digest of each other file
 """
 
-import contextlib
 import csv
-import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import written_beside
-from ncf_keras.base.inputs import kind_of
-from ncf_keras.base.version import __version__
+from ncf_keras.base.inputs import kind_of, open_input, unreadable
+from ncf_keras.base.memory import require_memory
+from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
 from ncf_keras.data.known_datasets import download_hint
-from ncf_keras.data.reading import number_in, reading_parquet
+from ncf_keras.data.log_layout import listed
+from ncf_keras.data.reading import (
+    READ_ERRORS,
+    Cost,
+    count_lines,
+    number_in,
+    open_parquet,
+    open_text,
+    raise_if_out_of_memory,
+    require_room_for_parquet,
+)
+from ncf_keras.data.sealed_files import held_together, write_together
 
 if TYPE_CHECKING:
     from ncf_keras.data.prepare import PreparedLog
 
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
+RATING_LINE = "`user TAB item TAB rating [TAB timestamp]`"
+READ_AHEAD, BLOCK = 1 << 16, 1 << 20
+# More columns than these take pandas seconds to minutes.
+MOST_RATING_COLUMNS, MOST_NEGATIVES = 1000, 100_000
+# What reading took of memory, measured: of files of 2 million lines and of 3 million negatives.
+RATING_COST, IDS_COST = Cost(row=75, byte=1), Cost(row=70, byte=1)
+BYTES_OF_NEGATIVE, BYTES_OF_LIST, BYTES_OF_PARQUET_ROW = 30, 350, 45
 
 
 def prepared_paths(prefix: str | os.PathLike) -> dict[str, Path]:
@@ -61,12 +77,109 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
     is missing or breaks the format is an InputError that names it and the line.
     """
     *files, parquet = dataset_paths(path, name)
-    prefix = str(parquet).removesuffix(".train.parquet")
-    train_file, test_file, negative_file, users_file, items_file, _ = files
-    if not train_file.exists() and parquet.is_file():
+    paths = dict(zip(SUFFIXES, files, strict=True))
+    with held_together(paths):
+        return _read_dataset(paths, parquet, name)
+
+
+def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the users and items of the interactions in `file`, int32, shape (interactions,).
+
+    It is read a row group at a time, so besides the indices themselves, 8 bytes an interaction, only one row
+    group is in memory.
+    """
+    with open_parquet(file) as table:
+        names = table.schema_arrow.names
+        for name in ("user", "item"):
+            if names.count(name) != 1:
+                raise InputError(f"{file} must have one column {name!r}. Received: {listed(names) or 'none'}")
+        require_room_for_parquet(file, table, ("user", "item"), BYTES_OF_PARQUET_ROW)
+        groups = [table.metadata.row_group(number).num_rows for number in range(table.num_row_groups)]
+        if sum(groups) == 0:
+            raise InputError(f"{file} must hold at least one interaction. Received: none")
+        users, items = np.empty(sum(groups), np.int32), np.empty(sum(groups), np.int32)
+        start = 0
+        for number, rows in enumerate(groups):
+            group = table.read_row_group(number, columns=["user", "item"], use_threads=False)
+            for name, indices in (("user", users), ("item", items)):
+                indices[start : start + rows] = _indices(file, name, group.column(name), start)
+            start += rows
+        return users, items
+
+
+def read_ids(file: Path, column: str, count: int) -> tuple[list[str], list[str] | None]:
+    """Read what `write_ids` wrote: the raw id of each of the `count` indices, and the title of each or None."""
+    try:
+        with open_text(file, cost=IDS_COST, may_be_packed=False) as text:
+            reader = csv.reader(text)
+            header = next(reader, [])
+            if header not in (["index", column], ["index", column, "title"]):
+                raise InputError(
+                    f"{file}, line 1 must be index,{column} or index,{column},title. "
+                    f"Received: {','.join(header)[:80]!r}"
+                )
+            ids: list[str] = []
+            titles: list[str] = []
+            for row in filter(None, reader):
+                index, where = len(ids), f"{file}, line {reader.line_num} must"
+                if len(row) != len(header):
+                    raise InputError(f"{where} have {len(header)} columns. Received: {len(row)}")
+                if row[0] != str(index):
+                    raise InputError(f"{where} have the index {index}. Received: {row[0][:LONGEST_SHOWN]!r}")
+                if index >= count:
+                    raise InputError(
+                        f"{where} not be there: the dataset has {count} indices. Received: {index}"
+                    )
+                ids.append(row[1])
+                titles += row[2:]
+    except (csv.Error, UnicodeError) as error:
+        raise InputError(f"{file} must be a CSV file in UTF-8. Received: {error}") from None
+    except OSError as error:
+        raise unreadable(file, error) from None
+    if len(ids) != count:
+        raise InputError(
+            f"{file} must have a line for each of the {count} indices of the dataset. Received: {len(ids)}"
+        )
+    return ids, titles if len(header) == 3 else None
+
+
+def write_prepared(
+    prefix: Path, prepared: "PreparedLog", source: Mapping[str, object], titles: Sequence[str] | None = None
+) -> None:
+    """Write the six files of a dataset; none is there under its name before all of them are written.
+
+    `prefix` is a directory, which must exist, and a name, such as `Data/mydata`. `source` tells where the log
+    came from, for the JSON file.
+    """
+    report = prepared.report()
+    if titles is not None:
+        report["counts"]["items_without_title"] = sum(not title for title in titles)
+    writers: dict[str, Callable[[Path], None]] = {
+        ".users.csv": lambda file: write_ids(file, "user_id", prepared.user_ids),
+        ".items.csv": lambda file: write_ids(file, "item_id", prepared.item_ids, titles),
+        ".test.negative": lambda file: _write_negatives(file, prepared.test, prepared.negatives),
+        ".test.rating": lambda file: _write_ratings(file, prepared.test),
+        ".train.rating": lambda file: _write_ratings(file, prepared.train),
+    }
+    write_together(prefix, writers, {"source": dict(source), **report})
+
+
+def write_ids(
+    file: Path, column: str, ids: Sequence[str] | np.ndarray, titles: Sequence[str] | None = None
+) -> None:
+    """Write the raw id of each index as the column `user_id` or `item_id`, and any titles as `title`."""
+    columns = {"index": range(len(ids)), column: ids} | ({} if titles is None else {"title": titles})
+    # Quoting every text keeps ids that hold a lone carriage return in one piece.
+    pd.DataFrame(columns).to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+
+
+def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Dataset:
+    train_file, test_file, negative_file, users_file, items_file, _ = paths.values()
+    if kind_of(train_file) is None and kind_of(parquet) is not None:
         train_file = parquet
     for file in (train_file, test_file, negative_file):
-        if not file.is_file():
+        if kind_of(file) is None:
+            prefix = str(parquet).removesuffix(".train.parquet")
             raise InputError(
                 f"`path` and `name` must name {prefix}.train.rating, .test.rating and .test.negative. "
                 f"Received: no file {file}{download_hint(name)}"
@@ -85,8 +198,8 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
     # Dropped rows count for the sizes, as they do in the authors' code.
     num_users = 1 + int(max(train_users.max(), test_users.max()))
     num_items = 1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0)))
-    user_ids, _ = read_ids(users_file, "user_id", num_users) if users_file.is_file() else (None, None)
-    item_ids, titles = read_ids(items_file, "item_id", num_items) if items_file.is_file() else (None, None)
+    user_ids, _ = read_ids(users_file, "user_id", num_users) if kind_of(users_file) else (None, None)
+    item_ids, titles = read_ids(items_file, "item_id", num_items) if kind_of(items_file) else (None, None)
     return Dataset.from_pairs(
         train_users[positive],
         train_items[positive],
@@ -103,115 +216,6 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
     )
 
 
-def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the users and items of the interactions in `file`, int32, shape (interactions,).
-
-    It is read a row group at a time, so besides the indices themselves, 8 bytes an interaction, only one row
-    group is in memory.
-    """
-    with reading_parquet(file) as parquet, parquet.ParquetFile(file) as table:
-        names = table.schema_arrow.names
-        for name in ("user", "item"):
-            if names.count(name) != 1:
-                raise InputError(
-                    f"{file} must have one column {name!r}. Received: {', '.join(names) or 'none'}"
-                )
-        groups = [table.metadata.row_group(number).num_rows for number in range(table.num_row_groups)]
-        if sum(groups) == 0:
-            raise InputError(f"{file} must hold at least one interaction. Received: none")
-        users, items = np.empty(sum(groups), np.int32), np.empty(sum(groups), np.int32)
-        start = 0
-        for number, rows in enumerate(groups):
-            group = table.read_row_group(number, columns=["user", "item"], use_threads=False)
-            for name, indices in (("user", users), ("item", items)):
-                indices[start : start + rows] = _indices(file, name, group.column(name), start)
-            start += rows
-        return users, items
-
-
-def read_ids(file: Path, column: str, count: int) -> tuple[list[str], list[str] | None]:
-    """Read what `write_ids` wrote: the raw id of each of the `count` indices, and the title of each or None."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.reader(text)
-            header = next(reader, [])
-            if header not in (["index", column], ["index", column, "title"]):
-                raise InputError(
-                    f"{file}, line 1 must be index,{column} or index,{column},title. "
-                    f"Received: {','.join(header)[:80]!r}"
-                )
-            rows: list[list[str]] = []
-            for row in filter(None, reader):
-                index, where = len(rows), f"{file}, line {reader.line_num} must"
-                if len(row) != len(header):
-                    raise InputError(f"{where} have {len(header)} columns. Received: {len(row)}")
-                if row[0] != str(index):
-                    raise InputError(f"{where} have the index {index}. Received: {row[0][:40]!r}")
-                if index >= count:
-                    raise InputError(
-                        f"{where} not be there: the dataset has {count} indices. Received: {index}"
-                    )
-                rows.append(row)
-    except (csv.Error, UnicodeError) as error:
-        raise InputError(f"{file} must be a CSV file in UTF-8. Received: {error}") from None
-    except OSError as error:
-        raise _unreadable(file, error) from None
-    if len(rows) != count:
-        raise InputError(
-            f"{file} must have a line for each of the {count} indices of the dataset. Received: {len(rows)}"
-        )
-    return [row[1] for row in rows], [row[2] for row in rows] if len(header) == 3 else None
-
-
-def write_prepared(
-    prefix: Path, prepared: "PreparedLog", source: Mapping[str, object], titles: Sequence[str] | None = None
-) -> None:
-    """Write the six files of a dataset; none is there under its name before all of them are written.
-
-    `prefix` is a directory, which must exist, and a name, such as `Data/mydata`. `source` tells where the log
-    came from, for the JSON file.
-    """
-    report = prepared.report()
-    if titles is not None:
-        report["counts"]["items_without_title"] = sum(not title for title in titles)
-    paths = prepared_paths(prefix)
-    with room_in(prefix.parent), contextlib.ExitStack() as stack:
-        # Renamed last to first, so that the JSON file appears when the others are complete.
-        beside = {suffix: stack.enter_context(written_beside(paths[suffix])) for suffix in reversed(SUFFIXES)}
-        _write_ratings(beside[".train.rating"], prepared.train)
-        _write_ratings(beside[".test.rating"], prepared.test)
-        _write_negatives(beside[".test.negative"], prepared.test, prepared.negatives)
-        write_ids(beside[".users.csv"], "user_id", prepared.user_ids)
-        write_ids(beside[".items.csv"], "item_id", prepared.item_ids, titles)
-        write_report(beside[".json"], source, report)
-
-
-def write_ids(
-    file: Path, column: str, ids: Sequence[str] | np.ndarray, titles: Sequence[str] | None = None
-) -> None:
-    """Write the raw id of each index as the column `user_id` or `item_id`, and any titles as `title`."""
-    columns = {"index": range(len(ids)), column: ids} | ({} if titles is None else {"title": titles})
-    # Quoting every text keeps ids that hold a lone carriage return in one piece.
-    pd.DataFrame(columns).to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-
-
-def write_report(file: Path, source: Mapping[str, object], report: Mapping[str, object]) -> None:
-    """Write the JSON file of a dataset: where it came from, and what was done."""
-    whole = {"prepared_by": f"ncf-keras {__version__}", "source": dict(source), **report}
-    file.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-@contextlib.contextmanager
-def room_in(directory: Path) -> Iterator[None]:
-    """Turn a full disk, and whatever else keeps files from being written, into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"{directory} must be a directory with room for the dataset. Received: {error.strerror}"
-        ) from None
-
-
 def _read_ratings(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """Return users int64, items int64, ratings and timestamps float64, a row a line of `file`.
 
@@ -219,9 +223,11 @@ def _read_ratings(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
     validation pairs depends on them.
     """
     # A dtype for the indices would take 1.0 and 1e3 for whole numbers.
-    frame = _parse(file, usecols=[0, 1, 2, 3], dtype={2: np.float64, 3: np.float64})
-    if frame is None:
-        frame = _parse(file, usecols=[0, 1, 2], dtype={2: np.float64})
+    with open_input(file) as stream:
+        _require_sane(file, stream)
+        frame = _parse(file, stream, usecols=[0, 1, 2, 3], dtype={2: np.float64, 3: np.float64})
+        if frame is None:
+            frame = _parse(file, stream, usecols=[0, 1, 2], dtype={2: np.float64})
     if frame is None or not _all_indices(frame[[0, 1]]) or frame[2].isna().any():
         raise _first_bad_line(file, _rating_line_problem)
     has_timestamps = 3 in frame and not frame[3].isna().any()
@@ -231,7 +237,17 @@ def _read_ratings(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
 
 def _read_negatives(file: Path, test_file: Path, test_users: np.ndarray, test_items: np.ndarray) -> np.ndarray:
     """Return the negatives, int64, shape (lines, negatives), of the pairs of `test_file`, which they name."""
-    frame = _parse(file, dtype={0: str})
+    with open_input(file) as stream:
+        lines, tabs = _shape(stream)
+        columns = tabs // max(lines, 1) + 1
+        if columns > MOST_NEGATIVES + 1:
+            raise InputError(
+                f"{file} must have at most {MOST_NEGATIVES:,} negatives a line. Received: {columns - 1:,}"
+            )
+        require_memory(tabs * BYTES_OF_NEGATIVE + lines * BYTES_OF_LIST, str(file))
+        # Short lines would be filled up to the length of the first.
+        is_table = _first_line(stream.readline()).count(b"\t") * lines == tabs
+        frame = _parse(file, stream, dtype={0: str}) if is_table else None
     if frame is None:
         raise _first_bad_line(file, _negative_line_problem)
     pairs = frame[0].str.extract(r"^\((\d{1,10}),(\d{1,10})\)$")
@@ -254,25 +270,52 @@ def _read_negatives(file: Path, test_file: Path, test_users: np.ndarray, test_it
     return negatives.to_numpy()
 
 
-def _parse(file: Path, **options: Any) -> pd.DataFrame | None:
-    """Return the table in `file`, or None if it is not one of the expected shape.
+def _require_sane(file: Path, stream: BinaryIO) -> None:
+    """Raise InputError if the beginning of a file of ratings tells of too many columns or lines."""
+    block = stream.read(READ_AHEAD)
+    first, size = _first_line(block), os.fstat(stream.fileno()).st_size
+    if first.count(b"\t") >= MOST_RATING_COLUMNS or (first == block and size > READ_AHEAD):
+        raise InputError(f"{file}, line 1 must be {RATING_LINE}. Received: a line that is far longer")
+    lines = count_lines(block) * size // max(len(block), 1)
+    require_memory(int(lines * RATING_COST.row + size * RATING_COST.byte), str(file))
+
+
+def _first_line(text: bytes) -> bytes:
+    return text.partition(b"\n")[0].partition(b"\r")[0]
+
+
+def _shape(stream: BinaryIO) -> tuple[int, int]:
+    """Return the number of lines and tabs of a file, and go back to its beginning."""
+    lines, tabs, block = 0, 0, b"\n"
+    while following := stream.read(BLOCK):
+        block = following
+        lines += count_lines(block)
+        tabs += int(np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\t")))
+    stream.seek(0)
+    return lines + (block[-1:] not in b"\r\n"), tabs
+
+
+def _parse(file: Path, stream: BinaryIO, **options: Any) -> pd.DataFrame | None:
+    """Return the table in `file`, opened as `stream`, or None if it is not one of the expected shape.
 
     pandas' own complaint does not name our rules, so a failed parse is followed by a slow read that does.
     """
+    stream.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             warnings.simplefilter("error", pd.errors.DtypeWarning)
             return pd.read_csv(
-                file, sep="\t", header=None, engine="c", quoting=3, skip_blank_lines=False, na_values=[""],
+                stream, sep="\t", header=None, engine="c", quoting=3, skip_blank_lines=False, na_values=[""],
                 keep_default_na=False, index_col=False, encoding_errors="replace", **options,
             )  # fmt: skip
     except pd.errors.EmptyDataError:
         raise InputError(f"{file} must hold at least one line. Received: an empty file") from None
-    except (ValueError, OverflowError, pd.errors.ParserWarning, pd.errors.DtypeWarning):
+    except (ValueError, OverflowError, pd.errors.ParserWarning, pd.errors.DtypeWarning) as error:
+        raise_if_out_of_memory(error)
         return None
     except OSError as error:
-        raise _unreadable(file, error) from None
+        raise unreadable(file, error) from None
 
 
 def _all_indices(table: pd.DataFrame) -> bool:
@@ -280,32 +323,32 @@ def _all_indices(table: pd.DataFrame) -> bool:
     return values.dtype == np.int64 and bool(values.min() >= 0 and values.max() < INDEX_LIMIT)
 
 
-def _unreadable(file: Path, error: OSError) -> InputError:
-    return InputError(f"{file} must be a file that can be read. Received: {error.strerror}")
-
-
 def _first_bad_line(file: Path, problem: Callable[[list[str], int], str | None]) -> InputError:
     width = 0
-    with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-        for number, line in enumerate(lines, 1):
-            fields = line.rstrip("\r\n").split("\t")
-            width = width or len(fields)
-            wrong = problem(fields, width)
-            if wrong:
-                return InputError(f"{file}, line {number} must {wrong}")
+    try:
+        with open_text(file, may_be_packed=False) as lines:
+            lines.reconfigure(encoding="utf-8", errors="replace", newline="\n")
+            for number, line in enumerate(lines, 1):
+                fields = line.rstrip("\r\n").split("\t", MOST_NEGATIVES + 1)
+                width = width or len(fields)
+                wrong = problem(fields, width)
+                if wrong:
+                    return InputError(f"{file}, line {number} must {wrong}")
+    except READ_ERRORS as error:
+        return unreadable(file, error)
     return InputError(f"{file} must be a table of tab-separated columns. Received: something pandas can't read")
 
 
 def _rating_line_problem(fields: list[str], _width: int) -> str | None:
     if len(fields) < 3:
-        return f"be `user TAB item TAB rating [TAB timestamp]`. Received: {len(fields)} columns"
+        return f"be {RATING_LINE}. Received: {len(fields)} columns"
     for column, text in zip(("a user", "an item"), fields, strict=False):
         if not _is_index(text):
-            return f"have {column} between 0 and {INDEX_LIMIT - 1}. Received: {text[:40]!r}"
+            return f"have {column} between 0 and {INDEX_LIMIT - 1}. Received: {text[:LONGEST_SHOWN]!r}"
     # Python's numbers include 1_000 and other scripts' digits; the parser's don't.
     number = number_in(fields[2]) if fields[2].isascii() and "_" not in fields[2] else None
     if number is None or np.isnan(number):
-        return f"have a number for the rating. Received: {fields[2][:40]!r}"
+        return f"have a number for the rating. Received: {fields[2][:LONGEST_SHOWN]!r}"
     return None
 
 
@@ -313,12 +356,12 @@ def _negative_line_problem(fields: list[str], width: int) -> str | None:
     pair = fields[0]
     inner = pair[1:-1].split(",")
     if not (pair.startswith("(") and pair.endswith(")") and len(inner) == 2 and all(map(_is_index, inner))):
-        return f"begin with `(user,item)`. Received: {pair[:40]!r}"
+        return f"begin with `(user,item)`. Received: {pair[:LONGEST_SHOWN]!r}"
     if len(fields) < 2:
         return "have at least one negative. Received: none"
     for text in fields[1:]:
         if not _is_index(text):
-            return f"have negatives between 0 and {INDEX_LIMIT - 1}. Received: {text[:40]!r}"
+            return f"have negatives between 0 and {INDEX_LIMIT - 1}. Received: {text[:LONGEST_SHOWN]!r}"
     if len(fields) != width:
         return f"have as many negatives as the first line, {width - 1}. Received: {len(fields) - 1}"
     return None

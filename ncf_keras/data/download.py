@@ -12,9 +12,9 @@ TensorFlow.
 import contextlib
 import errno
 import http.client
+import os
 import re
 import shutil
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -26,21 +26,19 @@ from typing import Any
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import writable_directory, written_beside
+from ncf_keras.base.files import writable_directory
+from ncf_keras.base.inputs import kind_of, open_input, reason_of
+from ncf_keras.base.locks import NoLocks, open_lock_file, take_lock
+from ncf_keras.base.staging import locked_directory, sweep
+from ncf_keras.base.terminal import shown
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.dataset_files import (
-    prepared_paths,
-    read_dataset,
-    room_in,
-    write_ids,
-    write_prepared,
-    write_report,
-)
-from ncf_keras.data.known_datasets import KnownDataset, RemoteFile
+from ncf_keras.data.dataset_files import prepared_paths, read_dataset, write_ids, write_prepared
+from ncf_keras.data.known_datasets import SPLIT_SUFFIXES, KnownDataset, RemoteFile
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.raw_log import describe_source, read_log
 from ncf_keras.data.reading import file_digest
+from ncf_keras.data.sealed_files import room_in, write_together
 from ncf_keras.data.tidy_log import TidyLog
 from ncf_keras.data.titles import read_titles, titles_of
 
@@ -69,7 +67,7 @@ def download_dataset(
     """
     directory = writable_directory(directory, "directory")
     paths = prepared_paths(directory / known.name)
-    if not known.split and all(path.exists() for path in paths.values()):
+    if not known.split and all(kind_of(path) for path in paths.values()):
         on_step(f"{known.name} is there already.")
         return read_dataset(directory, known.name)
     for remote in known.split:
@@ -77,7 +75,7 @@ def download_dataset(
         on_step(f"{directory / remote.name}: the authors' own file, git blob SHA-1 verified.")
     if known.archive is None:
         dataset = read_dataset(directory, known.name)
-        _write_counts(known, paths[".json"], dataset)
+        _write_beside_split(known, directory, {}, dataset)
         return dataset
     archive = fetch(known.archive, directory, on_progress)
     on_step(f"{archive}: from {known.archive.url}, MD5 verified.")
@@ -109,31 +107,101 @@ def fetch(
     bytes that are here, and the bytes of the whole, None if not known.
     """
     file = directory / remote.name
-    if file.exists():
-        _require_checksum(file, remote, f"move {file} away, so that it can be downloaded")
-        return file
-    part = directory / f"{remote.name}.part"
-    resumed = _size(part) > 0
+    if kind_of(file) is None:
+        with _part_of(file) as part:
+            # Another command may have brought it since.
+            if kind_of(file) is None:
+                _bring(remote, part, on_progress, most_bytes)
+                return part.path.replace(file)
+    _require_checksum(file, remote, f"move {file} away, so that it can be downloaded")
+    return file
+
+
+class _Part:
+    """The beginning of a file, which no other download writes while this one does."""
+
+    def __init__(self, path: Path, descriptor: int):
+        self.path = path
+        self._descriptor = descriptor
+
+    def size(self) -> int:
+        """Return how many bytes have come."""
+        return os.fstat(self._descriptor).st_size
+
+    def cut(self, size: int) -> None:
+        """Keep the first `size` bytes, which what is written next follows."""
+        os.ftruncate(self._descriptor, size)
+        os.lseek(self._descriptor, size, os.SEEK_SET)
+
+    def write(self, block: bytes) -> None:
+        """Write a block; OSError if there is no room."""
+        while block:
+            block = block[os.write(self._descriptor, block) :]
+
+
+@contextlib.contextmanager
+def _part_of(file: Path) -> Iterator[_Part]:
+    """Open and lock `<name>.part`; afterwards it is gone if it is empty."""
+    path = file.with_name(f"{file.name}.part")
+    descriptor = _opened_part(path)
+    try:
+        part = _Part(path, descriptor)
+        yield part
+        # Whoever waits for the lock of this one will see that it has gone.
+    finally:
+        with contextlib.suppress(OSError):
+            if not os.fstat(descriptor).st_size and _is_at(descriptor, path):
+                path.unlink()
+        os.close(descriptor)
+
+
+def _opened_part(path: Path) -> int:
+    while True:
+        descriptor = open_lock_file(path)
+        try:
+            locked = take_lock(descriptor, path)
+        except NoLocks:
+            return descriptor
+        # It may have been completed and renamed between opening it and locking it.
+        if locked and _is_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+        if not locked:
+            raise InputError(
+                f"`directory` must be one that no other command is downloading {path.stem} into. "
+                f"Received: {path.parent}"
+            )
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _bring(remote: RemoteFile, part: _Part, on_progress: Progress, most_bytes: int) -> None:
+    """Complete the beginning of a file."""
+    resumed = part.size() > 0
     for attempt in range(1, ATTEMPTS + 1):
-        before = _size(part)
+        before = part.size()
         try:
             _connect(remote, part, on_progress, most_bytes)
             break
         except _Cut as cut:
-            if attempt == ATTEMPTS or _size(part) <= before:
+            if attempt == ATTEMPTS or part.size() <= before:
                 raise InputError(
                     f"{remote.url} must come whole: run the same command again to go on from what is "
-                    f"kept in {part}. Received: {cut}"
+                    f"kept in {part.path}. Received: {cut}"
                 ) from None
     try:
-        _require_checksum(part, remote, "what came is deleted: run the same command again")
+        _require_checksum(part.path, remote, "what came is deleted: run the same command again")
     except InputError:
-        part.unlink()
+        part.cut(0)
         if not resumed:
             raise
         # The beginning, from an earlier run, may be the wrong part of it.
-        return fetch(remote, directory, on_progress, most_bytes)
-    return part.replace(file)
+        _bring(remote, part, on_progress, most_bytes)
 
 
 @contextlib.contextmanager
@@ -142,10 +210,12 @@ def _unpacked(archive: Path, members: tuple[str, ...], most_bytes: int) -> Itera
 
     Nothing else is unpacked, and each gets a name of ours, so no path in an archive leads anywhere.
     """
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=archive.parent) as folder:
+    hidden = f".unpacking-{archive.name}-"
+    sweep(archive.parent, hidden)
+    with locked_directory(archive.parent, hidden, needs_lock=False) as folder:
         try:
-            with room_in(archive.parent), zipfile.ZipFile(archive) as package:
-                files = [_unpack(package, member, Path(folder), most_bytes) for member in members]
+            with room_in(archive.parent), open_input(archive) as opened, zipfile.ZipFile(opened) as package:
+                files = [_unpack(archive, package, member, folder, most_bytes) for member in members]
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
             raise InputError(
                 f"{archive} must be a zip archive that can be unpacked. Received: {error}"
@@ -153,15 +223,14 @@ def _unpacked(archive: Path, members: tuple[str, ...], most_bytes: int) -> Itera
         yield files
 
 
-def _unpack(package: zipfile.ZipFile, member: str, folder: Path, most_bytes: int) -> Path:
+def _unpack(archive: Path, package: zipfile.ZipFile, member: str, folder: Path, most_bytes: int) -> Path:
     try:
         entry = package.getinfo(member)
     except KeyError:
-        raise InputError(f"{package.filename} must hold {member}. Received: an archive without it") from None
+        raise InputError(f"{archive} must hold {member}. Received: an archive without it") from None
     if entry.file_size > most_bytes:
         raise InputError(
-            f"{member} in {package.filename} must have at most {most_bytes:,} bytes. "
-            f"Received: {entry.file_size:,}"
+            f"{member} in {archive} must have at most {most_bytes:,} bytes. Received: {entry.file_size:,}"
         )
     file = folder / Path(member).name
     # zipfile stops at the declared size and checks the CRC.
@@ -180,12 +249,12 @@ def _add_ids(
             f"{known.log} of {archive} must hold the pairs of the authors' {known.name} files. "
             "Received: others; the authors' files can be trained on, but their raw ids are not known"
         )
-    paths = prepared_paths(directory / known.name)
-    users_file, items_file = paths[".users.csv"], paths[".items.csv"]
-    with room_in(directory), written_beside(users_file) as users, written_beside(items_file) as items:
-        write_ids(users, "user_id", log.user_ids)
-        write_ids(items, "item_id", log.item_ids, titles_of(log.item_ids, titles))
-    _write_counts(known, paths[".json"], dataset)
+    titles_of_items = titles_of(log.item_ids, titles)
+    writers: dict[str, Callable[[Path], None]] = {
+        ".users.csv": lambda file: write_ids(file, "user_id", log.user_ids),
+        ".items.csv": lambda file: write_ids(file, "item_id", log.item_ids, titles_of_items),
+    }
+    _write_beside_split(known, directory, writers, dataset)
 
 
 def _same_pairs(log: TidyLog, dataset: Dataset) -> bool:
@@ -197,7 +266,10 @@ def _same_pairs(log: TidyLog, dataset: Dataset) -> bool:
     )
 
 
-def _write_counts(known: KnownDataset, file: Path, dataset: Dataset) -> None:
+def _write_beside_split(
+    known: KnownDataset, directory: Path, writers: Mapping[str, Callable[[Path], None]], dataset: Dataset
+) -> None:
+    """Write files beside the authors' three, and the JSON file that describes all of them."""
     counts = {
         "users": dataset.num_users,
         "items": dataset.num_items,
@@ -205,8 +277,8 @@ def _write_counts(known: KnownDataset, file: Path, dataset: Dataset) -> None:
         "test": dataset.num_test,
         "negatives_per_test": int(dataset.test_negatives.shape[1]),
     }
-    with room_in(file.parent), written_beside(file) as beside:
-        write_report(beside, _origin(known), {"split": "the authors' own", "counts": counts})
+    report = {"source": _origin(known), "split": "the authors' own", "counts": counts}
+    write_together(directory / known.name, writers, report, kept=SPLIT_SUFFIXES)
 
 
 def _origin(known: KnownDataset) -> dict[str, Any]:
@@ -218,18 +290,14 @@ class _Cut(Exception):
     """The connection ended before the file did."""
 
 
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
-
-
-def _connect(remote: RemoteFile, part: Path, on_progress: Progress, most_bytes: int) -> None:
+def _connect(remote: RemoteFile, part: _Part, on_progress: Progress, most_bytes: int) -> None:
     """Append to `part` what is missing, or what comes of it before the connection ends."""
-    start, url = _size(part), remote.url
+    start, url = part.size(), remote.url
     headers = {"User-Agent": f"ncf-keras/{__version__}", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     by_hand = (
-        f"; either download {url} by hand, put it at {part.with_suffix('')} and run the same command "
+        f"; either download {url} by hand, put it at {part.path.with_suffix('')} and run the same command "
         "again, or train without a download, with `--dataset sample`"
     )
     try:
@@ -245,7 +313,8 @@ def _connect(remote: RemoteFile, part: Path, on_progress: Progress, most_bytes: 
                 # Nothing comes after what is here: it is whole or it is wrong, as its checksum tells.
                 return
             raise InputError(
-                f"{url} must be there to download. Received: HTTP {error.code} {error.reason}{by_hand}"
+                f"{url} must be there to download. "
+                f"Received: HTTP {error.code} {shown(str(error.reason))}{by_hand}"
             ) from None
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
@@ -256,30 +325,30 @@ def _receive(
     response: http.client.HTTPResponse,
     done: int,
     remote: RemoteFile,
-    part: Path,
+    part: _Part,
     on_progress: Progress,
     most: int,
 ) -> None:
     length = response.headers.get("Content-Length")
-    total = done + int(length) if length and length.isdecimal() else None
+    total = done + int(length) if length and re.fullmatch("[0-9]{1,18}", length) else None
     rule = f"{remote.url} must be of at most {most:,} bytes. Received: "
     if total is not None and total > most:
         raise InputError(f"{rule}{total:,}")
     try:
-        with part.open("ab" if done else "wb") as stream:
+        part.cut(done)
+        on_progress(remote.name, done, total)
+        while block := _read(response):
+            done += len(block)
+            if done > most:
+                raise InputError(f"{rule}more")
+            part.write(block)
             on_progress(remote.name, done, total)
-            while block := _read(response):
-                done += len(block)
-                if done > most:
-                    raise InputError(f"{rule}more")
-                stream.write(block)
-                on_progress(remote.name, done, total)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         need = "room for the download" if full else "files that can be written"
         raise InputError(
-            f"{part.parent} must have {need}: run the same command again to go on from what is kept "
-            f"in {part}. Received: {error.strerror}"
+            f"{part.path.parent} must have {need}: run the same command again to go on from what is kept "
+            f"in {part.path}. Received: {reason_of(error)}"
         ) from None
     if total is not None and done < total:
         raise _Cut(f"{done:,} of {total:,} bytes")

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.reading import number_in
+from ncf_keras.base.terminal import LONGEST_SHOWN, shown
+from ncf_keras.data.reading import may_be_quoted, number_in
 
 ROLES = ("user", "item", "rating", "timestamp")
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
+# A column that is counted from 1.
+COLUMN_NUMBER = re.compile("[1-9][0-9]{0,5}")
 SUFFIX_DELIMITERS = {".tsv": "\t", ".dat": "::", ".data": "\t", ".inter": "\t", ".item": "|"}
 # Header names that need no flag, as letters and digits only: `User_ID` and `userId` are both `userid`.
 KNOWN_NAMES = {
@@ -45,10 +48,10 @@ class LogColumns:
     def __post_init__(self):
         if self.delimiter in ("\\t", "tab"):
             object.__setattr__(self, "delimiter", "\t")
-        if self.delimiter is not None and not re.fullmatch(r'[^"\r\n]+', self.delimiter):
+        if self.delimiter is not None and not re.fullmatch(r'[^"\r\n\0]+', self.delimiter):
             raise InputError(
-                "`delimiter` must be one or more characters, none of them a quotation mark or a line end. "
-                f"Received: {self.delimiter!r}"
+                "`delimiter` must be one or more characters, none of them a quotation mark, NUL or a line end. "
+                f"Received: {self.delimiter[:LONGEST_SHOWN]!r}"
             )
         for role in ("user", "item"):
             if getattr(self, role) == "none":
@@ -80,10 +83,10 @@ class LogLayout:
 
     def describe(self) -> dict[str, Any]:
         """Return the layout for people and for JSON; columns are counted from 1."""
-        columns = {
-            role: f"column {position + 1}" + (f" ({self.names[position]})" if self.names else "")
-            for role, position in self.positions.items()
-        }
+        columns = {}
+        for role, position in self.positions.items():
+            name = f" ({shown(self.names[position])})" if self.names else ""
+            columns[role] = f"column {position + 1}{name}"
         return {"delimiter": self.delimiter, "header": self.names is not None, "columns": columns}
 
 
@@ -93,9 +96,9 @@ def letters_of(name: str) -> str:
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """Split one line into fields: quoted as in CSV if the delimiter is a single character, else literally."""
+    """Split one line into fields: quoted as in CSV if the delimiter allows that, else literally."""
     line = line.rstrip("\r\n")
-    if len(delimiter) > 1:
+    if not may_be_quoted(delimiter):
         return line.split(delimiter)
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
@@ -131,7 +134,7 @@ def has_header(first: Sequence[str], second: Sequence[str], columns: LogColumns)
     ):
         return True
     places = [(said.get(role, ""), default) for default, role in ((2, "rating"), (3, "timestamp"))]
-    numeric = [int(column) - 1 if column.isdecimal() else default for column, default in places]
+    numeric = [int(column) - 1 if COLUMN_NUMBER.fullmatch(column) else default for column, default in places]
     pairs = [(first[at], second[at]) for at in numeric if 0 <= at < min(len(first), len(second))]
     names_are_numbers = [number_in(name) is not None for name, _ in pairs]
     words = [name.strip() and number_in(value) is not None for name, value in pairs]
@@ -155,7 +158,7 @@ def find_columns(file: str, names: Sequence[str] | None, width: int, columns: Lo
                 found[role] = position
     for role in ("user", "item"):
         if role not in found:
-            has = f"the columns {_listed(names)}" if names is not None else f"{width} column(s) and no header"
+            has = f"the columns {listed(names)}" if names is not None else f"{width} column(s) and no header"
             raise InputError(
                 f"`{role}` must name the column of {file} with the {role} ids (or `delimiter` what "
                 f"separates its columns). Received: a file with {has}"
@@ -171,16 +174,16 @@ def _said_column(file: str, role: str, wanted: str, names: Sequence[str] | None,
         for candidates in (list(names), [_without_type(name) for name in names]):
             if (count := candidates.count(wanted)) > 1:
                 raise InputError(
-                    f"`{role}` must name one column of {file}. Received: {wanted}, the name of {count} "
+                    f"`{role}` must name one column of {file}. Received: {shown(wanted)}, the name of {count} "
                     "columns; give its number"
                 )
             if wanted in candidates:
                 return candidates.index(wanted)
-    if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:10]) <= width:
+    if COLUMN_NUMBER.fullmatch(wanted) and int(wanted) <= width:
         return int(wanted) - 1
-    choice = f"one of {_listed(names)} or " if names is not None else ""
+    choice = f"one of {listed(names)} or " if names is not None else ""
     raise InputError(
-        f"`{role}` must be {choice}a column number of {file} from 1 to {width}. Received: {wanted}"
+        f"`{role}` must be {choice}a column number of {file} from 1 to {width}. Received: {shown(wanted)}"
     )
 
 
@@ -188,13 +191,14 @@ def _known_column(file: str, role: str, names: Sequence[str], taken: set[int]) -
     free = [position for position in range(len(names)) if position not in taken]
     matches = [position for position in free if letters_of(names[position]) in KNOWN_NAMES[role]]
     if len(matches) > 1:
-        called = _listed([names[position] for position in matches])
+        called = listed([names[position] for position in matches])
         raise InputError(f"`{role}` must say which column of {file} it is. Received: no flag, and {called}")
     return matches[0] if matches else None
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(name[:40] for name in names[:12]) + (", …" if len(names) > 12 else "")
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names for a sentence: the first ones, each no longer than is of use."""
+    return ", ".join(shown(name) for name in names[:most]) + (", …" if len(names) > most else "")
 
 
 def _without_type(name: str) -> str:

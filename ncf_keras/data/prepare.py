@@ -10,6 +10,7 @@ import pandas as pd
 from ncf_keras.base.checks import require_count, require_known_arguments, require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.log_layout import listed
 from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
 from ncf_keras.data.tidy_log import TidyLog, renumber, tidy_log
 from ncf_keras.data.titles import titles_of
@@ -189,7 +190,7 @@ def dataset_from_dataframe(
         if column is None and role in ("rating", "timestamp"):
             continue
         if column not in df.columns or not isinstance(df[column], pd.Series):
-            names = ", ".join(map(str, df.columns[:12]))
+            names = listed([str(name) for name in df.columns[:13]])
             raise InputError(f"`{role}` must be one of the columns {names} of `df`. Received: {column!r}")
         series[role] = df[column]
     if not len(df):

@@ -15,23 +15,39 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.log_layout import LogColumns, LogLayout, find_columns, guess_delimiter, has_header
+from ncf_keras.base.inputs import open_input
+from ncf_keras.base.terminal import shortened
+from ncf_keras.data.log_layout import LogColumns, LogLayout, find_columns, guess_delimiter, has_header, listed
 from ncf_keras.data.reading import (
-    LONGEST_LINE,
+    LONGEST_REASON,
+    LONGEST_RECORD,
     READ_ERRORS,
     UNIT_SEPARATOR,
+    Cost,
+    Lines,
     ParserText,
     file_digest,
+    may_be_quoted,
+    open_parquet,
     open_text,
-    reading_parquet,
+    paths_in,
+    raise_if_out_of_memory,
+    require_room_for_parquet,
     unreadable,
 )
 from ncf_keras.data.tidy_log import EXACT_FLOAT, MISSING_MARKS, TidyLog, tidy_log
 
 PARQUET_MAGIC = b"PAR1"
+MOST_COLUMNS = 10_000
+# Measured from the file to the written dataset: logs of 20 to 90 bytes a row, whose ids repeat, took 130 to 140
+# bytes a row, hardly more for long ids than for short ones. Dates and new ids everywhere take 150 to 300 more.
+TEXT_COST = Cost(row=120, byte=0.5)
+# The same from Parquet, besides the columns as they are unpacked.
+PARQUET_ROW = 180
 PACKED_MAGICS = {b"PK\x03\x04": "a zip archive", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
 
 
@@ -62,13 +78,11 @@ def read_log(
         largest_rating: a rating further from 0 is refused.
     """
     file, columns = Path(file), columns or LogColumns()
-    if not file.is_file():
-        raise InputError(f"The log must be a file. Received: {file}, which is not there or no file")
-    try:
-        with file.open("rb") as stream:
+    with open_input(file, "The log") as stream:
+        try:
             magic = stream.read(8)
-    except OSError as error:
-        raise unreadable(file, error) from None
+        except OSError as error:
+            raise unreadable(file, error) from None
     for packed, called in PACKED_MAGICS.items():
         if magic.startswith(packed):
             raise InputError(f"{file} must be text, gzip or Parquet. Received: {called}; unpack it first")
@@ -79,7 +93,7 @@ def read_log(
         layout = dataclasses.replace(layout, positions=positions)
     elif "timestamp" not in layout.positions:
         names = layout.names
-        has = f"the columns {', '.join(names)}" if names else f"{layout.width} columns and no header"
+        has = f"the columns {listed(names)}" if names else f"{layout.width} columns and no header"
         raise InputError(
             f"`timestamp` must name the column of {file} that tells each user's latest interaction, or "
             f"`no_timestamps` must ask for a random one to be held out. Received: a file with {has}"
@@ -109,16 +123,22 @@ def describe_source(
 def _parquet_layout(file: Path, columns: LogColumns) -> LogLayout:
     if columns.delimiter is not None or columns.header is not None:
         raise InputError(f"`delimiter` and `header` must be left out for Parquet. Received: {file}")
-    with reading_parquet(file) as parquet:
-        names = tuple(parquet.read_schema(file).names)
+    with open_parquet(file) as table:
+        names = tuple(table.schema_arrow.names)
+    _require_few_columns(file, len(names))
     return LogLayout(None, 0, names, len(names), find_columns(str(file), names, len(names), columns))
 
 
 def _read_parquet(file: Path, layout: LogLayout) -> dict[str, pd.Series]:
     assert layout.names is not None
     names = {role: layout.names[position] for role, position in layout.positions.items()}
-    with reading_parquet(file) as parquet:
-        table = parquet.read_table(file, columns=list(names.values()))
+    wanted = list(names.values())
+    with open_parquet(file) as parquet:
+        require_room_for_parquet(file, parquet, wanted, PARQUET_ROW)
+        few = [path for path in paths_in(parquet) if path in wanted]
+    # Texts stay the few that they are in the file, with a number a row, however long they are.
+    with open_parquet(file, read_dictionary=few) as parquet:
+        table = parquet.read(columns=wanted).unify_dictionaries()
         # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
         frame = table.to_pandas(strings_to_categorical=True, integer_object_nulls=True, ignore_metadata=True)
     return {role: frame[name] for role, name in names.items()}
@@ -136,6 +156,7 @@ def _text_layout(file: Path, columns: LogColumns) -> LogLayout:
     if not records:
         raise InputError(f"{file} must hold at least one interaction. Received: an empty file")
     first, second = records[0], records[-1]
+    _require_few_columns(file, len(first.fields))
     header = has_header(first.fields, second.fields, columns) if columns.header is None else columns.header
     if header and len(records) == 1:
         raise InputError(f"{file} must hold at least one interaction. Received: a header alone")
@@ -150,9 +171,14 @@ def _text_layout(file: Path, columns: LogColumns) -> LogLayout:
     return LogLayout(delimiter, data.position, names, len(data.fields), positions)
 
 
+def _require_few_columns(file: Path, count: int) -> None:
+    if count > MOST_COLUMNS:
+        raise InputError(f"{file} must have at most {MOST_COLUMNS:,} columns. Received: {count:,}")
+
+
 def _first_line(file: Path) -> str:
     with open_text(file) as text:
-        lines = iter(lambda: text.readline(LONGEST_LINE), "")
+        lines = iter(lambda: text.readline(LONGEST_RECORD), "")
         return next((line for line in lines if line.strip()), "")
 
 
@@ -165,11 +191,11 @@ def _read_text(
     wanted = {position: kinds[role] for role, position in at.items()}
     try:
         frame = _parse(file, layout, wanted, on_read)
-        bounded = largest_rating is not None and "rating" in at
-        understood = not (bounded and (frame[at["rating"]].abs() > largest_rating).any())
+        largest = np.finfo(np.float64).max if largest_rating is None else largest_rating
+        understood = "rating" not in at or not (frame[at["rating"]].abs() > largest).any()
     except InputError:
         raise
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         if "rating" not in at:
             raise unreadable(file, error) from None
         understood = False
@@ -191,21 +217,25 @@ def _parse(
     known = {position: kind for position, kind in kinds.items() if kind}
     absent = {position: marks if kind in ("float64", None) else [""] for position, kind in kinds.items()}
     delimiter = layout.delimiter or ""
-    wide = len(delimiter) > 1
+    options: dict[str, Any] = {"sep": UNIT_SEPARATOR, "quoting": csv.QUOTE_NONE}
+    if may_be_quoted(delimiter):
+        options = {"sep": delimiter, "quoting": csv.QUOTE_MINIMAL}
+    options |= {"dtype": known | dict.fromkeys(unwanted, "S1"), "na_values": absent}
+    # A column that nobody asked for takes one byte a row.
+    cost = TEXT_COST._replace(row=TEXT_COST.row + len(unwanted))
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         # Timestamps of mixed kinds are read again as texts.
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         try:
-            with open_text(file, on_read) as text:
+            with open_text(file, on_read, cost=cost) as text:
                 source: Any = ParserText(text, delimiter)
-                options: dict[str, Any] = {"dtype": known | dict.fromkeys(unwanted, "S1"), "na_values": absent}
                 return pd.read_csv(
-                    source, sep=UNIT_SEPARATOR if wide else delimiter, header=None, index_col=False, engine="c",
-                    quoting=csv.QUOTE_NONE if wide else csv.QUOTE_MINIMAL, names=range(layout.width),
+                    source, header=None, index_col=False, engine="c", names=range(layout.width),
                     skiprows=layout.header_lines, keep_default_na=False, **options,
                 )  # fmt: skip
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+            raise_if_out_of_memory(error)
             raise _first_wrong_line(file, layout, error) from None
         except READ_ERRORS as error:
             raise unreadable(file, error) from None
@@ -221,13 +251,15 @@ def _is_exact(timestamp: pd.Series) -> bool:
 def _records_of(file: Path, delimiter: str) -> Iterator[Record]:
     """Yield the records of a log as pandas reads them."""
     with open_text(file) as text:
-        if len(delimiter) > 1:
-            lines = (line.rstrip("\r\n").split(delimiter) for line in text)
-            numbered: Iterator[tuple[int, list[str]]] = enumerate(lines, 1)
+        lines = Lines(text)
+        if not may_be_quoted(delimiter):
+            split = (line.rstrip("\r\n").split(delimiter) for line in lines)
+            numbered: Iterator[tuple[int, list[str]]] = enumerate(split, 1)
         else:
-            reader = csv.reader(text, delimiter=delimiter)
+            reader = csv.reader(lines, delimiter=delimiter)
             numbered = ((reader.line_num, fields) for fields in reader)
         for position, (line, fields) in enumerate(numbered):
+            lines.taken = 0
             if len(fields) > 1 or "".join(fields).strip():
                 yield Record(position, line, fields)
 
@@ -254,5 +286,5 @@ def _first_wrong_line(file: Path, layout: LogLayout, error: Exception) -> InputE
         pass
     return InputError(
         f"{file} must be a table of {layout.width} columns with every quotation closed. "
-        f"Received: {str(error).strip()}"
+        f"Received: {shortened(str(error).strip(), LONGEST_REASON)}"
     )

@@ -1,30 +1,86 @@
 """How files are opened for parsers: text with or without gzip, a delimiter of any length, and Parquet."""
 
 import contextlib
+import csv
 import gzip
 import hashlib
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.inputs import open_input, reason_of
+from ncf_keras.base.memory import allowed_memory, require_memory, require_within
+from ncf_keras.base.terminal import shortened
 
 GZIP_MAGIC = b"\x1f\x8b"
 # A delimiter of several characters is read as this one, which no sane file holds.
 UNIT_SEPARATOR = "\x1f"
-LONGEST_LINE = 1 << 20
+# The longest line of a text, in bytes, and the longest record that is looked at by itself, in characters.
+LONGEST_LINE = 1 << 24
+LONGEST_RECORD = 1 << 20
+# What unpacks to a field without end takes more memory than a text of rows, and a small file has room for it.
+PACKED_FACTOR = 3
+# The longest reason of a library that is repeated.
+LONGEST_REASON = 300
 BLOCK = 1 << 18
 READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeError)
 
 
-class CountedFile(io.FileIO):
-    """A file that reports how many bytes have been read of it."""
+class Cost(NamedTuple):
+    """What a parser takes of memory, in bytes: for each row, and for each byte of the text."""
 
-    def __init__(self, file: Path, on_read: Callable[[int], None]):
-        super().__init__(file)
+    row: int
+    byte: float
+
+
+class TextBytes(io.RawIOBase):
+    """The bytes of a text, until more memory would be needed to parse them than there is, or a line has no end.
+
+    Args:
+        stream: the bytes.
+        name: of the file, for errors.
+        size: how many bytes there are; None if that is known at the end only, as of gzip.
+        cost: of parsing them; None if they are not kept.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase, name: str, size: int | None, cost: Cost | None):
+        self._stream, self._name, self._size, self._cost = stream, name, size, cost
+        self._allowed = None if cost is None else allowed_memory()
+        self._bytes = self._rows = self._line = 0
+
+    def readable(self) -> bool:
+        """Return True, as a buffer may ask."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer`, and count what it holds."""
+        count = self._stream.readinto(buffer)
+        block = bytes(memoryview(buffer)[:count])
+        is_first = not self._bytes
+        self._bytes += count
+        self._rows += count_lines(block)
+        end = max(block.rfind(b"\n"), block.rfind(b"\r"))
+        self._line = self._line + count if end < 0 else count - end - 1
+        if self._line > LONGEST_LINE:
+            raise InputError(f"{self._name} must have lines of at most {LONGEST_LINE:,} bytes. Received: more")
+        if self._cost is not None:
+            share = 1.0 if self._size is None or not is_first else max(1.0, self._size / max(count, 1))
+            needed = share * (self._rows * self._cost.row + self._bytes * self._cost.byte)
+            require_within(int(needed), self._allowed, self._name)
+        return count
+
+
+class CountedFile(io.FileIO):
+    """An open file that reports how many bytes have been read of it, and is left open."""
+
+    def __init__(self, file: io.BufferedReader, on_read: Callable[[int], None]):
+        super().__init__(file.fileno(), closefd=False)
         self._on_read = on_read
 
     def readinto(self, buffer: Any) -> int:
@@ -32,6 +88,33 @@ class CountedFile(io.FileIO):
         count = super().readinto(buffer)
         self._on_read(self.tell())
         return count
+
+
+class Lines:
+    """The lines of a text for a parser; csv.Error where a record of them has no end.
+
+    Args:
+        text: what to read.
+
+    Attributes:
+        taken: characters since it was last set to 0, which the caller does at the end of a record.
+    """
+
+    def __init__(self, text: io.TextIOBase):
+        self._text = text
+        self.taken = 0
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(LONGEST_RECORD + 1)
+        self.taken += len(line)
+        if self.taken > LONGEST_RECORD:
+            raise csv.Error(f"a record of more than {LONGEST_RECORD:,} characters")
+        if not line:
+            raise StopIteration
+        return line
 
 
 class ForbiddenCharacter(UnicodeError):
@@ -43,7 +126,7 @@ class ForbiddenCharacter(UnicodeError):
 
 
 class ParserText(io.TextIOBase):
-    """Text for a parser written in C: without NUL, and with a single character for a delimiter of several."""
+    """Text for a parser written in C: without NUL, and with one character for a delimiter of any length."""
 
     def __init__(self, text: io.TextIOBase, delimiter: str):
         self._text = text
@@ -56,7 +139,7 @@ class ParserText(io.TextIOBase):
 
     def read(self, size: int | None = -1, /) -> str:
         """Return at most `size` characters; with a long delimiter whole lines, so that none is cut in two."""
-        if len(self._delimiter) == 1:
+        if may_be_quoted(self._delimiter):
             return self._chunk(size)
         size = size if size and size > 0 else LONGEST_LINE
         chunks = [self._rest]
@@ -79,41 +162,85 @@ class ParserText(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def open_text(file: Path, on_read: Callable[[int], None] = lambda position: None) -> Iterator[io.TextIOWrapper]:
-    """Open a UTF-8 text file, unpacked if it is gzip by its first bytes; a byte order mark is dropped.
+def open_text(
+    file: Path,
+    on_read: Callable[[int], None] = lambda position: None,
+    subject: str | None = None,
+    cost: Cost | None = None,
+    may_be_packed: bool = True,
+) -> Iterator[io.TextIOWrapper]:
+    """Open a UTF-8 text file; a byte order mark is dropped, the line ends stay as they are.
 
-    The line ends stay as they are. `on_read` is told how many bytes of the file (packed, if it is) are read.
+    Args:
+        file: what to open.
+        on_read: told how many bytes of the file (packed, if it is) have been read.
+        subject: as of `open_input`.
+        cost: of parsing what is read, held against the memory of the machine; None if it is not kept.
+        may_be_packed: unpack the file if it is gzip by its first bytes.
     """
-    with io.BufferedReader(CountedFile(file, on_read), BLOCK) as raw:
-        packed = raw.peek(2)[:2] == GZIP_MAGIC
+    with open_input(file, subject) as opened, io.BufferedReader(CountedFile(opened, on_read), BLOCK) as raw:
+        packed = may_be_packed and raw.peek(2)[:2] == GZIP_MAGIC
+        size = None if packed else os.fstat(opened.fileno()).st_size
+        if packed and cost is not None:
+            cost = cost._replace(byte=PACKED_FACTOR * cost.byte)
         # A GzipFile leaves the file it reads open.
         with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
-            yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+            measured = TextBytes(stream, str(file), size, cost)
+            yield io.TextIOWrapper(io.BufferedReader(measured, BLOCK), encoding="utf-8-sig", newline="")
 
 
 @contextlib.contextmanager
-def reading_parquet(file: Path) -> Iterator[Any]:
-    """Yield the module `pyarrow.parquet`, to read `file` with; what it complains of is an InputError."""
+def open_parquet(file: Path, **options: Any) -> Iterator[Any]:
+    """Yield `pyarrow.parquet.ParquetFile(file, **options)`; what pyarrow complains of is an InputError."""
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise InputError(f"Parquet needs pyarrow: pip install 'ncf-keras[parquet]'. Received: {file}") from None
     try:
-        yield pyarrow.parquet
-    except InputError:
+        with open_input(file) as opened, pyarrow.parquet.ParquetFile(opened, **options) as table:
+            yield table
+    except (InputError, MemoryError):
         raise
     # Some errors of pyarrow are ValueErrors, some NotImplementedErrors, some neither.
     except (OSError, ValueError, NotImplementedError, pyarrow.ArrowException) as error:
         raise unreadable(file, error) from None
 
 
+def paths_in(table: Any) -> list[str]:
+    """Return the path of each column of a ParquetFile: its name, and what it is nested in."""
+    schema = table.metadata.schema
+    return [schema.column(number).path for number in range(len(schema))]
+
+
+def require_room_for_parquet(file: Path, table: Any, columns: Collection[str], row: int) -> None:
+    """Raise InputError if `columns` of a ParquetFile need more memory than there is.
+
+    Args:
+        file: its path, for the error.
+        table: the ParquetFile.
+        columns: names of columns.
+        row: bytes that the caller needs for each row.
+    """
+    metadata = table.metadata
+    paths = enumerate(paths_in(table))
+    leaves = [number for number, path in paths if path in columns or path.split(".")[0] in columns]
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    unpacked = sum(group.column(leaf).total_uncompressed_size for group in groups for leaf in leaves)
+    require_memory(metadata.num_rows * row + 2 * unpacked, str(file))
+
+
 def unreadable(file: Path, error: Exception) -> InputError:
     """Return the sentence for a file that can't be read to its end, naming the line that is not text."""
     if isinstance(error, UnicodeError):
         return InputError(f"{file}{_line_not_text(file, error)} must be text in UTF-8. Received: {error}")
-    reason = getattr(error, "strerror", None) or str(error)
+    reason = " ".join(shortened(reason_of(error), LONGEST_REASON).split())
     return InputError(f"{file} must be a file that can be read to its end. Received: {reason}")
+
+
+def may_be_quoted(delimiter: str) -> bool:
+    """Return whether fields may be quoted as in CSV: if one ASCII character separates them, as parsers need."""
+    return len(delimiter) == 1 and delimiter.isascii()
 
 
 def number_in(text: str) -> float | None:
@@ -126,12 +253,25 @@ def number_in(text: str) -> float | None:
 
 def file_digest(file: str | os.PathLike, kind: str) -> str:
     """Return the digest of a file, in hexadecimal; the kind `git` is the SHA-1 of git's blob of the file."""
-    header = b"blob %d\0" % Path(file).stat().st_size if kind == "git" else b""
-    digest = hashlib.new("sha1" if kind == "git" else kind, header, usedforsecurity=False)
-    with Path(file).open("rb") as stream:
+    with open_input(file) as stream:
+        header = b"blob %d\0" % os.fstat(stream.fileno()).st_size if kind == "git" else b""
+        digest = hashlib.new("sha1" if kind == "git" else kind, header, usedforsecurity=False)
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def count_lines(block: bytes) -> int:
+    """Return the number of line ends in a block, of whatever kind."""
+    # NumPy counts several times as fast as bytes.count.
+    letters = np.frombuffer(block, np.uint8)
+    return int(np.count_nonzero(letters == ord("\n")) or np.count_nonzero(letters == ord("\r")))
+
+
+def raise_if_out_of_memory(error: Exception) -> None:
+    """Raise MemoryError if that is what pandas' parser complains of, in an error of its own."""
+    if "out of memory" in str(error):
+        raise MemoryError(str(error)) from None
 
 
 def _line_not_text(file: Path, error: UnicodeError) -> str:

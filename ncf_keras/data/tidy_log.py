@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.memory import require_memory
+from ncf_keras.base.terminal import shown
+from ncf_keras.data.reading import LONGEST_REASON
 
 # What stands for a missing rating or timestamp, in any case. An id is missing only where it is empty.
 MISSING_MARKS = ("", "nan", "na", "n/a", "null", "none", "\\n")
@@ -51,14 +54,14 @@ def tidy_log(
     columns = {"user": users, "item": items}
     absent = {"user": users < 0, "item": items < 0}
     if "rating" in series:
-        ratings = _without_categories(series["rating"])
+        ratings = _without_categories(series["rating"], "rating")
         columns["rating"] = numbers = _ratings(ratings, where)
         if largest_rating is not None:
             rule = f"a rating from {-largest_rating:.0f} to {largest_rating:.0f}"
             _require_none(np.abs(numbers) > largest_rating, ratings, rule, where)
         absent["rating"] = np.isnan(numbers)
     if "timestamp" in series:
-        times = _without_categories(series["timestamp"])
+        times = _without_categories(series["timestamp"], "timestamp")
         columns["timestamp"], absent["timestamp"] = _timestamps(times, where)
     complete = np.ones(len(users), dtype=bool)
     missing = {}
@@ -80,7 +83,9 @@ def encode(values: pd.Series, argument: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         codes, uniques = pd.factorize(values)
     except TypeError as error:
-        raise InputError(f"`{argument}` must be a column of single values. Received: {error}") from None
+        raise InputError(
+            f"`{argument}` must be a column of single values. Received: {shown(str(error), LONGEST_REASON)}"
+        ) from None
     texts = [_id_text(value, argument) for value in uniques.tolist()]
     # Different values can be one id: 7 and 7.0, or `a` and `a` with a space. An empty text is no id.
     merged, ids = pd.factorize(np.array([text or None for text in texts], dtype=object))
@@ -134,7 +139,7 @@ def _timestamps(values: pd.Series, where: Callable[[int], str]) -> tuple[np.ndar
     numbers = _numbers(present)
     # The first timestamp decides whether they are numbers or dates.
     if len(present) and pd.isna(numbers.iloc[0]):
-        parsed = _in_utc(pd.to_datetime(present.astype(str), errors="coerce", utc=True, format="ISO8601"))
+        parsed = _in_utc(pd.to_datetime(_texts(present), errors="coerce", utc=True, format="ISO8601"))
         wrong = np.isnat(parsed)
     else:
         parsed = numbers.to_numpy(dtype=f"{numbers.dtype.kind}8" if numbers.dtype.kind in "iu" else "f8")
@@ -149,8 +154,10 @@ def _timestamps(values: pd.Series, where: Callable[[int], str]) -> tuple[np.ndar
     return everywhere, lacking
 
 
-def _without_categories(values: pd.Series) -> pd.Series:
+def _without_categories(values: pd.Series, argument: str) -> pd.Series:
     if isinstance(values.dtype, pd.CategoricalDtype):
+        lengths = [len(value) for value in values.cat.categories if isinstance(value, str | bytes)]
+        require_memory(len(values) * max(lengths, default=0), f"`{argument}` as texts of {len(values):,} rows")
         return values.astype(values.cat.categories.dtype)
     return values
 
@@ -162,15 +169,35 @@ def _in_utc(dates: pd.Series) -> np.ndarray:
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    """Return numbers, NaN for what is none."""
+    """Return real numbers, NaN for what is none."""
     try:
-        return pd.to_numeric(values, errors="coerce")
-    except TypeError:
-        return pd.Series(np.nan, index=values.index)
+        numbers = pd.to_numeric(values, errors="coerce")
+        if numbers.dtype.kind in "biuf":
+            return numbers
+    except (TypeError, ValueError, ArithmeticError):
+        pass
+    # Among them is something that pandas can't turn into a number, nor say so: 10**400, 1j, a lone surrogate.
+    return pd.Series([_number(value) for value in values], values.index, dtype=np.float64)
+
+
+def _number(value: object) -> float:
+    try:
+        if isinstance(value, str | bytes):
+            return float(pd.to_numeric(value, errors="coerce"))
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ArithmeticError):
+        return np.nan
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    try:
+        return values.astype(str)
+    except UnicodeError:
+        return pd.Series([ascii(value) for value in values], values.index)
 
 
 def _is_missing(values: pd.Series) -> np.ndarray:
-    marks = values.astype(str).str.strip().str.lower().isin(MISSING_MARKS)
+    marks = _texts(values).str.strip().str.lower().isin(MISSING_MARKS)
     return (values.isna() | marks).to_numpy(dtype=bool)
 
 

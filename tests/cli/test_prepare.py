@@ -68,6 +68,15 @@ def test_no_timestamps_says_that_a_random_item_is_held_out(log, tmp_path, capsys
     (["--delimiter", ";"], "`--item` must name the column of clicks.csv with the item ids (or "
                            "`--delimiter` what separates its columns)"),
     (["--titles", "missing.csv"], "`--titles` must be a file"),
+    *((["--user", column], f"or a column number of clicks.csv from 1 to 4. Received: {column[:40]}\n")
+      for column in ("99999999999999999999", "9" * 5000, "00000000010", "01", "²", "٣", "-1", "1e0")),
+    (["--rating", "9" * 5000], "`--rating` must be one of user, item, rating, timestamp or a column number"),
+    (["--user", "a\nb\x1b[31m"], "Received: a\\nb\\x1b[31m\n"),
+    (["--delimiter", "\0"], "`--delimiter` must be one or more characters, none of them a quotation mark, NUL"),
+    (["--delimiter", "\ud800"], "`--item` must name the column"),
+    (["--titles", ""], "`--titles` must be a"),
+    (["--titles", "t" * 300], "File name too long"),
+    (["--out", "o" * 245], "File name too long"),
     (["--titles", "others.csv"], "`--titles` must hold items of the log. Received: ids such as `user`, x"),
 ])  # fmt: skip
 def test_a_mistake_names_the_flag_as_it_is_typed(log, tmp_path, monkeypatch, capsys, change, message):

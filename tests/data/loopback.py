@@ -14,7 +14,9 @@ class Publisher:
     cuts: list = field(default_factory=list)  # how many bytes to send before the cut, one for each request
     ranges: bool = True  # whether a Range header is honoured
     sizes: bool = True  # whether Content-Length is sent
+    length: str | None = None  # a Content-Length to send whatever it is
     status: int | None = None  # an error to answer instead
+    reason: str | None = None  # its words
     shift: int = 0  # how far the answer to a range begins from where it should
     requests: list = field(default_factory=list)  # path and Range header of each request so far
     url: str = ""
@@ -27,7 +29,7 @@ def _handler(publisher):
             publisher.requests.append((self.path, wanted))
             data = publisher.files.get(self.path.rsplit("/", 1)[-1])
             if publisher.status or data is None:
-                self.send_error(publisher.status or 404)
+                self.send_error(publisher.status or 404, publisher.reason)
                 return
             start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and publisher.ranges else 0
             if start >= len(data) and start:
@@ -38,7 +40,7 @@ def _handler(publisher):
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             if publisher.sizes:
-                self.send_header("Content-Length", str(len(data) - start))
+                self.send_header("Content-Length", publisher.length or str(len(data) - start))
             self.end_headers()
             end = start + publisher.cuts.pop(0) if publisher.cuts else len(data)
             self.wfile.write(data[start:end])

@@ -91,6 +91,12 @@ def test_repr_ids_and_titles_tell_what_it_holds():
     ({"train_users": [1, 0]}, "`train_users` and `train_items` must be of one length. Received: 2 and 3"),
     ({"train_users": [], "train_items": []}, "must hold at least one positive. Received: none"),
     ({"num_users": 0}, "_users` must be between"),
+    ({"test_items": [0, 2**32 + 1]}, "`num_items` must be between"),
+    ({"test_items": [0, 2**32 + 1], "num_items": 9}, "`test_items` must be between 0 and 8. Received: 42949"),
+    *(({"train_items": [0, 1, value]}, f"`train_items` must be whole numbers. Received: {value}")
+      for value in (1.5, float("nan"), float("inf"))),
+    ({"train_users": [0, 1e300, 1]}, "`num_users` must be between"),
+    ({"test_users": ["a", "b"]}, "`test_users` must be whole numbers. Received: an array of"),
     ({"num_items": 2**31}, f"`num_items` must be between 1 and {2**31 - 1}. Received: {2**31}"),
     ({"user_ids": ["only one"]}, "`user_ids` must have 2 entries. Received: 1"),
     ({"item_titles": ["a"] * 9}, "`item_titles` must have 5 entries. Received: 9"),

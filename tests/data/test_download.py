@@ -1,7 +1,10 @@
 import errno
+import fcntl
 import hashlib
 import io
 import json
+import os
+import resource
 import shutil
 import zipfile
 from unittest import mock
@@ -285,10 +288,91 @@ def test_offline_names_the_two_ways_on(tmp_path):
     assert "\n" not in sentence and list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_named(publisher, tmp_path):
-    (tmp_path / "file.zip.part").symlink_to("/dev/full")
-    with pytest.raises(InputError, match=r"must have room for the download: .*No space left on device"):
+def test_a_full_disk_is_named(publisher, tmp_path, monkeypatch):
+    full = mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    with monkeypatch.context() as patch:
+        patch.setattr(download._Part, "write", full)
+        with pytest.raises(InputError, match=r"must have room for the download: .*No space left on device"):
+            fetch(remote(publisher), tmp_path)
+    # No file may be larger than that, as on some disks of others.
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"must have files that can be written: .*File too large"):
+            fetch(remote(publisher), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "file.zip.part").read_bytes() == CONTENT[:100_000]
+    assert fetch(remote(publisher), tmp_path).read_bytes() == CONTENT
+
+
+def test_two_downloads_into_one_directory_do_not_mix(publisher, tmp_path, monkeypatch):
+    part = tmp_path / "file.zip.part"
+    part.write_bytes(CONTENT[:1000])
+    with part.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match=r"`directory` must be one that no other .* file.zip into"):
+            fetch(remote(publisher), tmp_path)
+    assert part.read_bytes() == CONTENT[:1000] and not publisher.requests
+
+    def locked_late(descriptor, path):
+        """Another command completes the file between the opening and the locking of its beginning."""
+        if not (tmp_path / "file.zip").exists():
+            part.write_bytes(CONTENT)
+            part.replace(tmp_path / "file.zip")
+        return True
+
+    monkeypatch.setattr(download, "take_lock", locked_late)
+    assert fetch(remote(publisher), tmp_path).read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["file.zip"] and not publisher.requests
+
+
+def test_what_a_stranger_put_in_place_of_the_beginning_is_left_alone(publisher, tmp_path):
+    part, victim = tmp_path / "file.zip.part", tmp_path / "victim"
+    victim.write_text("mine")
+    for make in (lambda: part.symlink_to(victim), lambda: os.mkfifo(part), part.mkdir):
+        make()
+        with pytest.raises(InputError, match=r"file\.zip\.part must be a file that can be locked"):
+            fetch(remote(publisher), tmp_path)
+        (part.rmdir if part.is_dir() and not part.is_symlink() else part.unlink)()
+    (tmp_path / "file.zip").symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=r"file\.zip must be a regular file"):
         fetch(remote(publisher), tmp_path)
+    assert victim.read_text() == "mine" and not publisher.requests
+
+
+def test_a_file_system_without_locks_takes_downloads(publisher, tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", mock.Mock(side_effect=OSError(errno.ENOLCK, "No locks available")))
+    assert download_dataset(toy(publisher), tmp_path).num_train == 580
+    assert {path.name for path in tmp_path.iterdir()} == {"toy" + end for end in (*SUFFIXES, ".zip")}
+
+
+def test_what_a_killed_run_was_unpacking_is_removed(publisher, tmp_path):
+    (tmp_path / ".unpacking-toy.zip-dead").mkdir()
+    (tmp_path / ".unpacking-toy.zip-dead" / "ratings.dat").touch()
+    download_dataset(toy(publisher), tmp_path)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_ids_beside_the_authors_split_are_of_one_run_with_it(publisher, tmp_path, split):
+    known = toy(publisher, split=split)
+    download_dataset(known, tmp_path)
+    titles = (tmp_path / "toy.items.csv").read_text()
+    (tmp_path / "toy.items.csv").write_text(titles.replace("Film", "film"))
+    with pytest.raises(InputError, match=r"toy\.items\.csv must be the file that .*toy\.json describes"):
+        download_dataset(known, tmp_path)
+    (tmp_path / "toy.json").unlink()
+    assert download_dataset(known, tmp_path).item_titles[0].startswith("Film")
+
+
+def test_a_size_of_many_digits_is_none_and_a_long_answer_is_shortened(publisher, tmp_path, monkeypatch):
+    publisher.length = "9" * 5000
+    publisher.files["file.zip"] = CONTENT
+    assert fetch(remote(publisher), tmp_path).read_bytes() == CONTENT
+    publisher.status, publisher.reason = 404, "\x1b[31m" + "no" * 1000
+    with pytest.raises(InputError) as caught:
+        fetch(RemoteFile("other.zip", publisher.url, "md5:00"), tmp_path)
+    assert "\x1b" not in str(caught.value) and "no" * 50 not in str(caught.value)
 
 
 def test_an_endless_file_and_a_connection_that_is_cut_every_time_are_given_up(publisher, tmp_path):

@@ -34,6 +34,8 @@ def test_guess_delimiter(line, name, delimiter):
     ("t,u,i", "100,a,b", {"user": "2", "item": "3", "timestamp": "1"}, True),
     ("user,date", "user,date", {"user": "1", "item": "2"}, True),
     ("alice,date", "bob,fig", {}, False),
+    ("a,b,oops", "a,b,5", {"rating": "9" * 5000}, True),
+    ("a,b,5", "a,b,5", {"rating": "²", "timestamp": "00000000003"}, False),
 ])  # fmt: skip
 def test_has_header(first, second, columns, header):
     assert has_header(first.split(","), second.split(","), LogColumns(**columns)) is header
@@ -59,6 +61,10 @@ def test_find_columns(names, width, flags, found):
     (None, 1, {}, r"`item` must name the column .*1 column\(s\) and no header"),
     (None, 3, {"user": "4"}, "`user` must be a column number of log.csv from 1 to 3. Received: 4"),
     (None, 3, {"delimiter": ""}, "`delimiter` must be one or more characters"),
+    (None, 3, {"delimiter": "\0"}, "`delimiter` must be one or more characters"),
+    (None, 3, {"user": "00000000002"}, "from 1 to 3. Received: 00000000002"),
+    (None, 3, {"user": "9" * 5000}, f"Received: {'9' * 40}$"),
+    ("\x1b]0;x\x07" + "n" * 90, 1, {}, rf"the columns \\x1b]0;x\\x07{'n' * 34}$"),
     (None, 3, {"item": "none"}, "`item` must name a column"),
     (None, 3, {"user": "0"}, "`user` must be a column number"),
     (None, 3, {"item": "thing"}, "`item` must be a column number"),

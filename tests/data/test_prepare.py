@@ -171,6 +171,14 @@ def test_what_is_no_frame_or_empty(frame):
         Dataset.from_dataframe(pd.DataFrame({"user": [None], "item": [1]}))
     with pytest.raises(InputError, match=r"row 0 .* must have a finite number for the rating"):
         Dataset.from_dataframe(pd.DataFrame({"user": [1], "item": [1], "stars": [[5]]}), rating="stars")
+    for value in (10**400, 1j, b"\xff", "\ud800", float("inf")):
+        for role, rule in (
+            ("rating", "a finite number for the rating"),
+            ("timestamp", "a number or an ISO 8601 date"),
+        ):
+            odd = pd.DataFrame({"user": [1, 1], "item": [1, 2], "odd": pd.Series([3, value], dtype=object)})
+            with pytest.raises(InputError, match=rf"row 1 .* must have {rule}"):
+                Dataset.from_dataframe(odd, **{role: "odd"})
     doubled = pd.concat([frame, frame["u"]], axis=1)
     with pytest.raises(InputError, match="`user` must be one of the columns"):
         Dataset.from_dataframe(doubled, "u", "i")

@@ -37,6 +37,8 @@ def write(tmp_path, text, name="log.csv"):
      {"user": "who", "item": "what", "rating": "r", "timestamp": "t"}),
     ("a.txt", "100|a|007|x y|5\n99|b|alice|2|3.5\n101|c|007|2|1\n",
      {"user": "3", "item": "4", "rating": "5", "timestamp": "1"}),
+    ("a.txt", "007§x y§5§100\nalice§2§3.5§99\n007§2§1§101\n", {"delimiter": "§"}),
+    ("a.txt", "007\x01x y\x015\x01100\nalice\x012\x013.5\x0199\n007\x012\x011\x01101\n", {"delimiter": "\x01"}),
     ("a.txt", "007#!#x y#!#5#!#100\nalice#!#2#!#3.5#!#99\n007#!#2#!#1#!#101\n", {"delimiter": "#!#"}),
     ("a.txt", "﻿user,item,rating,time\r\n\r\n007,x y,5,100\r\nalice,2,3.5,99\r\n\r\n007,2,1,101\r\n", {}),
     ("a.csv", '"user","item","rating","ts","text"\n"007","x y","5","100","a\nb,"\n"alice",2,3.5,99,""""\n'
@@ -103,6 +105,9 @@ def test_dates_are_compared_in_utc_to_the_last_digit(tmp_path):
     ("a,x,5,1\nb,y,five,2\n", "line 2 must have a finite number for the rating. Received: 'five'"),
     ("a,x,5,1\n\n\nb,y,inf,2\n", "line 4 must have a finite number for the rating. Received: 'inf'"),
     ('a,"x\nz",5,1\nb,y,"1,5",2\n', "line 3 must have a finite number for the rating. Received: '1,5'"),
+    (f"a,x,{10**400},1\nb,y,1_000,2\n", "line 1 must have a finite number for the rating. Received: '1000"),
+    ("a,x,1e400,1\nb,y,1e39,2\n", "line 1 must have a finite number for the rating. Received: '1e400'"),
+    (f"a,x,1,1\nb,y,1e39,{10**400}\n", "line 2 must have a number or an ISO 8601 date .*: '1000"),
     ("a,x,5,1\nb,y,4,soon\n", "line 2 must have a number or an ISO 8601 date for the timestamp"),
     ("a,x,5,soon\nb,y,4,2\n", "line 1 must have a number or an ISO 8601 date for the timestamp"),
     ("a,x,5,2020-01-01\nb,y,4,2\n", "line 2 must have a number or an ISO 8601 date for the timestamp"),
@@ -129,17 +134,23 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path, text, message):
         read_log(file)
     assert "\n" not in str(caught.value)
     assert str(file) in str(caught.value) or "`" in str(caught.value)
-    with pytest.raises(InputError, match="The log must be a file"):
+    with pytest.raises(InputError, match="The log must be a regular file"):
         read_log(tmp_path)
+
+
+def test_a_number_of_many_digits_stops_no_reader_and_warns_of_nothing(tmp_path):
+    text = f"a,x,1e39,{2**63}\nb,y,1e-400,-1e300\na,y,{10**300},0\n"
+    log, _ = read_log(write(tmp_path, text))
+    assert log.frame["rating"].tolist() == [1e39, 0, 1e300]
+    assert log.frame["timestamp"].tolist() == [2.0**63, -1e300, 0]
 
 
 def test_long_delimiters_are_never_cut_between_blocks(tmp_path):
     text = "".join(f"u{':' * (n % 2)}{n}::i{n}::5::{n}\n" for n in range(500))
     file = write(tmp_path, text, "log.dat")
     expected = [tuple(line.split("::")[:2]) for line in text.splitlines()]
-    with open_text(file) as source:
-        for size in (1, 2, 7, 10_000):
-            source.seek(0)
+    for size in (1, 2, 7, 10_000):
+        with open_text(file) as source:
             reader = ParserText(source, "::")
             joined = "".join(iter(lambda: reader.read(size), ""))  # noqa: B023
             assert [tuple(line.split("\x1f")[:2]) for line in joined.splitlines()] == expected

@@ -40,7 +40,7 @@ def test_what_is_no_title_file(tmp_path, data, message):
     file.write_bytes(data)
     with pytest.raises(InputError, match=message):
         read_titles(file)
-    with pytest.raises(InputError, match="`titles` must be a file"):
+    with pytest.raises(InputError, match="`titles` must be a regular file"):
         read_titles(tmp_path)
     with pytest.raises(InputError, match="ids such as 1, where the log has B0, B1"):
         titles_of(["B0", "B1"], {"1": "one"})

@@ -1,0 +1,198 @@
+"""The files of a dataset belong together: they are replaced together, and held against a digest when read.
+
+No file system renames several files at once. So the JSON file has the SHA-256 of each of the others, and who
+stops in between leaves files that it does not describe, which are never taken for a dataset.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import NamedTuple
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import put, require_output
+from ncf_keras.base.inputs import kind_of, open_input, reason_of
+from ncf_keras.base.interrupts import Interrupted, Interrupts
+from ncf_keras.base.locks import directory_lock
+from ncf_keras.base.staging import locked_directory, sweep
+from ncf_keras.base.version import __version__
+from ncf_keras.data.reading import file_digest
+
+DIGEST = "sha256"
+JSON = ".json"
+PREPARED_BY = "ncf-keras "
+# A longer JSON file is somebody else's.
+LONGEST_JSON = 1 << 20
+# As many characters of a name as leave room in 255 bytes for what is added, were each of four bytes.
+LONGEST_NAME = 50
+BLOCK = 1 << 18
+# Seconds that an error waits for the digests, which may explain it.
+PATIENCE = 5.0
+
+
+class Found(NamedTuple):
+    """A file as it was found: its digest, and what changes when it is written or exchanged."""
+
+    digest: str
+    identity: tuple[int, ...]
+
+
+def write_together(
+    prefix: Path,
+    writers: Mapping[str, Callable[[Path], None]],
+    report: Mapping[str, object],
+    kept: Sequence[str] = (),
+) -> None:
+    """Write files of a dataset and its JSON file; they replace those of their names together, or not at all.
+
+    They are written in a hidden directory beside them, which the next call for that dataset removes if this
+    one dies.
+
+    Args:
+        prefix: a directory, which must exist, and the name of the dataset, such as `Data/mydata`.
+        writers: by suffix, what writes a file to the path that it is given.
+        report: what the JSON file says besides the digests.
+        kept: suffixes of the files that are there and stay as they are.
+
+    Raises:
+        InputError: there is no room, or another command is writing there.
+    """
+    paths = {suffix: Path(f"{prefix}{suffix}") for suffix in (*writers, JSON)}
+    for path in paths.values():
+        require_output(path)
+    hidden = f".writing-{prefix.name[:LONGEST_NAME]}-"
+    with room_in(prefix.parent):
+        sweep(prefix.parent, hidden)
+        with locked_directory(prefix.parent, hidden, needs_lock=False) as directory:
+            new = {suffix: directory / f"new{suffix}" for suffix in paths}
+            for suffix, write in writers.items():
+                write(new[suffix])
+            described = {suffix: Path(f"{prefix}{suffix}") for suffix in kept} | new
+            digests = {suffix: file_digest(described[suffix], DIGEST) for suffix in (*kept, *writers)}
+            whole = {"prepared_by": f"{PREPARED_BY}{__version__}", **report, "files": digests}
+            text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+            # A file name that is not UTF-8 becomes an escape of JSON.
+            new[JSON].write_text(text, encoding="utf-8", errors="backslashreplace")
+            _replace(prefix, new, paths)
+
+
+@contextlib.contextmanager
+def room_in(directory: Path) -> Iterator[None]:
+    """Turn a full disk, and whatever else keeps files from being written, into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{directory} must be a directory with room for the dataset. Received: {reason_of(error)}"
+        ) from None
+
+
+@contextlib.contextmanager
+def held_together(paths: Mapping[str, Path]) -> Iterator[None]:
+    """Let the files of a dataset be read while the block runs.
+
+    Args:
+        paths: each file that may be there, by suffix. Where there is no JSON file of ours with digests, nothing
+            is checked.
+
+    Raises:
+        InputError: a file is not the one that the JSON file describes, or was changed while it was read.
+    """
+    expected = _digests_in(paths[JSON], paths.keys() - {JSON})
+    before = {suffix: _identity(paths[suffix]) for suffix in expected}
+    stop = threading.Event()
+    # Beside the parser, which leaves the other cores idle.
+    with ThreadPoolExecutor(1) as pool:
+        found = {suffix: pool.submit(_found, paths[suffix], stop) for suffix in expected}
+
+        def require_same() -> None:
+            for suffix, digest in expected.items():
+                _require_same(paths, suffix, digest, found[suffix].result(), before[suffix])
+
+        try:
+            yield
+            require_same()
+        except InputError:
+            # That the files are not of one run says more than that a line does not fit.
+            if not wait(found.values(), PATIENCE).not_done:
+                require_same()
+            raise
+        finally:
+            stop.set()
+
+
+def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -> None:
+    """Give the new files their names, while no other command does the same and no signal stops it."""
+    with directory_lock(prefix.parent) as locked:
+        if not locked:
+            raise InputError(f"`prefix` must be a prefix that no other command is writing. Received: {prefix}")
+        # What was there may have no digests of its own, so the new ones come first; else they come last, as a
+        # sign that all is there.
+        first = [JSON] if any(kind_of(path) for path in paths.values()) else []
+        with Interrupts() as interrupts:
+            for suffix in [*first, *(suffix for suffix in paths if suffix not in first)]:
+                put(new[suffix], paths[suffix])
+    if interrupts.received:
+        raise Interrupted(interrupts.received, f"Interrupted when {prefix} was complete.")
+
+
+def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
+    """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours."""
+    try:
+        with open_input(file) as stream:
+            text = stream.read(LONGEST_JSON + 1)
+        report = json.loads(text) if len(text) <= LONGEST_JSON else None
+    except (InputError, OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(report, dict) or not str(report.get("prepared_by")).startswith(PREPARED_BY):
+        return {}
+    files = report.get("files")
+    if not isinstance(files, dict) or not files.keys() <= known:
+        return {}
+    return files if all(isinstance(digest, str) for digest in files.values()) else {}
+
+
+def _found(file: Path, stop: threading.Event) -> Found | None:
+    """Return the digest and identity of a file, None if it can't be read or nobody waits for it any more."""
+    try:
+        with open_input(file) as stream:
+            digest = hashlib.new(DIGEST)
+            while (block := stream.read(BLOCK)) and not stop.is_set():
+                digest.update(block)
+            return None if block else Found(digest.hexdigest(), _parts(os.fstat(stream.fileno())))
+    except (InputError, OSError):
+        return None
+
+
+def _identity(file: Path) -> tuple[int, ...] | None:
+    try:
+        return _parts(file.stat())
+    except (OSError, ValueError):
+        return None
+
+
+def _parts(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _require_same(
+    paths: Mapping[str, Path], suffix: str, digest: str, found: Found | None, before: tuple[int, ...] | None
+) -> None:
+    file = paths[suffix]
+    if found is not None and found.digest == digest and found.identity == before == _identity(file):
+        return
+    if found is None:
+        received = "no file that can be read"
+    elif found.digest == digest:
+        received = "one that was exchanged while it was read"
+    else:
+        received = "one that was changed, or that is of another run, such as one that was stopped"
+    raise InputError(
+        f"{file} must be the file that {paths[JSON]} describes: prepare or download it again, or "
+        f"remove {paths[JSON]} if the change was meant. Received: {received}"
+    )
