@@ -56,12 +56,13 @@ def run_command(command: Callable[[], None]) -> int:
     with safe_streams():
         try:
             _listen_to_interrupts()
-            command()
-            sys.stdout.flush()
+            _carry_out(command)
         except Interrupted as stop:
+            abandon_stdout()
             print(stop, file=sys.stderr)
             return stop.status
         except KeyboardInterrupt:
+            abandon_stdout()
             print("Interrupted.", file=sys.stderr)
             return KEYBOARD_INTERRUPT
         except BrokenPipeError:
@@ -70,11 +71,21 @@ def run_command(command: Callable[[], None]) -> int:
             return 0
         except Exception as error:
             status, sentence = _ending(error)
-            if isinstance(error, OSError):
-                abandon_stdout()
+            abandon_stdout()
             print(f"error: {shortened(sentence)}", file=sys.stderr)
             return status
     return 0
+
+
+def _carry_out(command: Callable[[], None]) -> None:
+    """Run a command, and have all it printed written while it can still be said that it was not."""
+    try:
+        command()
+    except SystemExit:
+        # Of argparse, after the help.
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
 
 
 def abandon_stdout() -> None:
