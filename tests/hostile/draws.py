@@ -267,7 +267,7 @@ class Judge:
         self._draw, self._pool, self._before = draw, pool, before
         self._inputs = {self._inode(path) for path in self._read()} - {None}
         self._resumable = any(use.role == "checkpoints" for use in draw.uses)
-        self._uses = [(use.role, use.path, self._real(use.path)) for use in draw.uses if use.path != "-"]
+        self._uses = [(use.role, use.path, self._real(use)) for use in draw.uses if use.path != "-"]
 
     def problems(self, ended, after: dict[str, Entry]) -> Iterator[str]:
         """Yield what is wrong with the end of a draw."""
@@ -363,9 +363,12 @@ class Judge:
                     yield use.path.replace("{slash}", "") + suffix
                     yield use.path.replace("/{slash}", "") + suffix
 
-    def _real(self, path: str) -> str:
-        path = path.replace("{pool}", str(self._pool))
-        real = os.path.realpath(os.path.join(self._pool, path))  # noqa: PTH118
+    def _real(self, use: Use) -> str:
+        path = os.path.join(self._pool, use.path.replace("{pool}", str(self._pool)))  # noqa: PTH118
+        if use.role == "prefix":
+            # It is no file itself.
+            return str(Path(os.path.realpath(Path(path).parent), Path(path).name))
+        real = os.path.realpath(path)
         return "/" if real == "/" else real.rstrip("/")
 
     def _inode(self, path: str) -> int | None:

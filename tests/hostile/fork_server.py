@@ -51,7 +51,7 @@ class ForkServer:
     def __init__(self, with_tensorflow: bool = True):
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = str(PROJECT)
-        words = [sys.executable, "-m", "tests.hostile.fork_server", *(["tensorflow"] if with_tensorflow else [])]
+        words = [sys.executable, "-m", "tests.hostile.fork_server", *["tensorflow"] * with_tensorflow]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(words, cwd=PROJECT, env=environment, text=True, bufsize=1, **pipes)
         assert self._process.stdout.readline() == "ready\n"
@@ -86,11 +86,15 @@ class ForkServer:
         number = int(self._process.stdout.readline())
         started = time.monotonic()
         if attach:
-            attach(number)
-            gate.write_bytes(b"")
+            # The command has the gate open when this returns, so that nothing of the kind is traced.
+            with gate.open("wb", buffering=0) as opened:
+                attach(number)
+                opened.write(b"!")
         in_time = bool(select.select([self._process.stdout], [], [], limit)[0])
         if not in_time:
-            os.killpg(number, signal.SIGKILL)
+            # It may end at this very moment.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(number, signal.SIGKILL)
         status = int(self._process.stdout.readline())
         out, err = (_content(Path(streams) / name) for name in ("stdout", "stderr"))
         return Ended(status if in_time else None, out, err, time.monotonic() - started)
@@ -151,7 +155,8 @@ def _try_all(mains) -> None:
     Path("log.csv").write_text(LOG)
     data = ["--path", "./", "--dataset", "v"]
     few = ["--epochs", "1", "--out", "0", "--log_csv", "run.csv", "--checkpoint_dir", "ck"]
-    lines = [["prepare", "log.csv", "--out", "v", "--negatives", "1"], ["download", "ml-100k", "--path", "log.csv"]]
+    lines = [["prepare", "log.csv", "--out", "v", "--negatives", "1"]]
+    lines += [["download", "ml-100k", "--path", "log.csv"]]
     if "weights" in mains:
         lines += [
             ["weights", "GMF", "3", "4", "w.h5", "h5"], ["weights", "GMF", "3", "4", "w.keras", "keras"],
@@ -176,6 +181,7 @@ def _mains(with_tensorflow: bool):
         yield name, importlib.import_module(f"ncf_keras.cli.{name}").main
     if with_tensorflow:
         yield "weights", _write_weights
+        yield "verify", _verify
 
 
 def _write_weights(arguments) -> int:
@@ -188,6 +194,14 @@ def _write_weights(arguments) -> int:
     sizes |= {"layers": [8, 4]} if kind != "GMF" else {}
     save_weights(ModelSpec(kind, int(users), int(items), **sizes).build(1), file, format)
     return 0
+
+
+def _verify(directories) -> int:
+    """Load exports as a server does; end with 2 unless all are whole."""
+    from ncf_keras.cli.console import run_command
+    from ncf_keras.serving.seal import verify
+
+    return run_command(lambda: [verify(directory) for directory in directories] and None)
 
 
 def _run(mains, request) -> None:
@@ -206,7 +220,9 @@ def _run(mains, request) -> None:
         _shorten_waits(request.get("waits"))
         _cut_off()
         if request["gate"]:
-            os.close(os.open(request["gate"], os.O_RDONLY))
+            gate = os.open(request["gate"], os.O_RDONLY)
+            os.read(gate, 1)
+            os.close(gate)
         status = mains[request["command"]](request["arguments"])
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
