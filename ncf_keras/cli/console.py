@@ -56,7 +56,8 @@ def run_command(command: Callable[[], None]) -> int:
     with safe_streams():
         try:
             _listen_to_interrupts()
-            _carry_out(command)
+            command()
+            sys.stdout.flush()
         except Interrupted as stop:
             abandon_stdout()
             print(stop, file=sys.stderr)
@@ -75,17 +76,6 @@ def run_command(command: Callable[[], None]) -> int:
             print(f"error: {shortened(sentence)}", file=sys.stderr)
             return status
     return 0
-
-
-def _carry_out(command: Callable[[], None]) -> None:
-    """Run a command, and have all it printed written while it can still be said that it was not."""
-    try:
-        command()
-    except SystemExit:
-        # Of argparse, after the help.
-        sys.stdout.flush()
-        raise
-    sys.stdout.flush()
 
 
 def abandon_stdout() -> None:

@@ -23,8 +23,9 @@ NAMES = (
 # Paths that are there, or can't be, in every pool.
 ANYWHERE = (
     "/dev/null", "/dev/full", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/zero", "/proc/self/fd/1",
-    "/dev/fd/2", "/proc/self/mem", "gmf.h5", "link.h5", "hard.h5", "gmf.keras", "log.csv", "hard.csv", "run.csv",
-    "figures.json", "Data/v.train.rating", "Data/v.items.csv", "Data/v.json", "link-Data/v.users.csv", "precious",
+    "/dev/fd/2", "/proc/self/mem", "gmf.h5", "link.h5", "hard.h5", "gmf.keras", "log.csv", "hard.csv",
+    "run.csv", "figures.json", "Data/v.train.rating", "Data/v.items.csv", "Data/v.json",
+    "link-Data/v.users.csv", "precious",
     "locked/gmf.h5", "locked/new", "unsearchable/log.csv", "read-only/gmf.h5", "read-only/new", "others/gmf.h5",
     "others/new", "missing/new", "gmf.h5/new", "x" * 300, "Data/" + "y" * 300, "d/" * 3000 + "x",
     "ck/epoch-000001.checkpoint", "ck/.lock", "served/1/saved_model.pb", "Data", "saved/v_GMF_4_1.h5", "", "-",
@@ -37,6 +38,7 @@ DIRECTORIES = (
     "gmf.h5/new", "precious", "/dev/null", "/dev/stdout", "x" * 300, "d/" * 3000, "", "dl-pipe", "dl-part",
     "dl-link",
 )  # fmt: skip
+SETS = ("v", "v", "v", "v", "w", "missing", "empty", "junk", "loop", "pipe", "x" * 300, "../Data/v", "sample")
 SUFFIXES = {"h5": ".h5", "keras": ".keras", "weights": ".weights.h5"}
 EVENTS = re.compile(r"events\.out\.tfevents\.\S+")
 CHECKPOINT = re.compile(r"epoch-\d{6}(-step-\d{8})?\.checkpoint")
@@ -130,8 +132,7 @@ class Draw:
         ))  # fmt: skip
 
     def _data(self) -> None:
-        names = ("v", "v", "v", "v", "w", "missing", "empty", "junk", "loop", "pipe", "x" * 300, "../Data/v", "sample")
-        name = self._of(names) if self._chance(0.35) else "v"
+        name = self._of(SETS) if self._chance(0.35) else "v"
         before = len(self.arguments)
         if self._chance(0.3):
             self._flag("--path", "data", ("Data/", "Data", "link-Data/", "./Data/", "read-only/Data/"))
@@ -315,7 +316,8 @@ class Judge:
             direct = inside and os.path.dirname(full) == real  # noqa: PTH120
             if role == "file" and succeeded and regular and new and full == real:
                 return True
-            if role == "stream" and regular and new and (full == real or (old and old.inode == self._inode(given))):
+            is_named = full == real or (old is not None and old.inode == self._inode(given))
+            if role == "stream" and regular and new and is_named:
                 # It is made when the command begins, and empty as long as nothing is written.
                 return began or (old is None and os.path.getsize(full) == 0)  # noqa: PTH202
             if role == "prefix" and succeeded and regular and new and full in {real + one for one in SPLIT}:
@@ -348,11 +350,13 @@ class Judge:
 
     def _leads_to_output(self, full: str, succeeded: bool) -> bool:
         roles = ("checkpoints", "models", "versions", "curves", "downloads")
-        return any(
-            real == full or real.startswith(full + "/")
-            for role, path, real in self._uses
-            if role in roles or (role == "prefix" and real != full)
-        ) or any(role == "versions" and full.startswith(real + "/") and succeeded for role, _, real in self._uses)
+        for role, _, real in self._uses:
+            leads = real == full or real.startswith(full + "/")
+            if leads and (role in roles or (role == "prefix" and real != full)):
+                return True
+            if role == "versions" and full.startswith(real + "/") and succeeded:
+                return True
+        return False
 
     def _read(self) -> Iterator[str]:
         for use in self._draw.uses:

@@ -107,7 +107,8 @@ def copy_pool(template: Path, pool: Path) -> None:
     shutil.copytree(template, pool, symlinks=True)
     for name, target in (
         ("link.h5", "gmf.h5"), ("link.csv", "log.csv"), ("link-Data", "Data"), ("here", "."), ("link-ck", "ck"),
-        ("link-saved", "saved"), ("ck-lock-link/.lock", "../precious"), ("dl-link/ml-100k.zip.part", "../precious"),
+        ("link-saved", "saved"), ("ck-lock-link/.lock", "../precious"),
+        ("dl-link/ml-100k.zip.part", "../precious"),
         ("Data/loop.train.rating", "loop.train.rating"), ("Data/loop.test.rating", "v.test.rating"),
         ("Data/loop.test.negative", "v.test.negative"), ("Data/pipe.test.rating", "v.test.rating"),
         ("Data/pipe.test.negative", "v.test.negative"),
@@ -135,54 +136,40 @@ def copy_pool(template: Path, pool: Path) -> None:
         (pool / "others/gmf.h5").chmod(0o600)
 
 
-def add_entry(pool: Path, name: bytes, kind: str, good: str) -> None:
+def add_entry(pool: Path, name: str, kind: str, good: str) -> None:
     """Put something at a path of a pool; `good` is a path in it that fits where the new one is used."""
-    path = os.fsencode(pool) + b"/" + name
+    path = pool / name
     if kind == "empty":
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        path.touch()
     elif kind in ("copy", "unreadable", "protected", "junk"):
         source = pool / good
-        content = b"\xff\x00\x1b[31mjunk\n" * 50
-        if kind != "junk" and source.is_file():
-            content = source.read_bytes()
-        Path(os.fsdecode(path)).write_bytes(content)
-        os.chmod(path, {"unreadable": 0o000, "protected": 0o444}.get(kind, 0o644))
-    elif kind == "link":
-        os.symlink(os.path.relpath(os.fsencode(good), b"."), path)
+        content = source.read_bytes() if kind != "junk" and source.is_file() else b"\xff\x00\x1b[31mjunk\n" * 50
+        path.write_bytes(content)
+        path.chmod({"unreadable": 0o000, "protected": 0o444}.get(kind, 0o644))
     elif kind == "hard link" and (pool / good).is_file():
-        os.link(pool / good, path)
-    elif kind == "dangling":
-        os.symlink(b"nowhere" + name[-8:], path)
-    elif kind == "dangling far":
-        os.symlink(b"missing/directory/file", path)
-    elif kind == "loop":
-        os.symlink(name, path)
-    elif kind == "link to null":
-        os.symlink(b"/dev/null", path)
-    elif kind == "link to directory":
-        os.symlink(b"saved", path)
+        path.hardlink_to(pool / good)
+    elif kind in ("link", "dangling", "dangling far", "loop", "link to null", "link to directory"):
+        targets = {"link": good, "dangling": "nowhere", "dangling far": "missing/directory/file", "loop": name}
+        path.symlink_to(targets.get(kind, "/dev/null" if kind == "link to null" else "saved"))
     elif kind == "directory":
-        os.mkdir(path)
-    elif kind == "pipe" or kind == "read pipe":
-        os.mkfifo(path)
+        path.mkdir()
     elif kind == "socket":
         _make_socket(path)
-    elif kind in ("null device", "full device"):
-        if os.getuid() == 0:
-            os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3 if kind == "null device" else 7))
-            os.chmod(path, 0o666)
-        else:
-            os.mkfifo(path)
-    if os.getuid() == 0 and os.path.lexists(path) and kind != "null device":
+    elif kind.endswith("device") and os.getuid() == 0:
+        os.mknod(path, stat.S_IFCHR, os.makedev(1, 3 if kind == "null device" else 7))
+        path.chmod(0o666)
+    elif kind.endswith(("pipe", "device")):
+        os.mkfifo(path)
+    if os.getuid() == 0 and os.path.lexists(path):
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
 
-def _make_socket(path: bytes) -> None:
+def _make_socket(path: Path) -> None:
     # The address of a socket has 108 bytes at most.
-    handle = os.open(os.path.dirname(path), os.O_RDONLY)
+    handle = os.open(path.parent, os.O_RDONLY)
     try:
         with socket.socket(socket.AF_UNIX) as one:
-            one.bind(os.fsencode(f"/proc/self/fd/{handle}/") + os.path.basename(path))
+            one.bind(os.fsencode(f"/proc/self/fd/{handle}/{path.name}")[:107])
     finally:
         os.close(handle)
 
@@ -199,6 +186,6 @@ def snapshot(pool: Path) -> dict[str, Entry]:
             if kind == stat.S_IFREG:
                 what = hashlib.sha256(Path(path).read_bytes()).hexdigest()
             elif kind == stat.S_IFLNK:
-                what = os.readlink(path)
+                what = os.readlink(path)  # noqa: PTH115
             found[os.path.relpath(path, pool)] = Entry(kind, stat.S_IMODE(status.st_mode), what, status.st_ino)
     return found

@@ -1,7 +1,8 @@
-"""Commands killed at drawn system calls: what they were writing is old, new or refused, and nobody else's is gone.
+"""Commands killed at drawn system calls: their files are old, new or refused, and nobody else's are touched.
 
-The long mode: `pytest -m slow tests/hostile/test_kills.py -s`, with `NCF_KILLS` (200) and `NCF_SEED` (1). It takes
-strace. What a killed command may leave, and the same command does not sweep, is `MAY_REMAIN` of each case.
+The long mode: `pytest -m slow tests/hostile/test_kills.py -s`, with `NCF_KILLS` (200), `NCF_SEED` (1) and, to
+choose cases, `NCF_ONLY`. It takes strace. What a killed command leaves, and the same command does not sweep, is
+`may_remain` of its case.
 """
 
 import contextlib
@@ -31,7 +32,9 @@ from tests.hostile.fork_server import ForkServer
 from tests.hostile.pool import LOG, snapshot
 from tests.small_data import write_random_files
 
-CALLS = "openat,write,pwrite64,rename,renameat,renameat2,unlink,unlinkat,rmdir,fsync,mkdir,ftruncate,close,flock,chmod"
+CALLS = (
+    "openat,write,pwrite64,rename,renameat,renameat2,unlink,unlinkat,rmdir,fsync,mkdir,ftruncate,close,flock"
+)
 CALL = re.compile(r"(\d+) +(\w+)\(")
 DATASET = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
 SIZES = ("--num_factors", "4", "--layers", "[8,4]", "--batch_size", "16", "--topk", "3", "--seed", "3")
@@ -146,7 +149,12 @@ class Prepare(Case):
         self.old = self._files(directory) if self.name == "d" else {}
 
     def foreign(self):
-        return ("Data/.writing-foreign.part", "Data/.writing-e-abc/file", "Data/d.notes", "Data/.writing-d.part")
+        return (
+            "Data/.writing-foreign.part",
+            "Data/.writing-e-abc/file",
+            "Data/d.notes",
+            "Data/.writing-d.part",
+        )
 
     def live(self):
         return ("Data/.writing-d-live", "Data/.writing-n-live")
@@ -218,7 +226,9 @@ class Export(Case):
         return {int(path.name) for path in (directory / "served").iterdir() if path.name.isdigit()}
 
     def _content(self, directory, number):
-        return {name: entry.what for name, entry in snapshot(directory / f"served/{number}").items() if entry.kind}
+        return {
+            name: entry.what for name, entry in snapshot(directory / f"served/{number}").items() if entry.kind
+        }
 
 
 class Train(Case):
@@ -379,7 +389,8 @@ class Bench:
             remaining = {name for name in self._names(place) if self._is_left(name)}
             assert not remaining, f"{sorted(remaining)} remain of {left}"
         shutil.rmtree(place)
-        return f"{type(self.case).__name__} at {kill.call} {kill.number}: {'killed' if ended.status else 'it had ended'}"
+        end = "killed" if ended.status else "it had ended"
+        return f"{type(self.case).__name__} at {kill.call} {kill.number}: {end}"
 
     def _is_left(self, name: str) -> bool:
         hidden = any(part.startswith(".") and part != ".lock" for part in Path(name).parts)
@@ -407,13 +418,14 @@ class Bench:
     def _foreign(self, place: Path) -> dict[str, object]:
         own = self._names(self._template)
         names = [name for name in self._allowed if name not in own and (place / name).is_file()]
-        expected = [name for name in (*self.case.foreign(), *(f"{one}/file" for one in self.case.live()))]
+        expected = [*self.case.foreign(), *(f"{one}/file" for one in self.case.live())]
         assert set(expected) <= set(names), f"{sorted(set(expected) - set(names))} is gone"
         return digests_by_path(place, names) | digests_by_path(place, self._inputs(place))
 
     def _inputs(self, place: Path) -> list[str]:
         """Return the files that the command only reads, and those of other datasets."""
-        return [path.name for path in place.glob("[ABv].csv")] + [f"Data/{path.name}" for path in place.glob("Data/e.*")]
+        files = [*place.glob("[ABv].csv"), *place.glob("Data/e.*")]
+        return [str(path.relative_to(place)) for path in files]
 
     def _names(self, place: Path) -> set[str]:
         return set(snapshot(place))
@@ -447,7 +459,7 @@ def test_kills_at_drawn_calls_mix_and_lose_nothing(directory):
                     benches[case] = Bench(case(), directory / f"{share}-{case.__name__}", server)
                 try:
                     outcome = benches[case].kill(draw)
-                except Exception as error:
+                except Exception as error:  # whatever it is, the next kill is not to be missed
                     outcome = f"{case.__name__}: {type(error).__name__}: {str(error)[:1500]}"
                     findings.append(f"kill {seed}-{one}: {outcome}")
                 outcomes[case.__name__, outcome.rpartition(": ")[2][:40]] += 1

@@ -51,16 +51,15 @@ class Runner:
             _own(streams, streams / "tmp", pool)
             with contextlib.ExitStack() as stack:
                 for name, kind, good in draw.entries:
-                    add_entry(pool, os.fsencode(name), kind, good)
+                    add_entry(pool, name, kind, good)
                     if kind == "read pipe":
-                        handle = os.open(os.fsencode(pool) + b"/" + os.fsencode(name), os.O_RDWR)
+                        handle = os.open(pool / name, os.O_RDWR)
                         stack.callback(os.close, handle)
                 before = snapshot(pool)
                 judge = Judge(draw, pool, before)
                 arguments = [one.replace("{pool}", str(pool)) for one in draw.arguments]
-                ended = server.run(
-                    draw.command, arguments, pool, streams, limit=limit, nobody=True, waits=WAITS, **draw.streams
-                )
+                how = {"limit": limit, "nobody": True, "waits": WAITS, **draw.streams}
+                ended = server.run(draw.command, arguments, pool, streams, **how)
                 found = list(judge.problems(ended, snapshot(pool)))
             left = [str(path.relative_to(streams)) for path in (streams / "tmp").rglob("*")]
             return found + [f"it left {left} in the temporary directory"] * bool(left), ended
@@ -114,8 +113,9 @@ def carry_out(runner: Runner, servers, draws, report, limit=LIMIT) -> list[str]:
     with ThreadPoolExecutor(len(servers)) as pool:
         for done in [pool.submit(work, server) for server in servers]:
             done.result()
-    table = ", ".join(f"{command} {status}: {count}" for (command, status), count in sorted(statuses.items(), key=str))
-    print(f"{sum(statuses.values())} draws, {time.monotonic() - started:.0f} s: {table}", file=report, flush=True)
+    ends = sorted(f"{command} {status}: {count}" for (command, status), count in statuses.items())
+    seconds = time.monotonic() - started
+    print(f"{statuses.total()} draws, {seconds:.0f} s: {', '.join(ends)}", file=report, flush=True)
     return findings
 
 
