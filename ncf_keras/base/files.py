@@ -61,14 +61,14 @@ def written_beside(path: str | os.PathLike, keep_suffix: bool = False) -> Iterat
 
 
 def require_output(path: str | os.PathLike, subject: object = None) -> None:
-    """Raise InputError if `path` can't be written: a directory or socket, a protected file, no place for files.
+    """Raise InputError if `path` can't be written: a directory, a protected file, a place that takes no files.
 
     `subject` is what the error's rule is about, such as a flag in backticks; the path itself if None.
     """
     rule = f"{path if subject is None else subject} must be a file"
     kind = kind_of(path)
-    if kind in ("a directory", "a socket"):
-        raise InputError(f"{rule} that can be written. Received: {path}, {kind}")
+    if kind == "a directory":
+        raise InputError(f"{rule} that can be written. Received: {path}, a directory")
     if _is_written_into(path):
         return
     target = Path(os.path.realpath(path))

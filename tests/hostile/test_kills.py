@@ -367,7 +367,8 @@ class Bench:
         case.fill(self._template, server)
         place = self._new_place()
         trace = directory / "trace"
-        ended = run_whole(server, place, case.line, attach=Tracer(trace))
+        with self._live(place):
+            ended = run_whole(server, place, case.line, attach=Tracer(trace))
         case.learn(place, ended)
         self.calls = calls_in(trace, place)
         self._whole = self._names(place)
