@@ -1,5 +1,6 @@
 """The first Ctrl-C or SIGTERM asks a command to save its work and end; the second ends it at once."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -52,4 +53,5 @@ class Interrupts:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         # Not `print`, which is not reentrant: the signal may have interrupted another `print`.
-        os.write(2, b"Stopping as soon as the running steps are done; once more stops at once.\n")
+        with contextlib.suppress(OSError):
+            os.write(2, b"Stopping as soon as the running steps are done; once more stops at once.\n")

@@ -38,21 +38,42 @@ class EscapedStream:
 
     Args:
         stream: where the text goes; all else is asked of it.
+        forgiving: drop what can't be written, for what is said beside the results: that a disk is full for a
+            note is no reason to end otherwise.
     """
 
-    def __init__(self, stream: TextIO):
+    def __init__(self, stream: TextIO, forgiving: bool = False):
         self.unescaped = stream
+        self._forgiving = forgiving
 
     def write(self, text: str) -> int:
         """Write text, escaped; return its length."""
         encoding = self.unescaped.encoding or "utf-8"
-        self.unescaped.write(escaped(text).encode(encoding, "backslashreplace").decode(encoding))
+        safe = escaped(text).encode(encoding, "backslashreplace").decode(encoding)
+        with self._dropping():
+            self.unescaped.write(safe)
         return len(text)
+
+    def flush(self) -> None:
+        """Have written what is still held back."""
+        with self._dropping():
+            self.unescaped.flush()
 
     def writelines(self, lines: Any) -> None:
         """Write texts, escaped."""
         for line in lines:
             self.write(line)
+
+    @contextlib.contextmanager
+    def _dropping(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            if not self._forgiving:
+                raise
+            # The stream holds it still, and would try again at the end.
+            with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+                os.dup2(nowhere.fileno(), self.unescaped.fileno())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.unescaped, name)
@@ -75,7 +96,7 @@ def safe_streams() -> Iterator[None]:
             stream = getattr(sys, name)
             if stream is None:
                 stream = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123
-            stack.enter_context(redirect(EscapedStream(unescaped(stream))))
+            stack.enter_context(redirect(EscapedStream(unescaped(stream), forgiving=name == "stderr")))
         yield
 
 

@@ -63,9 +63,11 @@ def run_command(command: Callable[[], None]) -> int:
             abandon_stdout()
             raise
         except Interrupted as stop:
+            abandon_stdout()
             print(stop, file=sys.stderr)
             return stop.status
         except KeyboardInterrupt:
+            abandon_stdout()
             print("Interrupted.", file=sys.stderr)
             return KEYBOARD_INTERRUPT
         except BrokenPipeError:
@@ -74,8 +76,7 @@ def run_command(command: Callable[[], None]) -> int:
             return 0
         except Exception as error:
             status, sentence = _ending(error)
-            if isinstance(error, OSError):
-                abandon_stdout()
+            abandon_stdout()
             print(f"error: {shortened(sentence)}", file=sys.stderr)
             return status
     return 0
