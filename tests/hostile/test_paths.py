@@ -125,7 +125,7 @@ def test_thirty_drawn_commands_lose_nothing(directory):
     runner.build()
     draws = [(f"1-{number}", Draw(f"1-{number}", WITHOUT_TENSORFLOW)) for number in range(30)]
     with ForkServer(with_tensorflow=False) as server:
-        findings = carry_out(runner, [server], draws, sys.stdout, limit=10.0)
+        findings = carry_out(runner, [server], draws, sys.stdout, LIMIT)
     assert not findings, "\n".join(findings)
 
 
