@@ -94,15 +94,14 @@ def uses(flags: argparse.Namespace) -> Iterator[Use]:
 
 def _identity(use: Use) -> Identity | None:
     """Return what tells a file from all others; None for a pipe or device, which can take several outputs."""
-    path = use.path
-    kind = None if path == "-" else kind_of(path, f"`{use.flag}`")
-    if kind is None and path != "-":
+    path, is_stdin = use.path, use.path == "-" and not use.is_output
+    if not is_stdin and kind_of(path, f"`{use.flag}`") is None:
         target = Path(os.path.realpath(path))
         if kind_of(target.parent) is None:
             return (str(target),)
         parent = target.parent.stat()
         return (parent.st_dev, parent.st_ino, target.name)
-    status = os.fstat(0) if path == "-" else Path(path).stat()
+    status = os.fstat(0) if is_stdin else Path(path).stat()
     if not stat.S_ISREG(status.st_mode):
         return None
     return (status.st_dev, status.st_ino)
