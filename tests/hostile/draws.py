@@ -268,7 +268,7 @@ class Judge:
         self._draw, self._pool, self._before = draw, pool, before
         self._inputs = {self._inode(path) for path in self._read()} - {None}
         self._resumable = any(use.role == "checkpoints" for use in draw.uses)
-        self._uses = [(use.role, use.path, self._real(use)) for use in draw.uses if use.path != "-"]
+        self._uses = [(use.role, use.path, self._real(use)) for use in draw.uses]
 
     def problems(self, ended, after: dict[str, Entry]) -> Iterator[str]:
         """Yield what is wrong with the end of a draw."""

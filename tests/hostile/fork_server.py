@@ -3,8 +3,9 @@
 The server runs no operation of TensorFlow itself: that would start threads, which a fork does not copy.
 """
 
-import atexit
 import contextlib
+import faulthandler
+import fcntl
 import importlib
 import io
 import json
@@ -52,9 +53,10 @@ class ForkServer:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = str(PROJECT)
         words = [sys.executable, "-m", "tests.hostile.fork_server", *["tensorflow"] * with_tensorflow]
+        # Nothing is read ahead, so that `select` knows whether a line waits.
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(words, cwd=PROJECT, env=environment, text=True, bufsize=1, **pipes)
-        assert self._process.stdout.readline() == "ready\n"
+        self._process = subprocess.Popen(words, cwd=PROJECT, env=environment, bufsize=0, **pipes)
+        assert self._process.stdout.readline() == b"ready\n"
 
     def __enter__(self):
         return self
@@ -82,7 +84,7 @@ class ForkServer:
             os.mkfifo(gate)
         request |= {"command": command, "arguments": [str(one) for one in arguments]}
         request |= {"directory": str(directory), "streams": str(streams), "gate": str(gate) if attach else None}
-        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
         number = int(self._process.stdout.readline())
         started = time.monotonic()
         if attach:
@@ -94,10 +96,12 @@ class ForkServer:
         if not in_time:
             # It may end at this very moment.
             with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGUSR1)
+                time.sleep(0.5)
                 os.killpg(number, signal.SIGKILL)
         status = int(self._process.stdout.readline())
-        out, err = (_content(Path(streams) / name) for name in ("stdout", "stderr"))
-        return Ended(status if in_time else None, out, err, time.monotonic() - started)
+        out, err, stack = (_content(Path(streams) / name) for name in ("stdout", "stderr", "stack"))
+        return Ended(status if in_time else None, out, err + stack, time.monotonic() - started)
 
 
 def _content(file):
@@ -216,6 +220,7 @@ def _run(mains, request) -> None:
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)
+        _tell_where_it_hangs(Path(request["streams"]) / "stack")
         _open_streams(request)
         _shorten_waits(request.get("waits"))
         _cut_off()
@@ -229,8 +234,6 @@ def _run(mains, request) -> None:
     except BaseException:
         with contextlib.suppress(Exception):
             sys.stderr.write(traceback.format_exc())
-    with contextlib.suppress(BaseException):
-        atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream:
@@ -239,6 +242,15 @@ def _run(mains, request) -> None:
             # What Python ends with when it can't write the last of a stream.
             status = 120
     os._exit(status)
+
+
+def _tell_where_it_hangs(file: Path) -> None:
+    """Write the stack to a file at SIGUSR1."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT, 0o644)
+    # Far from the numbers of the standard streams, which may be closed.
+    high = fcntl.fcntl(handle, fcntl.F_DUPFD, 100)
+    os.close(handle)
+    faulthandler.register(signal.SIGUSR1, file=high)
 
 
 def _open_streams(request) -> None:
