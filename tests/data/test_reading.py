@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import json
 import os
 import re
 import tempfile
@@ -82,7 +83,8 @@ def test_a_file_that_one_may_not_read_is_named():
         report = file.with_name("small.json")
         # Whether a file is the one that was written can't be told now: it is neither whole nor damaged.
         for part in (report, file.with_name("small.train.rating"), file):
-            report.write_text('{"prepared_by": "ncf-keras 1", "files": {".train.rating": "0"}}')
+            files = {part.name.removeprefix("small"): "0"}
+            report.write_text(json.dumps({"prepared_by": "ncf-keras 1", "files": files}))
             part.chmod(0)
             with as_somebody_else():
                 sentence = refused(READERS["part of a dataset"], file)
