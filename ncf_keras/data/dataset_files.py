@@ -192,9 +192,11 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
         train_users, train_items, ratings, timestamps = _read_ratings(train_file)
     test_users, test_items, *_ = _read_ratings(test_file)
     negatives = _read_negatives(negative_file, test_file, test_users, test_items)
-    if ratings is not None and not (ratings > 0).any():
-        raise InputError(f"{train_file} must hold at least one rating above 0. Received: none")
-    positive = slice(None) if ratings is None else ratings > 0
+    positive: np.ndarray | slice = slice(None)
+    if ratings is not None and not (ratings > 0).all():
+        positive = ratings > 0
+        if not positive.any():
+            raise InputError(f"{train_file} must hold at least one rating above 0. Received: none")
     # Dropped rows count for the sizes, as they do in the authors' code.
     num_users = 1 + int(max(train_users.max(), test_users.max()))
     num_items = 1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0)))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import put, require_output
-from ncf_keras.base.inputs import kind_of, open_input, reason_of
+from ncf_keras.base.inputs import kind_of, open_input, reason_of, unreadable
 from ncf_keras.base.interrupts import Interrupted, Interrupts
 from ncf_keras.base.locks import directory_lock
 from ncf_keras.base.staging import locked_directory, sweep
@@ -143,11 +143,16 @@ def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -
 
 def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
     """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours."""
+    if kind_of(file) != "a file":
+        return {}
     try:
         with open_input(file) as stream:
             text = stream.read(LONGEST_JSON + 1)
+    except OSError as error:
+        raise unreadable(file, error) from None
+    try:
         report = json.loads(text) if len(text) <= LONGEST_JSON else None
-    except (InputError, OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(report, dict) or not str(report.get("prepared_by")).startswith(PREPARED_BY):
         return {}
@@ -158,15 +163,17 @@ def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
 
 
 def _found(file: Path, stop: threading.Event) -> Found | None:
-    """Return the digest and identity of a file, None if it can't be read or nobody waits for it any more."""
-    try:
-        with open_input(file) as stream:
-            digest = hashlib.new(DIGEST)
+    """Return the digest and identity of a file, None if there is none or nobody waits for it any more."""
+    if kind_of(file) is None:
+        return None
+    with open_input(file) as stream:
+        digest = hashlib.new(DIGEST)
+        try:
             while (block := stream.read(BLOCK)) and not stop.is_set():
                 digest.update(block)
-            return None if block else Found(digest.hexdigest(), _parts(os.fstat(stream.fileno())))
-    except (InputError, OSError):
-        return None
+        except OSError as error:
+            raise unreadable(file, error) from None
+        return None if block else Found(digest.hexdigest(), _parts(os.fstat(stream.fileno())))
 
 
 def _identity(file: Path) -> tuple[int, ...] | None:
@@ -187,7 +194,7 @@ def _require_same(
     if found is not None and found.digest == digest and found.identity == before == _identity(file):
         return
     if found is None:
-        received = "no file that can be read"
+        received = "no such file"
     elif found.digest == digest:
         received = "one that was exchanged while it was read"
     else:

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import json
 import os
 import re
 import tempfile
@@ -78,8 +79,20 @@ def test_a_file_that_one_may_not_read_is_named():
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "small.test.rating"
         write_files(file.parent)
-        for path, mode in ((file.parent, 0o755), (file, 0)):
-            path.chmod(mode)
+        file.parent.chmod(0o755)
+        report = file.with_name("small.json")
+        # Whether a file is the one that was written can't be told now: it is neither whole nor damaged.
+        for part in (report, file.with_name("small.train.rating"), file):
+            files = {part.name.removeprefix("small"): "0"}
+            report.write_text(json.dumps({"prepared_by": "ncf-keras 1", "files": files}))
+            part.chmod(0)
+            with as_somebody_else():
+                sentence = refused(READERS["part of a dataset"], file)
+            assert sentence.startswith(f"{part} must be a file that can be read. Received: ")
+            assert sentence.endswith("Permission denied")
+            part.chmod(0o644)
+            report.unlink()
+        file.chmod(0)
         for read in ("log", "titles", "ids", "digest", "part of a dataset"):
             with as_somebody_else():
                 assert "Permission denied" in refused(READERS[read], file)
