@@ -43,7 +43,7 @@ def written_beside(path: str | os.PathLike, keep_suffix: bool = False) -> Iterat
     """
     require_output(path)
     suffix = _suffix(Path(path)) if keep_suffix else ".part"
-    if _is_written_into(path):
+    if is_written_into(path):
         with tempfile.TemporaryDirectory() as directory:
             temporary = Path(directory) / f"output{suffix}"
             yield temporary
@@ -66,7 +66,7 @@ def put(finished: Path, path: str | os.PathLike) -> None:
 
     As with `written_beside`, what a link leads to is replaced and a pipe or device is written into.
     """
-    if Path(path).is_symlink() or _is_written_into(path):
+    if Path(path).is_symlink() or is_written_into(path):
         with written_beside(path) as temporary:
             shutil.copyfile(finished, temporary)
     else:
@@ -81,18 +81,21 @@ def require_output(path: str | os.PathLike, subject: object = None) -> None:
     subject = path if subject is None else subject
     rule = f"{subject} must be a file"
     kind = kind_of(path, subject)
-    if kind == "a directory":
-        raise InputError(f"{rule} that can be written. Received: {path}, a directory")
-    if _is_written_into(path):
+    if kind in ("a directory", "a socket"):
+        raise InputError(f"{rule} that can be written. Received: {path}, {kind}")
+    if is_written_into(path):
         return
     target = Path(os.path.realpath(path))
     if kind_of(target.parent) != "a directory":
         raise InputError(f"{rule} in a directory that exists. Received: {path}")
     if kind and not os.access(target, os.W_OK):
         raise InputError(f"{rule} that can be written. Received: {path}, which is protected")
-    handle, name = _open_beside(target, ".part", subject)
-    os.close(handle)
-    Path(name).unlink()
+    try:
+        # It has no name, so that nothing is left of it whatever happens.
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise _no_room_for_names(target, error, subject) from None
 
 
 class OutputStream:
@@ -114,7 +117,7 @@ class OutputStream:
     def __init__(self, path: str | os.PathLike, argument: str):
         require_output(path, f"`{argument}`")
         self.path = path
-        self._is_new = not _is_written_into(path)
+        self._is_new = not is_written_into(path)
         try:
             self._descriptor = _open_to_append(path)
         except OSError as error:
@@ -197,11 +200,16 @@ def _open_beside(path: Path, suffix: str, subject: object) -> tuple[int, str]:
     try:
         return tempfile.mkstemp(prefix=_prefix(path), suffix=suffix, dir=path.parent)
     except OSError as error:
-        rule = f"{subject} must be a file in a directory that can be written to"
-        raise InputError(f"{rule}. Received: {path.parent} ({reason_of(error)})") from None
+        raise _no_room_for_names(path, error, subject) from None
 
 
-def _is_written_into(path: str | os.PathLike) -> bool:
+def _no_room_for_names(path: Path, error: OSError, subject: object) -> InputError:
+    rule = f"{subject} must be a file in a directory that can be written to"
+    return InputError(f"{rule}. Received: {path.parent} ({reason_of(error)})")
+
+
+def is_written_into(path: str | os.PathLike) -> bool:
+    """Return whether an output is no file to be replaced: a pipe, a device, or where standard output goes."""
     kind = kind_of(path)
     return kind not in (None, "a file") or _standard_stream(path) is not None
 

@@ -10,7 +10,7 @@ from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags
 from ncf_keras.cli.help import HelpFormatter
-from ncf_keras.cli.output_file import check_output_file, write_json
+from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
 from ncf_keras.cli.saved_model import load_saved_model
@@ -59,7 +59,7 @@ def _compare(flags: argparse.Namespace) -> None:
             name: {**asdict(one), "difference": one.difference._asdict()} for name, one in comparisons.items()
         }
         document = protocol.document(flags.dataset, {"a": flags.a, "b": flags.b}, rankings, metrics)
-        write_json(flags.json, document, "--json")
+        write_output_files({"--json": (flags.json, json_text(document))})
     print(protocol)
     print(f"A: {flags.a}\nB: {flags.b}")
     print(text_table(HEADER, [_row(name, comparison) for name, comparison in comparisons.items()]))

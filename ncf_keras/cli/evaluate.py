@@ -12,7 +12,7 @@ from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import MODELS, add_data_flags
 from ncf_keras.cli.help import HelpFormatter
-from ncf_keras.cli.output_file import check_output_file, write_json, write_output_file
+from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
 from ncf_keras.cli.saved_model import load_saved_model
@@ -64,13 +64,11 @@ def _evaluate(flags: argparse.Namespace) -> None:
     values = ranking_metrics(rankings, flags.topk)
     columns = np.stack(list(values.values()), axis=1)
     intervals = dict(zip(values, bootstrap_intervals(columns), strict=True))
-    if flags.per_user:
-        write_output_file(flags.per_user, _per_user(rankings.users, values, dataset), "--per_user")
-    if flags.json:
-        metrics = {name: interval._asdict() for name, interval in intervals.items()}
-        subject = {"model": model.name, "weights": flags.weights}
-        document = protocol.document(flags.dataset, subject, len(rankings), metrics, {"seconds": seconds})
-        write_json(flags.json, document, "--json")
+    metrics = {name: interval._asdict() for name, interval in intervals.items()}
+    subject = {"model": model.name, "weights": flags.weights}
+    document = protocol.document(flags.dataset, subject, len(rankings), metrics, {"seconds": seconds})
+    per_user = _per_user(rankings.users, values, dataset)
+    write_output_files({"--json": (flags.json, json_text(document)), "--per_user": (flags.per_user, per_user)})
     print(protocol)
     rows = [[name, f"{mean:.4f}", f"{low:.4f} … {high:.4f}"] for name, (mean, low, high) in intervals.items()]
     print(text_table(["metric", "mean", "95% confidence interval"], rows))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import escaped, unescaped
-from ncf_keras.cli.output_file import check_output_file, write_output_file
+from ncf_keras.cli.output_file import check_output_file, write_output_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def write_table(frame: "pd.DataFrame", format: str, file: str | None = None) -> 
         stream = sys.stdout if format == "table" or sys.stdout.isatty() else unescaped(sys.stdout)
         print(_text(frame, format), end="", file=stream, flush=True)
     else:
-        write_output_file(file, _text(frame, format), "--to")
+        write_output_files({"--to": (file, _text(frame, format))})
 
 
 def _text(frame: "pd.DataFrame", format: str) -> str:

@@ -79,7 +79,11 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
             seed = secrets.randbits(31)
             print(f"--seed {seed} (drawn, because none was given)", file=sys.stderr)
         training = dataclasses.replace(training, seed=seed)
-        _Run(dataset, flags, model, training, kept, csv_log).train(directory, cluster)
+        try:
+            _Run(dataset, flags, model, training, kept, csv_log).train(directory, cluster)
+        except BrokenPipeError:
+            rule = "standard output must be read to the end of the training"
+            raise InputError(f"{rule}. Received: a reader that has gone") from None
 
 
 def _csv_log(flags: argparse.Namespace) -> "contextlib.AbstractContextManager[OutputStream | None]":

@@ -1,6 +1,7 @@
 """An output that is no regular file is written into, and what a link leads to is replaced."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -77,6 +78,16 @@ def test_where_standard_output_goes_is_written_into_in_order(tmp_path):
         with out.open("w") as stream:
             subprocess.run([sys.executable, "-c", code.format(name)], stdout=stream, cwd=PROJECT, check=True)
         assert out.read_text() == "before\nbetween\nafter\n" and names(tmp_path) == ["out.txt"]
+
+
+def test_a_socket_and_a_directory_are_no_outputs(tmp_path):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        for path, kind in ((tmp_path / "socket", "a socket"), (tmp_path, "a directory")):
+            with pytest.raises(
+                InputError, match=rf"^`--x` must be a file that can be written. Received: .*, {kind}$"
+            ):
+                require_output(path, "`--x`")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everything")

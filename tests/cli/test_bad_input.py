@@ -110,6 +110,17 @@ def test_what_another_command_writes_and_a_name_too_long_to_save_are_named_befor
     assert "File name too long" in result.errors
 
 
+def test_a_training_whose_reader_has_gone_does_not_say_that_it_ended(files, monkeypatch):
+    def gone(*arguments):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("ncf_keras.training.callbacks.authors_lines.AuthorsLines.on_train_begin", gone)
+    _, result = files("GMF")
+    assert sentence(result) == (
+        "standard output must be read to the end of the training. Received: a reader that has gone"
+    )
+
+
 def test_a_user_with_every_item(files):
     _, result = files(train="".join(f"1\t{item}\t1\n" for item in range(4)) + "0\t1\t1\n")
     assert sentence(result).startswith("`num_neg` must be 0 where a user has interacted with every item")

@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import os
 
 import pytest
 
+from ncf_keras.base import files as base_files
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.text_table import text_table
-from ncf_keras.cli.output_file import write_json
+from ncf_keras.cli.output_file import json_text, write_output_files
 from ncf_keras.cli.protocols import parse_top_ks
 
 
@@ -28,11 +30,30 @@ def test_json_that_does_not_fit_leaves_nothing(tmp_path, monkeypatch):
     def no_room(*arguments, **options):
         raise OSError(28, "No space left on device")
 
+    def write(document):
+        write_output_files({"--json": (str(file), json_text(document)), "--per_user": (None, "not asked for")})
+
     file = tmp_path / "out.json"
-    write_json(str(file), {"ä": 1.5}, "--json")
+    write({"ä": 1.5})
     assert json.loads(file.read_text(encoding="utf-8")) == {"ä": 1.5}
     monkeypatch.setattr("pathlib.Path.write_text", no_room)
     with pytest.raises(InputError, match=r"`--json` must be .*out.json \(No space left on device\)"):
-        write_json(str(file), {}, "--json")
+        write({})
     assert json.loads(file.read_bytes()) == {"ä": 1.5}
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("flags", [("--json", "--per_user"), ("--per_user", "--json")])
+def test_all_files_of_a_command_are_written_or_none(tmp_path, monkeypatch, flags):
+    """A pipe that nobody reads is noticed before the other file is replaced, whichever comes first."""
+    monkeypatch.setattr(base_files, "WAIT_FOR_READER", 0.01)
+    file = tmp_path / "file"
+    file.write_text("old")
+    os.mkfifo(tmp_path / "pipe")
+    given = {flag: (str(tmp_path / name), "new") for flag, name in zip(flags, ("file", "pipe"), strict=True)}
+    for outputs in (given, dict(reversed(given.items()))):
+        with pytest.raises(
+            InputError, match=rf"^`{flags[1]}` must be a file that can be written. Received: .*pipe"
+        ):
+            write_output_files(outputs)
+    assert file.read_text() == "old" and sorted(path.name for path in tmp_path.iterdir()) == ["file", "pipe"]
