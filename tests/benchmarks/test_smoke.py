@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from tests.benchmarks.conftest import SCRIPTS
+from tests.shared_files import PROJECT
 
 
 def run_here(name, flags, file, **options):
@@ -29,10 +30,11 @@ def run_here(name, flags, file, **options):
 
 @pytest.mark.parametrize("name", ["sampler", *(
     pytest.param(name, marks=pytest.mark.slow)
-    for name in ("evaluation", "full_ranking", "loading", "profile_step", "start_up")
+    for name in ("earlier", "evaluation", "full_ranking", "loading", "profile_step", "start_up")
 )])  # fmt: skip
 def test_runs_and_reports(name, tmp_path, capsys):
-    flags = ["--model", "GMF"] if name == "profile_step" else []
+    more = {"profile_step": ["--model", "GMF"], "earlier": ["--than", str(PROJECT)]}
+    flags = more.get(name, [])
     groups = run_here(name, flags, tmp_path / "report.json")
     printed = capsys.readouterr().out
     for title, measurements in groups.items():
