@@ -32,7 +32,7 @@ def asked(stub, way, faults, patience=ONCE_MORE, question="recommend"):
         (REST, "internal", "HTTP 500, Tensor concat operation failed"),
         ("gRPC", "internal", "INTERNAL, Tensor concat operation failed"),
         (REST, "cut", "must answer. Received: .*without response"),
-        (REST, "cut short", "must answer whole. Received: .*"),
+        (REST, "cut short", "must answer. Received: IncompleteRead.*"),
         (REST, "slow", "must answer in time. Received: no whole answer in 0.2 s"),
         (REST, "trickle", "must answer in time. Received: no whole answer in 0.2 s"),
         ("gRPC", "slow", "DEADLINE_EXCEEDED.*"),
