@@ -21,8 +21,8 @@ from ncf_keras.serving.client.values import (
 )
 
 INT32 = np.iinfo(np.int32)
-# By the type of an output, the types that JSON has for it, and that of an array of them. A whole number may stand
-# for a real one.
+# By the type of an output, the types that JSON has for it, and that of an array of them. A whole number may
+# stand for a real one.
 JSON_TYPES: Mapping[type, tuple[set[type], type]] = {
     np.float32: ({int, float}, np.float64),
     np.int32: ({int}, np.int64),
@@ -215,21 +215,17 @@ def _array(outputs: Mapping[str, Any], name: str, dtype: type, shape: tuple[int 
     values = outputs[name]
     try:
         array = values if isinstance(values, np.ndarray) else _of_lists(values, dtype)
-        wanted = tuple(found if size is None else size for size, found in zip(shape, array.shape, strict=False))
-        if array.size and not isinstance(values, list) and array.dtype != dtype:
+        if array is values and array.size and array.dtype != dtype:
             raise TypeError
-        if array.ndim != len(shape) or wanted != array.shape:
-            received = f"shape {list(array.shape)}"
-        elif dtype is np.int32 and array.size and not _fits(array):
-            received = "numbers beyond 32 bits"
-        elif dtype is np.float32 and not _finite(array):
-            received = "numbers beyond those of float32"
-        else:
-            return array.astype(dtype)
+        if array.ndim == len(shape) and all(
+            size is None or size == found for size, found in zip(shape, array.shape, strict=True)
+        ):
+            return _narrowed(array, dtype)
+        received = f"shape {list(array.shape)}"
     except TypeError:
         received = f"values such as {reprlib.repr(values)}"
     except OverflowError:
-        received = "numbers beyond 32 bits"
+        received = f"numbers beyond {dtype.__name__}"
     sizes = ["any" if size is None else size for size in shape]
     raise ServingError(f"the server must answer `{name}` of shape {sizes}. Received: {received}")
 
@@ -249,16 +245,21 @@ def _of_lists(values: Any, dtype: type) -> np.ndarray:
         if len(sizes) > 1:
             raise TypeError
         shape += sizes
-        flat = list(chain.from_iterable(flat))
+        flat = flat[0] if len(flat) == 1 else list(chain.from_iterable(flat))
     if not set(map(type, flat)) <= kinds:
         raise TypeError
     return np.array(flat, wide).reshape(shape)
 
 
-def _finite(array: np.ndarray) -> bool:
-    """Return whether all numbers are NaN, which stands for what is unknown, or finite as float32."""
+def _narrowed(array: np.ndarray, dtype: type) -> np.ndarray:
+    """Return an array as one of `dtype`; raise OverflowError for a number beyond it. NaN means unknown."""
     with np.errstate(over="ignore"):
-        return not np.isinf(array.astype(np.float32)).any()
+        found: np.ndarray = array.astype(dtype)
+    if dtype is np.float32 and np.isinf(found).any():
+        raise OverflowError
+    if dtype is np.int32 and (found != array).any():
+        raise OverflowError
+    return found
 
 
 def _texts(rows: np.ndarray) -> list[list[str]]:
