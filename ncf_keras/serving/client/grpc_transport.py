@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import grpc
 import numpy as np
-import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.framework.types_pb2 import DT_BOOL, DT_FLOAT, DT_INT32, DT_STRING
 from tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataRequest,
     GetModelMetadataResponse,
@@ -45,12 +46,12 @@ OPTIONS = (
     ("grpc.per_message_decompression", 0),
     ("grpc.compression_enabled_algorithms_bitset", 1),
 )
-# By dtype, the field of a TensorProto that has the values.
-FIELDS = {
-    tf.float32.as_datatype_enum: "float_val",
-    tf.int32.as_datatype_enum: "int_val",
-    tf.bool.as_datatype_enum: "bool_val",
-    tf.string.as_datatype_enum: "string_val",
+# By dtype, the field of a TensorProto that has the values, and their type in NumPy.
+FIELDS: Mapping[int, tuple[str, type]] = {
+    DT_FLOAT: ("float_val", np.float32),
+    DT_INT32: ("int_val", np.int32),
+    DT_BOOL: ("bool_val", np.bool_),
+    DT_STRING: ("string_val", np.object_),
 }
 # The fields that have messages in them, on the way from a PredictResponse to its tensors and their shapes:
 # outputs, value, tensor_shape, dim.
@@ -80,8 +81,14 @@ class GrpcTransport:
         request = PredictRequest()
         request.model_spec.signature_name = signature
         for name, array in inputs.items():
-            dtype = tf.string if array.dtype == object else array.dtype
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype, array.shape))
+            tensor = request.inputs[name]
+            tensor.tensor_shape.dim.add(size=len(array))
+            if array.dtype == object:
+                tensor.dtype = DT_STRING
+                tensor.string_val.extend(array)
+            else:
+                tensor.dtype = DT_INT32
+                tensor.tensor_content = array.tobytes()
         body = self._ask(PREDICT, request, f"signature {signature!r}", bounds)
         refuse_more(body, bounds)
         answer = _read(PredictResponse, body, "tensors")
@@ -118,16 +125,22 @@ class GrpcTransport:
         call = self._channel(bounds.size).unary_unary(method, type(request).SerializeToString)
 
         def ask(seconds: float) -> bytes:
+            pending = call.future(request, timeout=seconds, metadata=self._metadata)
             try:
-                body = call(request, timeout=seconds, metadata=self._metadata)
+                # gRPC's own time-out comes late, or never, where a server floods it.
+                body = pending.result(seconds)
             except grpc.RpcError as error:
-                code = error.code().name
-                received = f"{code}, {error.details() or 'no reason'}"
+                code, words = error.code().name, error.details() or "no reason"
+            except grpc.FutureTimeoutError:
+                pending.cancel()
+                code, words = "DEADLINE_EXCEEDED", "no whole answer in time"
             else:
-                if len(body) <= bounds.size:
-                    return body
-                raise target.too_long(bounds)
-            raise target.failure("gRPC", asked, received, code in PASSING, code in REFUSED)
+                if body is None:
+                    raise unreadable("a message", b"")
+                if len(body) > bounds.size:
+                    raise target.too_long(bounds)
+                return body
+            raise target.failure("gRPC", asked, f"{code}, {words}", code in PASSING, code in REFUSED)
 
         return ask_patiently(ask, target.patience)
 
@@ -209,22 +222,28 @@ def _read(kind: type[Read], body: bytes, what: str) -> Read:
         raise unreadable(what, body) from None
 
 
-def _array(tensor: Any) -> np.ndarray:
+def _array(tensor: TensorProto) -> np.ndarray:
     """Return a tensor as an array; raise ServingError if it has not as many values as its shape says.
 
-    TensorFlow repeats the last value of a tensor with fewer, so that a few bytes may become any number.
+    TensorFlow would repeat the last value of a tensor with fewer, so that a few bytes may become any number.
     """
-    field = FIELDS.get(tensor.dtype)
     sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
-    right = field is not None and len(sizes) <= 2 and min(sizes, default=0) >= 0
-    if field is not None and right:
-        content = len(tensor.tensor_content)
-        values, size = len(getattr(tensor, field)), tf.as_dtype(tensor.dtype).size
-        right = math.prod(sizes) * size == content if content else math.prod(sizes) == values
-    if not right or tensor.tensor_shape.unknown_rank:
-        received = f"dtype {tensor.dtype}, shape {reprlib.repr(sizes)} and other values"
-        raise ServingError(f"the server must answer tensors with a value in each place. Received: {received}")
-    return tf.make_ndarray(tensor)
+    field, dtype = FIELDS.get(tensor.dtype, ("", np.object_))
+    values = getattr(tensor, field, ())
+    content = np.frombuffer(tensor.tensor_content, np.uint8)
+    if len(content) and dtype is not np.object_ and len(content) % np.dtype(dtype).itemsize == 0:
+        values = content.view(dtype)
+    if (
+        field
+        and all(0 <= size < 2**31 for size in sizes)
+        and math.prod(sizes) == len(values)
+        and len(sizes) <= 2
+    ):
+        texts = dtype is np.object_
+        array: np.ndarray = np.fromiter(values, dtype, len(values)) if texts else np.array(values, dtype)
+        return array.reshape(sizes)
+    received = f"dtype {tensor.dtype}, shape {reprlib.repr(sizes)}, {len(values)} values"
+    raise ServingError(f"the server must answer tensors with a value in each place. Received: {received}")
 
 
 def _as_json(answer: Message) -> dict[str, Any]:
