@@ -93,8 +93,8 @@ def _ask(options: argparse.Namespace) -> None:
     from ncf_keras.serving.client import Patience, connect
 
     if options.server.startswith("grpc") and find_spec("tensorflow_serving"):
-        # It imports TensorFlow; and gRPC's C++ core writes its own log to standard error.
-        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+        # It imports TensorFlow; and gRPC's C++ core writes to standard error what it thinks of a server.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         import_tensorflow_quietly()
     patience = Patience(timeout=options.timeout, deadline=options.deadline, retries=options.retries)
     with connect(

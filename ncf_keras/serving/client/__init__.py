@@ -1,16 +1,27 @@
 """Ask a model that TensorFlow Serving serves, over REST or gRPC. Importing this does not import TensorFlow."""
 
-from ncf_keras.serving.client.client import Client, connect
-from ncf_keras.serving.client.transport import Patience
-from ncf_keras.serving.client.values import (
-    ItemLists,
-    NamedItemLists,
-    Place,
-    ServingError,
-    Signature,
-    Tensor,
-    VersionStatus,
-)
+from typing import TYPE_CHECKING
 
-__all__ = ["Client", "ItemLists", "NamedItemLists", "Patience", "Place", "ServingError", "Signature", "Tensor",
-           "VersionStatus", "connect"]  # fmt: skip
+from ncf_keras.base.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ncf_keras.serving.client.client import Client as Client, connect as connect
+    from ncf_keras.serving.client.transport import Patience as Patience
+    from ncf_keras.serving.client.values import (
+        ItemLists as ItemLists,
+        NamedItemLists as NamedItemLists,
+        Place as Place,
+        ServingError as ServingError,
+        Signature as Signature,
+        Tensor as Tensor,
+        VersionStatus as VersionStatus,
+    )
+
+HOMES = {
+    "client": ("Client", "connect"),
+    "transport": ("Patience",),
+    "values": (
+        "ItemLists", "NamedItemLists", "Place", "ServingError", "Signature", "Tensor", "VersionStatus",
+    ),
+}  # fmt: skip
+__getattr__, __dir__, __all__ = lazy_names(__name__, HOMES, light=tuple(HOMES))

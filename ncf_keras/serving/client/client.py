@@ -1,11 +1,14 @@
 """The questions that a model answers, the same over REST and gRPC."""
 
+import reprlib
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.serving.client.limits import USUAL_LENGTH, Bounds
 from ncf_keras.serving.client.transport import Patience, Target, Transport, split_address
 from ncf_keras.serving.client.values import (
     ItemLists,
@@ -18,6 +21,14 @@ from ncf_keras.serving.client.values import (
 )
 
 INT32 = np.iinfo(np.int32)
+# By the type of an output, the types that JSON has for it, and that of an array of them. A whole number may
+# stand for a real one.
+JSON_TYPES: Mapping[type, tuple[set[type], type]] = {
+    np.float32: ({int, float}, np.float64),
+    np.int32: ({int}, np.int64),
+    np.bool_: ({bool}, np.bool_),
+    np.object_: ({str}, np.object_),
+}
 # What signatures that rank items answer, besides `known`.
 BY_INDEX = {"items": np.int32, "scores": np.float32}
 BY_ID = {"scores": np.float32, "item_ids": np.object_, "titles": np.object_}
@@ -48,7 +59,8 @@ class Client:
         if not len(rows):
             return np.zeros(0, np.float32)
         inputs = {"user_input": rows, "item_input": columns}
-        answer = self._transport.predict("score", inputs, ("prediction",))
+        bounds = Bounds(len(rows), numbers=len(rows))
+        answer = self._transport.predict("score", inputs, ("prediction",), bounds)
         return _array(answer, "prediction", np.float32, (len(rows),))
 
     def recommend(self, users: int | Iterable[int], k: int = 10) -> ItemLists:
@@ -98,7 +110,10 @@ class Client:
         if rows:
             # One k for each row: a server that batches requests takes no single values.
             inputs = {name: asked, "k": np.full(rows, k, np.int32)}
-            answer = self._transport.predict(signature, inputs, (*outputs, "known"))
+            places = rows * max(int(k), USUAL_LENGTH)
+            texts = sum(dtype is np.object_ for dtype in outputs.values())
+            bounds = Bounds(rows, numbers=places * (len(outputs) - texts), texts=places * texts)
+            answer = self._transport.predict(signature, inputs, (*outputs, "known"), bounds)
         else:
             answer = {**dict.fromkeys(outputs, np.zeros((0, k))), "known": np.zeros(0)}
         shape: tuple[int | None, ...] = (rows, None)
@@ -196,29 +211,55 @@ def _array(outputs: Mapping[str, Any], name: str, dtype: type, shape: tuple[int 
     """Return an output as an array of `shape`, None in which stands for any size; `object_` is for texts."""
     if name not in outputs:
         rule = f"the server must answer `{name}`, as models exported by this project do"
-        raise ServingError(f"{rule}. Received: {sorted(outputs) or 'nothing'}")
+        raise ServingError(f"{rule}. Received: {reprlib.repr(sorted(outputs)) if outputs else 'nothing'}")
     values = outputs[name]
     try:
-        array = np.asarray(values, object if dtype is np.object_ else None)
-    except ValueError:
-        array = np.asarray(None)
-    # In JSON a whole number may stand for a real one and an empty list for a list of anything.
-    kinds = {np.float32: "fiu", np.int32: "iu", np.bool_: "b", np.object_: "O"}[dtype]
-    right = array.dtype.kind in kinds
-    if dtype is np.object_:
-        right = all(isinstance(text, str | bytes) for text in array.flat)
-    wanted = tuple(found if size is None else size for size, found in zip(shape, array.shape, strict=False))
-    if array.size and not right:
-        received = f"values such as {str(values)[:60]}"
-    elif dtype is np.int32 and array.size and not _fits(array):
-        received = "numbers beyond 32 bits"
-    elif array.ndim != len(shape) or wanted != array.shape:
+        array = values if isinstance(values, np.ndarray) else _of_lists(values, dtype)
+        if array is values and array.size and array.dtype != dtype:
+            raise TypeError
+        if array.ndim == len(shape) and all(
+            size is None or size == found for size, found in zip(shape, array.shape, strict=True)
+        ):
+            return _narrowed(array, dtype)
         received = f"shape {list(array.shape)}"
-    else:
-        with np.errstate(over="ignore"):
-            return array.astype(dtype)
+    except TypeError:
+        received = f"values such as {reprlib.repr(values)}"
+    except OverflowError:
+        received = f"numbers beyond {dtype.__name__}"
     sizes = ["any" if size is None else size for size in shape]
     raise ServingError(f"the server must answer `{name}` of shape {sizes}. Received: {received}")
+
+
+def _of_lists(values: Any, dtype: type) -> np.ndarray:
+    """Return nested lists as an array of numbers of 64 bits, of truths or of texts.
+
+    Lists of unequal length, or values of another kind, raise TypeError, before memory is taken: NumPy would
+    make room for the longest text in every place. Numbers beyond 64 bits raise OverflowError.
+    """
+    kinds, wide = JSON_TYPES[dtype]
+    flat: list[Any] = [values]
+    shape: list[Any] = []
+    # One more than any output has, to be told as a wrong shape.
+    while flat and isinstance(flat[0], list) and len(shape) < 3:
+        sizes = {len(one) if isinstance(one, list) else None for one in flat}
+        if len(sizes) > 1:
+            raise TypeError
+        shape += sizes
+        flat = flat[0] if len(flat) == 1 else list(chain.from_iterable(flat))
+    if not set(map(type, flat)) <= kinds:
+        raise TypeError
+    return np.array(flat, wide).reshape(shape)
+
+
+def _narrowed(array: np.ndarray, dtype: type) -> np.ndarray:
+    """Return an array as one of `dtype`; raise OverflowError for a number beyond it. NaN means unknown."""
+    with np.errstate(over="ignore"):
+        found: np.ndarray = array.astype(dtype)
+    if dtype is np.float32 and np.isinf(found).any():
+        raise OverflowError
+    if dtype is np.int32 and (found != array).any():
+        raise OverflowError
+    return found
 
 
 def _texts(rows: np.ndarray) -> list[list[str]]:

@@ -1,105 +1,251 @@
 """The gRPC way to a server, over its own messages (`tensorflow-serving-api`, extra `grpc`).
 
 Those messages carry TensorFlow's own, whose Python classes come with TensorFlow alone: this module imports it,
-which takes seconds, while the REST way does not.
+which takes seconds, while the REST way does not. Answers are held against what was asked for before they are
+read: their bytes, their fields, and the shape of each tensor.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import math
+import reprlib
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 import grpc
 import numpy as np
-import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
-from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, SignatureDefMap
-from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
-from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from google.protobuf.message import DecodeError, Message
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.framework.types_pb2 import DT_BOOL, DT_FLOAT, DT_INT32, DT_STRING
+from tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    SignatureDefMap,
+)
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
+from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
-from ncf_keras.serving.client.transport import Target, ask_patiently
+from ncf_keras.serving.client.limits import FRAME_BYTES, NO_LISTS, Bounds
+from ncf_keras.serving.client.transport import Target, ascii_host, ask_patiently
 from ncf_keras.serving.client.values import ServingError, unreadable
 
 PORT = 8500
 REFUSED = ("INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE")
 PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN")
-# Messages of any size, as the server takes and sends them; tries are counted here, not by gRPC; a server that
-# is back is found at once rather than after gRPC's own waits of a second and more.
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
+STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
+# Requests of any size; tries are counted here, not by gRPC; a server that is back is found at once rather than
+# after gRPC's own waits of a second and more; nothing is unpacked, as a few bytes may become any number.
 OPTIONS = (
-    ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.per_message_decompression", 0),
+    ("grpc.compression_enabled_algorithms_bitset", 1),
 )
+# By dtype, the field of a TensorProto that has the values, and their type in NumPy.
+FIELDS: Mapping[int, tuple[str, type]] = {
+    DT_FLOAT: ("float_val", np.float32),
+    DT_INT32: ("int_val", np.int32),
+    DT_BOOL: ("bool_val", np.bool_),
+    DT_STRING: ("string_val", np.object_),
+}
+# The fields that have messages in them, on the way from a PredictResponse to its tensors and their shapes:
+# outputs, value, tensor_shape, dim.
+WAY: Mapping[int, Any] = {1: {2: {2: {2: {}}}}}
+
+Read = TypeVar("Read", bound=Message)
 
 
 class GrpcTransport:
     """A model over gRPC; see `Transport`."""
 
     def __init__(self, target: Target) -> None:
-        host = target.address.hostname or ""
+        host = ascii_host(target.address)
         name = f"[{host}]" if ":" in host else host
-        place = f"{name}:{target.address.port or PORT}"
-        if target.address.scheme == "grpcs":
-            self._channel = grpc.secure_channel(place, grpc.ssl_channel_credentials(), OPTIONS)
-        else:
-            self._channel = grpc.insecure_channel(place, OPTIONS)
-        self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        # Without its scheme, a host by the name of `unix` would be a file.
+        self._place = f"dns:///{name}:{target.address.port or PORT}"
         self._target = target
         self._metadata = tuple((name.lower(), value) for name, value in target.headers.items())
+        # By the most bytes of an answer, which gRPC takes for a channel and not for a call.
+        self._channels: dict[int, grpc.Channel] = {}
+        self._lock = threading.Lock()
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...]
+        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...], bounds: Bounds
     ) -> dict[str, np.ndarray]:
         """Run a signature; see `Transport`."""
         request = PredictRequest()
         request.model_spec.signature_name = signature
         for name, array in inputs.items():
-            dtype = tf.string if array.dtype == object else array.dtype
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype, array.shape))
-        answer = self._ask(self._predictions.Predict, request, f"signature {signature!r}")
-        try:
-            return {name: tf.make_ndarray(tensor) for name, tensor in answer.outputs.items()}
-        except (TypeError, ValueError) as error:
-            raise ServingError(f"{self._target.shown} must answer tensors. Received: {error}") from None
+            tensor = request.inputs[name]
+            tensor.tensor_shape.dim.add(size=len(array))
+            if array.dtype == object:
+                tensor.dtype = DT_STRING
+                tensor.string_val.extend(array)
+            else:
+                tensor.dtype = DT_INT32
+                tensor.tensor_content = array.tobytes()
+        body = self._ask(PREDICT, request, f"signature {signature!r}", bounds)
+        refuse_more(body, bounds)
+        answer = _read(PredictResponse, body, "tensors")
+        return {name: _array(tensor) for name, tensor in answer.outputs.items()}
 
     def status(self) -> Mapping[str, Any]:
         """Return the versions of the model; see `Transport`."""
-        return _as_json(self._ask(self._models.GetModelStatus, GetModelStatusRequest(), "status"))
+        body = self._ask(STATUS, GetModelStatusRequest(), "status")
+        return _as_json(_read(GetModelStatusResponse, body, "the status of a model"))
 
     def metadata(self) -> Mapping[str, Any]:
         """Return the signatures of the model; see `Transport`."""
+        what = "the signatures of a model"
         request = GetModelMetadataRequest(metadata_field=["signature_def"])
-        answer = self._ask(self._predictions.GetModelMetadata, request, "metadata")
-        if not answer.metadata["signature_def"].Is(SignatureDefMap.DESCRIPTOR):
-            raise unreadable("the signatures of a model", str(answer))
-        return _as_json(answer)
+        answer = _read(GetModelMetadataResponse, self._ask(METADATA, request, "metadata"), what)
+        packed = answer.metadata["signature_def"]
+        if not packed.Is(SignatureDefMap.DESCRIPTOR):
+            raise unreadable(what, packed.type_url)
+        return {"metadata": {"signature_def": _as_json(_read(SignatureDefMap, packed.value, what))}}
 
     def close(self) -> None:
-        """Close the channel."""
-        self._channel.close()
+        """Close the channels."""
+        with self._lock:
+            for channel in self._channels.values():
+                channel.close()
 
-    def _ask(self, method: Callable, request: Any, asked: str) -> Any:
+    def _ask(self, method: str, request: Any, asked: str, bounds: Bounds = NO_LISTS) -> bytes:
         target = self._target
         request.model_spec.name = target.model
         if target.version is not None:
             request.model_spec.version.value = target.version
         elif target.label is not None:
             request.model_spec.version_label = target.label
+        call = self._channel(bounds.size).unary_unary(method, type(request).SerializeToString)
 
-        def ask(seconds: float) -> Any:
+        def ask(seconds: float) -> bytes:
+            pending = call.future(request, timeout=seconds, metadata=self._metadata)
             try:
-                return method(request, timeout=seconds, metadata=self._metadata)
+                # gRPC's own time-out comes late, or never, where a server floods it.
+                body = pending.result(seconds)
             except grpc.RpcError as error:
-                code = error.code().name
-                received = f"{code}, {' '.join((error.details() or 'no reason').split())}"
-            raise target.failure("gRPC", asked, received, code in PASSING, code in REFUSED)
+                code, words = error.code().name, error.details() or "no reason"
+            except grpc.FutureTimeoutError:
+                pending.cancel()
+                code, words = "DEADLINE_EXCEEDED", "no whole answer in time"
+            else:
+                if body is None:
+                    raise unreadable("a message", b"")
+                if len(body) > bounds.size:
+                    raise target.too_long(bounds)
+                return body
+            raise target.failure("gRPC", asked, f"{code}, {words}", code in PASSING, code in REFUSED)
 
         return ask_patiently(ask, target.patience)
 
+    def _channel(self, size: int) -> grpc.Channel:
+        """Return a channel for answers of at least that many bytes; there are five sorts at most."""
+        most = 4 * FRAME_BYTES
+        while most < size:
+            most *= 4
+        with self._lock:
+            if most not in self._channels:
+                options = (*OPTIONS, ("grpc.max_receive_message_length", most))
+                if self._target.address.scheme == "grpcs":
+                    channel = grpc.secure_channel(self._place, grpc.ssl_channel_credentials(), options)
+                else:
+                    channel = grpc.insecure_channel(self._place, options)
+                self._channels[most] = channel
+            return self._channels[most]
 
-def _as_json(answer: Any) -> dict[str, Any]:
+
+def refuse_more(body: bytes, bounds: Bounds) -> None:
+    """Raise ServingError if a PredictResponse has more fields than were asked for.
+
+    Read, a field of two bytes takes up to 180. The numbers of a tensor are packed into one field.
+    """
+    if len(body) <= FRAME_BYTES:
+        return
+    left = bounds.strings
+    messages = [(memoryview(body), WAY)]
+    try:
+        while messages:
+            message, within = messages.pop()
+            for number, value in _fields(message):
+                left -= 1
+                if left < 0:
+                    rule = f"the server must answer at most {bounds.strings:,} texts, by what was asked"
+                    raise ServingError(f"{rule}. Received: more")
+                if number in within:
+                    messages.append((value, within[number]))
+    except (IndexError, ValueError):
+        raise unreadable("tensors", body) from None
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield the number and the bytes of each field of a message in protocol buffers' wire format."""
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number of more than 64 bits")
+
+    while at < len(message):
+        number, kind = divmod(varint(), 8)
+        begin = at
+        if kind == 0:
+            varint()
+        elif kind == 2:
+            size = varint()
+            begin, at = at, at + size
+        elif kind in (1, 5):
+            at += 8 if kind == 1 else 4
+        else:
+            raise ValueError("groups, which none of these messages has")
+        yield number, message[begin:at]
+
+
+def _read(kind: type[Read], body: bytes, what: str) -> Read:
+    try:
+        return kind.FromString(body)
+    except DecodeError:
+        raise unreadable(what, body) from None
+
+
+def _array(tensor: TensorProto) -> np.ndarray:
+    """Return a tensor as an array; raise ServingError if it has not as many values as its shape says.
+
+    TensorFlow would repeat the last value of a tensor with fewer, so that a few bytes may become any number.
+    """
+    sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
+    field, dtype = FIELDS.get(tensor.dtype, ("", np.object_))
+    values = getattr(tensor, field, ())
+    content = np.frombuffer(tensor.tensor_content, np.uint8)
+    if len(content) and dtype is not np.object_ and len(content) % np.dtype(dtype).itemsize == 0:
+        values = content.view(dtype)
+    if (
+        field
+        and all(0 <= size < 2**31 for size in sizes)
+        and math.prod(sizes) == len(values)
+        and len(sizes) <= 2
+    ):
+        texts = dtype is np.object_
+        array: np.ndarray = np.fromiter(values, dtype, len(values)) if texts else np.array(values, dtype)
+        return array.reshape(sizes)
+    received = f"dtype {tensor.dtype}, shape {reprlib.repr(sizes)}, {len(values)} values"
+    raise ServingError(f"the server must answer tensors with a value in each place. Received: {received}")
+
+
+def _as_json(answer: Message) -> dict[str, Any]:
     """Return a message as the server's REST port would answer it."""
     return MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)

@@ -19,15 +19,24 @@ import requests
 import urllib3
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.serving.client.deadline import BoundedAdapter, TooLong, Until
+from ncf_keras.serving.client.limits import FRAME_BYTES, NO_LISTS, Bounds
 from ncf_keras.serving.client.transport import Target, TryAgain, ask_patiently
-from ncf_keras.serving.client.values import ServingError, unreadable
+from ncf_keras.serving.client.values import ServingError, one_line, unreadable
 
 BLOCK = 1 << 16
+# Of an error, which is a sentence.
+ERROR_BYTES = 1 << 16
 OK = 200
+MOVED = range(300, 400)
 REFUSED = (400, 404)
 PASSING = (500, 502, 503, 504)
 CONNECTIONS = 64
-SHORTEST_WAIT = 1e-3
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, _: requests.Response) -> None:
+        """Return that there is none: else `requests` reads the body of a redirection, however long."""
 
 
 class RestTransport:
@@ -45,19 +54,21 @@ class RestTransport:
             self._url += f"/versions/{target.version}"
         elif target.label is not None:
             self._url += f"/labels/{quote(target.label, safe='')}"
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers.update({**target.headers, "Accept-Encoding": "identity"})
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+        adapter = BoundedAdapter(pool_maxsize=CONNECTIONS)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...]
+        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...], bounds: Bounds
     ) -> dict[str, Any]:
         """Run a signature; see `Transport`."""
         body = request_body(signature, inputs, self._rows)
-        return read_answer(self._ask("POST", ":predict", body, f"signature {signature!r}"), outputs, self._rows)
+        answer = self._ask("POST", ":predict", body, f"signature {signature!r}", bounds)
+        refuse_more(answer, bounds)
+        return read_answer(answer, outputs, self._rows)
 
     def status(self) -> Mapping[str, Any]:
         """Return the versions of the model; see `Transport`."""
@@ -71,44 +82,66 @@ class RestTransport:
         """Close the connections that are idle."""
         self._session.close()
 
-    def _ask(self, method: str, path: str, body: bytes | None, asked: str) -> bytes:
+    def _ask(self, method: str, path: str, body: bytes | None, asked: str, bounds: Bounds = NO_LISTS) -> bytes:
+        url = self._url + path
         return ask_patiently(
-            lambda seconds: self._try(method, self._url + path, body, asked, seconds), self._target.patience
+            lambda seconds: self._try(method, url, body, asked, seconds, bounds), self._target.patience
         )
 
-    def _try(self, method: str, url: str, body: bytes | None, asked: str, seconds: float) -> bytes:
+    def _try(
+        self, method: str, url: str, body: bytes | None, asked: str, seconds: float, bounds: Bounds
+    ) -> bytes:
         shown = self._target.shown
-        late = TryAgain(f"{shown} must answer in time. Received: no whole answer in {seconds:.1f} s")
         end = time.monotonic() + seconds
-        # requests hands it on to urllib3; its own pair of time-outs has no total.
-        timeout: Any = urllib3.Timeout(total=seconds)
         headers = {} if body is None else {"Content-Type": "application/json"}
-        blocks = []
+        # requests hands it on to urllib3; its own pair of time-outs has no end.
+        timeout: Any = Until(end, bounds.size)
         try:
             with self._session.request(
                 method, url, data=body, headers=headers, timeout=timeout, stream=True, allow_redirects=False
             ) as response:
-                # requests has read the body of a redirection, which is not followed.
-                while not response.is_redirect and (block := _read_until(end, response.raw)):
-                    blocks.append(block)
-                    if time.monotonic() > end:
-                        raise late
-        except (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError):
-            raise late from None
-        except urllib3.exceptions.HTTPError as error:
-            raise TryAgain(f"{shown} must answer whole. Received: {_reason(error)}") from None
-        except OSError as error:
-            # requests' exceptions are OSErrors; those of a request that can't be made are ValueErrors as well.
-            if isinstance(error, ValueError):
-                raise InputError(f"`server` must be an address that can be asked. Received: {shown}") from None
-            raise TryAgain(f"{shown} must answer. Received: {_reason(error)}") from None
-        answer = b"".join(blocks)
+                answer = _body(response, bounds.size)
+        except TooLong:
+            raise self._target.too_long(bounds) from None
+        except requests.exceptions.InvalidURL:
+            raise InputError(f"`server` must be an address that can be asked. Received: {shown}") from None
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            # requests' exceptions are OSErrors.
+            if isinstance(error, requests.exceptions.Timeout) or time.monotonic() >= end:
+                late = f"{shown} must answer in time. Received: no whole answer in {seconds:.1f} s"
+                raise TryAgain(late) from None
+            raise TryAgain(f"{shown} must answer. Received: {one_line(_reason(error))}") from None
         if response.status_code == OK:
             return answer
         words = _error_in(answer)
-        received = f"HTTP {response.status_code}, {words or response.reason}"
+        received = f"HTTP {response.status_code}, {response.reason if words is None else words}"
         refused = response.status_code in REFUSED and words is not None
         raise self._target.failure("REST", asked, received, response.status_code in PASSING, refused)
+
+
+def _body(response: requests.Response, size: int) -> bytes:
+    """Return the body of an answer, b"" if it is not to be read: that of a redirection or of a long error.
+
+    Raises:
+        TooLong: it is said to have more bytes than `size`.
+        ServingError: it is packed, so that a few bytes may become any number.
+    """
+    good = response.status_code == OK
+    declared = response.raw.length_remaining or 0
+    if good and declared > size:
+        raise TooLong
+    packed = response.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
+    if good and packed:
+        rule = "the server must answer in the encoding that it was asked for, identity"
+        raise ServingError(f"{rule}. Received: {one_line(response.headers['Content-Encoding'])}")
+    if packed or response.status_code in MOVED or (not good and declared > ERROR_BYTES):
+        return b""
+    body = bytearray()
+    while block := response.raw.read1(BLOCK, decode_content=False):
+        body += block
+        if not good and len(body) > ERROR_BYTES:
+            return b""
+    return bytes(body)
 
 
 def request_body(signature: str, inputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
@@ -154,6 +187,26 @@ def read_answer(body: bytes, outputs: tuple[str, ...], rows: bool) -> dict[str, 
     return {name: [row[name] for row in found] for name in found[0]} if found else {}
 
 
+def refuse_more(body: bytes, bounds: Bounds) -> None:
+    """Raise ServingError if a long body has more values or texts in its JSON than were asked for.
+
+    Python takes up to forty times the bytes of an answer like `[{},{},…` for its values.
+    """
+    if len(body) <= FRAME_BYTES:
+        return
+    # Without backslashes and quotes in texts, every other piece between quotes is outside of all texts.
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    few = plain.count(b'"') <= 2 * bounds.strings
+    if few:
+        pieces = plain.split(b'"')[::2]
+        few = sum(piece.count(mark) for piece in pieces for mark in (b",", b"[", b"{")) <= bounds.values
+    if not few:
+        raise ServingError(
+            f"the server must answer at most {bounds.values:,} values, of which {bounds.strings:,} are texts, "
+            "by what was asked. Received: more"
+        )
+
+
 def read_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object in an answer; raise ServingError if there is none."""
     try:
@@ -165,21 +218,12 @@ def read_object(body: bytes) -> dict[str, Any]:
     return answer
 
 
-def _read_until(end: float, raw: Any) -> bytes:
-    # The time-out of a socket is for each read, so that a slow trickle would never end by it. There is no
-    # socket to set where the server closes the connection after the answer.
-    socket = getattr(raw.connection, "sock", None)
-    if socket is not None:
-        socket.settimeout(max(end - time.monotonic(), SHORTEST_WAIT))
-    return raw.read1(BLOCK, decode_content=True)
-
-
 def _error_in(body: bytes) -> str | None:
     try:
         words = read_object(body).get("error")
     except ServingError:
         return None
-    return " ".join(words.split()) if isinstance(words, str) else None
+    return words if isinstance(words, str) else None
 
 
 def _reason(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""What the REST and the gRPC way to a server share: whom to ask, how long, and the errors."""
+"""What the REST and the gRPC way to a server share: whom to ask, how long, for how much, and the errors."""
 
 import random
 import re
@@ -12,9 +12,19 @@ import numpy as np
 
 from ncf_keras.base.checks import require_above_zero, require_at_least, require_count
 from ncf_keras.base.errors import InputError
-from ncf_keras.serving.client.values import ServingError
+from ncf_keras.serving.client.limits import (
+    HIGHEST_VERSION,
+    LONGEST_NAME,
+    LONGEST_SECONDS,
+    MOST_RETRIES,
+    Bounds,
+)
+from ncf_keras.serving.client.values import ServingError, one_line
 
 Answer = TypeVar("Answer")
+
+# A name as name servers know it, or the number of an address.
+HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
 
 
 class TryAgain(ServingError):
@@ -49,6 +59,10 @@ class Patience:
         require_count(self.retries, "retries", 0)
         require_at_least(self.first_wait, 0, "first_wait")
         require_at_least(self.longest_wait, 0, "longest_wait")
+        for name, value in vars(self).items():
+            most = MOST_RETRIES if name == "retries" else LONGEST_SECONDS
+            if value > most:
+                raise InputError(f"`{name}` must be a number of at most {most:,}. Received: {value!r}")
 
 
 def ask_patiently(
@@ -64,36 +78,44 @@ def ask_patiently(
     one, the tries and the seconds counted. `draw` gives a random number between two bounds.
     """
     begin = clock()
-    tries = 0
+    tries, longest = 0, patience.first_wait
     while True:
         tries += 1
         try:
             return ask(min(patience.timeout, patience.deadline - (clock() - begin)))
         except TryAgain as error:
-            wait = draw(0.0, min(patience.longest_wait, patience.first_wait * 2 ** (tries - 1)))
+            longest = min(patience.longest_wait, longest)
+            wait = draw(0.0, longest)
             if tries > patience.retries or clock() - begin + wait >= patience.deadline:
                 counted = f"{tries} {'try' if tries == 1 else 'tries'} in {clock() - begin:.1f} s"
                 raise ServingError(f"{error} ({counted})") from error
         sleep(wait)
+        longest *= 2
 
 
 def split_address(server: str) -> SplitResult:
     """Return the parts of a server's address; raise InputError if it is none, or has what gRPC can't use."""
     try:
         parts = urlsplit(server)
-        right = bool(parts.hostname) and parts.port != 0 and not parts.query and not parts.fragment
+        right = bool(HOST.fullmatch(ascii_host(parts))) and parts.port != 0 and server.isprintable()
+        right = right and not parts.query and not parts.fragment
         if parts.scheme in ("grpc", "grpcs"):
             right = right and not parts.path.strip("/") and "@" not in parts.netloc
         else:
             right = right and parts.scheme in ("http", "https")
-    except ValueError:
+    except (ValueError, AttributeError, TypeError):
         right = False
     if not right:
         raise InputError(
             "`server` must be the address of a server, such as http://localhost:8501 (REST) or "
-            f"grpc://localhost:8500 (gRPC). Received: {server!r}"
+            f"grpc://localhost:8500 (gRPC). Received: {one_line(repr(server))}"
         )
     return parts
+
+
+def ascii_host(address: SplitResult) -> str:
+    """Return the host of an address as name servers know it; raise UnicodeError if they can't."""
+    return (address.hostname or "").encode("idna").decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -108,15 +130,19 @@ class Target:
     patience: Patience
 
     def __post_init__(self) -> None:
-        if not self.model:
-            raise InputError("`model` must be the name that the model is served under. Received: ''")
+        _require_name(self.model, "model", "the name that the model is served under")
         if self.version is not None and self.label is not None:
             both = f"{self.version} and {self.label!r}"
             raise InputError(f"`version` and `label` must not both be given. Received: {both}")
         if self.version is not None:
             require_count(self.version, "version", 0)
+            if self.version > HIGHEST_VERSION:
+                most = f"a whole number of at most {HIGHEST_VERSION}"
+                raise InputError(f"`version` must be {most}. Received: {one_line(repr(self.version))}")
+        if self.label is not None:
+            _require_name(self.label, "label", "a name that the server's configuration gives a version")
         for name, value in self.headers.items():
-            if not re.fullmatch("[A-Za-z0-9_.-]+", name) or not re.fullmatch("[ -~]*", value):
+            if not re.fullmatch("[A-Za-z0-9_.-]+", name) or not re.fullmatch("([!-~]([ -~]*[!-~])?)?", value):
                 # Not the value: it may be a password.
                 raise InputError(
                     "`headers` must have names of letters, digits, `-`, `_`, `.` and values of printable "
@@ -129,11 +155,17 @@ class Target:
         netloc = self.address.netloc.rpartition("@")[2]
         return self.address._replace(netloc=netloc).geturl().rstrip("/")
 
+    def too_long(self, bounds: Bounds) -> ServingError:
+        """Return the error to raise for an answer of more bytes than were asked for."""
+        rule = f"must answer in at most {bounds.size:,} bytes, by what was asked"
+        return ServingError(f"{self.shown} {rule}. Received: more")
+
     def failure(self, port: str, asked: str, received: str, passing: bool, refused: bool) -> Exception:
         """Return the error to raise for a server's error: another try may succeed if it is `passing`.
 
         If it is `refused`, the server does not have what was asked for; else nothing can be asked there.
         """
+        received = one_line(received)
         if passing:
             return TryAgain(f"{self.shown} must answer. Received: {received}")
         if refused:
@@ -154,9 +186,11 @@ class Transport(Protocol):
     """A way to a model on a server. Threads may share one; the errors are those of `Client`."""
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...]
+        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...], bounds: Bounds
     ) -> Mapping[str, Any]:
         """Run a signature, and return its outputs as arrays or nested lists; strings are `str` or `bytes`.
+
+        An answer beyond the bounds is refused before memory is taken for it.
 
         The inputs are int32 arrays [N], or object arrays [N] of bytes for strings; N is above 0.
         """
@@ -169,3 +203,11 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Give the connections back."""
+
+
+def _require_name(value: object, argument: str, rule: str) -> None:
+    """Raise InputError unless `value` is a text that may stand in a request."""
+    right = isinstance(value, str) and 0 < len(value) <= LONGEST_NAME
+    if not right or any("\ud800" <= character <= "\udfff" for character in str(value)):
+        words = f"`{argument}` must be {rule}, of at most {LONGEST_NAME} characters that UTF-8 can write"
+        raise InputError(f"{words}. Received: {one_line(ascii(value))}")

@@ -1,5 +1,7 @@
 """What the client answers, and the error for a server that does not."""
 
+import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,6 +11,8 @@ import numpy as np
 from ncf_keras.base.errors import ServingError as ServingError
 
 EMPTY_ITEM = -1
+# The most that is shown of what a server says.
+LONGEST_WORDS = 500
 
 
 class Place(NamedTuple):
@@ -102,11 +106,15 @@ def read_status(answer: Mapping[str, Any]) -> list[VersionStatus]:
     """Return the versions in a `GetModelStatusResponse` as JSON; raise ServingError if it is none."""
     try:
         return [
-            VersionStatus(int(one["version"]), one["state"], one.get("status", {}).get("error_message", ""))
+            VersionStatus(
+                _whole(one["version"]),
+                one_line(one["state"]),
+                one_line(one.get("status", {}).get("error_message", "")),
+            )
             for one in answer["model_version_status"]
         ]
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise unreadable("the status of a model", str(answer)) from None
+        raise unreadable("the status of a model", answer) from None
 
 
 def read_signatures(answer: Mapping[str, Any]) -> dict[str, Signature]:
@@ -118,20 +126,37 @@ def read_signatures(answer: Mapping[str, Any]) -> dict[str, Signature]:
             if not name.startswith("__")
         }
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise unreadable("the signatures of a model", str(answer)) from None
+        raise unreadable("the signatures of a model", answer) from None
 
 
 def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
     tensors = {}
     for name, one in described.items():
         shape = one.get("tensor_shape", {})
-        sizes = tuple(int(size["size"]) for size in shape.get("dim", []))
+        sizes = tuple(_whole(size["size"]) for size in shape.get("dim", []))
         dtype = one["dtype"].removeprefix("DT_").lower()
         dtype = {"float": "float32", "double": "float64"}.get(dtype, dtype)
         tensors[name] = Tensor(dtype, None if shape.get("unknown_rank") else sizes)
     return tensors
 
 
-def unreadable(wanted: str, received: str | bytes) -> ServingError:
+def _whole(value: object) -> int:
+    """Return a whole number of 64 bits, which JSON has as a text or a number; raise ValueError otherwise."""
+    if not isinstance(value, str | int) or not re.fullmatch("-?[0-9]{1,19}", str(value)):
+        raise ValueError
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError
+    return number
+
+
+def one_line(words: str) -> str:
+    """Return what a server says in one line, no longer than anybody reads."""
+    line = " ".join(words.split())
+    return line if len(line) <= LONGEST_WORDS else line[:LONGEST_WORDS] + "…"
+
+
+def unreadable(wanted: str, received: object) -> ServingError:
     """Return the error for an answer of another kind than was asked for."""
-    return ServingError(f"the server must answer {wanted}. Received: {received[:80]!r}")
+    shown = repr(received[:80]) if isinstance(received, str | bytes) else reprlib.repr(received)
+    return ServingError(f"the server must answer {wanted}. Received: {shown}")

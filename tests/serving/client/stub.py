@@ -260,7 +260,7 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
         if fault == "stall":
             self.stub.released.wait(0.7)
         self.send_response(code)
-        self.send_header("Content-Length", str(len(answer) if fault != "trickle" else 10**9))
+        self.send_header("Content-Length", str(len(answer) if fault != "trickle" else 10**6))
         if fault == "moved":
             self.send_header("Location", self.stub.rest)
         # The client may have given up.

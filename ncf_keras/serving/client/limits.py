@@ -1,0 +1,48 @@
+"""How much may be asked, and how much an answer may hold. Importing this imports nothing else."""
+
+from typing import NamedTuple
+
+# A week and a million tries are beyond any use, and far below what clocks and counters can't take.
+LONGEST_SECONDS = 7 * 24 * 60 * 60
+MOST_RETRIES = 10**6
+HIGHEST_VERSION = 2**63 - 1
+LONGEST_NAME = 255
+# A server that batches answers lists as long as the longest that anybody in the batch asked for.
+USUAL_LENGTH = 100
+# The bytes of an answer: for its headers and all that is no list; for the names and brackets of each row; and
+# for each number and text, with commas, blanks and indents. A text may be longer if others are shorter.
+FRAME_BYTES = 1 << 20
+ROW_BYTES = 256
+NUMBER_BYTES = 64
+TEXT_BYTES = 1 << 10
+MOST_BYTES = 256 << 20
+# The names, brackets and values beside the lists in each row, and in an answer.
+ROW_VALUES = 32
+
+
+class Bounds(NamedTuple):
+    """The most that an answer may hold, by what was asked, so that no server can fill this machine's memory."""
+
+    rows: int = 0
+    numbers: int = 0
+    texts: int = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes on the wire."""
+        asked = self.rows * ROW_BYTES + self.numbers * NUMBER_BYTES + self.texts * TEXT_BYTES
+        return min(FRAME_BYTES + asked, MOST_BYTES)
+
+    @property
+    def strings(self) -> int:
+        """The texts and names."""
+        return (self.rows + 1) * ROW_VALUES + self.texts
+
+    @property
+    def values(self) -> int:
+        """The values of any kind, lists and objects among them."""
+        return self.strings + self.numbers
+
+
+# For what is no list: the status and the signatures of a model.
+NO_LISTS = Bounds()
