@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ncf_keras.base.terminal import escaped
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.flags import LARGEST_COUNT, number_above, whole_number
-from ncf_keras.serving.publishing import HIGHEST_VERSION
-
-# A week, in seconds.
-LONGEST_WAIT = 604_800.0
+from ncf_keras.serving.client.limits import HIGHEST_VERSION, LONGEST_SECONDS, MOST_RETRIES
 
 if TYPE_CHECKING:
     from ncf_keras.serving.client import Client, ItemLists, NamedItemLists
@@ -51,13 +48,18 @@ def _parser() -> argparse.ArgumentParser:
         "--version", type=whole_number(0, HIGHEST_VERSION), help="of the model; the highest if left out"
     )
     which.add_argument("--label", help="of a version, such as stable, as the server's configuration has it")
-    seconds = number_above(0, False, LONGEST_WAIT)
+    seconds = number_above(0, False, LONGEST_SECONDS)
     # A negative index is unknown to the model, which says so.
     index = whole_number(-LARGEST_COUNT)
     add = parser.add_argument
     add("--timeout", type=seconds, default=5.0, help="seconds for a try (default: %(default)g)")
     add("--deadline", type=seconds, default=15.0, help="seconds for all tries (default: %(default)g)")
-    add("--retries", type=whole_number(0), default=3, help="tries after the first (default: %(default)d)")
+    add(
+        "--retries",
+        type=whole_number(0, MOST_RETRIES),
+        default=3,
+        help="tries after the first (default: %(default)d)",
+    )
     add("--format", choices=("table", "json"), default="table", help="of the answer")
     questions = parser.add_subparsers(metavar="QUESTION", required=True)
 
