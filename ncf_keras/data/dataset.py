@@ -264,13 +264,20 @@ def _sorted_pairs(
     if timestamps is None:
         keys.sort()
         # Sorting takes a tenth of the time of np.unique, which hashes.
-        return keys[np.diff(keys, prepend=-1) != 0], None
+        return keys[_last_of_each(keys)], None
     # The answer rides along in the lowest bit: sorting numbers is several times as fast as sorting their order.
     keys = 2 * keys + _is_latest(users, np.asarray(timestamps))
     keys.sort()
-    last_of_pair = np.diff(keys >> 1, append=-1) != 0
-    keys = keys[last_of_pair]
-    return keys >> 1, (keys & 1).astype(bool)
+    pairs, is_latest = keys >> 1, (keys & 1).astype(bool)
+    last = _last_of_each(pairs)
+    return pairs[last], is_latest[last]
+
+
+def _last_of_each(ascending: np.ndarray) -> np.ndarray | slice:
+    """Return where the last of equal numbers is, or everywhere if all differ."""
+    last = np.ones(len(ascending), dtype=bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=last[:-1])
+    return slice(None) if last.all() else last
 
 
 def _is_latest(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray:

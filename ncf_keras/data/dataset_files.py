@@ -230,7 +230,7 @@ def _read_ratings(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
         frame = _parse(file, stream, usecols=[0, 1, 2, 3], dtype={2: np.float64, 3: np.float64})
         if frame is None:
             frame = _parse(file, stream, usecols=[0, 1, 2], dtype={2: np.float64})
-    if frame is None or not _all_indices(frame[[0, 1]]) or frame[2].isna().any():
+    if frame is None or not all(map(_all_indices, (frame[0], frame[1]))) or frame[2].isna().any():
         raise _first_bad_line(file, _rating_line_problem)
     has_timestamps = 3 in frame and not frame[3].isna().any()
     timestamps = frame[3].to_numpy() if has_timestamps else None
@@ -320,7 +320,7 @@ def _parse(file: Path, stream: BinaryIO, **options: Any) -> pd.DataFrame | None:
         raise unreadable(file, error) from None
 
 
-def _all_indices(table: pd.DataFrame) -> bool:
+def _all_indices(table: pd.DataFrame | pd.Series) -> bool:
     values = table.to_numpy()
     return values.dtype == np.int64 and bool(values.min() >= 0 and values.max() < INDEX_LIMIT)
 
