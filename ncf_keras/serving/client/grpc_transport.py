@@ -37,8 +37,8 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
 # Requests of any size; tries are counted here, not by gRPC; a server that is back is found at once rather than
-# after gRPC's own waits of a second and more; headers are no longer than in HTTP/1; nothing is unpacked, as a few
-# bytes may become any number.
+# after gRPC's own waits of a second and more; headers are no longer than in HTTP/1; nothing is unpacked, as a
+# few bytes may become any number.
 OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_retries", 0),

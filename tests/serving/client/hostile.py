@@ -2,7 +2,7 @@
 
 `python -m tests.serving.client.hostile SEED FIRST LAST ADDRESS SHARE` asks the servers FIRST to LAST - 1 at an
 address, one after the other in a process of its own, with a share of the usual seconds. It writes a line of
-JSON for each: how it ended, in how many seconds of how many, and the most memory of the process, which Linux tells.
+JSON for each: how it ended, in how many seconds of how many, and the most memory of the process (on Linux).
 """
 
 import contextlib
