@@ -30,19 +30,23 @@ from ncf_keras.serving.client.transport import Target, ascii_host, ask_patiently
 from ncf_keras.serving.client.values import ServingError, unreadable
 
 PORT = 8500
+CLOSING_SECONDS = 0.1
 REFUSED = ("INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE")
 PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN")
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
 # Requests of any size; tries are counted here, not by gRPC; a server that is back is found at once rather than
-# after gRPC's own waits of a second and more; nothing is unpacked, as a few bytes may become any number.
+# after gRPC's own waits of a second and more; headers are no longer than in HTTP/1; nothing is unpacked, as a
+# few bytes may become any number.
 OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.max_metadata_size", 1 << 14),
+    ("grpc.absolute_max_metadata_size", 1 << 16),
     ("grpc.per_message_decompression", 0),
     ("grpc.compression_enabled_algorithms_bitset", 1),
 )
@@ -110,10 +114,13 @@ class GrpcTransport:
         return {"metadata": {"signature_def": _as_json(_read(SignatureDefMap, packed.value, what))}}
 
     def close(self) -> None:
-        """Close the channels."""
+        """Close the channels, and wait no longer than a moment for one that a server keeps busy."""
         with self._lock:
-            for channel in self._channels.values():
-                channel.close()
+            closing = [threading.Thread(target=one.close, daemon=True) for one in self._channels.values()]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join(CLOSING_SECONDS)
 
     def _ask(self, method: str, request: Any, asked: str, bounds: Bounds = NO_LISTS) -> bytes:
         target = self._target

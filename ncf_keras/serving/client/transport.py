@@ -24,7 +24,9 @@ from ncf_keras.serving.client.values import ServingError, one_line
 Answer = TypeVar("Answer")
 
 # A name as name servers know it, or the number of an address.
-HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
+HOST = "[A-Za-z0-9_.:%-]{1,253}"
+HEADER_NAME = "[A-Za-z0-9_.-]+"
+HEADER_VALUE = "([!-~]([ -~]*[!-~])?)?"
 
 
 class TryAgain(ServingError):
@@ -97,7 +99,7 @@ def split_address(server: str) -> SplitResult:
     """Return the parts of a server's address; raise InputError if it is none, or has what gRPC can't use."""
     try:
         parts = urlsplit(server)
-        right = bool(HOST.fullmatch(ascii_host(parts))) and parts.port != 0 and server.isprintable()
+        right = _matches(HOST, ascii_host(parts)) and parts.port != 0 and server.isprintable()
         right = right and not parts.query and not parts.fragment
         if parts.scheme in ("grpc", "grpcs"):
             right = right and not parts.path.strip("/") and "@" not in parts.netloc
@@ -142,7 +144,7 @@ class Target:
         if self.label is not None:
             _require_name(self.label, "label", "a name that the server's configuration gives a version")
         for name, value in self.headers.items():
-            if not re.fullmatch("[A-Za-z0-9_.-]+", name) or not re.fullmatch("([!-~]([ -~]*[!-~])?)?", value):
+            if not (_matches(HEADER_NAME, name) and _matches(HEADER_VALUE, value)):
                 # Not the value: it may be a password.
                 raise InputError(
                     "`headers` must have names of letters, digits, `-`, `_`, `.` and values of printable "
@@ -203,6 +205,10 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Give the connections back."""
+
+
+def _matches(pattern: str, text: object) -> bool:
+    return isinstance(text, str) and bool(re.fullmatch(pattern, text))
 
 
 def _require_name(value: object, argument: str, rule: str) -> None:

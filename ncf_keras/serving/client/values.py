@@ -152,7 +152,7 @@ def _whole(value: object) -> int:
 
 def one_line(words: str) -> str:
     """Return what a server says in one line, no longer than anybody reads."""
-    line = " ".join(words.split())
+    line = " ".join(words[: 8 * LONGEST_WORDS].split())
     return line if len(line) <= LONGEST_WORDS else line[:LONGEST_WORDS] + "…"
 
 

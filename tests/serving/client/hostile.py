@@ -1,8 +1,8 @@
 """Servers that do what no server should, drawn from a seed, and a program that asks them.
 
-`python -m tests.serving.client.hostile SEED FIRST LAST ADDRESS` asks the servers FIRST to LAST - 1 at an address,
-one after the other in a process of its own, and writes a line of JSON for each: how it ended, in how many seconds
-of how many, and the most memory that the process had (Linux alone tells that).
+`python -m tests.serving.client.hostile SEED FIRST LAST ADDRESS SHARE` asks the servers FIRST to LAST - 1 at an
+address, one after the other in a process of its own, with a share of the usual seconds. It writes a line of
+JSON for each: how it ended, in how many seconds of how many, and the most memory of the process (on Linux).
 """
 
 import contextlib
@@ -136,17 +136,17 @@ def number_in(request: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
-def ask(seed: int, first: int, last: int, address: str) -> Iterator[dict]:
+def ask(seed: int, first: int, last: int, address: str, share: float) -> Iterator[dict]:
+    """Yield how each question ended; over gRPC first what the process takes before it asks any."""
     from ncf_keras.base.errors import InputError
     from ncf_keras.serving.client import Patience, ServingError, connect
 
     if address.startswith("grpc"):
-        # What TensorFlow takes before anything is asked is told apart.
         connect(address, "none").close()
         yield {"before": _memory("VmRSS")}
     for number in range(first, last):
         one = question(seed, number)
-        patience = Patience(one.timeout, one.deadline, one.retries, first_wait=0.01)
+        patience = Patience(one.timeout * share, one.deadline * share, one.retries, first_wait=0.01)
         rows = one.by_rows and not address.startswith("grpc")
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
@@ -160,7 +160,13 @@ def ask(seed: int, first: int, last: int, address: str) -> Iterator[dict]:
                 end = traceback.format_exc()
             seconds = time.monotonic() - begin
         memory = _memory("VmHWM")
-        yield {"number": number, "end": end, "seconds": seconds, "deadline": one.deadline, "memory": memory}
+        yield {
+            "number": number,
+            "end": end,
+            "seconds": seconds,
+            "deadline": patience.deadline,
+            "memory": memory,
+        }
 
 
 def _answer(client, one: Question):
@@ -198,5 +204,5 @@ def _memory(field: str) -> int:
 
 
 if __name__ == "__main__":
-    for line in ask(*map(int, sys.argv[1:4]), sys.argv[4]):
+    for line in ask(*map(int, sys.argv[1:4]), sys.argv[4], float(sys.argv[5])):
         print(json.dumps(line), flush=True)

@@ -6,7 +6,7 @@ import itertools
 import random
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tests.serving.client import hostile
 from tests.serving.client.hostile import BLOCK, Question, generator, question
@@ -21,29 +21,30 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 def serving(seed: int) -> Iterator[str]:
     """Serve the servers of a seed; yield their address."""
 
+    def script(number: int, stream: int) -> Iterator[bytes | float]:
+        draw = generator(seed, number, "gRPC")
+        return hostile.paced(draw, answer(draw, question(seed, number), stream))
+
+    with answering(script) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def answering(script: Callable[[int, int], Iterator[bytes | float]]) -> Iterator[str]:
+    """Answer each request with what `script(number, stream)` yields; yield the address."""
+
     def serve(connection: socket.socket) -> None:
         connection.sendall(frame(SETTINGS, 0, 0))
-        received, stream = b"", 0
-        while True:
-            # Each stream has a number that is odd and higher than the one before.
-            if received.startswith(PREFACE):
-                received = received[len(PREFACE) :]
+        received = b""
+        while more := connection.recv(BLOCK):
+            received = (received + more).removeprefix(PREFACE)
             while len(received) >= 9 and len(received) >= 9 + (size := int.from_bytes(received[:3], "big")):
-                kind, flags, sent, payload = received[3], received[4], received[5:9], received[9 : 9 + size]
+                kind, flags, stream, payload = received[3], received[4], received[5:9], received[9 : 9 + size]
                 received = received[9 + size :]
-                if kind == SETTINGS and not flags & ACK:
-                    connection.sendall(frame(SETTINGS, ACK, 0))
-                elif kind == PING and not flags & ACK:
-                    connection.sendall(frame(PING, ACK, 0, payload))
+                if kind in (SETTINGS, PING) and not flags & ACK:
+                    connection.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
                 elif kind == DATA and (number := hostile.number_in(payload)) is not None:
-                    stream = int.from_bytes(sent, "big")
-                    draw = generator(seed, number, "gRPC")
-                    script = hostile.paced(draw, answer(draw, question(seed, number), stream))
-                    hostile.play(connection, script)
-            more = connection.recv(BLOCK)
-            if not more:
-                return
-            received += more
+                    hostile.play(connection, script(number, int.from_bytes(stream, "big")))
 
     with hostile.listening(serve) as port:
         yield f"grpc://127.0.0.1:{port}"
@@ -112,10 +113,12 @@ def flood(draw: random.Random, stream: int) -> Iterator[bytes]:
     """Yield frames that mean nothing, some for ever."""
     block = draw.choice([
         frame(SETTINGS, 0, 0), frame(SETTINGS, 0, 0, b"\0\3\0\0\0\x64" * 100), frame(PING, 0, 0, b"12345678"),
-        frame(WINDOW, 0, 0, b"\0\0\0\1"), frame(PRIORITY, 0, stream, b"\0\0\0\0\1"), frame(77, 0, 0, b"x" * 16000),
+        frame(WINDOW, 0, 0, b"\0\0\0\1"), frame(PRIORITY, 0, stream, b"\0\0\0\0\1"),
+        frame(77, 0, 0, b"x" * 16000),
         frame(DATA, 0, stream), frame(DATA, 0, 0, b"x" * 16384), frame(RST, 0, stream, b"\0\0\0\1"),
         frame(GOAWAY, 0, 0, bytes(8) + b"x" * 1000), frame(HEADERS, 0, stream, field("a", b"b")),
-        frame(CONTINUATION, 0, stream, field("a", b"b") * 1000), b"\xff" * 9000, b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        frame(CONTINUATION, 0, stream, field("a", b"b") * 1000), b"\xff" * 9000,
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
         frame(HEADERS, END_HEADERS, stream, field(":status", b"100")),
     ])  # fmt: skip
     many = BLOCK // len(block)
@@ -240,11 +243,17 @@ def body(draw: random.Random, asked: Question) -> bytes:
         outputs[name] = dtype, sizes, values + bomb * count
     else:
         outputs[name] = draw.choice([
-            (dtype, sizes, b""), (dtype, sizes, values * 2), (dtype, [900_000_000], floats([1])), (dtype, [asked.rows, 900_000_000], values),
-            (dtype, [1 << 40, 1 << 40], values), (dtype, [-1], values), (dtype, [-1, -asked.rows * asked.k], values), (dtype, [0, 1 << 62], b""),
-            (dtype, [], values), (dtype, [asked.rows, asked.k, 1], values), (dtype, [1] * 100, values), (draw.randrange(120), sizes, values),
-            (dtype, sizes, message(4, b"\0" * 4 * asked.rows * asked.k)), (dtype, sizes, message(4, b"\0\0\0")), (0, sizes, values),
-            (FLOAT, sizes, floats([float("inf")] * asked.rows * asked.k)), (STRING, sizes, strings([b"x" * 900_000] + [b""] * (asked.rows * asked.k - 1))),
-            (INT32, sizes, ints([1 << 40] * asked.rows * asked.k)), (dtype, [asked.rows * 2, asked.k], values * 2),
+            (dtype, sizes, b""), (dtype, sizes, values * 2), (dtype, [900_000_000], floats([1])),
+            (dtype, [asked.rows, 900_000_000], values),
+            (dtype, [1 << 40, 1 << 40], values), (dtype, [-1], values),
+            (dtype, [-1, -asked.rows * asked.k], values), (dtype, [0, 1 << 62], b""),
+            (dtype, [], values), (dtype, [asked.rows, asked.k, 1], values), (dtype, [1] * 100, values),
+            (draw.randrange(120), sizes, values),
+            (dtype, sizes, message(4, b"\0" * 4 * asked.rows * asked.k)), (dtype, sizes, message(4, b"\0\0\0")),
+            (0, sizes, values),
+            (FLOAT, sizes, floats([float("inf")] * asked.rows * asked.k)),
+            (STRING, sizes, strings([b"x" * 900_000] + [b""] * (asked.rows * asked.k - 1))),
+            (INT32, sizes, ints([1 << 40] * asked.rows * asked.k)),
+            (dtype, [asked.rows * 2, asked.k], values * 2),
         ])  # fmt: skip
     return b"".join(named(one, tensor(*parts)) for one, parts in outputs.items())

@@ -106,7 +106,8 @@ def status(draw: random.Random) -> bytes:
     return draw.choice([
         b"HTTP/1.1 %d Reason\r\n" % code, b"HTTP/1.1 %d Reason\r\n" % code, b"HTTP/1.0 %d\r\n" % code,
         b"HTTP/1.1 %d \x1b[31m\xff\0\r\n" % code, b"HTTP/1.1 %d " % code + b"x" * 60_000 + b"\r\n",
-        b"HTTP/1.1 -1 x\r\n", b"HTTP/1.1 abc x\r\n", b"HTTP/2 200\r\n", b"hello\r\n", b"\0" * 70_000, b"HTTP/1.1 2000 x\r\n",
+        b"HTTP/1.1 -1 x\r\n", b"HTTP/1.1 abc x\r\n", b"HTTP/2 200\r\n", b"hello\r\n", b"\0" * 70_000,
+        b"HTTP/1.1 2000 x\r\n",
     ])  # fmt: skip
 
 
@@ -116,11 +117,15 @@ def headers(draw: random.Random) -> Iterator[bytes]:
     if draw.random() < 0.6:
         return
     line = draw.choice([
-        b"A: b\r\n", b"X: " + b"y" * 60_000 + b"\r\n", b"X: " + b"y" * 70_000 + b"\r\n", b"no colon\r\n", b": empty\r\n",
-        b"X: \x00\xff\x1b[31m\r\n", b"X: a\r\n folded\r\n", b"Set-Cookie: a=b; Domain=.example\r\n", b"Retry-After: 86400\r\n",
+        b"A: b\r\n", b"X: " + b"y" * 60_000 + b"\r\n", b"X: " + b"y" * 70_000 + b"\r\n", b"no colon\r\n",
+        b": empty\r\n",
+        b"X: \x00\xff\x1b[31m\r\n", b"X: a\r\n folded\r\n", b"Set-Cookie: a=b; Domain=.example\r\n",
+        b"Retry-After: 86400\r\n",
         b"Location: http://127.0.0.1:1/\r\n", b"Location: http://[::1\r\n", b"Location: file:///etc/passwd\r\n",
-        b"Connection: close\r\n", b"Connection: Upgrade\r\nUpgrade: h2c\r\n", b"Content-Type: text/html; charset=utf-7\r\n",
-        b"WWW-Authenticate: Digest realm=x\r\n", b"Proxy-Authenticate: Basic\r\n", b"Trailer: X\r\n", b"\xff\xfe: x\r\n",
+        b"Connection: close\r\n", b"Connection: Upgrade\r\nUpgrade: h2c\r\n",
+        b"Content-Type: text/html; charset=utf-7\r\n",
+        b"WWW-Authenticate: Digest realm=x\r\n", b"Proxy-Authenticate: Basic\r\n", b"Trailer: X\r\n",
+        b"\xff\xfe: x\r\n",
         b"Content-Encoding: gzip\r\n", b"Content-Encoding: deflate, gzip\r\n", b"Content-Encoding: br\r\n",
         b"Content-Encoding: identity\r\n", b"Content-Type: application/json; charset=" + b"x" * 3000 + b"\r\n",
     ])  # fmt: skip
@@ -205,12 +210,16 @@ def body(draw: random.Random, asked: Question) -> Iterator[bytes]:
         yield json.dumps({"error": words}).encode()
     elif kind == "bytes":
         yield draw.choice([
-            b"", b"null", b"[]", b"{}", b'{"outputs":', b"\xff\xfe{\0}\0", b"\xef\xbb\xbf{}", b"\0" * 5000, b"<html>", b"[" * 100_000,
-            b'{"a":' * 100_000, b"1" * 900_000, b'{"outputs":{"items":[[1]]},"outputs":3}', b"-", b"NaN", b'"\\ud800"', b"{}{}",
+            b"", b"null", b"[]", b"{}", b'{"outputs":', b"\xff\xfe{\0}\0", b"\xef\xbb\xbf{}", b"\0" * 5000,
+            b"<html>", b"[" * 100_000,
+            b'{"a":' * 100_000, b"1" * 900_000, b'{"outputs":{"items":[[1]]},"outputs":3}', b"-", b"NaN",
+            b'"\\ud800"', b"{}{}",
         ])  # fmt: skip
     elif kind == "object":
-        yield json.dumps({draw.choice(["outputs", "predictions", "metadata", "model_version_status"]): draw.choice(
-            [None, [], {}, 1, "x", [[]], [None], {"items": None}, {"": {}}, [{}], [[1], 2], True, {"signature_def": 1}]
+        yield json.dumps({draw.choice(["outputs", "predictions", "metadata",
+        "model_version_status"]): draw.choice(
+            [None, [], {}, 1, "x", [[]], [None], {"items": None}, {"": {}}, [{}], [[1], 2], True,
+            {"signature_def": 1}]
         )}).encode()  # fmt: skip
     else:
         if kind == "value":
@@ -259,8 +268,10 @@ def right(asked: Question) -> dict:
 
 def odd_value(draw: random.Random):
     return draw.choice([
-        float("inf"), -float("inf"), float("nan"), 1e39, -1e39, 1e308, 3.5e38, 10**400, 10**4000, -(10**30), 2**31, 2**63, -(2**63) - 1, 1.5,
-        True, None, "", "x", "1", "\ud800", "\0\x1b[31m\u202e", "😀" * 30_000, "x" * 900_000, [], {}, [[1]], {"b64": "eA=="}, 0, -1,
+        float("inf"), -float("inf"), float("nan"), 1e39, -1e39, 1e308, 3.5e38, 10**400, 10**4000, -(10**30),
+        2**31, 2**63, -(2**63) - 1, 1.5,
+        True, None, "", "x", "1", "\ud800", "\0\x1b[31m\u202e", "😀" * 30_000, "x" * 900_000, [], {}, [[1]],
+        {"b64": "eA=="}, 0, -1,
         "9" * 4000, "٣", "1_0", " 1 ",
     ])  # fmt: skip
 

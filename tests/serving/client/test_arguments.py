@@ -67,10 +67,20 @@ def test_any_list_of_whole_numbers_is_taken(stub):
     [
         *(({"server": server}, "`server` must be the address of a server, such as http://") for server in (
             "", "localhost", "localhost:8501", "ftp://host", "http://", "http://host:port", "http://host:0",
-            "http://host:99999", "http://[::1", "http://host/?a=1", "http://host/#part", "grpc://host:8500/path",
-            "grpc://me:secret@host")),
-        ({"model": ""}, "`model` must be the name"),
+            "http://host:99999", "http://[::1", "http://host/?a=1", "http://host/#part",
+            "grpc://host:8500/path",
+            "grpc://me:secret@host", "http://*.example", "http://ho st", "grpc://ho\x7fst",
+            "http://host:8501/\udcff",
+            "http://\udcff", f"http://{'a' * 70}.example", f"grpc://{'ü' * 70}", f"http://{'a.' * 150}example",
+            "http://a..b", "grpc://.example", "http://ex\u2100ample", "http://host:١", "http://host:-1", 8501,
+            None)),
+        *(({name: text}, f"`{name}` must be .* characters that UTF-8 can write. Received: ((?!\\n).){{1,520}}$")
+          for name in ("model", "label") for text in ("", "\udcff", "m" * 256, "\ud800" * 90, 7, b"ncf")),
         ({"version": -1}, "`version` must be a whole number of at least 0. Received: -1"),
+        ({"version": 2**63}, "`version` must be a whole number of at most 9223372036854775807. Received: 92"),
+        ({"version": 10**4000}, "`version` must be a whole number .{,600}$"),
+        ({"headers": {1: "a"}}, "`headers` must have names of"),
+        ({"headers": {"a": " b"}}, "`headers` must have names of"),
         ({"version": 1, "label": "stable"}, "`version` and `label` must not both be given"),
         ({"server": "grpc://localhost:8500", "rows": True}, "`rows` must not be set for a gRPC server"),
         # What may be a password is not shown.
@@ -95,6 +105,22 @@ def test_addresses_of_other_kinds(stub):
     assert stub.requests[0][0] == "/gateway/v1/models/ncf"
 
 
+def test_names_that_are_long_or_of_any_language(stub):
+    """They are sent as they are: it is for the server to know them."""
+    for way in ("REST columns", "gRPC"):
+        for name in ("m" * 255, "模型" * 60, "a/b?c#d", "\x1b[31m"):
+            with (
+                client_of(stub, way, model=name) as client,
+                pytest.raises(InputError, match="Servable not found"),
+            ):
+                client.recommend(0)
+        with (
+            client_of(stub, way, version=2**63 - 1) as client,
+            pytest.raises(InputError, match="9223372036854775807"),
+        ):
+            client.recommend(0)
+
+
 @pytest.mark.parametrize(
     ("server", "missing", "extra"),
     [("http://h:1", "requests", "client"), ("grpc://h:1", "tensorflow_serving.apis.predict_pb2", "grpc")],
@@ -103,6 +129,13 @@ def test_a_missing_library_is_named_with_its_extra(server, missing, extra):
     words = rf"pip install 'ncf-keras\[{extra}\]'"
     with imported_anew(missing) as anew, pytest.raises(ValueError, match=words):
         anew.connect(server, "ncf")
+
+
+def test_the_bounds_are_there_before_anything_slow():
+    """So that a command line can be checked at once."""
+    with imported_anew("numpy", "requests", "urllib3", "grpc", "tensorflow", "keras") as anew:
+        limits = importlib.import_module(f"{anew.__name__}.limits")
+        assert (limits.LONGEST_SECONDS, limits.MOST_RETRIES) == (604_800, 1_000_000)
 
 
 def test_the_client_does_without_tensorflow(stub):

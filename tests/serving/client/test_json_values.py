@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ncf_keras.serving.client import ServingError
-from ncf_keras.serving.client.rest import read_answer, read_object, request_body
+from ncf_keras.serving.client.limits import Bounds
+from ncf_keras.serving.client.rest import read_answer, read_object, refuse_more, request_body
 from tests.serving.client.json_tensor import read_request, write_answer
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
@@ -95,6 +96,25 @@ OTHERS = (b"", b"{", b"[]", b"7", b"null", b"\xff", b"<html>", b"[" * 100_000, b
 def test_anything_else_is_told(body, rows, words):
     with pytest.raises(ServingError, match=words):
         read_answer(body, ("items", "scores"), rows)
+
+
+def test_a_long_answer_is_counted_before_it_is_read():
+    """Texts may have in them what separates values elsewhere."""
+    bounds = Bounds(100, numbers=20_000, texts=20_000)
+    title = 'a "quoted" \\\\ title, [with] {all} of: it \\' * 3
+    named = {"item_ids": [["i,[{"] * 90] * 100, "titles": [[title] * 90] * 100, "scores": [[0.5] * 90] * 100}
+    right = json.dumps({"outputs": {**named, "known": [True] * 100}}, indent=1).encode()
+    rows = json.dumps({"predictions": [{name: one[0] for name, one in named.items()}] * 100}).encode()
+    assert len(right) > 1 << 20
+    for body in (right, rows, b" " * (1 << 20) + right, b"[[]," * 1000):
+        refuse_more(body, bounds)
+    # Each takes many times its bytes once it is read.
+    for value in (b"[],", b"{},", b'"",', b"0,", b'{"":0},', b'{"":[]},', b'"\\\\",[],', b'"\\"",[],'):
+        bomb = b'{"outputs":[' + value * (2_000_000 // len(value)) + b"0]}"
+        with pytest.raises(
+            ServingError, match=r"at most 43,232 values, of which 23,232 are texts, .* Received: more"
+        ):
+            refuse_more(bomb, bounds)
 
 
 @given(st.binary())
