@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from unittest import mock
 
+import numpy as np
 import pytest
 
 from ncf_keras.cli.ask import main
+from tests.serving.client.tables import Tables
 from tests.shared_files import PROJECT
 
 
@@ -113,6 +116,31 @@ def test_wrong_flags_end_with_status_2(arguments, words, capfd):
     with pytest.raises(SystemExit, match="2"):
         main(arguments.split())
     assert words in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--deadline", "1e300"], ["--timeout", "604801"], ["--retries", "1000001"], ["--version", str(2**63)],
+    ["--label", "l" * 256], ["--model", "\udcff"], ["--model", ""], ["--label", ""],
+    ["--server", f"http://{'a' * 70}.example"], ["--server", "grpc://b\udcff"], ["--server", "http://localhost:65536"],
+])  # fmt: skip
+def test_values_that_nothing_can_be_asked_with(arguments, capfd):
+    try:
+        status = main([*arguments, "status"])
+    except SystemExit as stop:
+        status = stop.code
+    out, err = capfd.readouterr()
+    # argparse has the usage before its sentence.
+    assert (status, out) == (2, "") and "error: " in err.splitlines()[-1] and "Received: " in err
+
+
+def test_a_score_that_json_can_not_say_is_the_servers_mistake(stub, capfd):
+    with mock.patch.object(Tables, "run", lambda *_: {"prediction": np.array([np.inf], np.float32)}):
+        for server in (stub.rest, stub.grpc):
+            assert asked(server, "--format", "json", "score", "--user", 0, "--item", 0) == 1
+            out, err = capfd.readouterr()
+            assert out == "" and err.startswith(
+                "error: the server must answer `prediction` of shape [1]. Received: "
+            )
 
 
 @pytest.mark.parametrize("protocol", ["rest", pytest.param("grpc", marks=pytest.mark.slow)])

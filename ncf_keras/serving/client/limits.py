@@ -7,17 +7,19 @@ LONGEST_SECONDS = 7 * 24 * 60 * 60
 MOST_RETRIES = 10**6
 HIGHEST_VERSION = 2**63 - 1
 LONGEST_NAME = 255
-# A server that batches answers lists as long as the longest that anybody in the batch asked for.
-USUAL_LENGTH = 100
 # The bytes of an answer: for its headers and all that is no list; for the names and brackets of each row; and
 # for each number and text, with commas, blanks and indents. A text may be longer if others are shorter.
 FRAME_BYTES = 1 << 20
 ROW_BYTES = 256
 NUMBER_BYTES = 64
-TEXT_BYTES = 1 << 10
+TEXT_BYTES = 512
 MOST_BYTES = 256 << 20
 # The names, brackets and values beside the lists in each row, and in an answer.
 ROW_VALUES = 32
+# A server that batches answers lists as long as the longest that anybody in the batch asked for: what is asked
+# counts as lists of so many places at least, and so many times as many may come if their bytes are few.
+USUAL_LENGTH = 20
+SPARE = 8
 
 
 class Bounds(NamedTuple):
@@ -36,12 +38,12 @@ class Bounds(NamedTuple):
     @property
     def strings(self) -> int:
         """The texts and names."""
-        return (self.rows + 1) * ROW_VALUES + self.texts
+        return (self.rows + 1) * ROW_VALUES + self.texts * SPARE
 
     @property
     def values(self) -> int:
         """The values of any kind, lists and objects among them."""
-        return self.strings + self.numbers
+        return self.strings + self.numbers * SPARE
 
 
 # For what is no list: the status and the signatures of a model.

@@ -38,10 +38,11 @@ class Question:
 
 def question(seed: int, number: int) -> Question:
     draw = generator(seed, number, "question")
+    rows = draw.choice([1, 1, 2, 7, 40, 200, 1000])
     return Question(
         draw.choice(["score", "recommend", "recommend_by_id", "recommend_by_id", "status", "signatures"]),
-        draw.choice([1, 1, 2, 7, 40, 200]),
-        draw.choice([1, 5, 10, 30, 100]),
+        rows,
+        min(draw.choice([1, 5, 10, 30, 100]), 20_000 // rows),
         draw.random() < 0.3,
         draw.choice([0.2, 0.5, 2.0]),
         draw.uniform(0.3, 1.0),
@@ -128,6 +129,18 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Return a whole request of HTTP/1, b"" if there is none; one left unread would reset the connection."""
+    received = b""
+    while more := connection.recv(BLOCK):
+        received += more
+        head, blank, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        if blank and len(body) >= (int(length[1]) if length else 0):
+            return received
+    return b""
 
 
 def number_in(request: bytes) -> int | None:

@@ -31,12 +31,9 @@ def serving(seed: int) -> Iterator[str]:
     """Serve the servers of a seed; yield their address."""
 
     def serve(connection: socket.socket) -> None:
-        request = b""
-        while (number := hostile.number_in(request)) is None or b"\r\n\r\n" not in request:
-            received = connection.recv(BLOCK)
-            if not received:
-                return
-            request += received
+        number = hostile.number_in(hostile.read_request(connection))
+        if number is None:
+            return
         draw = generator(seed, number, "REST")
         hostile.play(connection, hostile.paced(draw, answer(draw, question(seed, number))))
 
@@ -204,7 +201,7 @@ def framed(draw: random.Random, text: Iterator[bytes]) -> Iterator[bytes]:
 def body(draw: random.Random, asked: Question) -> Iterator[bytes]:
     """Yield a body that is right, or not."""
     outputs = right(asked)
-    kind = draw.choice(["right", "value", "value", "shape", "bomb", "bomb", "bytes", "error", "object"])
+    kind = draw.choice(["right", "value", "value", "shape", "bomb", "bomb", "bytes", "error", "object", "long"])
     if kind == "error":
         words = draw.choice(["no\x1b[31m\nnew", "\x07" * 100, "A" * (1 << 24), "\ud800", "é" * 40_000])
         yield json.dumps({"error": words}).encode()
@@ -224,6 +221,10 @@ def body(draw: random.Random, asked: Question) -> Iterator[bytes]:
     else:
         if kind == "value":
             outputs = changed(draw, outputs, odd_value(draw))
+        elif kind == "long":
+            # As many bytes as may come, each text in memory four times as long as on the wire.
+            text = "x" * draw.choice([100, 400, 900, 2000]) + "😀"
+            outputs = right(asked, text)
         elif kind == "shape":
             outputs = reshaped(draw, outputs)
         text = json.dumps(outputs, ensure_ascii=draw.random() < 0.5).encode("utf-8", "surrogatepass")
@@ -239,7 +240,7 @@ def body(draw: random.Random, asked: Question) -> Iterator[bytes]:
         yield text[where:]
 
 
-def right(asked: Question) -> dict:
+def right(asked: Question, title: str = "A title, 千と千尋 😀") -> dict:
     """Return a right answer."""
     rows, k = range(asked.rows), range(asked.k)
     if asked.kind == "status":
@@ -260,7 +261,7 @@ def right(asked: Question) -> dict:
         outputs["items"] = [[*k] for _ in rows]
     else:
         outputs["item_ids"] = [[f"item {place}" for place in k] for _ in rows]
-        outputs["titles"] = [["A title, 千と千尋 😀" for _ in k] for _ in rows]
+        outputs["titles"] = [[title + str(place) for place in k] for _ in rows]
     if asked.by_rows:
         return {"predictions": [{name: one[row] for name, one in outputs.items()} for row in rows]}
     return {"outputs": outputs}

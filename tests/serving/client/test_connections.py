@@ -17,16 +17,8 @@ from tests.serving.client import hostile
 
 ANSWER = b'{"outputs":{"items":[[3]],"scores":[[0.5]],"known":[true]}}'
 RIGHT = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(ANSWER), ANSWER)
-ONCE = Patience(timeout=0.4, deadline=0.4, retries=0)
+ONCE = Patience(timeout=0.3, deadline=0.3, retries=0)
 PATIENT = Patience(timeout=20, deadline=20, retries=0)
-
-
-def read_request(connection):
-    """Return a request, b"" if there is none any more."""
-    received = b""
-    while b"}}" not in received and (more := connection.recv(1 << 16)):
-        received += more
-    return received
 
 
 @contextlib.contextmanager
@@ -39,7 +31,7 @@ def right_server(tls=None):
         with connection:
             requests = []
             connections.append(requests)
-            while request := read_request(connection):
+            while request := hostile.read_request(connection):
                 requests.append(request)
                 connection.sendall(RIGHT)
 
@@ -56,7 +48,7 @@ def items(address, patience=PATIENT, **options):
 def late():
     """Assert that a client with little patience is told that it is late, and soon."""
     begin = time.monotonic()
-    with pytest.raises(ServingError, match=r"must answer in time\. Received: no whole answer in 0\.4 s"):
+    with pytest.raises(ServingError, match=r"must answer in time\. Received: no whole answer in 0\.3 s"):
         yield
     # On a busy machine; every server here takes 10 seconds.
     assert time.monotonic() - begin < 3
@@ -192,7 +184,7 @@ def test_tls_that_is_slow(tls, trusted, stage):
             hostile.play(connection, slowly(b"\x16\x03\x03\x40\x00", b"\x02"))
             return
         with tls.wrap_socket(connection, server_side=True) as wrapped:
-            read_request(wrapped)
+            hostile.read_request(wrapped)
             end = b"" if stage == "headers" else b"\r\n"
             hostile.play(wrapped, slowly(b"HTTP/1.1 200 OK\r\n" + end, b"X"))
 
@@ -203,7 +195,7 @@ def test_tls_that_is_slow(tls, trusted, stage):
 def test_tls_without_end(tls, trusted):
     def serve(connection):
         with tls.wrap_socket(connection, server_side=True) as wrapped:
-            read_request(wrapped)
+            hostile.read_request(wrapped)
             hostile.play(wrapped, itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000))
 
     with hostile.listening(serve) as port, pytest.raises(ServingError, match=r"in at most 1,\d+,\d+ bytes"):
@@ -237,7 +229,7 @@ def proxy(answer):
     """Serve a proxy that hands on to the port which `answer(request)` gives, or sends what it yields."""
 
     def serve(connection):
-        request = connection.recv(1 << 16)
+        request = hostile.read_request(connection)
         to = answer(request)
         if not isinstance(to, int):
             hostile.play(connection, to)

@@ -100,7 +100,7 @@ def test_anything_else_is_told(body, rows, words):
 
 def test_a_long_answer_is_counted_before_it_is_read():
     """Texts may have in them what separates values elsewhere."""
-    bounds = Bounds(100, numbers=20_000, texts=20_000)
+    bounds = Bounds(100, numbers=2_500, texts=2_500)
     title = 'a "quoted" \\\\ title, [with] {all} of: it \\' * 3
     named = {"item_ids": [["i,[{"] * 90] * 100, "titles": [[title] * 90] * 100, "scores": [[0.5] * 90] * 100}
     right = json.dumps({"outputs": {**named, "known": [True] * 100}}, indent=1).encode()
