@@ -93,7 +93,7 @@ def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
         for name in ("user", "item"):
             if names.count(name) != 1:
                 raise InputError(f"{file} must have one column {name!r}. Received: {listed(names) or 'none'}")
-        require_room_for_parquet(file, table, ("user", "item"), BYTES_OF_PARQUET_ROW)
+        require_room_for_parquet(file, table, 2, BYTES_OF_PARQUET_ROW)
         groups = [table.metadata.row_group(number).num_rows for number in range(table.num_row_groups)]
         if sum(groups) == 0:
             raise InputError(f"{file} must hold at least one interaction. Received: none")

@@ -34,7 +34,6 @@ from ncf_keras.data.reading import (
     may_be_quoted,
     open_parquet,
     open_text,
-    paths_in,
     raise_if_out_of_memory,
     require_room_for_parquet,
     unreadable,
@@ -134,8 +133,9 @@ def _read_parquet(file: Path, layout: LogLayout) -> dict[str, pd.Series]:
     names = {role: layout.names[position] for role, position in layout.positions.items()}
     wanted = list(names.values())
     with open_parquet(file) as parquet:
-        require_room_for_parquet(file, parquet, wanted, PARQUET_ROW)
-        few = [path for path in paths_in(parquet) if path in wanted]
+        require_room_for_parquet(file, parquet, len(wanted), PARQUET_ROW)
+        types = parquet.schema_arrow.types
+    few = [names[role] for role, position in layout.positions.items() if not types[position].num_fields]
     # Texts stay the few that they are in the file, with a number a row, however long they are.
     with open_parquet(file, read_dictionary=few) as parquet:
         table = parquet.read(columns=wanted).unify_dictionaries()
