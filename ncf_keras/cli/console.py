@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 
 from ncf_keras.base.errors import InputError, ServingError, WorkerLost
 from ncf_keras.base.inputs import reason_of
@@ -55,8 +56,9 @@ def run_command(command: Callable[[], None]) -> int:
         number after Ctrl-C or SIGTERM.
     """
     with safe_streams():
+        ctrl_c = _CtrlC()
         try:
-            _listen_to_interrupts()
+            ctrl_c.listen()
             command()
             sys.stdout.flush()
         except SystemExit:
@@ -75,6 +77,10 @@ def run_command(command: Callable[[], None]) -> int:
             abandon_stdout()
             return 0
         except Exception as error:
+            if ctrl_c.received:
+                # C libraries that are being imported make another error of it.
+                print("Interrupted.", file=sys.stderr)
+                return KEYBOARD_INTERRUPT
             status, sentence = _ending(error)
             abandon_stdout()
             print(f"error: {shortened(sentence)}", file=sys.stderr)
@@ -113,11 +119,37 @@ def _is_out_of_memory(error: Exception) -> bool:
     return tensorflow is not None and isinstance(error, tensorflow.errors.ResourceExhaustedError)
 
 
-def _listen_to_interrupts() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt, where the script let it end the process while it was loading."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+class _CtrlC:
+    """Raises KeyboardInterrupt at Ctrl-C, where the script let it end the process while it was loading.
+
+    Attributes:
+        received: whether it came.
+    """
+
+    def __init__(self) -> None:
+        self.received = False
+
+    def listen(self) -> None:
+        """Take over from the default, which ends the process; whoever has set something else keeps it."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+        raise KeyboardInterrupt
+
+
+def print_done(text: str, what: str) -> None:
+    """Print to standard output what a command has done; a note says so where that can't be written.
+
+    The exit status is about `what`, such as an export, which others may already be using.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        abandon_stdout()
+        print(f"Note: {what} is there, but standard output is not ({reason_of(error)}).", file=sys.stderr)
 
 
 @contextlib.contextmanager

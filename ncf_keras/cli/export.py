@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from ncf_keras.base.files import tensorflow_directory
-from ncf_keras.base.inputs import reason_of
-from ncf_keras.cli.console import abandon_stdout, run_with_flags
+from ncf_keras.cli.console import print_done, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
 from ncf_keras.cli.paths import InputFile
@@ -51,12 +50,7 @@ def _export(flags: argparse.Namespace) -> None:
 
     tensorflow_directory(flags.to, "--to")
     exported = export_model(model, dataset, flags.to, flags.version)
-    try:
-        print(exported, flush=True)
-    except OSError as error:
-        # The status is about the export, which others may already be using.
-        abandon_stdout()
-        print(f"Note: {exported} is there, but standard output is not ({reason_of(error)}).", file=sys.stderr)
+    print_done(str(exported), str(exported))
     if dataset is None:
         missing = "lists hold what users have seen, unknown users get empty ones"
         print(f"Exported without `--dataset`: {missing}.", file=sys.stderr)

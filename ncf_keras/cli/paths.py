@@ -49,10 +49,10 @@ class CheckpointPath(str):
 
 
 class Use(NamedTuple):
-    """A path that a command uses, and the flag that named it."""
+    """A path, or the number of an open file, that a command uses, and the flag that named it."""
 
     flag: str
-    path: str
+    path: str | int
     is_output: bool
 
 
@@ -69,16 +69,22 @@ def require_apart(flags: argparse.Namespace) -> None:
         other = seen.setdefault(identity, use)
         if other is use or not use.is_output or (getattr(flags, "in_place", False) and not other.is_output):
             continue
+        if other.is_output and (isinstance(use.path, int) or isinstance(other.path, int)):
+            # An output that standard output goes to is written into.
+            continue
         what = "written" if other.is_output else "read"
         advice = " (`--in_place` allows it)" if "in_place" in flags and not other.is_output else ""
         raise InputError(
             f"`{use.flag}` must not be a file that `{other.flag}` names to be {what}{advice}. "
-            f"Received: {use.path}, the same file as {other.path}"
+            f"Received: {'the file it goes to' if isinstance(use.path, int) else use.path}, the same file as "
+            f"{other.path}"
         )
 
 
 def uses(flags: argparse.Namespace) -> Iterator[Use]:
     """Yield the paths that the flags name, those of the files of a dataset among them."""
+    for descriptor, name in ((1, "standard output"), (2, "standard error")):
+        yield Use(name, descriptor, True)
     for name, value in vars(flags).items():
         flag = POSITIONAL.get(name, f"--{name}")
         for path in value if isinstance(value, list) else [value]:
@@ -94,14 +100,17 @@ def uses(flags: argparse.Namespace) -> Iterator[Use]:
 
 def _identity(use: Use) -> Identity | None:
     """Return what tells a file from all others; None for a pipe or device, which can take several outputs."""
-    path, is_stdin = use.path, use.path == "-" and not use.is_output
-    if not is_stdin and kind_of(path, f"`{use.flag}`") is None:
+    path = 0 if use.path == "-" and not use.is_output else use.path
+    if isinstance(path, str) and kind_of(path, f"`{use.flag}`") is None:
         target = Path(os.path.realpath(path))
         if kind_of(target.parent) is None:
             return (str(target),)
         parent = target.parent.stat()
         return (parent.st_dev, parent.st_ino, target.name)
-    status = os.fstat(0) if is_stdin else Path(path).stat()
+    try:
+        status = Path(path).stat() if isinstance(path, str) else os.fstat(path)
+    except OSError:
+        return None
     if not stat.S_ISREG(status.st_mode):
         return None
     return (status.st_dev, status.st_ino)

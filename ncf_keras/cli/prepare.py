@@ -2,14 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
-from ncf_keras.cli.console import progress_bar, run_with_flags
+from ncf_keras.cli.console import print_done, progress_bar, run_with_flags
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_memory_flag, whole_number
 from ncf_keras.cli.paths import InputFile, OutputPrefix
@@ -101,7 +101,7 @@ def _prepare(flags: argparse.Namespace) -> None:
         show(f"Writing {prefix.name}", size)
         write_prepared(prefix, prepared, source, texts)
     print(_layout_line(log_file, layout), file=sys.stderr)
-    _print_report(prefix, prepared.report())
+    print_done("\n".join(_report_lines(prefix, prepared.report())), f"the dataset {prefix}")
 
 
 def _require_out(out: str) -> None:
@@ -127,16 +127,16 @@ def _layout_line(file: Path, layout: "LogLayout") -> str:
     return f"Read {file} as text separated by {separated}, {header} a header: {columns}."
 
 
-def _print_report(prefix: Path, report: Mapping[str, Any]) -> None:
+def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
     counts = report["counts"]
-    print(
+    yield (
         f"{prefix.name}: {counts['users']:,} users, {counts['items']:,} items, {counts['train']:,} train and "
         f"{counts['test']:,} test interactions, sparsity {report['sparsity']:.2%}"
     )
     for reason, count in report["dropped"].items():
-        print(f"  dropped {count:,} of {counts['rows']:,} rows: {reason}")
+        yield f"  dropped {count:,} of {counts['rows']:,} rows: {reason}"
     if counts["users_without_test"]:
-        print(f"  {counts['users_without_test']:,} user(s) with one interaction: in train, not in test")
-    print(f"  split: {report['split']}")
+        yield f"  {counts['users_without_test']:,} user(s) with one interaction: in train, not in test"
+    yield f"  split: {report['split']}"
     path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"
-    print(f"Train on it: python run/NeuMF.py --path {path or './'} --dataset {prefix.name}")
+    yield f"Train on it: python run/NeuMF.py --path {path or './'} --dataset {prefix.name}"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ncf_keras.data import Dataset
     from ncf_keras.evaluation import Rankings
 
+# Each is another column of the metrics of all users, a thousand times resampled.
+MOST_LENGTHS = 100
 PROTOCOLS = ("sampled", "validation", "full")
 NOTES = {
     "sampled": "",
@@ -69,9 +71,12 @@ def add_protocol_flags(parser: argparse.ArgumentParser) -> None:
 def parse_top_ks(text: str) -> tuple[int, ...]:
     """Return the numbers in `5,10,20`, ascending, each once; for argparse."""
     try:
-        return tuple(sorted({whole_number(1)(part.strip()) for part in text.split(",")}))
+        lengths = tuple(sorted({whole_number(1)(part.strip()) for part in text.split(",")}))
+        if len(lengths) > MOST_LENGTHS:
+            raise argparse.ArgumentTypeError
+        return lengths
     except argparse.ArgumentTypeError:
-        rule = f"must be whole numbers from 1 to {LARGEST_COUNT:,}, such as 10 or 5,10,20"
+        rule = f"must be 1 to {MOST_LENGTHS} whole numbers from 1 to {LARGEST_COUNT:,}, such as 10 or 5,10,20"
         raise argparse.ArgumentTypeError(f"{rule}. Received: {text[:40]!r}") from None
 
 

@@ -49,8 +49,21 @@ def _text(frame: "pd.DataFrame", format: str) -> str:
     if format == "json":
         columns = [map(_plain, frame[name].to_numpy()) for name in frame.columns]
         records = (dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True))
-        return "[" + ",".join("\n" + json.dumps(record, ensure_ascii=False) for record in records) + "\n]\n"
+        return "[" + ",".join("\n" + _json(record) for record in records) + "\n]\n"
     return _aligned(frame)
+
+
+def _json(record: dict) -> str:
+    """Return an object as JSON with the escapes of JSON for what could steer a terminal."""
+    text = json.dumps(record, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    # Two units for a character beyond 16 bits, as JSON has it.
+    units = ((one, one.encode("utf-16-be", "surrogatepass").hex()) for one in text)
+    return "".join(
+        one if one.isprintable() else "".join(f"\\u{code[at : at + 4]}" for at in range(0, len(code), 4))
+        for one, code in units
+    )
 
 
 def _plain(value: Any) -> object:

@@ -136,13 +136,22 @@ def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -
         first = [JSON] if any(kind_of(path) for path in paths.values()) else []
         with Interrupts() as interrupts:
             for suffix in [*first, *(suffix for suffix in paths if suffix not in first)]:
-                put(new[suffix], paths[suffix])
+                try:
+                    put(new[suffix], paths[suffix])
+                except OSError as error:
+                    raise InputError(
+                        f"{paths[suffix]} must be a file that can be replaced (the files of {prefix} are of two "
+                        f"runs now: run the command again). Received: {reason_of(error)}"
+                    ) from None
     if interrupts.received:
         raise Interrupted(interrupts.received, f"Interrupted when {prefix} was complete.")
 
 
 def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
-    """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours."""
+    """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours.
+
+    InputError if it is ours and its digests are damaged, or if it is no JSON at all, which may have been ours.
+    """
     if kind_of(file) != "a file":
         return {}
     try:
@@ -150,16 +159,19 @@ def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
             text = stream.read(LONGEST_JSON + 1)
     except OSError as error:
         raise unreadable(file, error) from None
+    damaged = InputError(f"{file} must be JSON as it was written; remove it if that was meant. Received: other")
     try:
         report = json.loads(text) if len(text) <= LONGEST_JSON else None
     except (ValueError, RecursionError):
-        return {}
+        raise damaged from None
     if not isinstance(report, dict) or not str(report.get("prepared_by")).startswith(PREPARED_BY):
         return {}
-    files = report.get("files")
+    files = report.get("files", {})
     if not isinstance(files, dict) or not files.keys() <= known:
-        return {}
-    return files if all(isinstance(digest, str) for digest in files.values()) else {}
+        raise damaged
+    if not all(isinstance(digest, str) for digest in files.values()):
+        raise damaged
+    return files
 
 
 def _found(file: Path, stop: threading.Event) -> Found | None:

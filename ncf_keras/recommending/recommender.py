@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, require_factored, require_sizes
 from ncf_keras.recommending.ids import Ids
@@ -19,6 +20,8 @@ from ncf_keras.solvers.fold_in import UserFolder
 
 INDICES = tf.TensorSpec([None], tf.int32)
 K = tf.TensorSpec([], tf.int32)
+# What a row of a table takes, with the arrays it is made from and its text in a file.
+BYTES_A_ROW = 400
 
 
 class Recommender:
@@ -92,7 +95,9 @@ class Recommender:
             user_ids = ids.named(indices)
         # One user is asked for most often: that program has no loop over blocks of users.
         program = self._list_for_one if len(indices) == 1 else self._lists_for_users
-        lists = _ask(program, indices, min(k, self._dataset.num_items), include_seen)
+        k = min(k, self._dataset.num_items)
+        require_room(len(indices), k)
+        lists = _ask(program, indices, k, include_seen)
         sources = np.where(lists.known, "model", "popularity").astype(object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
@@ -112,7 +117,9 @@ class Recommender:
         require_count(k, "k")
         ids = self._tables.items
         indices = ids.require(items, "items")
-        lists = _ask(self._similar_items, indices, min(k, self._dataset.num_items - 1))
+        k = min(k, self._dataset.num_items - 1)
+        require_room(len(indices), k)
+        lists = _ask(self._similar_items, indices, k)
         rows, columns, cosines = self._tables.parts(lists.items, lists.scores, "similar_item_id")
         return pd.DataFrame({"item_id": ids.named(indices[rows]), **columns, "cosine": cosines})
 
@@ -185,9 +192,15 @@ def popular_items(dataset: Dataset, k: int = 10, users: Sequence[object] = ("",)
     `user_id` holds `users`, who need not be in the dataset, with a list for each.
     """
     require_count(k, "k")
+    require_room(len(users), min(k, dataset.num_items))
     items, scores = (np.tile(part[:k], (len(users), 1)) for part in popularity(dataset))
     sources = np.full(len(users), "popularity", object)
     return _Tables(dataset).of(items, scores, pd.Series(list(users)).array, sources)
+
+
+def require_room(lists: int, k: int) -> None:
+    """Raise InputError if so many lists of `k` items need more memory than is free."""
+    require_memory(lists * k * BYTES_A_ROW, f"{lists:,} lists of {k:,} items")
 
 
 def _ask(compute: Callable[..., Lists], *arguments: Any) -> Lists:

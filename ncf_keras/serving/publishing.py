@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import tensorflow_directory
-from ncf_keras.base.inputs import reason_of
+from ncf_keras.base.inputs import kind_of, reason_of
 from ncf_keras.base.staging import locked_directory, sweep
 
 PREFIX = ".exporting-"
@@ -36,6 +36,9 @@ def publish(build: Callable[[Path], None], base: str | os.PathLike, version: int
         version: the number; the one after the highest if None.
     """
     require_version(version)
+    if kind_of(Path(base) / "saved_model.pb"):
+        rule = "the directory of a model, not of one of its versions"
+        raise InputError(f"`directory` must be {rule}. Received: {base}")
     base = tensorflow_directory(base, "directory")
     if version is not None and (base / str(version)).exists():
         raise _taken(base / str(version))

@@ -75,6 +75,32 @@ def test_streams_that_are_closed_full_or_ascii(shell, status, errors):
     assert done.returncode == status and re.fullmatch(errors, done.stderr.decode("ascii").strip())
 
 
+def test_an_interrupt_that_a_library_makes_another_error_of_is_one(monkeypatch, capsys):
+    """As NumPy and pandas do while they are imported."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the scripts in run/ have it
+
+    def command():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("could not import module") from None
+
+    try:
+        assert console.run_command(command) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_what_is_done_is_done_even_if_it_cannot_be_printed(capsys, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys.stdout, "write", full)
+    console.print_done("serving/ncf/1", "serving/ncf/1")
+    assert "Note: serving/ncf/1 is there, but standard output is not (No space left" in capsys.readouterr().err
+
+
 def test_a_closed_descriptor_is_never_given_to_a_file():
     code = (
         "from ncf_keras.base.terminal import safe_streams\n"

@@ -67,6 +67,21 @@ def test_positional_files_lists_and_standard_input_count_too(names, monkeypatch)
             os.close(kept)
 
 
+def test_standard_output_that_is_appended_to_an_input_is_one(names):
+    kept = os.dup(1)
+    with open("file", "a") as appended:  # noqa: PTH123
+        os.dup2(appended.fileno(), 1)
+    try:
+        with pytest.raises(
+            InputError, match=r"^`standard output` must not be a file that `LOG` names to be read"
+        ):
+            require_apart(flags(log=InputFile("link")))
+        require_apart(flags(json=OutputFile("file")))  # It is written into.
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def test_the_files_of_a_dataset_of_a_prefix_and_of_checkpoints_count_whether_they_are_there_or_not(tmp_path):
     for suffix in (".train.rating", ".test.negative", ".json", ".items.csv", ".train.parquet"):
         output = OutputFile(tmp_path / f"v{suffix}")

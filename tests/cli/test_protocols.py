@@ -16,9 +16,18 @@ from ncf_keras.cli.protocols import parse_top_ks
 def test_lengths_are_sorted_and_each_there_once():
     assert parse_top_ks("20,5, 10,5") == (5, 10, 20)
     for text in ("", "0", "5,0", "ten", "5,,10", "1.5", "[5,10]"):
-        with pytest.raises(argparse.ArgumentTypeError, match="must be whole numbers from 1 to") as caught:
+        with pytest.raises(
+            argparse.ArgumentTypeError, match="must be 1 to 100 whole numbers from 1 to"
+        ) as caught:
             parse_top_ks(text)
         assert str(caught.value).endswith(f"Received: {text!r}")
+
+
+def test_at_most_a_hundred_lengths():
+    text = ",".join(map(str, range(1, 102)))
+    with pytest.raises(argparse.ArgumentTypeError, match="must be 1 to 100 whole numbers"):
+        parse_top_ks(text)
+    assert len(parse_top_ks(text[: text.rindex(",")])) == 100
 
 
 def test_a_table_is_aligned():

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ncf_keras.base import memory
 from ncf_keras.cli.recommend import main
 from ncf_keras.cli.table_output import spreadsheet_safe, write_table
 from ncf_keras.data.dataset_files import write_ids
 from ncf_keras.models import build_gmf
-from ncf_keras.recommending import Recommender
+from ncf_keras.recommending import Recommender, recommender as recommender_module
 from ncf_keras.weights import load_model, save_weights
 from tests.recommending.crowd import ITEM_IDS, SIZES, TITLES, USER_IDS, crowd
 from tests.small_data import write_files
@@ -217,3 +218,22 @@ def test_it_is_a_flag_of_csv_alone(folder, capsys):
     )
     assert main([*data, "--spreadsheet_safe", "--format", "csv"]) == 0
     assert len(list(csv.reader(io.StringIO(capsys.readouterr().out)))) == 3
+
+
+def test_json_has_escapes_of_json_for_what_steers_a_terminal(capsys):
+    texts = ["\x7f\x9b2J", "\u202e\x1b[31m", "\U000e0001", "caf\u00e9 \u4e2d"]
+    write_table(pd.DataFrame({"title": texts}), "json")
+    printed = capsys.readouterr().out
+    assert [record["title"] for record in json.loads(printed)] == texts
+    assert printed.replace("\n", "").isprintable() and "caf\u00e9 \u4e2d" in printed
+
+
+def test_more_lists_than_the_memory_holds_are_refused_before_they_are_made(
+    folder, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "users.txt").write_text("somebody\n" * 1000)
+    monkeypatch.setattr(memory, "free_memory", lambda: 400 * 1000 * 2 - 1)
+    monkeypatch.setattr(recommender_module, "_ask", None)
+    arguments = ["--users_file", str(tmp_path / "users.txt"), "--weights", str(folder / "NeuMF.h5"), "--k", "2"]
+    assert main([*arguments, "--path", f"{folder}/", "--dataset", "crowd"]) == 2
+    assert "1,000 lists of 2 items must fit into the memory that is free" in capsys.readouterr().err

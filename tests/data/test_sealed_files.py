@@ -179,10 +179,9 @@ def test_a_file_that_was_changed_or_removed_is_named_and_so_is_the_way_on(tmp_pa
 
 
 @pytest.mark.parametrize("text", [
-    None, "", "{", "[1, 2]", "[" * 100_000, "9" * 5000, '"\\ud800"', "\udcff", "a pipe", "a directory",
+    None, "[1, 2]", '"\\ud800"', "a pipe", "a directory",
     '{"files": {".train.rating": "00"}}', '{"prepared_by": 5, "files": {}}', '{"prepared_by": "ncf-keras 1"}',
-    *(f'{{"prepared_by": "ncf-keras 1", "files": {files}}}' for files in
-      ('["train"]', '{"mine": "1"}', '{".train.rating": 7}', '{".train.rating": "00"}' + " " * (1 << 20))),
+    '{"prepared_by": "ncf-keras 1", "files": {".train.rating": "00"}}' + " " * (1 << 20),
 ])  # fmt: skip
 def test_a_json_file_that_is_not_ours_says_nothing_about_the_others(tmp_path, text):
     write(tmp_path / "d", "A")
@@ -196,6 +195,39 @@ def test_a_json_file_that_is_not_ours_says_nothing_about_the_others(tmp_path, te
         file.write_bytes(text.encode("utf-8", "surrogateescape"))
     (tmp_path / "d.train.rating").write_text("1\t1\t1\n")
     assert read_dataset(tmp_path, "d").num_train == 1
+
+
+@pytest.mark.parametrize("text", [
+    "", "{", "[" * 100_000, "9" * 5000, "\udcff",
+    *(f'{{"prepared_by": "ncf-keras 1", "files": {files}}}' for files in
+      ('["train"]', '{"mine": "1"}', '{".train.rating": 7}', '{".train.rating": null}', "[]")),
+])  # fmt: skip
+def test_one_that_is_damaged_does_not_lift_the_check_without_a_word(tmp_path, text):
+    write(tmp_path / "d", "A")
+    (tmp_path / "d.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(
+        InputError, match=r"d\.json must be JSON as it was written; remove it if that was meant"
+    ):
+        read_dataset(tmp_path, "d")
+    (tmp_path / "d.json").unlink()
+    assert read_dataset(tmp_path, "d").num_users
+
+
+def test_a_file_that_cannot_be_replaced_is_named_and_the_mixture_refused(tmp_path, monkeypatch):
+    write(tmp_path / "d", "A")
+
+    def busy(new, path):
+        if Path(path).name == "d.train.rating":
+            raise OSError(16, "Device or resource busy")
+        Path(new).replace(path)
+
+    monkeypatch.setattr(sealed_files, "put", busy)
+    with pytest.raises(
+        InputError, match=r"d\.train\.rating must be a file that can be replaced .* Device or res"
+    ):
+        write(tmp_path / "d", "B")
+    with pytest.raises(InputError, match=r"prepare or download it again"):
+        read_dataset(tmp_path, "d")
 
 
 def test_a_file_that_is_exchanged_while_it_is_read_is_refused(tmp_path, monkeypatch):

@@ -45,6 +45,14 @@ def test_what_fails_after_the_rename_does_not_unsay_the_export(tmp_path, monkeyp
     assert publish(build, tmp_path) == tmp_path / "1" and contents(tmp_path / "1") == CONTENTS
 
 
+def test_a_version_is_no_directory_of_versions(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").touch()
+    with pytest.raises(InputError, match="must be the directory of a model, not of one of its versions"):
+        publish(build, tmp_path / "1")
+    assert names(tmp_path / "1") == ["saved_model.pb"]
+
+
 def test_versions_are_counted_on(tmp_path):
     base = tmp_path / "models" / "ncf"
     assert (next_version(base), versions(base)) == (1, {})
