@@ -139,10 +139,9 @@ def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -
                 try:
                     put(new[suffix], paths[suffix])
                 except OSError as error:
-                    raise InputError(
-                        f"{paths[suffix]} must be a file that can be replaced (the files of {prefix} are now of "
-                        f"two runs: run the command again). Received: {reason_of(error)}"
-                    ) from None
+                    rule = f"{paths[suffix]} must be a file that can be replaced"
+                    state = f"the files of {prefix} are of two runs now: run the command again"
+                    raise InputError(f"{rule} ({state}). Received: {reason_of(error)}") from None
     if interrupts.received:
         raise Interrupted(interrupts.received, f"Interrupted when {prefix} was complete.")
 
