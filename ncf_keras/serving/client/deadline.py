@@ -167,11 +167,13 @@ def connect(host: str, port: int, seconds: float, options: Iterable[tuple]) -> s
     for tried, (family, kind, protocol, _, address) in enumerate(found):
         # One that never answers leaves time for those after it.
         share = (end - time.monotonic()) / (len(found) - tried)
+        if share <= 0:
+            raise TimeoutError("no address answered in time")
         connecting = _Counting(family, kind, protocol)
         try:
             for option in options:
                 connecting.setsockopt(*option)
-            connecting.settimeout(max(share, SHORTEST_WAIT))
+            connecting.settimeout(share)
             connecting.connect(address)
         except OSError as error:
             connecting.close()
