@@ -6,16 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.training.checkpoints import (
-    Checkpoint,
-    CheckpointDirectory,
-    require_format,
-    require_same_options,
-    versions,
-)
 
 if TYPE_CHECKING:
     from ncf_keras.training.callbacks.checkpoints import Checkpoints
+    from ncf_keras.training.checkpoints import Checkpoint, CheckpointDirectory
 
 NOTHING_LEFT = "Nothing is left to go on from: that takes `--checkpoint_dir`."
 
@@ -42,8 +36,11 @@ class KeptRun:
             if flags.resume:
                 raise InputError("`--resume` must come with `--checkpoint_dir`. Received: no directory")
             return
+        # NumPy comes with it, which `--help` need not wait for.
+        from ncf_keras.training import checkpoints
+
         self._where = flags.checkpoint_dir
-        self.directory = CheckpointDirectory(flags.checkpoint_dir)
+        self.directory = checkpoints.CheckpointDirectory(flags.checkpoint_dir)
         try:
             self._find(self.directory, flags.resume)
         except BaseException:
@@ -66,6 +63,8 @@ class KeptRun:
         """Raise InputError if the run to resume had other options, or more epochs."""
         if not self.checkpoint:
             return
+        from ncf_keras.training.checkpoints import require_same_options
+
         metadata = self.checkpoint.metadata
         require_same_options(metadata["options"], options, self._where)
         if self._epochs < metadata["epochs"]:
@@ -86,7 +85,9 @@ class KeptRun:
             return NOTHING_LEFT
         return "The same command with `--resume` goes on from the last checkpoint, with any number of workers."
 
-    def _find(self, directory: CheckpointDirectory, resume: bool) -> None:
+    def _find(self, directory: "CheckpointDirectory", resume: bool) -> None:
+        from ncf_keras.training.checkpoints import require_format, versions
+
         if not resume:
             if directory.files():
                 raise InputError(

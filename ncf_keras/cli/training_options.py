@@ -12,7 +12,6 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.cli.console import progress_bar
 from ncf_keras.cli.flags import LARGEST_WIDTH, parse_numbers
-from ncf_keras.training.checkpoints import digest_of
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.tuned import TUNED, pretrain_tuned
 
@@ -87,6 +86,8 @@ def run_options(
     flags: argparse.Namespace, model: "ModelSpec", training: TrainingSpec, dataset: "Dataset"
 ) -> dict[str, Any]:
     """Return the options that must be the same for a run to resume, by flag, as JSON values."""
+    from ncf_keras.training.checkpoints import digest_of
+
     of_model = {name: value for name, value in model.to_json().items() if name in flags and name != "layers"}
     fixed = set(training.to_json()) - TrainingSpec.names("may_change")
     of_training = {FLAG_OF.get(name, name): getattr(training, name) for name in sorted(fixed)}

@@ -286,6 +286,6 @@ def test_no_path_in_a_checkpoint_is_written_to(finished):
 
 def test_what_another_version_wrote_is_said(finished, monkeypatch):
     setting, _ = finished
-    monkeypatch.setattr("ncf_keras.cli.kept_run.versions", lambda: {"tensorflow": "9.9.9"})
+    monkeypatch.setattr("ncf_keras.training.checkpoints.versions", lambda: {"tensorflow": "9.9.9"})
     result = setting.kept("--resume", "--epochs", 9, "--lr", 1)
     assert "this is {'tensorflow': '9.9.9'}: the last bits of the results may differ" in result.errors
