@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ncf_keras.base.files import tensorflow_directory
 from ncf_keras.cli.console import print_done, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
+from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
 from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.saved_model import load_saved_model
@@ -49,7 +50,8 @@ def _export(flags: argparse.Namespace) -> None:
     from ncf_keras.serving.export import export_model
 
     tensorflow_directory(flags.to, "--to")
-    exported = export_model(model, dataset, flags.to, flags.version)
+    with flag_names({"directory": "`--to`"}):
+        exported = export_model(model, dataset, flags.to, flags.version)
     print_done(str(exported), str(exported))
     if dataset is None:
         missing = "lists hold what users have seen, unknown users get empty ones"

@@ -20,6 +20,7 @@ from ncf_keras.base.locks import directory_lock
 from ncf_keras.cli.cluster import Cluster, read_cluster
 from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
+from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import parse_training_flags
 from ncf_keras.cli.kept_run import KeptRun
 from ncf_keras.cli.training_options import (
@@ -156,7 +157,8 @@ class _Run:
         if self._flags.export:
             from ncf_keras.serving.export import export_model
 
-            exported = export_model(trainer.model, self._dataset, self._flags.export)
+            with flag_names({"directory": "`--export`"}):
+                exported = export_model(trainer.model, self._dataset, self._flags.export)
             print(f"The best {self._model.kind} model is exported to {exported}")
 
     def _trainer(self, workers: "Workers | None") -> "Trainer":
