@@ -6,11 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.terminal import escaped
-from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
+from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.flags import LARGEST_COUNT, number_above, whole_number
 from ncf_keras.serving.client.limits import HIGHEST_VERSION, LONGEST_SECONDS, MOST_RETRIES
 
@@ -94,10 +93,8 @@ def _parser() -> argparse.ArgumentParser:
 def _ask(options: argparse.Namespace) -> None:
     from ncf_keras.serving.client import Patience, connect
 
-    if options.server.startswith("grpc") and find_spec("tensorflow_serving"):
-        # It imports TensorFlow; and gRPC's C++ core writes to standard error what it thinks of a server.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        import_tensorflow_quietly()
+    # gRPC's C++ core writes to standard error what it thinks of a server.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     patience = Patience(timeout=options.timeout, deadline=options.deadline, retries=options.retries)
     with connect(
         options.server, options.model, version=options.version, label=options.label, patience=patience

@@ -140,8 +140,8 @@ def connect(
 
     Args:
         server: `http://host:port` or `https://…` for REST, `grpc://host:port` or `grpcs://…` for gRPC. REST
-            needs the extra `client`, gRPC the extra `grpc` and seconds to import TensorFlow. The servers of
-            `https` and `grpcs` must have certificates that this machine trusts.
+            needs the extra `client`, gRPC the extra `grpc`. The servers of `https` and `grpcs` must have
+            certificates that this machine trusts.
         model: the name that the model is served under.
         version: the number of a version; the highest that is loaded if neither this nor `label` is given.
         label: the name that the server's configuration gives a version, such as `stable`.

@@ -1,8 +1,7 @@
 """The gRPC way to a server, over its own messages (`tensorflow-serving-api`, extra `grpc`).
 
-Those messages carry TensorFlow's own, whose Python classes come with TensorFlow alone: this module imports it,
-which takes seconds, while the REST way does not. Answers are held against what was asked for before they are
-read: their bytes, their fields, and the shape of each tensor.
+Those messages carry TensorFlow's own, which `messages.py` imports without TensorFlow. Answers are held
+against what was asked for before they are read: their bytes, their fields, and the shape of each tensor.
 """
 
 import math
@@ -15,19 +14,22 @@ import grpc
 import numpy as np
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
-from tensorflow.core.framework.tensor_pb2 import TensorProto
-from tensorflow.core.framework.types_pb2 import DT_BOOL, DT_FLOAT, DT_INT32, DT_STRING
-from tensorflow_serving.apis.get_model_metadata_pb2 import (
-    GetModelMetadataRequest,
-    GetModelMetadataResponse,
-    SignatureDefMap,
-)
-from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
-from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from ncf_keras.serving.client.limits import FRAME_BYTES, NO_LISTS, Bounds
+from ncf_keras.serving.client.messages import without_tensorflow
 from ncf_keras.serving.client.transport import Target, ascii_host, ask_patiently
 from ncf_keras.serving.client.values import ServingError, unreadable
+
+with without_tensorflow():
+    from tensorflow.core.framework.tensor_pb2 import TensorProto
+    from tensorflow.core.framework.types_pb2 import DT_BOOL, DT_FLOAT, DT_INT32, DT_STRING
+    from tensorflow_serving.apis.get_model_metadata_pb2 import (
+        GetModelMetadataRequest,
+        GetModelMetadataResponse,
+        SignatureDefMap,
+    )
+    from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 PORT = 8500
 CLOSING_SECONDS = 0.1

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import subprocess
 import sys
 from unittest import mock
 
@@ -12,6 +13,7 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client import connect
 from tests.serving.client.conftest import client_of
+from tests.shared_files import PROJECT
 
 
 @contextlib.contextmanager
@@ -143,3 +145,19 @@ def test_the_client_does_without_tensorflow(stub):
     missing = ("tensorflow", "keras", "pandas", "scipy", "h5py", "grpc")
     with imported_anew(*missing) as anew, anew.connect(stub.rest, "ncf") as client:
         assert client.recommend(0, 2).items.tolist() == [[1, 2]]
+
+
+def test_neither_way_imports_tensorflow_which_can_be_imported_afterwards():
+    code = """
+import sys
+from ncf_keras.serving.client import connect
+for server in ("http://localhost:1", "grpc://localhost:1"):
+    connect(server, "ncf").close()
+assert "tensorflow" not in sys.modules
+import tensorflow as tf
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
+request = PredictRequest()
+request.inputs["a"].CopyFrom(tf.make_tensor_proto([1, 2]))
+assert tf.make_ndarray(request.inputs["a"]).tolist() == [1, 2] and tf.constant(3).numpy() == 3
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
