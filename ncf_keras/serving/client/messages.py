@@ -2,7 +2,7 @@
 
 `tensorflow-serving-api` refers to message classes such as `tensorflow.core.framework.tensor_pb2`. Python
 imports the package `tensorflow` before them: seconds and some 650 MB for a few plain classes. So an empty
-package of that name, with TensorFlow's directory, stands in meanwhile; a later `import tensorflow` is the real one.
+package of that name, with TensorFlow's directory, stands in; a later `import tensorflow` is the real one.
 """
 
 import contextlib
