@@ -77,7 +77,7 @@ def _prepare_by_flags(flags: argparse.Namespace) -> None:
 
 
 def _prepare(flags: argparse.Namespace) -> None:
-    from ncf_keras.data.dataset_files import write_prepared
+    from ncf_keras.data.dataset_writing import write_prepared
     from ncf_keras.data.log_layout import LogColumns
     from ncf_keras.data.prepare import PrepareOptions, prepare
     from ncf_keras.data.raw_log import describe_source, read_log

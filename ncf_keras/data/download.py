@@ -33,7 +33,8 @@ from ncf_keras.base.staging import locked_directory, sweep
 from ncf_keras.base.terminal import shown
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.dataset_files import prepared_paths, read_dataset, write_ids, write_prepared
+from ncf_keras.data.dataset_files import prepared_paths, read_dataset
+from ncf_keras.data.dataset_writing import write_ids, write_prepared
 from ncf_keras.data.known_datasets import SPLIT_SUFFIXES, KnownDataset, RemoteFile
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.raw_log import describe_source, read_log

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data import dataset_files, read_dataset
-from ncf_keras.data.dataset_files import SUFFIXES, read_ids, read_train_parquet, write_ids, write_prepared
+from ncf_keras.data import dataset_writing, read_dataset
+from ncf_keras.data.dataset_files import SUFFIXES, read_ids, read_train_parquet
+from ncf_keras.data.dataset_writing import write_ids, write_prepared
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
 from tests.shared_files import shared
@@ -258,7 +259,7 @@ def test_a_full_disk_leaves_the_files_that_were_there(tmp_path, monkeypatch):
 
     for writer in ("_write_ratings", "_write_negatives", "write_ids"):
         with monkeypatch.context() as patch:
-            patch.setattr(dataset_files, writer, full)
+            patch.setattr(dataset_writing, writer, full)
             with pytest.raises(InputError, match=r"room for the dataset\. Received: No space left on device"):
                 write_prepared(tmp_path / "d", small_log(), {"name": "second"})
         assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -15,7 +15,8 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli import download as command
 from ncf_keras.data import download, read_dataset
-from ncf_keras.data.dataset_files import SUFFIXES, write_prepared
+from ncf_keras.data.dataset_files import SUFFIXES
+from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.download import download_dataset, fetch
 from ncf_keras.data.known_datasets import KNOWN_DATASETS, KnownDataset, RemoteFile, download_hint
 from ncf_keras.data.prepare import PrepareOptions, prepare

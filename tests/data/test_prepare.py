@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset
-from ncf_keras.data.dataset_files import write_prepared
+from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.prepare import PrepareOptions, core_filter, prepare
 from ncf_keras.data.tidy_log import tidy_log
 from tests.data.slow_prepare import core

@@ -16,7 +16,8 @@ from ncf_keras.base import memory
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.memory import memory_checked
 from ncf_keras.data import Dataset, dataset_files, raw_log, read_dataset
-from ncf_keras.data.dataset_files import read_ids, read_train_parquet, write_ids
+from ncf_keras.data.dataset_files import read_ids, read_train_parquet
+from ncf_keras.data.dataset_writing import write_ids
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.raw_log import MOST_COLUMNS, read_log
 from ncf_keras.data.reading import LONGEST_LINE, file_digest

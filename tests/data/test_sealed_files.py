@@ -16,7 +16,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.interrupts import Interrupted
 from ncf_keras.base.locks import directory_lock
 from ncf_keras.data import dataset_files, read_dataset, sealed_files
-from ncf_keras.data.dataset_files import SUFFIXES, write_prepared
+from ncf_keras.data.dataset_files import SUFFIXES
+from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
 
