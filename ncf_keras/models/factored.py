@@ -63,12 +63,15 @@ class FactoredModel:
     Attributes:
         user_layers: the embedding layers of the users, GMF tower's before MLP tower's.
         item_layers: those of the items.
+        hidden: the hidden layers of the MLP tower, the one next to the embeddings first.
+        output: the layer of the prediction.
+        mf_width: latent factors of the GMF tower, 0 without one.
     """
 
     def __init__(self, model: keras.Model):
         layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
-        self._hidden = _hidden_layers(layers)
-        self._output = layers["prediction"]
+        self.hidden = _hidden_layers(layers)
+        self.output = layers["prediction"]
         kind = _kind(model)
         plain = (layers.get("user_embedding"), layers.get("item_embedding"))
         self._mf: Any = plain if kind == "GMF" else None
@@ -76,7 +79,7 @@ class FactoredModel:
         if kind == "NeuMF":
             self._mf = (layers["mf_embedding_user"], layers["mf_embedding_item"])
             self._mlp = (layers["mlp_embedding_user"], layers["mlp_embedding_item"])
-        self._mf_width = self._mf[0].output_dim if self._mf else 0
+        self.mf_width = self._mf[0].output_dim if self._mf else 0
         self.user_layers = [pair[0] for pair in (self._mf, self._mlp) if pair]
         self.item_layers = [pair[1] for pair in (self._mf, self._mlp) if pair]
 
@@ -93,7 +96,7 @@ class FactoredModel:
     @property
     def widest(self) -> int:
         """The most numbers that `score_grid` holds between two layers for one user and item."""
-        return max([1, *(layer.units for layer in self._hidden)])
+        return max([1, *(layer.units for layer in self.hidden)])
 
     def halves(self) -> Halves:
         """Return the halves of all users and items from the model's current weights."""
@@ -109,15 +112,15 @@ class FactoredModel:
         """Return `mf_user` and `mlp_user` of any users, by float32 tables as wide as those of `user_layers`."""
         mf_user = mlp_user = None
         if self._mf:
-            mf_user = user_tables[0] * self._output.kernel[: self._mf_width, 0]
+            mf_user = user_tables[0] * self.output.kernel[: self.mf_width, 0]
         if self._mlp:
-            bias = self._hidden[0].bias if self._hidden else 0.0
+            bias = self.hidden[0].bias if self.hidden else 0.0
             mlp_user = user_tables[-1] @ self._first_kernel()[: self._mlp[0].output_dim] + bias
         return mf_user, mlp_user
 
     def _first_kernel(self) -> tf.Tensor:
         """Return the kernel that the MLP tower's vectors meet first: of `layer1`, or of the output layer."""
-        kernel = self._hidden[0].kernel if self._hidden else self._output.kernel[self._mf_width :]
+        kernel = self.hidden[0].kernel if self.hidden else self.output.kernel[self.mf_width :]
         return tf.convert_to_tensor(kernel)
 
     def item_vectors(self) -> np.ndarray:
@@ -133,7 +136,7 @@ class FactoredModel:
         """
         parts = [layer.embeddings.numpy() for layer in self.item_layers]
         if self._mf:
-            parts[0] = parts[0] * self._output.kernel.numpy()[: self._mf_width, 0]
+            parts[0] = parts[0] * self.output.kernel.numpy()[: self.mf_width, 0]
         lengths = [np.linalg.norm(part, axis=1, keepdims=True) for part in parts]
         scaled = [part / np.where(length == 0, 1, length) for part, length in zip(parts, lengths, strict=True)]
         return np.concatenate(scaled, axis=1) / np.float32(np.sqrt(len(parts)))
@@ -144,7 +147,7 @@ class FactoredModel:
 
     def logits_of(self, pairs: Halves) -> tf.Tensor:
         """Return the predictions before the sigmoid, float32, shape (pairs,); a single row stands for all."""
-        logits = tf.convert_to_tensor(self._output.bias)
+        logits = tf.convert_to_tensor(self.output.bias)
         if self._mf:
             logits += tf.reduce_sum(pairs.mf_user * pairs.mf_item, -1)
         if self._mlp:
@@ -153,7 +156,7 @@ class FactoredModel:
 
     def score_grid(self, halves: Halves) -> tf.Tensor:
         """Return the predictions of every user with every item in `halves`: float32, shape (users, items)."""
-        logits = tf.convert_to_tensor(self._output.bias)
+        logits = tf.convert_to_tensor(self.output.bias)
         if self._mf:
             logits += tf.matmul(halves.mf_user, halves.mf_item, transpose_b=True)
         if self._mlp:
@@ -166,12 +169,12 @@ class FactoredModel:
 
     def _rest_of_tower(self, first: tf.Tensor) -> tf.Tensor:
         """Return what the MLP tower adds to the logits, from the sum of the two halves, shape (…, width)."""
-        if not self._hidden:
+        if not self.hidden:
             return first[..., 0]
-        vector = self._hidden[0].activation(first)
-        for layer in self._hidden[1:]:
+        vector = self.hidden[0].activation(first)
+        for layer in self.hidden[1:]:
             vector = layer.activation(vector @ layer.kernel + layer.bias)
-        return tf.linalg.matvec(vector, self._output.kernel[self._mf_width :, 0])
+        return tf.linalg.matvec(vector, self.output.kernel[self.mf_width :, 0])
 
 
 def can_factor(model: keras.Model) -> bool:

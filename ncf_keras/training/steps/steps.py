@@ -17,6 +17,7 @@ from tensorflow import Tensor
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
+from ncf_keras.training.steps.columns import ColumnsHead, can_use_columns
 from ncf_keras.training.steps.rules import Rule
 
 State = list[Tensor]
@@ -220,6 +221,9 @@ class DeferredStep:
         self._head = _head(model, flat)
         self._others = _OtherState(self._head.non_trainable_variables)
         self._parameters = _Parameters(self._head.trainable_variables, rule)
+        self._columns = (
+            ColumnsHead(model, flat, self._head.trainable_variables) if can_use_columns(model) else None
+        )
         weights = self._weights_of_rows()
         self.dtype = weights.dtype
         slots = tf.zeros([self._offsets[-1], rule.num_slots * self._width + 1], self.dtype)
@@ -313,13 +317,23 @@ class DeferredStep:
         ]
         with tf.GradientTape() as tape:
             tape.watch([latent, head])
-            inputs = [part[:, None, :] for part in latent]
-            predictions, others, penalties = self._head.stateless_call(
-                head, self._others.given(others), inputs, training=True, return_losses=True
-            )
+            predictions, others, penalties = self._predictions(head, others, latent)
             loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         gradients, head_gradients = tape.gradient(loss, [latent, head])
-        return loss, self._others.kept(others), self._joined(gradients), head_gradients
+        return loss, others, self._joined(gradients), head_gradients
+
+    def _predictions(
+        self, head: State, others: State, latent: list[Tensor]
+    ) -> tuple[Tensor, State, list[Tensor]]:
+        """Return the predictions, shape (examples, 1), the head's other state after them, and its penalties."""
+        if self._columns:
+            predictions, penalties = self._columns(head, latent)
+            return predictions, others, penalties
+        inputs = [part[:, None, :] for part in latent]
+        predictions, others, penalties = self._head.stateless_call(
+            head, self._others.given(others), inputs, training=True, return_losses=True
+        )
+        return predictions, self._others.kept(others), penalties
 
     def _written(
         self, weights: Tensor, slots: list[Tensor], gradient: Tensor, step: Tensor, now: Tensor
