@@ -43,7 +43,7 @@ def rounded(array):
 def test_products_are_of_bfloat16_and_the_output_is_not():
     """Every factor is rounded to 8 bits, every result as well; the output layer alone is float32."""
     model = new_model()
-    users, items = np.array([[3], [4], [29]], np.int32), np.array([[5], [0], [19]], np.int32)
+    users, items = np.indices((30, 20), dtype=np.int32).reshape(2, -1, 1)
     sides = ("user", users), ("item", items)
     weights = {weight.path: weight.numpy() for weight in model.weights}
     mf, mlp = (
@@ -57,9 +57,12 @@ def test_products_are_of_bfloat16_and_the_output_is_not():
     with computing_in(model, "bfloat16"):
         predictions = model([users, items], training=True)
     assert predictions.dtype == tf.float32
-    # One rounding of a sum in another order is 2^-8 of one of eight numbers.
-    np.testing.assert_allclose(predictions, 1 / (1 + np.exp(-logits)), atol=2e-4)
-    assert np.abs(predictions - model([users, items])).max() > 1e-4
+    error, change = (
+        np.abs(predictions - other).mean()
+        for other in (1 / (1 + np.exp(-logits)), model([users, items]).numpy())
+    )
+    # A sum in another order may be rounded the other way, but seldom is.
+    assert error < change / 10 and change > 1e-5
 
 
 def test_both_engines_and_steps_train_in_bfloat16_near_float32(dataset, monkeypatch):
@@ -96,8 +99,8 @@ def test_what_is_evaluated_and_saved_is_a_float32_model(dataset, tmp_path):
     np.testing.assert_allclose(model_scores(model)(users, items), expected, rtol=1e-6)
     model.save(tmp_path / "model.keras")
     save_weights(model, tmp_path / "model.weights.h5", "weights")
-    saved = [keras.saving.load_model(tmp_path / "model.keras"), load_model(tmp_path / "model.weights.h5")]
-    for again in saved:
+    whole = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    for again in (whole, load_model(tmp_path / "model.weights.h5")):
         assert {layer.dtype_policy.name for layer in again.layers} == {"float32"}
         for one, other in zip(again.get_weights(), model.get_weights(), strict=True):
             assert one.dtype == np.float32
