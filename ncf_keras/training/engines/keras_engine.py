@@ -22,7 +22,9 @@ from ncf_keras.training.schedules import WarmUpAndDecay
 class KerasEngine:
     """Trains with `model.fit`, one epoch per call; arguments as in `CompiledEngine`.
 
-    It compiles the model with the learner and a loss, the clipped log loss if none is given.
+    It compiles the model with the learner and a loss, the clipped log loss if none is given. With
+    `precision="bfloat16"` some layers have a mixed policy while an epoch runs, also in a file that a callback
+    saves in the middle of it.
 
     Attributes:
         pauses_within_epochs: False: `state` can be taken between epochs only, and `on_progress` must not raise.
