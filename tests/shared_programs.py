@@ -88,5 +88,7 @@ def _key(step: object) -> tuple:
     model: keras.Model = getattr(step, "_head", None) or step._model
     layers = [type(each).__name__ + json.dumps(each.get_config(), default=str) for each in model.layers]
     shapes = tuple((tuple(each.shape), each.dtype) for each in step.variables)
-    rule = (step._parameters._rule if hasattr(step, "_parameters") else step._rule).__class__
-    return type(step), rule, shapes, NAME_OR_SEED.sub("", " ".join(layers)), str(getattr(step, "_widths", ""))
+    rule = step._parameters._rule if hasattr(step, "_parameters") else step._rule
+    kind = type(rule), str({name: value for name, value in vars(rule).items() if name != "learning_rate"})
+    config = NAME_OR_SEED.sub("", " ".join(layers))
+    return type(step), kind, shapes, config, str(getattr(step, "_widths", "")), step._precision

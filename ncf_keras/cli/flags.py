@@ -9,7 +9,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.paths import CheckpointPath, InputFile, OutputFile
 from ncf_keras.models.spec import KINDS
-from ncf_keras.training.spec import ENGINES, LEARNERS, ON_NAN
+from ncf_keras.training.adam_settings import LEAST_EPSILON
+from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, TrainingSpec
 from ncf_keras.training.tuned import TUNED
 
 MODELS = KINDS
@@ -49,6 +50,7 @@ def training_parser(model: str) -> argparse.ArgumentParser:
     add_data_flags(parser)
     _add_model(parser, model)
     _add_training(parser)
+    _add_learner(parser)
     _add_output(parser)
     _add_checkpoints(parser)
     return parser
@@ -95,6 +97,22 @@ def number_above(minimum: float, inclusive: bool, maximum: float = LARGEST_NUMBE
         if not (minimum <= value if inclusive else minimum < value) or value > maximum:
             bound = "of at least" if inclusive else "above"
             rule = f"must be a number {bound} {minimum:g} and at most {maximum:g}"
+            raise argparse.ArgumentTypeError(f"{rule}. Received: {text[:40]!r}")
+        return value
+
+    return parse
+
+
+def number_between(minimum: float, maximum: float) -> Callable[[str], float]:
+    """Return a parser of numbers above `minimum` and below `maximum`, for argparse."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not minimum < value < maximum:
+            rule = f"must be a number above {minimum:g} and below {maximum:g}"
             raise argparse.ArgumentTypeError(f"{rule}. Received: {text[:40]!r}")
         return value
 
@@ -168,6 +186,27 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--strategy", choices=STRATEGIES, default="none", help=sharing)
     patience = "stop after so many evaluations without a better hit ratio; never if left out"
     add("--patience", type=whole_number(1), help=patience)
+
+
+def _add_learner(parser: argparse.ArgumentParser) -> None:
+    add, share = parser.add_argument, number_between(0, 1)
+    add("--beta_1", type=share, default=TrainingSpec.beta_1, help="of adam: share of the mean kept at a step")
+    add("--beta_2", type=share, default=TrainingSpec.beta_2, help="the same of the mean square")
+    epsilon = "of adam: what is added to the root of the mean square"
+    add("--epsilon", type=number_above(LEAST_EPSILON, True), default=TrainingSpec.epsilon, help=epsilon)
+    rising = "steps in which the learning rate rises from 0 to --lr"
+    add("--warmup_steps", type=whole_number(0), default=0, metavar="STEPS", help=rising)
+    decay = "of the learning rate, after the warm-up: cosine ends at 0 after --decay_steps"
+    add("--lr_decay", choices=DECAYS, default="none", help=decay)
+    add(
+        "--decay_steps", type=whole_number(0), default=0, metavar="STEPS", help="steps that --lr_decay is about"
+    )
+    falling = "what exponential multiplies the learning rate by in --decay_steps"
+    add("--decay_rate", type=number_above(0, False, 1), default=TrainingSpec.decay_rate, help=falling)
+    precision = "of the products in training; tf32 is for GPUs. All else is float32"
+    add("--precision", choices=PRECISIONS, default="float32", help=precision)
+    same = "use deterministic operations alone: on a GPU too, the same seed gives the same lines"
+    add("--deterministic", action="store_true", help=same)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

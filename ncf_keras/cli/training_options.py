@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from ncf_keras.models import ModelSpec
 
 # The flags of those fields of a TrainingSpec for which the authors have other names.
-FLAG_OF = {"learning_rate": "lr", "top_k": "topk", "evaluate_every": "verbose"}
+FLAG_OF = {
+    "learning_rate": "lr", "learning_rate_decay": "lr_decay", "top_k": "topk", "evaluate_every": "verbose",
+}  # fmt: skip
 # Flags outside the specs that must be the same when a run resumes.
 RUN_FLAGS = (
     "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "save_dir", "out", "format",

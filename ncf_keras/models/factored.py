@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.float32 import tensor_float_32
 
 JOINS = (keras.layers.Multiply, keras.layers.Concatenate)
 LAYERS = (*JOINS, keras.layers.InputLayer, keras.layers.Embedding, keras.layers.Flatten, keras.layers.Dense)
@@ -98,6 +99,7 @@ class FactoredModel:
         """The most numbers that `score_grid` holds between two layers for one user and item."""
         return max([1, *(layer.units for layer in self.hidden)])
 
+    @tensor_float_32(False)
     def halves(self) -> Halves:
         """Return the halves of all users and items from the model's current weights."""
         mf_user, mlp_user = self.user_halves([layer.embeddings for layer in self.user_layers])

@@ -1,6 +1,7 @@
 """A trained model as a function of indices: `score(users, items)` for pairs, `score_all(users)` for all items.
 
-Evaluation takes either. GMF, MLP and NeuMF are scored by halves, see `factored.py`.
+Evaluation takes either. They compute in float32, on a GPU too (`base/float32.py`). GMF, MLP and NeuMF are
+scored by halves, see `factored.py`.
 """
 
 import functools
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.models.factored import FactoredModel, can_factor
 
 PAIRS_A_CALL = 2**15
@@ -38,6 +40,7 @@ def model_scores(
             tuple, lambda _, users, items: model([users[:, None], items[:, None]], training=False)[:, 0]
         )
 
+    @tensor_float_32(False)
     def score(users: np.ndarray, items: np.ndarray) -> np.ndarray:
         users, items = np.asarray(users, np.int32), np.asarray(items, np.int32)
         halves = make_halves()
@@ -77,6 +80,7 @@ def all_scores(
         score, items = model_scores(model), np.arange(num_items, dtype=np.int32)
         make_halves, score_users = tuple, lambda _, users: score(np.repeat(users, len(items)), items)
 
+    @tensor_float_32(False)
     def score_all(users: np.ndarray) -> np.ndarray:
         users = np.asarray(users, np.int32)
         halves: Any = make_halves()

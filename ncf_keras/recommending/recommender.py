@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, require_factored, require_sizes
@@ -203,6 +204,7 @@ def require_room(lists: int, k: int) -> None:
     require_memory(lists * k * BYTES_A_ROW, f"{lists:,} lists of {k:,} items")
 
 
+@tensor_float_32(False)
 def _ask(compute: Callable[..., Lists], *arguments: Any) -> Lists:
     """Return the lists as arrays; raise InputError if a score is not finite."""
     try:

@@ -21,6 +21,7 @@ from tensorflow import Tensor
 
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.models.factored import require_factored
 
 MOST_STEPS = 100
@@ -52,6 +53,7 @@ class UserFolder:
             tf.TensorSpec([1, sum(self._widths)]), weights, weights
         )
 
+    @tensor_float_32(False)
     def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
         """Return the rows of new users in each of the model's user embeddings.
 

@@ -10,19 +10,23 @@ import keras
 import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.spec import LEARNERS
 
 EPSILON = 1e-8
 
 
 def make_optimizer(
-    learner: str, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
+    learner: str,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+    adam: AdamSettings = DEFAULT_ADAM,
 ) -> keras.optimizers.Optimizer:
     """Return the optimizer that the authors mean by `learner`.
 
     Args:
         learner: `adagrad`, `adam`, `rmsprop` or `sgd`, in any case.
         learning_rate: a positive number, or one of Keras' schedules.
+        adam: the betas and epsilon, for `adam`.
 
     Raises:
         InputError: another name (the authors' code silently takes it for SGD), or a rate that is not positive
@@ -33,8 +37,10 @@ def make_optimizer(
         raise InputError(f"`learning_rate` must be a positive finite number. Received: {learning_rate}")
     if not is_schedule:
         learning_rate = float(learning_rate)  # Keras refuses whole numbers
-    learners = {"adagrad": Adagrad, "adam": Adam, "rmsprop": RMSprop, "sgd": keras.optimizers.SGD}
-    return learners[known_learner(learner)](learning_rate)
+    learner = known_learner(learner)
+    if learner == "adam":
+        return Adam(learning_rate, beta_1=adam.beta_1, beta_2=adam.beta_2, epsilon=adam.epsilon)
+    return {"adagrad": Adagrad, "rmsprop": RMSprop, "sgd": keras.optimizers.SGD}[learner](learning_rate)
 
 
 def known_learner(learner: object) -> str:

@@ -7,11 +7,14 @@ from typing import Any
 
 from ncf_keras.base.checks import is_number, plain, require_count, require_one_of
 from ncf_keras.base.errors import InputError
+from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 
 LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")
 ENGINES = ("compiled", "keras")
 SELECTIONS = ("test", "validation", "none")
 ON_NAN = ("stop", "reload")
+PRECISIONS = ("float32", "tf32", "bfloat16")
+DECAYS = ("none", "cosine", "exponential")
 
 # A field that may change when a training resumes from a checkpoint.
 _MAY_CHANGE = {"may_change": True}
@@ -39,6 +42,15 @@ class TrainingSpec:
         evaluate_every: evaluate one epoch in so many, beginning with the first.
         on_nan: what to do if the loss or a weight is not finite after an epoch: `stop` with an error, or
             `reload` the state before the epoch and halve the learning rate.
+        precision: of the products of a step: `float32`; `tf32`: 10 bits of them, on a GPU that has it; or
+            `bfloat16`: 7 bits. Weights, slots, loss and the update are float32, and so is evaluation.
+        deterministic: whether TensorFlow may use deterministic operations alone, from then on in the process;
+            it matters on a GPU, for on a CPU all are.
+        beta_1, beta_2, epsilon: of Adam, as in `AdamSettings`.
+        warmup_steps: steps during which the learning rate rises in a line to `learning_rate`.
+        learning_rate_decay: what happens then: `none`; `cosine`, to 0 in `decay_steps`; or `exponential`, times
+            `decay_rate` every `decay_steps`. See `schedules.py`.
+        decay_steps, decay_rate: see there.
 
     Raises:
         InputError: a setting breaks its rule.
@@ -56,6 +68,15 @@ class TrainingSpec:
     patience: int | None = field(default=None, metadata=_OF_CHIEF)
     evaluate_every: int = field(default=1, metadata=_OF_CHIEF)
     on_nan: str = field(default="stop", metadata=_MAY_CHANGE)
+    precision: str = "float32"
+    deterministic: bool = False
+    beta_1: float = DEFAULT_ADAM.beta_1
+    beta_2: float = DEFAULT_ADAM.beta_2
+    epsilon: float = DEFAULT_ADAM.epsilon
+    warmup_steps: int = 0
+    learning_rate_decay: str = "none"
+    decay_steps: int = 0
+    decay_rate: float = 0.1
 
     def __post_init__(self) -> None:
         require_count(self.epochs, "epochs", 0)
@@ -75,6 +96,40 @@ class TrainingSpec:
         require_one_of(self.select, SELECTIONS, "select")
         require_one_of(self.engine, ENGINES, "engine")
         require_one_of(self.on_nan, ON_NAN, "on_nan")
+        require_one_of(self.precision, PRECISIONS, "precision")
+        if not isinstance(self.deterministic, bool):
+            raise InputError(f"`deterministic` must be True or False. Received: {self.deterministic!r}")
+        self._check_adam()
+        self._check_schedule()
+
+    @property
+    def adam(self) -> AdamSettings:
+        """The betas and epsilon of Adam."""
+        return AdamSettings(self.beta_1, self.beta_2, self.epsilon)
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the learning rate changes from step to step."""
+        return self.warmup_steps > 0 or self.learning_rate_decay != "none"
+
+    def _check_adam(self) -> None:
+        if self.adam != DEFAULT_ADAM and self.learner != "adam":
+            changed = [name for name, value in vars(DEFAULT_ADAM).items() if getattr(self, name) != value]
+            raise InputError(
+                f"`{changed[0]}` must be left out for other learners than adam. Received: {self.learner}"
+            )
+
+    def _check_schedule(self) -> None:
+        require_count(self.warmup_steps, "warmup_steps", 0)
+        require_one_of(self.learning_rate_decay, DECAYS, "learning_rate_decay")
+        require_count(self.decay_steps, "decay_steps", 0)
+        if (self.decay_steps > 0) != (self.learning_rate_decay != "none"):
+            rule = "at least 1 with a decay of the learning rate, and be left out without one"
+            raise InputError(f"`decay_steps` must be {rule}. Received: {self.decay_steps!r}")
+        if not is_number(self.decay_rate) or not 0 < self.decay_rate <= 1:
+            raise InputError(
+                f"`decay_rate` must be a number above 0 and at most 1. Received: {self.decay_rate!r}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings by name, as JSON values."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ncf_keras.base.errors import InputError, WorkerLost
 from ncf_keras.base.memory import require_memory
@@ -30,7 +31,9 @@ from ncf_keras.training.engines.workers import Workers
 from ncf_keras.training.iterations import Best, Iteration, best_of
 from ncf_keras.training.learners import make_optimizer
 from ncf_keras.training.losses import clipped_log_loss
+from ncf_keras.training.schedules import learning_rate_of
 from ncf_keras.training.spec import TrainingSpec
+from ncf_keras.training.steps.rules import sums_skipped_steps
 
 Logs = dict[str, float]
 
@@ -45,7 +48,8 @@ class Trainer:
         spec: the settings; those of `TrainingSpec()` if left out.
         workers: the replicas that share each batch; None trains in this process alone. With several worker
             processes, the chief (worker 0) calls `fit`, and the others call `follow`.
-        on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`.
+        on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`, and when
+            Adam's settings make all rows move at every step.
 
     Attributes:
         model, dataset, spec: as given.
@@ -79,6 +83,8 @@ class Trainer:
         require_sizes(model, dataset.num_users, dataset.num_items, dataset.name)
         self.model, self.dataset, self.spec = model, dataset, spec or TrainingSpec()
         _require_memory(model, self.spec)
+        if self.spec.deterministic:
+            tf.config.experimental.enable_op_determinism()
         self._workers = workers
         selects = self.spec.select == "validation"
         examples = split_validation(dataset) if selects else dataset
@@ -91,6 +97,8 @@ class Trainer:
         self.initial: tuple[float, float] | None = None
         self.iterations: list[Iteration] = []
         if workers is None or workers.is_chief:
+            if on_note and self.spec.engine == "compiled" and not sums_skipped_steps(self.spec.adam):
+                on_note("with these `beta_1` and `beta_2` every row of every table moves at every step: slower")
             self.engine: Engine = GuardedEngine(self._make_engine(), model, self.spec.on_nan, on_note)
 
     def __repr__(self) -> str:
@@ -203,11 +211,14 @@ class Trainer:
     def _make_engine(self) -> Any:
         """Return an engine for the spec."""
         spec = self.spec
-        self.model.compile(make_optimizer(spec.learner, spec.learning_rate), clipped_log_loss)
-        arguments = (self.model, self._sampler, spec.learner, spec.learning_rate, spec.batch_size)
+        rate = learning_rate_of(spec)
+        self.model.compile(make_optimizer(spec.learner, rate, spec.adam), clipped_log_loss)
+        arguments = (self.model, self._sampler, spec.learner, rate, spec.batch_size)
+        options: dict[str, Any] = {"adam": spec.adam, "precision": spec.precision}
         if self._workers:
-            return DistributedEngine(*arguments, self._workers)
-        return KerasEngine(*arguments) if spec.engine == "keras" else CompiledEngine(*arguments)
+            return DistributedEngine(*arguments, self._workers, **options)
+        kind = KerasEngine if spec.engine == "keras" else CompiledEngine
+        return kind(*arguments, **options)
 
     def _train_epoch(self, every: keras.callbacks.CallbackList, changing: bool) -> Logs:
         """Train and evaluate one epoch with the callbacks `every`, and return the logs.
@@ -252,9 +263,11 @@ class Trainer:
         self.model.optimizer.iterations.assign(self.epochs_done * self.steps_per_epoch + of_epoch)
 
     def _take_what_callbacks_changed(self) -> None:
-        rate = float(self.model.optimizer.learning_rate)
-        if rate != float(np.float32(self.engine.learning_rate)):
-            self.engine.learning_rate = rate
+        # Keras lets nobody set the rate of an optimizer with a schedule.
+        if not self.spec.has_schedule:
+            rate = float(self.model.optimizer.learning_rate)
+            if rate != float(np.float32(self.engine.learning_rate)):
+                self.engine.learning_rate = rate
         self.engine.read_model()
 
     def _is_out_of_patience(self) -> bool:

@@ -29,7 +29,8 @@ OURS = {
     "seed": None, "export": None, "select": "test", "engine": "compiled", "strategy": "none",
     "checkpoint_dir": None, "checkpoint_every": 1, "resume": False, "on_nan": "stop", "patience": None,
     "topk": 10, "save_dir": "pretrain/", "format": "h5", "log_csv": None, "tensorboard": None,
-    "no_memory_check": False,
+    "no_memory_check": False, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "warmup_steps": 0,
+    "lr_decay": "none", "decay_steps": 0, "decay_rate": 0.1, "precision": "float32", "deterministic": False,
 }  # fmt: skip
 
 
@@ -98,6 +99,12 @@ COUNT = "must be a whole number from {} to 2147483647"
     ("GMF", "--seed -1", f"argument --seed: {COUNT.format(0)}. Received: '-1'"),
     ("GMF", "--format pickle", "argument --format: invalid choice: 'pickle'"),
     ("GMF", "--engine jax", "argument --engine: invalid choice: 'jax'"),
+    ("GMF", "--beta_1 1", "argument --beta_1: must be a number above 0 and below 1. Received: '1'"),
+    ("GMF", "--beta_2 nan", "argument --beta_2: must be a number above 0 and below 1. Received: 'nan'"),
+    ("GMF", "--epsilon 0", "--epsilon: must be a number of at least 1e-30 and at most 3.4e+38. Received: '0'"),
+    ("GMF", "--decay_rate 2", "--decay_rate: must be a number above 0 and at most 1. Received: '2'"),
+    ("GMF", "--lr_decay linear", "argument --lr_decay: invalid choice: 'linear'"),
+    ("GMF", "--precision float16", "argument --precision: invalid choice: 'float16'"),
 ])  # fmt: skip
 def test_a_flag_that_breaks_its_rule_is_named(capsys, model, arguments, message):
     with pytest.raises(SystemExit) as end:

@@ -171,6 +171,8 @@ def test_more_epochs_go_on(finished, setting, expected):
 OTHER = [
     (("--lr", 0.01), "`--lr` must be 0.02 to go on from"),
     (("--learner", "sgd"), "`--learner` must be 'adam'"),
+    (("--precision", "bfloat16"), "`--precision` must be 'float32'"),
+    (("--lr_decay", "cosine", "--decay_steps", 9), "`--decay_steps` must be 0"),
     (("--seed", 4), "`--seed` must be 3"),
     (("--layers", "[8,2]"), "`--layers` must be '[8,4]'"),
     (("--num_factors", 3), "`--num_factors` must be 4"),

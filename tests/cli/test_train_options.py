@@ -1,6 +1,8 @@
 """Flags that change how a run goes, on files so small that an epoch takes no time."""
 
 import re
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -11,8 +13,9 @@ from ncf_keras.data import read_dataset, split_validation
 from ncf_keras.models import build_neumf, model_scores
 from ncf_keras.weights import load_weights
 from tests.cli.resuming import assert_same_end, weights_in
-from tests.cli.running import run
+from tests.cli.running import Run, run
 from tests.predicting import ranked
+from tests.shared_files import PROJECT
 from tests.small_data import NUM_ITEMS, NUM_USERS, write_random_files
 
 SMALL_TOWER = ("--num_factors", 3, "--layers", "[4,2]")
@@ -43,6 +46,45 @@ def test_the_same_seed_gives_the_same_lines_and_weights(data, tmp_path, engine):
     first, again = (run("NeuMF", *flags) for _ in range(2))
     assert first.saved() != again.saved() and len(weights_in(first.saved())) == 8
     assert_same_end(first, again)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["keras", "compiled"])
+def test_deterministic_operations_give_the_same_lines_weights_and_export(data, tmp_path, engine):
+    """In another process, because nothing turns them off again."""
+    flags = (*data, "--engine", engine, *SMALL_TOWER, "--epochs", 2, "--select", "validation")
+    expected = run("NeuMF", *flags, "--save_dir", tmp_path / "usual")
+    directory = tmp_path / "deterministic"
+    command = [sys.executable, PROJECT / "run" / "NeuMF.py", *flags, "--deterministic", "--save_dir", directory]
+    command += ["--export", directory / "ncf"]
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=True)
+    found = Run(0, done.stdout.splitlines()[:-1], done.stderr)
+    assert done.stdout.splitlines()[-1].startswith("The best NeuMF model is exported to")
+    assert_same_end(expected, found)
+
+
+def test_deterministic_operations_are_asked_of_tensorflow(data, monkeypatch):
+    asked = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(True))
+    flags = (*data, *SMALL_TOWER, "--epochs", 0, "--out", 0)
+    assert run("NeuMF", *flags).status == 0 and not asked
+    assert run("NeuMF", *flags, "--deterministic").status == 0 and asked
+
+
+@pytest.mark.parametrize(("flags", "sentence"), [
+    (("--learner", "sgd", "--beta_1", 0.5), "`beta_1` must be left out for other learners than adam."),
+    (("--lr_decay", "cosine"), "`decay_steps` must be at least 1 with a decay of the learning rate"),
+])  # fmt: skip
+def test_flags_that_do_not_fit_each_other_are_refused_in_a_sentence(data, flags, sentence):
+    result = run("GMF", *data, "--epochs", 1, "--out", 0, *flags)
+    assert result.status == 2 and sentence in result.errors.splitlines()[-1]
+
+
+def test_adam_that_moves_every_row_says_so(data):
+    flags = (*data, *SMALL_TOWER[:2], "--epochs", 0, "--out", 0)
+    note = "Note: with these `beta_1` and `beta_2` every row of every table moves at every step: slower"
+    assert note in run("GMF", *flags, "--beta_2", 0.99).errors
+    assert "Note" not in run("GMF", *flags, "--beta_1", 0.25, "--beta_2", 0.5).errors
 
 
 def test_evaluates_and_prints_when_the_epoch_is_a_multiple_of_verbose(data, tmp_path):

@@ -12,7 +12,9 @@ from ncf_keras.data import Dataset
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.sampling import NegativeSampler, stacks_of_batches
 from ncf_keras.training import LEARNERS, CompiledEngine, KerasEngine, clipped_log_loss, make_optimizer
+from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.engines import compiled_engine as compiled_engine_module
+from ncf_keras.training.schedules import WarmUpAndDecay
 from ncf_keras.training.steps.steps import DeferredStep, DenseStep, can_defer_rows
 from tests.training.one_worker import record_losses, spread_weights
 
@@ -83,6 +85,49 @@ def test_dense_and_deferred_steps_equal_keras(dataset, monkeypatch, kind, learne
         assert len(losses) == 127
         np.testing.assert_allclose(losses, expected, atol=1e-5, rtol=0)
         np.testing.assert_allclose(all_predictions(model), all_predictions(reference), atol=5e-4, rtol=0)
+
+
+SETTINGS = {
+    "sgd, scheduled": ("sgd", WarmUpAndDecay(0.5, 30, "cosine", 120), DEFAULT_ADAM, DeferredStep),
+    "adam, scheduled": ("adam", WarmUpAndDecay(0.02, 30, "exponential", 50), DEFAULT_ADAM, DeferredStep),
+    "adam with NVIDIA's betas": ("adam", WarmUpAndDecay(RATE, 9), AdamSettings(0.25, 0.5, 1e-8), DeferredStep),
+    "adam that sums no steps": ("adam", RATE, AdamSettings(0.9, 0.99, 1e-6), DenseStep),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_schedules_and_settings_of_adam_are_the_same_on_both_engines(dataset, name):
+    learner, rate, adam, step = SETTINGS[name]
+    models = [BUILDERS["NeuMF"](300, 80) for _ in range(2)]
+    spread_weights(models[0])
+    models[1].set_weights(models[0].get_weights())
+    sampler = NegativeSampler(dataset, 4, seed=5)
+    models[0].compile(make_optimizer(learner, rate, adam), clipped_log_loss)
+    expected = []
+    for users, items, labels in stacks_of_batches(sampler, 0, BATCH_SIZE):
+        for batch in zip(users, items, labels, strict=True):
+            user, item, label = (array[:, None] for array in batch)
+            expected.append(models[0].train_on_batch([user, item], label))
+            models[0].reset_metrics()
+    engine = CompiledEngine(models[1], sampler, learner, rate, BATCH_SIZE, adam=adam)
+    assert type(engine._step) is step
+    np.testing.assert_allclose(record_losses(engine), expected, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(all_predictions(models[1]), all_predictions(models[0]), atol=5e-4, rtol=0)
+
+
+def test_a_schedule_goes_on_in_the_next_epoch_and_is_scaled_as_a_whole(dataset):
+    sampler, engines = NegativeSampler(dataset, 4, seed=5), []
+    for kind in (CompiledEngine, KerasEngine):
+        rate = WarmUpAndDecay(0.02, 200, "exponential", 50)
+        engines.append(kind(BUILDERS["NeuMF"](300, 80, seed=2), sampler, "adam", rate, BATCH_SIZE))
+    losses = []
+    for halved in (False, False, True):
+        for engine in engines:
+            if halved:
+                engine.learning_rate = 0.01
+            assert engine.learning_rate == pytest.approx(0.01 if halved else 0.02)
+        losses.append([engine.train_epoch() for engine in engines])
+    np.testing.assert_allclose(*np.transpose(losses), atol=1e-5)
 
 
 def test_deferred_rows_equal_dense_adam_in_float64(dataset, monkeypatch, policy):

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ncf_keras import InputError, TrainingSpec
-from ncf_keras.training.spec import ENGINES, LEARNERS, ON_NAN, SELECTIONS
+from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, SELECTIONS
 
 COUNTS = st.integers(1, 2**40)
+BELOW_1 = st.floats(0, 1, exclude_min=True, exclude_max=True)
+ADAMS = {"beta_1", "beta_2", "epsilon"}
 SETTINGS = {
     "epochs": COUNTS | st.just(0),
     "batch_size": COUNTS,
@@ -24,7 +26,23 @@ SETTINGS = {
     "patience": st.none() | COUNTS,
     "evaluate_every": COUNTS,
     "on_nan": st.sampled_from(ON_NAN),
+    "precision": st.sampled_from(PRECISIONS),
+    "deterministic": st.booleans(),
+    "beta_1": BELOW_1,
+    "beta_2": BELOW_1,
+    "epsilon": st.floats(1e-30, 1e30),
+    "warmup_steps": COUNTS | st.just(0),
+    "learning_rate_decay": st.sampled_from(DECAYS),
+    "decay_steps": COUNTS | st.just(0),
+    "decay_rate": st.floats(0, 1, exclude_min=True),
 }
+
+
+def fits(settings):
+    """Whether settings that depend on each other do."""
+    decays = settings.get("learning_rate_decay", "none") != "none"
+    is_adam = settings.get("learner", "adam") == "adam"
+    return decays == (settings.get("decay_steps", 0) > 0) and (is_adam or not settings.keys() & ADAMS)
 
 
 def test_these_are_all_settings():
@@ -33,7 +51,7 @@ def test_these_are_all_settings():
     assert TrainingSpec.names("of_chief") == {"top_k", "patience", "evaluate_every"}
 
 
-@given(st.fixed_dictionaries({}, optional=SETTINGS))
+@given(st.fixed_dictionaries({}, optional=SETTINGS).filter(fits))
 def test_a_spec_is_what_its_json_gives_back(settings):
     spec = TrainingSpec(**settings)
     again = TrainingSpec.from_json(json.loads(json.dumps(spec.to_json())))
@@ -50,6 +68,7 @@ def test_numbers_of_numpy_are_numbers_and_learners_have_any_case():
 
 
 COUNT = "must be a whole number of at least"
+DECAY_STEPS = "`decay_steps` must be at least 1 with a decay of the learning rate, and be left out without one"
 
 
 @pytest.mark.parametrize(("settings", "sentence"), [
@@ -68,6 +87,23 @@ COUNT = "must be a whole number of at least"
     ({"learner": 3}, "`learner` must be one of adagrad, adam, rmsprop, sgd. Received: 3"),
     ({"select": "train"}, "`select` must be one of test, validation, none. Received: 'train'"),
     ({"engine": "jax"}, "`engine` must be one of compiled, keras. Received: 'jax'"),
+    ({"precision": "float16"}, "`precision` must be one of float32, tf32, bfloat16. Received: 'float16'"),
+    ({"deterministic": 1}, "`deterministic` must be True or False. Received: 1"),
+    ({"beta_1": 0}, "`beta_1` must be a number above 0 and below 1. Received: 0"),
+    ({"beta_2": 1.0}, "`beta_2` must be a number above 0 and below 1. Received: 1.0"),
+    ({"epsilon": 0}, "`epsilon` must be a number of at least 1e-30. Received: 0"),
+    (
+        {"beta_2": 0.5, "learner": "sgd"},
+        "`beta_2` must be left out for other learners than adam. Received: sgd",
+    ),
+    ({"warmup_steps": -1}, f"`warmup_steps` {COUNT} 0. Received: -1"),
+    (
+        {"learning_rate_decay": "linear"},
+        "`learning_rate_decay` must be one of none, cosine, exponential. Received: 'linear'",
+    ),
+    ({"decay_steps": 9}, f"{DECAY_STEPS}. Received: 9"),
+    ({"learning_rate_decay": "cosine"}, f"{DECAY_STEPS}. Received: 0"),
+    ({"decay_rate": 1.5}, "`decay_rate` must be a number above 0 and at most 1. Received: 1.5"),
     ({"on_nan": "go"}, "`on_nan` must be one of stop, reload. Received: 'go'"),
 ])  # fmt: skip
 def test_each_rule_has_its_sentence(settings, sentence):

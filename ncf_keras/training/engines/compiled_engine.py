@@ -9,10 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.sampling import NegativeSampler, stack_dataset
+from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.engines.engine import Progress
 from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
 from ncf_keras.training.losses import Loss, clipped_log_loss
+from ncf_keras.training.schedules import WarmUpAndDecay
 from ncf_keras.training.steps.rules import make_rule
 from ncf_keras.training.steps.steps import DeferredStep, DenseStep, make_step
 
@@ -32,16 +35,18 @@ class CompiledEngine:
 
     Attributes:
         pauses_within_epochs: True, see above.
-        learning_rate: of the learner; a new one applies from the next epoch on.
+        learning_rate: of the learner, the highest one of a schedule; a new one applies from the next epoch on.
 
     Args:
         model: built, not compiled; its inputs are in the order users, items.
         sampler: draws the examples; those of the next program are drawn while this one runs.
         learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
-        learning_rate: a positive number.
+        learning_rate: a positive number, or a schedule.
         batch_size: examples per step.
         loss: of each example, from its label and prediction.
         batches_a_stack: batches that one program trains on, at the most.
+        adam: the betas and epsilon, for `adam`.
+        precision: of the products: `float32`, `tf32` or `bfloat16`.
 
     Raises:
         InputError: an unknown learner, or more than 2^24 steps per epoch.
@@ -54,14 +59,16 @@ class CompiledEngine:
         model: keras.Model,
         sampler: NegativeSampler,
         learner: str,
-        learning_rate: float,
+        learning_rate: float | WarmUpAndDecay,
         batch_size: int,
         loss: Loss = clipped_log_loss,
         batches_a_stack: int = BATCHES_A_STACK,
+        *,
+        adam: AdamSettings = DEFAULT_ADAM,
+        precision: str = "float32",
     ):
-        self._rule = make_rule(learner, learning_rate)
-        self.learning_rate = learning_rate
-        self._loss = loss
+        self._rule = make_rule(learner, learning_rate, adam)
+        self._loss, self._precision = loss, precision
         self._step = self._make_step(model)
         self._sampler = sampler
         self._batch_size = self._padded_size = batch_size
@@ -97,6 +104,20 @@ class CompiledEngine:
                 self._stacks.clear()
                 break
         return self._finish_epoch(schedule)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate; with a schedule its highest one."""
+        rate = self._rule.learning_rate
+        return rate.learning_rate if isinstance(rate, WarmUpAndDecay) else rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        """Set the learning rate, or scale the schedule to another highest one, from the next epoch on."""
+        if isinstance(self._rule.learning_rate, WarmUpAndDecay):
+            self._rule.learning_rate.learning_rate = rate
+        else:
+            self._rule.learning_rate = rate
 
     @property
     def loss_so_far(self) -> float:
@@ -142,11 +163,10 @@ class CompiledEngine:
             self._step.read_model()
 
     def _make_step(self, model: keras.Model) -> DenseStep | DeferredStep:
-        return make_step(model, self._rule, self._loss)
+        return make_step(model, self._rule, self._loss, self._precision)
 
     def _schedule(self) -> tf.Tensor:
         """Return the rule's schedule of the next epoch."""
-        self._rule.learning_rate = self.learning_rate
         first_step = self._epochs * self._steps_an_epoch
         return tf.constant(self._rule.schedule(first_step, self._steps_an_epoch), self._step.dtype)
 
@@ -201,9 +221,11 @@ class CompiledEngine:
         padded = (tf.pad(tensor, padding) for tensor in (users, items, labels))
         numbers = (tf.constant(number) for number in (batches, size, first_step))
         arguments = (*padded, *numbers, schedule)
-        # Otherwise TensorFlow takes the functions of several engines for one that is retraced, and warns.
-        self._program = self._program or self._run.get_concrete_function(*arguments)
-        losses = self._program(*arguments)
+        with tensor_float_32(self._precision == "tf32"):
+            # Otherwise TensorFlow takes the functions of several engines for one that is retraced, and warns.
+            self._program = self._program or self._run.get_concrete_function(*arguments)
+            # XLA compiles when the program first runs.
+            losses = self._program(*arguments)
         return losses.numpy()[:batches].astype(np.float64), np.full(batches, size, np.float64)
 
     @tf.function(jit_compile=True, autograph=False)

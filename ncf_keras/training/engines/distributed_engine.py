@@ -12,8 +12,10 @@ import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.sampling import NegativeSampler
+from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
 from ncf_keras.training.engines.workers import Workers
+from ncf_keras.training.schedules import WarmUpAndDecay
 from ncf_keras.training.steps.shared_steps import Part, SharedDeferredStep, SharedDenseStep, make_shared_step
 
 # The chief's commands: copy my state, train on the next stack, finish the epoch, end.
@@ -33,6 +35,7 @@ class DistributedEngine(CompiledEngine):
         learner, learning_rate: as in `CompiledEngine`.
         batch_size: examples per step, of all replicas together.
         workers: the replicas that train together.
+        adam, precision: as in `CompiledEngine`.
 
     Raises:
         InputError: an unknown learner, or a model with other state.
@@ -43,15 +46,18 @@ class DistributedEngine(CompiledEngine):
         model: keras.Model,
         sampler: NegativeSampler,
         learner: str,
-        learning_rate: float,
+        learning_rate: float | WarmUpAndDecay,
         batch_size: int,
         workers: Workers,
+        *,
+        adam: AdamSettings = DEFAULT_ADAM,
+        precision: str = "float32",
     ):
         if model.non_trainable_variables:
             name = model.non_trainable_variables[0].path
             raise InputError(f"`model` must have no state but weights to train with workers. Received: {name}")
         self._workers = workers
-        super().__init__(model, sampler, learner, learning_rate, batch_size)
+        super().__init__(model, sampler, learner, learning_rate, batch_size, adam=adam, precision=precision)
         self._padded_size = -(-batch_size // workers.count) * workers.count
         self._taken_over = False
         self._known_schedule: tuple[tuple[int, float], tf.Tensor] | None = None
@@ -93,7 +99,7 @@ class DistributedEngine(CompiledEngine):
         self._replicas = []
         for device in self._workers.devices:
             with tf.device(device):
-                self._replicas.append(make_shared_step(model, self._rule))
+                self._replicas.append(make_shared_step(model, self._rule, self._precision))
         return self._replicas[0]
 
     def _tell(self, command: int) -> None:

@@ -13,7 +13,7 @@ class Engine(Protocol):
     """Trains one epoch per call.
 
     Attributes:
-        learning_rate: of the learner; a new one applies from the next epoch on.
+        learning_rate: of the learner, the highest one of a schedule; a new one applies from the next epoch on.
     """
 
     learning_rate: float

@@ -8,17 +8,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.sampling import Sampler, batch_dataset
+from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.engines.engine import Progress
 from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
 from ncf_keras.training.learners import make_optimizer
 from ncf_keras.training.losses import Loss, clipped_log_loss
+from ncf_keras.training.precision import computing_in
+from ncf_keras.training.schedules import WarmUpAndDecay
 
 
 class KerasEngine:
     """Trains with `model.fit`, one epoch per call; arguments as in `CompiledEngine`.
 
-    It compiles the model with the learner and a loss, the clipped log loss if none is given.
+    It compiles the model with the learner and a loss, the clipped log loss if none is given. With
+    `precision="bfloat16"` some layers have a mixed policy while an epoch runs, also in a file that a callback
+    saves in the middle of it.
 
     Attributes:
         pauses_within_epochs: False: `state` can be taken between epochs only, and `on_progress` must not raise.
@@ -32,13 +38,18 @@ class KerasEngine:
         model: keras.Model,
         sampler: Sampler,
         learner: str,
-        learning_rate: float,
+        learning_rate: float | WarmUpAndDecay,
         batch_size: int,
         loss: Loss = clipped_log_loss,
+        *,
+        adam: AdamSettings = DEFAULT_ADAM,
+        precision: str = "float32",
     ):
-        model.compile(make_optimizer(learner, learning_rate), loss)
+        model.compile(make_optimizer(learner, learning_rate, adam), loss)
         model.optimizer.build(model.trainable_variables)
         self._model = model
+        self._schedule = learning_rate if isinstance(learning_rate, WarmUpAndDecay) else None
+        self._precision = precision
         self._sampler = sampler
         self._batch_size = batch_size
         self._batches = self._batches_of(sampler)
@@ -47,13 +58,16 @@ class KerasEngine:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the optimizer."""
-        return float(self._model.optimizer.learning_rate)
+        """The learning rate of the optimizer; with a schedule its highest one."""
+        return self._schedule.learning_rate if self._schedule else float(self._model.optimizer.learning_rate)
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        """Set the learning rate of the optimizer."""
-        self._model.optimizer.learning_rate = rate
+        """Set the learning rate of the optimizer, or scale the schedule to another highest one."""
+        if self._schedule:
+            self._schedule.learning_rate = rate
+        else:
+            self._model.optimizer.learning_rate = rate
 
     def read_model(self) -> None:
         """Do nothing, because the model's own weights are trained."""
@@ -65,7 +79,8 @@ class KerasEngine:
         if on_progress:
             callbacks.append(keras.callbacks.LambdaCallback(on_train_batch_end=self._reporter(on_progress)))
         whole_history = getattr(self._model, "history", None)
-        history = self._model.fit(batches, epochs=1, verbose=0, callbacks=callbacks, shuffle=False)
+        with computing_in(self._model, self._precision), tensor_float_32(self._precision == "tf32"):
+            history = self._model.fit(batches, epochs=1, verbose=0, callbacks=callbacks, shuffle=False)
         self._model.history = whole_history
         self._epochs += 1
         return float(history.history["loss"][0])

@@ -1,8 +1,7 @@
 """The layers behind the embeddings of an MLP or NeuMF, computed with a row a feature and a column an example.
 
-The numbers are those of the Keras layers to rounding. On a CPU it is faster: the products of a batch are narrow, at most
-a few hundred features, and XLA multiplies and adds along the examples, of which there are many
-(`docs/performance.md`).
+The numbers are those of the Keras layers to rounding. On a CPU it is faster: a layer has at most a few hundred
+features, and XLA multiplies and adds along the examples, of which there are more (`docs/performance.md`).
 """
 
 from typing import Any, NamedTuple
@@ -36,7 +35,7 @@ class ColumnsHead:
     Args:
         model: one for which `can_use_columns` is true.
         embeddings: its embedding layers, in the order of the vectors that `__call__` is given.
-        variables: the variables of the layers behind them, in the order of the weights that `__call__` is given.
+        variables: those of the layers behind them, in the order of the weights that `__call__` is given.
     """
 
     def __init__(
@@ -83,9 +82,9 @@ class ColumnsHead:
 def can_use_columns(model: keras.Model) -> bool:
     """Tell whether `ColumnsHead` computes what the model's layers would.
 
-    The model must be an MLP or NeuMF with hidden layers (GMF has no product of matrices that could gain), all of
-    whose weights are trained, in float32 or float64 throughout, with activations that take each number by itself
-    and no penalties but on embeddings and kernels.
+    The model must be an MLP or NeuMF with hidden layers (GMF has no product of matrices that could gain), all
+    of whose weights are trained, in float32 or float64 throughout, with activations that take each number by
+    itself and no penalties but on embeddings and kernels.
     """
     if not can_factor(model) or model.non_trainable_variables:
         return False

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
+from ncf_keras.training.losses import clipped_log_loss
 from ncf_keras.training.steps.rules import Rule
 from ncf_keras.training.steps.steps import (
     DeferredStep,
@@ -45,10 +46,13 @@ class Part:
     total: Callable[[Tensor], Tensor]
 
 
-def make_shared_step(model: keras.Model, rule: Rule) -> "SharedDeferredStep | SharedDenseStep":
+def make_shared_step(
+    model: keras.Model, rule: Rule, precision: str = "float32"
+) -> "SharedDeferredStep | SharedDenseStep":
     """Return the deferred step where it is exact, else the dense one; as `make_step`."""
     require_trainable_dtypes(model)
-    return SharedDeferredStep(model, rule) if can_defer_rows(model) else SharedDenseStep(model, rule)
+    kind = SharedDeferredStep if rule.sums_skipped_steps and can_defer_rows(model) else SharedDenseStep
+    return kind(model, rule, clipped_log_loss, precision)
 
 
 class SharedDeferredStep(DeferredStep):

@@ -17,20 +17,30 @@ from tensorflow import Tensor
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
+from ncf_keras.training.precision import computing_in
 from ncf_keras.training.steps.columns import ColumnsHead, can_use_columns
 from ncf_keras.training.steps.rules import Rule
 
 State = list[Tensor]
 
 
-def make_step(model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss) -> "DenseStep | DeferredStep":
+def make_step(
+    model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss, precision: str = "float32"
+) -> "DenseStep | DeferredStep":
     """Return the deferred step where it is exact, else the dense one.
+
+    Args:
+        model: functional, of one output.
+        rule: the arithmetic of the learner.
+        loss: of each example, from its label and prediction.
+        precision: of the products, see `computing_in`.
 
     Raises:
         InputError: the model has or computes numbers of a type that the steps can't train.
     """
     require_trainable_dtypes(model)
-    return DeferredStep(model, rule, loss) if can_defer_rows(model) else DenseStep(model, rule, loss)
+    kind = DeferredStep if rule.sums_skipped_steps and can_defer_rows(model) else DenseStep
+    return kind(model, rule, loss, precision)
 
 
 def require_trainable_dtypes(model: keras.Model) -> None:
@@ -143,9 +153,11 @@ class _OtherState:
 class DenseStep:
     """Every weight of the model moves at every step."""
 
-    def __init__(self, model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss):
+    def __init__(
+        self, model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss, precision: str = "float32"
+    ):
         self._model = model
-        self._loss = loss
+        self._loss, self._precision = loss, precision
         self._parameters = _Parameters(model.trainable_variables, rule)
         self._others = _OtherState(model.non_trainable_variables)
         self.dtype = tf.as_dtype(model.variable_dtype)
@@ -177,7 +189,7 @@ class DenseStep:
         self, weights: State, others: State, ids: State, labels: Tensor, mask: Tensor
     ) -> tuple[Tensor, State, State]:
         """Return the loss of some examples, the model's other state after them, and the weights' gradients."""
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, computing_in(self._model, self._precision):
             tape.watch(weights)
             inputs = [index[:, None] for index in ids]
             predictions, others, penalties = self._model.stateless_call(
@@ -209,9 +221,11 @@ class DeferredStep:
     the epoch after which the row was last written.
     """
 
-    def __init__(self, model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss):
+    def __init__(
+        self, model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss, precision: str = "float32"
+    ):
         self._rule = rule
-        self._loss = loss
+        self._loss, self._precision = loss, precision
         self._tables = [_embeddings_of(model, source) for source in model.inputs]
         self._widths = [[layer.output_dim for layer in layers] for layers in self._tables]
         self._width = sum(self._widths[0])
@@ -221,9 +235,9 @@ class DeferredStep:
         self._head = _head(model, flat)
         self._others = _OtherState(self._head.non_trainable_variables)
         self._parameters = _Parameters(self._head.trainable_variables, rule)
-        self._columns = (
-            ColumnsHead(model, flat, self._head.trainable_variables) if can_use_columns(model) else None
-        )
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        in_columns = precision != "bfloat16" and not on_gpu and can_use_columns(model)
+        self._columns = ColumnsHead(model, flat, self._head.trainable_variables) if in_columns else None
         weights = self._weights_of_rows()
         self.dtype = weights.dtype
         slots = tf.zeros([self._offsets[-1], rule.num_slots * self._width + 1], self.dtype)
@@ -315,7 +329,7 @@ class DeferredStep:
             for side, widths in zip(tf.split(weights, len(self._widths)), self._widths, strict=True)
             for part in tf.split(side, widths, 1)
         ]
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, computing_in(self._head, self._precision):
             tape.watch([latent, head])
             predictions, others, penalties = self._predictions(head, others, latent)
             loss = batch_loss(self._loss, labels, predictions, mask, penalties)

@@ -150,6 +150,17 @@ def test_tensorboard_writes_the_curves(start, tmp_path):
     assert list((tmp_path / "train").iterdir())
 
 
+def test_keras_lets_no_callback_set_the_rate_of_a_schedule(dataset):
+    spec = TrainingSpec(2, 64, learning_rate=RATE, select="test", warmup_steps=5, top_k=12)
+    trainer, rates = Trainer(new_model(), dataset, spec), []
+    look = When("on_epoch_end", lambda model, *_: rates.append(float(model.optimizer.learning_rate)))
+    trainer.fit([look, keras.callbacks.ReduceLROnPlateau("loss", patience=5)])
+    assert rates == pytest.approx([RATE, RATE]) and trainer.epochs_done == 2
+    trainer = Trainer(new_model(), dataset, spec)
+    with pytest.raises(TypeError, match="its learning rate is not settable"):
+        trainer.fit([keras.callbacks.LearningRateScheduler(lambda epoch: RATE / 2)])
+
+
 class Recorder(keras.callbacks.Callback):
     """Writes down what it hears; `async_safe` or not, this is in order."""
 
