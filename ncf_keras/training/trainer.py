@@ -46,8 +46,8 @@ class Trainer:
         spec: the settings; those of `TrainingSpec()` if left out.
         workers: the replicas that share each batch; None trains in this process alone. With several worker
             processes, the chief (worker 0) calls `fit`, and the others call `follow`.
-        on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`, and at
-            once if the device draws the examples.
+        on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`, and
+            by `fit` if the device draws the examples.
 
     Attributes:
         model, dataset, spec: as given.
@@ -85,8 +85,7 @@ class Trainer:
         selects = self.spec.select == "validation"
         examples = split_validation(dataset) if selects else dataset
         self._sampler: Any = make_sampler(examples, self.spec, shared=workers is not None)
-        if on_note and isinstance(self._sampler, DeviceSampler):
-            on_note("the device draws the examples (`--sampler host` has them drawn on the processor)")
+        self._on_note = on_note
         self.num_examples = self._sampler.num_examples
         self._selection = None if self.spec.select == "none" else _protocol(examples)
         self._test = self._selection if not selects else _protocol(dataset)
@@ -144,6 +143,8 @@ class Trainer:
         history = self.model.history
         changing = any(getattr(each, "changes_model", True) for each in callbacks)
         logs: Logs = {}
+        if self._on_note and isinstance(self._sampler, DeviceSampler):
+            self._on_note("the device draws the examples; `--sampler host` has the processor draw them")
         with self._leading():
             if self.initial is None and self._selection:
                 result = self.evaluate()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ncf_keras import InputError, TrainingSpec
-from ncf_keras.training.spec import ENGINES, LEARNERS, ON_NAN, SELECTIONS
+from ncf_keras.training.spec import ENGINES, LEARNERS, ON_NAN, SAMPLERS, SELECTIONS
 
 COUNTS = st.integers(1, 2**40)
 SETTINGS = {
@@ -20,6 +20,7 @@ SETTINGS = {
     "select": st.sampled_from(SELECTIONS),
     "seed": COUNTS | st.just(0),
     "engine": st.sampled_from(ENGINES),
+    "sampler": st.sampled_from(SAMPLERS),
     "top_k": COUNTS,
     "patience": st.none() | COUNTS,
     "evaluate_every": COUNTS,
@@ -29,11 +30,15 @@ SETTINGS = {
 
 def test_these_are_all_settings():
     assert [each.name for each in dataclasses.fields(TrainingSpec)] == list(SETTINGS)
-    assert TrainingSpec.names("may_change") == {"epochs", "on_nan"}
+    assert TrainingSpec.names("may_change") == {"epochs", "sampler", "on_nan"}
     assert TrainingSpec.names("of_chief") == {"top_k", "patience", "evaluate_every"}
 
 
-@given(st.fixed_dictionaries({}, optional=SETTINGS))
+def fit_together(settings):
+    return settings.get("sampler") != "device" or settings.get("engine") != "keras"
+
+
+@given(st.fixed_dictionaries({}, optional=SETTINGS).filter(fit_together))
 def test_a_spec_is_what_its_json_gives_back(settings):
     spec = TrainingSpec(**settings)
     again = TrainingSpec.from_json(json.loads(json.dumps(spec.to_json())))
@@ -68,6 +73,11 @@ COUNT = "must be a whole number of at least"
     ({"learner": 3}, "`learner` must be one of adagrad, adam, rmsprop, sgd. Received: 3"),
     ({"select": "train"}, "`select` must be one of test, validation, none. Received: 'train'"),
     ({"engine": "jax"}, "`engine` must be one of compiled, keras. Received: 'jax'"),
+    ({"sampler": "gpu"}, "`sampler` must be one of auto, host, device. Received: 'gpu'"),
+    (
+        {"engine": "keras", "sampler": "device"},
+        "`sampler` must be host or auto for the keras engine. Received: 'device'",
+    ),
     ({"on_nan": "go"}, "`on_nan` must be one of stop, reload. Received: 'go'"),
 ])  # fmt: skip
 def test_each_rule_has_its_sentence(settings, sentence):
