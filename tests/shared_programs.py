@@ -46,7 +46,9 @@ class SharedPrograms:
             twin._step = _StepOn(step, variables)
             return RUN.python_function(twin, *inputs)
 
-        key = (type(engine), engine._padded_size, engine._stack_size, engine._loss, *_key(step))
+        # A sampler of the device is part of the program, with the data that it holds.
+        sampler = engine._feed if engine._feed.on_device else None
+        key = (type(engine), sampler, engine._padded_size, engine._stack_size, engine._loss, *_key(step))
         return self._shared(key, run, step.variables)
 
     def _program_of_step(self, step: DeferredStep) -> Callable:

@@ -61,6 +61,8 @@ def read_cluster(flags: "argparse.Namespace") -> Cluster:
         return Cluster("none")
     if flags.engine != "compiled":
         raise InputError(f"`--engine` must be compiled with `--strategy`. Received: {flags.engine!r}")
+    if flags.sampler == "device":
+        raise InputError("`--sampler` must be host or auto with `--strategy`. Received: 'device'")
     if flags.strategy == "mirrored":
         return Cluster("mirrored")
     if flags.seed is None:

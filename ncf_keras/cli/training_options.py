@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.cli.console import progress_bar
+from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import LARGEST_WIDTH, parse_numbers
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.tuned import TUNED, pretrain_tuned
@@ -38,7 +39,8 @@ def training_spec(flags: argparse.Namespace) -> TrainingSpec:
     """Return the spec that the flags describe, with seed 0 if none is given."""
     names = [field.name for field in dataclasses.fields(TrainingSpec)]
     given = {name: getattr(flags, FLAG_OF.get(name, name)) for name in names}
-    return TrainingSpec(**{**given, "seed": flags.seed or 0})
+    with flag_names({name: f"`--{FLAG_OF.get(name, name)}`" for name in names}):
+        return TrainingSpec(**{**given, "seed": flags.seed or 0})
 
 
 def model_options(flags: argparse.Namespace) -> dict[str, Any]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         stack_dataset as stack_dataset,
         training_dataset as training_dataset,
     )
+    from ncf_keras.sampling.device_sampler import DeviceSampler as DeviceSampler
     from ncf_keras.sampling.samplers import (
         Examples as Examples,
         NegativeSampler as NegativeSampler,
@@ -25,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "batches": ("batch_dataset", "pair_batch_dataset", "stack_dataset", "training_dataset"),
+        "device_sampler": ("DeviceSampler",),
         "samplers": (
             "Examples",
             "NegativeSampler",

@@ -102,13 +102,7 @@ class Sampler(abc.ABC):
         seed: int | None = None,
         item_weights: np.ndarray | None = None,
     ):
-        require_count(num_neg, "num_neg", 0)
-        saturated = np.flatnonzero(np.diff(dataset.train_offsets) >= dataset.num_items)
-        if num_neg and saturated.size:
-            raise InputError(
-                f"`num_neg` must be 0 where a user has interacted with every item: no negative exists. "
-                f"Received: {num_neg}, and user {saturated[0]} has all {dataset.num_items} items"
-            )
+        require_negatives(dataset, num_neg)
         self._dataset = dataset
         self._users = dataset.train_users
         self._num_neg = num_neg
@@ -213,6 +207,17 @@ class PairSampler(Sampler):
         positives = order // order.dtype.type(self._num_neg)
         users = self._users[positives]
         return users, self._dataset.train_items[positives], self._draw_negatives(users, generator)
+
+
+def require_negatives(dataset: Dataset, num_neg: int) -> None:
+    """Raise InputError unless `num_neg` is a number of negatives that every user with a positive can have."""
+    require_count(num_neg, "num_neg", 0)
+    saturated = np.flatnonzero(np.diff(dataset.train_offsets) >= dataset.num_items)
+    if num_neg and saturated.size:
+        raise InputError(
+            f"`num_neg` must be 0 where a user has interacted with every item: no negative exists. "
+            f"Received: {num_neg}, and user {saturated[0]} has all {dataset.num_items} items"
+        )
 
 
 def popularity_weights(dataset: Dataset, exponent: float = 0.75) -> np.ndarray:

@@ -11,6 +11,7 @@ from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 
 LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")
 ENGINES = ("compiled", "keras")
+SAMPLERS = ("auto", "host", "device")
 SELECTIONS = ("test", "validation", "none")
 ON_NAN = ("stop", "reload")
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -37,6 +38,9 @@ class TrainingSpec:
             evaluates nothing and selects the last epoch.
         seed: of the sampling.
         engine: `compiled`, or `keras` for plain `model.fit`.
+        sampler: where negatives are drawn and examples shuffled: by the `host`, or by the `device` in the
+            compiled programs; `auto` is the device where TensorFlow has a GPU. Another than the one that a
+            training began with can't go on with it.
         top_k: length of the ranked list.
         patience: stop after that many evaluations without a better hit ratio; None never stops early.
         evaluate_every: evaluate one epoch in so many, beginning with the first.
@@ -64,6 +68,8 @@ class TrainingSpec:
     select: str = "validation"
     seed: int = 0
     engine: str = "compiled"
+    # What `auto` stands for depends on the machine; the engine's state says which it was.
+    sampler: str = field(default="auto", metadata=_MAY_CHANGE)
     top_k: int = field(default=10, metadata=_OF_CHIEF)
     patience: int | None = field(default=None, metadata=_OF_CHIEF)
     evaluate_every: int = field(default=1, metadata=_OF_CHIEF)
@@ -95,10 +101,13 @@ class TrainingSpec:
         require_one_of(self.learner, LEARNERS, "learner")
         require_one_of(self.select, SELECTIONS, "select")
         require_one_of(self.engine, ENGINES, "engine")
+        require_one_of(self.sampler, SAMPLERS, "sampler")
         require_one_of(self.on_nan, ON_NAN, "on_nan")
         require_one_of(self.precision, PRECISIONS, "precision")
         if not isinstance(self.deterministic, bool):
             raise InputError(f"`deterministic` must be True or False. Received: {self.deterministic!r}")
+        if self.sampler == "device" and self.engine != "compiled":
+            raise InputError(f"`sampler` must be host or auto for the {self.engine} engine. Received: 'device'")
         self._check_adam()
         self._check_schedule()
 

@@ -21,7 +21,7 @@ from ncf_keras.evaluation import LeaveOneOut, RankingResult
 from ncf_keras.models import model_scores
 from ncf_keras.models.factored import require_sizes
 from ncf_keras.models.spec import FLOAT32
-from ncf_keras.sampling import NegativeSampler
+from ncf_keras.sampling import DeviceSampler
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
 from ncf_keras.training.engines.distributed_engine import DistributedEngine, follow_chief, release_workers
 from ncf_keras.training.engines.engine import Engine
@@ -31,6 +31,7 @@ from ncf_keras.training.engines.workers import Workers
 from ncf_keras.training.iterations import Best, Iteration, best_of
 from ncf_keras.training.learners import make_optimizer
 from ncf_keras.training.losses import clipped_log_loss
+from ncf_keras.training.make_sampler import make_sampler
 from ncf_keras.training.schedules import learning_rate_of
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.steps.rules import sums_skipped_steps
@@ -48,8 +49,8 @@ class Trainer:
         spec: the settings; those of `TrainingSpec()` if left out.
         workers: the replicas that share each batch; None trains in this process alone. With several worker
             processes, the chief (worker 0) calls `fit`, and the others call `follow`.
-        on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`, and when
-            Adam's settings make all rows move at every step.
+        on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`, when
+            all rows move at every step without being asked to, and by `fit` if the device draws the examples.
 
     Attributes:
         model, dataset, spec: as given.
@@ -88,7 +89,8 @@ class Trainer:
         self._workers = workers
         selects = self.spec.select == "validation"
         examples = split_validation(dataset) if selects else dataset
-        self._sampler = NegativeSampler(examples, self.spec.num_neg, self.spec.seed)
+        self._sampler: Any = make_sampler(examples, self.spec, shared=workers is not None)
+        self._on_note = on_note
         self.num_examples = self._sampler.num_examples
         self._selection = None if self.spec.select == "none" else _protocol(examples)
         self._test = self._selection if not selects else _protocol(dataset)
@@ -148,6 +150,8 @@ class Trainer:
         history = self.model.history
         changing = any(getattr(each, "changes_model", True) for each in callbacks)
         logs: Logs = {}
+        if self._on_note and isinstance(self._sampler, DeviceSampler):
+            self._on_note("the device draws the examples; `--sampler host` has the processor draw them")
         with self._leading():
             if self.initial is None and self._selection:
                 result = self.evaluate()

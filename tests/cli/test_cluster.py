@@ -42,6 +42,7 @@ def test_a_wrong_tf_config_is_refused(text):
     (("--strategy", "multiworker"), "`--seed` must be given"),
     (("--strategy", "multiworker", "--seed", 1), "`TF_CONFIG` must"),
     (("--strategy", "mirrored", "--engine", "keras"), "`--engine` must be compiled"),
+    (("--strategy", "mirrored", "--sampler", "device"), "`--sampler` must be host or auto with `--strategy`"),
 ])  # fmt: skip
 def test_flags_that_do_not_go_together_are_refused(flags, sentence, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)

@@ -177,6 +177,7 @@ OTHER = [
     (("--layers", "[8,2]"), "`--layers` must be '[8,4]'"),
     (("--num_factors", 3), "`--num_factors` must be 4"),
     (("--engine", "keras"), "`--engine` must be 'compiled'"),
+    (("--sampler", "device"), "`--sampler` must be host"),
     (("--topk", 5), "`--topk` must be 10"),
     (("--out", 0), "`--out` must be 1"),
     (("--format", "keras"), "`--format` must be 'h5'"),

@@ -40,12 +40,20 @@ def data(tmp_path_factory):
     return (*write_random_files(directory), "--seed", 3, "--batch_size", 64)
 
 
-@pytest.mark.parametrize("engine", ["keras", "compiled"])
-def test_the_same_seed_gives_the_same_lines_and_weights(data, tmp_path, engine):
-    flags = (*data, "--engine", engine, *SMALL_TOWER, "--epochs", 2, "--save_dir", tmp_path)
+@pytest.mark.parametrize("flags", [("--engine", "keras"), (), ("--sampler", "device")])
+def test_the_same_seed_gives_the_same_lines_and_weights(data, tmp_path, flags):
+    flags = (*data, *flags, *SMALL_TOWER, "--epochs", 2, "--save_dir", tmp_path)
     first, again = (run("NeuMF", *flags) for _ in range(2))
     assert first.saved() != again.saved() and len(weights_in(first.saved())) == 8
     assert_same_end(first, again)
+    note = "Note: the device draws the examples"
+    assert (note in first.errors) == ("--sampler" in flags)
+
+
+def test_the_keras_engine_is_fed_by_the_host(data):
+    result = run("NeuMF", *data, "--engine", "keras", "--sampler", "device", "--out", 0)
+    assert result.status == 2
+    assert result.errors == "error: `--sampler` must be host or auto for the keras engine. Received: 'device'\n"
 
 
 @pytest.mark.slow

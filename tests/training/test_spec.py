@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ncf_keras import InputError, TrainingSpec
-from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, SELECTIONS
+from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, SAMPLERS, SELECTIONS
 
 COUNTS = st.integers(1, 2**40)
 BELOW_1 = st.floats(0, 1, exclude_min=True, exclude_max=True)
@@ -22,6 +22,7 @@ SETTINGS = {
     "select": st.sampled_from(SELECTIONS),
     "seed": COUNTS | st.just(0),
     "engine": st.sampled_from(ENGINES),
+    "sampler": st.sampled_from(SAMPLERS),
     "top_k": COUNTS,
     "patience": st.none() | COUNTS,
     "evaluate_every": COUNTS,
@@ -42,12 +43,17 @@ def fits(settings):
     """Whether settings that depend on each other do."""
     decays = settings.get("learning_rate_decay", "none") != "none"
     is_adam = settings.get("learner", "adam") == "adam"
-    return decays == (settings.get("decay_steps", 0) > 0) and (is_adam or not settings.keys() & ADAMS)
+    on_device = settings.get("sampler") == "device"
+    return (
+        decays == (settings.get("decay_steps", 0) > 0)
+        and (is_adam or not settings.keys() & ADAMS)
+        and not (on_device and settings.get("engine") == "keras")
+    )
 
 
 def test_these_are_all_settings():
     assert [each.name for each in dataclasses.fields(TrainingSpec)] == list(SETTINGS)
-    assert TrainingSpec.names("may_change") == {"epochs", "on_nan"}
+    assert TrainingSpec.names("may_change") == {"epochs", "sampler", "on_nan"}
     assert TrainingSpec.names("of_chief") == {"top_k", "patience", "evaluate_every"}
 
 
@@ -104,6 +110,11 @@ DECAY_STEPS = "`decay_steps` must be at least 1 with a decay of the learning rat
     ({"decay_steps": 9}, f"{DECAY_STEPS}. Received: 9"),
     ({"learning_rate_decay": "cosine"}, f"{DECAY_STEPS}. Received: 0"),
     ({"decay_rate": 1.5}, "`decay_rate` must be a number above 0 and at most 1. Received: 1.5"),
+    ({"sampler": "gpu"}, "`sampler` must be one of auto, host, device. Received: 'gpu'"),
+    (
+        {"engine": "keras", "sampler": "device"},
+        "`sampler` must be host or auto for the keras engine. Received: 'device'",
+    ),
     ({"on_nan": "go"}, "`on_nan` must be one of stop, reload. Received: 'go'"),
 ])  # fmt: skip
 def test_each_rule_has_its_sentence(settings, sentence):

@@ -1,8 +1,7 @@
 """Training in compiled programs of many steps: neither Python nor the size of the tables slows a step down."""
 
-import itertools
-import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,10 +9,11 @@ import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
-from ncf_keras.sampling import NegativeSampler, stack_dataset
+from ncf_keras.sampling import DeviceSampler, NegativeSampler
 from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.engines.engine import Progress
 from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
+from ncf_keras.training.engines.feeds import make_feed
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.schedules import WarmUpAndDecay
 from ncf_keras.training.steps.rules import make_rule
@@ -22,6 +22,8 @@ from ncf_keras.training.steps.steps import DeferredStep, DenseStep, make_step
 BATCHES_A_STACK = 2048
 # The steps of an epoch are counted in float32, which holds every whole number up to here.
 MOST_STEPS = 2**24
+# Of a state: the other sampler would go on with other examples.
+DRAWN_ON_DEVICE = "drawn_on_device"
 
 
 class CompiledEngine:
@@ -39,7 +41,8 @@ class CompiledEngine:
 
     Args:
         model: built, not compiled; its inputs are in the order users, items.
-        sampler: draws the examples; those of the next program are drawn while this one runs.
+        sampler: draws the examples: one of the host those of the next program while this one runs, one of the
+            device in the program itself.
         learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
         learning_rate: a positive number, or a schedule.
         batch_size: examples per step.
@@ -57,7 +60,7 @@ class CompiledEngine:
     def __init__(
         self,
         model: keras.Model,
-        sampler: NegativeSampler,
+        sampler: NegativeSampler | DeviceSampler,
         learner: str,
         learning_rate: float | WarmUpAndDecay,
         batch_size: int,
@@ -70,19 +73,15 @@ class CompiledEngine:
         self._rule = make_rule(learner, learning_rate, adam)
         self._loss, self._precision = loss, precision
         self._step = self._make_step(model)
-        self._sampler = sampler
-        self._batch_size = self._padded_size = batch_size
+        self._padded_size = batch_size
         self._steps_an_epoch = -(-sampler.num_examples // batch_size)
         if self._steps_an_epoch > MOST_STEPS:
             least = -(-sampler.num_examples // MOST_STEPS)
             raise InputError(
                 f"`batch_size` must be at least {least} for so many examples. Received: {batch_size}"
             )
-        self._stack_size = min(batches_a_stack, self._steps_an_epoch)
-        # The iterator over the stacks, made when it is first needed. If it still drew ahead at the
-        # interpreter's exit, Python would hang.
-        self._stacks: list[Iterator] = []
-        weakref.finalize(self, self._stacks.clear)
+        self._feed = make_feed(sampler, batch_size, batches_a_stack)
+        self._stack_size = self._feed.batches_a_stack
         self._program: Callable | None = None
         self._epochs = 0
         self._begin_epoch()
@@ -101,7 +100,7 @@ class CompiledEngine:
         while self._steps < self._steps_an_epoch:
             self._train_next(schedule)
             if on_progress and on_progress(self._examples):
-                self._stacks.clear()
+                self._feed.forget()
                 break
         return self._finish_epoch(schedule)
 
@@ -134,12 +133,14 @@ class CompiledEngine:
 
         Returns:
             `counts`, int64: epochs done, and of the next one the stacks, steps and examples done; `loss`,
-            float64: the sum of the losses of those examples; and a `variable_…` for each variable of the step.
+            float64: the sum of the losses of those examples; a `variable_…` for each variable of the step; and
+            `drawn_on_device`, true, if a sampler of the device draws the examples.
         """
         counts = [self._epochs, self._stacks_used, self._steps, self._examples]
         return {
             "counts": np.array(counts, np.int64),
             "loss": np.array(self._total),
+            **({DRAWN_ON_DEVICE: np.array(True)} if self._feed.on_device else {}),
             **named("variable", values_of(self._step.variables)),
         }
 
@@ -150,10 +151,15 @@ class CompiledEngine:
             InputError: the state is not that of such an engine; nothing was changed.
         """
         counts = checked_counts(state, 4)
-        assign_all(self._step.variables, "variable", state, ("counts", "loss"))
+        kinds = ("host", "device")
+        was, is_now = kinds[DRAWN_ON_DEVICE in state], kinds[self._feed.on_device]
+        if was != is_now:
+            raise InputError(f"`sampler` must be {was}, as in the training to go on with. Received: {is_now}")
+        others = ("counts", "loss", DRAWN_ON_DEVICE) if self._feed.on_device else ("counts", "loss")
+        assign_all(self._step.variables, "variable", state, others)
         self._epochs, self._stacks_used, self._steps, self._examples = counts
         self._total = float(state["loss"])
-        self._stacks.clear()
+        self._feed.forget()
         if not self._steps:
             self._step.write_back()
 
@@ -172,7 +178,8 @@ class CompiledEngine:
 
     def _train_next(self, schedule: tf.Tensor) -> None:
         """Train on the next stack of the epoch."""
-        losses, sizes = self.train_stack(*self._next_stack(), self._steps, schedule)
+        stack = self._feed.next_stack(self._epochs, self._stacks_used, self._steps)
+        losses, sizes = self.train_stack(*stack, self._steps, schedule)
         self._total += float(losses @ sizes)
         self._examples += int(sizes.sum())
         self._steps += len(sizes)
@@ -193,49 +200,44 @@ class CompiledEngine:
         self._stacks_used = self._steps = self._examples = 0
         self._total = 0.0
 
-    def _next_stack(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        if not self._stacks:
-            epochs = itertools.count(self._epochs)
-            stacks = stack_dataset(self._sampler, self._batch_size, epochs, self._stack_size)
-            # Each draw depends on those before it, so the examples that were used already are drawn again.
-            self._stacks.append(iter(stacks.skip(self._stacks_used)))
-        return next(self._stacks[0])
-
-    def train_stack(
-        self, users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor, first_step: int, schedule: tf.Tensor
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def train_stack(self, *arguments: Any) -> tuple[np.ndarray, np.ndarray]:
         """Train on a stack: the batches of one program.
 
         Args:
-            users: int32, shape (batches, examples in a batch).
-            items: as `users`.
-            labels: float32, as `users`.
-            first_step: steps of this epoch done before.
-            schedule: the rule's schedule of the epoch.
+            arguments: the tensors of the stack, which for a sampler of the host are users int32, items int32
+                and labels float32, each of shape (batches, examples in a batch); then the number of steps of
+                this epoch done before; and last the rule's schedule of the epoch.
 
         Returns:
             The loss of each batch and its number of examples, float64, shape (batches,).
         """
-        batches, size = users.shape
-        padding = [[0, self._stack_size - batches], [0, self._padded_size - size]]
-        padded = (tf.pad(tensor, padding) for tensor in (users, items, labels))
-        numbers = (tf.constant(number) for number in (batches, size, first_step))
-        arguments = (*padded, *numbers, schedule)
+        *stack, first_step, schedule = arguments
+        inputs, sizes = self._feed.inputs(tuple(stack), self._shape)
+        padded = np.pad(sizes, (0, self._stack_size - len(sizes))).astype(np.int32)
+        numbers = (tf.constant(len(sizes)), tf.constant(padded), tf.constant(first_step))
+        arguments = (*inputs, *numbers, schedule)
         with tensor_float_32(self._precision == "tf32"):
             # Otherwise TensorFlow takes the functions of several engines for one that is retraced, and warns.
             self._program = self._program or self._run.get_concrete_function(*arguments)
             # XLA compiles when the program first runs.
             losses = self._program(*arguments)
-        return losses.numpy()[:batches].astype(np.float64), np.full(batches, size, np.float64)
+        return losses.numpy()[: len(sizes)].astype(np.float64), sizes.astype(np.float64)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """Batches and examples in a batch that every program has, some of which may be padding."""
+        return self._stack_size, self._padded_size
 
     @tf.function(jit_compile=True, autograph=False)
     def _run(self, *arguments: tf.Tensor) -> tf.Tensor:
-        users, items, labels, batches, size, first_step, schedule = arguments
+        *inputs, batches, sizes, first_step, schedule = arguments
+        users, items, labels = self._feed.batches(tuple(inputs), first_step, self._shape)
         variables = self._step.variables
-        mask = tf.cast(tf.range(self._padded_size) < size, self._step.dtype)
+        places = tf.range(self._padded_size)
 
         def train_one(number: tf.Tensor, losses: tf.Tensor, *state: tf.Tensor) -> tuple:
             target = tf.cast(labels[number], self._step.dtype)
+            mask = tf.cast(places < tf.gather(sizes, number), self._step.dtype)
             loss, after = self._step(
                 list(state), [users[number], items[number]], target, mask, first_step + number, schedule
             )

@@ -5,6 +5,7 @@ epochs, evaluates and writes files. It sends each command to the other workers, 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -80,7 +81,7 @@ class DistributedEngine(CompiledEngine):
         """
         if command[0] == TAKE_OVER:
             self._epochs, self._stacks_used, self._steps, self._examples = command[1:]
-            self._stacks.clear()
+            self._feed.forget()
             self.learning_rate = float(self._workers.from_chief(tf.zeros([], tf.float64)))
             self._share_state()
         elif command[0] == TRAIN:
@@ -133,24 +134,23 @@ class DistributedEngine(CompiledEngine):
             for other in others:
                 other.assign(first)
 
-    def train_stack(
-        self, users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor, first_step: int, schedule: tf.Tensor
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def train_stack(self, *arguments: Any) -> tuple[np.ndarray, np.ndarray]:
         """Train on a stack of batches; see `CompiledEngine.train_stack`.
 
         Raises:
             WorkerLost: another worker is gone.
         """
         with self._workers.in_words():
-            return super().train_stack(users, items, labels, first_step, schedule)
+            return super().train_stack(*arguments)
 
     @tf.function(autograph=False)
     def _run(self, *arguments: tf.Tensor) -> tf.Tensor:
-        users, items, labels, batches, size, first_step, schedule = arguments
-        mask = tf.cast(tf.range(self._padded_size) < size, self._step.dtype)
+        users, items, labels, batches, sizes, first_step, schedule = arguments
+        places = tf.range(self._padded_size)
 
         def train_one(number: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             target = tf.cast(labels[number], self._step.dtype)
+            mask = tf.cast(places < tf.gather(sizes, number), self._step.dtype)
             batch = (users[number], items[number], target, mask, first_step + number, schedule)
             loss = self._workers.run(self._train_replica, batch)
             return number + 1, tf.tensor_scatter_nd_update(losses, [[number]], [loss])
