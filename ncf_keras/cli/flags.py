@@ -10,7 +10,7 @@ from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.paths import CheckpointPath, InputFile, OutputFile
 from ncf_keras.models.spec import KINDS
 from ncf_keras.training.adam_settings import LEAST_EPSILON
-from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, SAMPLERS, TrainingSpec
+from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, SAMPLERS, STEPS, TrainingSpec
 from ncf_keras.training.tuned import TUNED
 
 MODELS = KINDS
@@ -184,6 +184,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--engine", choices=ENGINES, default="compiled", help="keras is plain model.fit")
     drawing = "where negatives are drawn; auto: on the device where it is a GPU"
     add("--sampler", choices=SAMPLERS, default="auto", help=drawing)
+    moving = "rows that a step moves: all, or those of its batch; auto: what is faster for the sizes"
+    add("--step", choices=STEPS, default="auto", help=moving)
     sharing = "who shares each batch: nobody, the devices of this machine, or the workers of TF_CONFIG"
     add("--strategy", choices=STRATEGIES, default="none", help=sharing)
     patience = "stop after so many evaluations without a better hit ratio; never if left out"

@@ -12,6 +12,7 @@ from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 LEARNERS = ("adagrad", "adam", "rmsprop", "sgd")
 ENGINES = ("compiled", "keras")
 SAMPLERS = ("auto", "host", "device")
+STEPS = ("auto", "dense", "deferred")
 SELECTIONS = ("test", "validation", "none")
 ON_NAN = ("stop", "reload")
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -41,6 +42,8 @@ class TrainingSpec:
         sampler: where negatives are drawn and examples shuffled: by the `host`, or by the `device` in the
             compiled programs; `auto` is the device where TensorFlow has a GPU. Another than the one that a
             training began with can't go on with it.
+        step: which rows of the embeddings a step of the compiled engine moves: all (`dense`), or those of its
+            batch, the others later in closed form (`deferred`); `auto`: what is faster for the sizes.
         top_k: length of the ranked list.
         patience: stop after that many evaluations without a better hit ratio; None never stops early.
         evaluate_every: evaluate one epoch in so many, beginning with the first.
@@ -70,6 +73,7 @@ class TrainingSpec:
     engine: str = "compiled"
     # What `auto` stands for depends on the machine; the engine's state says which it was.
     sampler: str = field(default="auto", metadata=_MAY_CHANGE)
+    step: str = "auto"
     top_k: int = field(default=10, metadata=_OF_CHIEF)
     patience: int | None = field(default=None, metadata=_OF_CHIEF)
     evaluate_every: int = field(default=1, metadata=_OF_CHIEF)
@@ -102,12 +106,15 @@ class TrainingSpec:
         require_one_of(self.select, SELECTIONS, "select")
         require_one_of(self.engine, ENGINES, "engine")
         require_one_of(self.sampler, SAMPLERS, "sampler")
+        require_one_of(self.step, STEPS, "step")
         require_one_of(self.on_nan, ON_NAN, "on_nan")
         require_one_of(self.precision, PRECISIONS, "precision")
         if not isinstance(self.deterministic, bool):
             raise InputError(f"`deterministic` must be True or False. Received: {self.deterministic!r}")
         if self.sampler == "device" and self.engine != "compiled":
             raise InputError(f"`sampler` must be host or auto for the {self.engine} engine. Received: 'device'")
+        if self.step != "auto" and self.engine != "compiled":
+            raise InputError(f"`step` must be auto for the {self.engine} engine. Received: {self.step!r}")
         self._check_adam()
         self._check_schedule()
 

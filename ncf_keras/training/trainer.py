@@ -35,6 +35,7 @@ from ncf_keras.training.make_sampler import make_sampler
 from ncf_keras.training.schedules import learning_rate_of
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.steps.rules import sums_skipped_steps
+from ncf_keras.training.steps.steps import can_defer_rows
 
 Logs = dict[str, float]
 
@@ -99,9 +100,10 @@ class Trainer:
         self.initial: tuple[float, float] | None = None
         self.iterations: list[Iteration] = []
         if workers is None or workers.is_chief:
-            if on_note and self.spec.engine == "compiled" and not sums_skipped_steps(self.spec.adam):
-                on_note("with these `beta_1` and `beta_2` every row of every table moves at every step: slower")
-            self.engine: Engine = GuardedEngine(self._make_engine(), model, self.spec.on_nan, on_note)
+            engine = self._make_engine()
+            if on_note and self.spec.step == "auto" and getattr(engine, "moves_all_rows", False):
+                on_note(_why_all_rows_move(model, self.spec))
+            self.engine: Engine = GuardedEngine(engine, model, self.spec.on_nan, on_note)
 
     def __repr__(self) -> str:
         return f"Trainer({self.model.name} on {self.dataset.name}, {self.epochs_done} epochs done)\n{self.spec}"
@@ -221,8 +223,9 @@ class Trainer:
         options: dict[str, Any] = {"adam": spec.adam, "precision": spec.precision}
         if self._workers:
             return DistributedEngine(*arguments, self._workers, **options)
-        kind = KerasEngine if spec.engine == "keras" else CompiledEngine
-        return kind(*arguments, **options)
+        if spec.engine == "keras":
+            return KerasEngine(*arguments, **options)
+        return CompiledEngine(*arguments, **options, step=spec.step)
 
     def _train_epoch(self, every: keras.callbacks.CallbackList, changing: bool) -> Logs:
         """Train and evaluate one epoch with the callbacks `every`, and return the logs.
@@ -320,6 +323,19 @@ def _of_type(kind: type, value: Any) -> Any:
     if type(value) is not kind:
         raise TypeError
     return value
+
+
+def _why_all_rows_move(model: keras.Model, spec: TrainingSpec) -> str:
+    moves = "every row of the embeddings moves at every step"
+    if not sums_skipped_steps(spec.adam):
+        return (
+            f"{moves}, because the steps without a gradient can't be summed up for these betas of Adam: slower"
+        )
+    if not can_defer_rows(model):
+        return f"{moves}, because the model has penalties on them or other uses of its inputs: slower"
+    return (
+        f"{moves}, because a batch is large beside the tables: faster; `--step deferred` moves those of a batch"
+    )
 
 
 def _require_memory(model: keras.Model, spec: TrainingSpec) -> None:

@@ -26,7 +26,7 @@ OF_THE_MODEL = {
     },
 }  # fmt: skip
 OURS = {
-    "seed": None, "export": None, "select": "test", "engine": "compiled", "sampler": "auto",
+    "seed": None, "export": None, "select": "test", "engine": "compiled", "sampler": "auto", "step": "auto",
     "strategy": "none",
     "checkpoint_dir": None, "checkpoint_every": 1, "resume": False, "on_nan": "stop", "patience": None,
     "topk": 10, "save_dir": "pretrain/", "format": "h5", "log_csv": None, "tensorboard": None,

@@ -13,9 +13,9 @@ from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from ncf_keras.sampling import NegativeSampler, stacks_of_batches
 from ncf_keras.training import LEARNERS, CompiledEngine, KerasEngine, clipped_log_loss, make_optimizer
 from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
-from ncf_keras.training.engines import compiled_engine as compiled_engine_module
 from ncf_keras.training.schedules import WarmUpAndDecay
-from ncf_keras.training.steps.steps import DeferredStep, DenseStep, can_defer_rows
+from ncf_keras.training.steps.rules import make_rule
+from ncf_keras.training.steps.steps import DeferredStep, DenseStep, can_defer_rows, make_step
 from tests.training.one_worker import record_losses, spread_weights
 
 BATCH_SIZE = 32
@@ -63,7 +63,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("kind", "learner"), PAIRS)
-def test_dense_and_deferred_steps_equal_keras(dataset, monkeypatch, kind, learner):
+def test_dense_and_deferred_steps_equal_keras(dataset, kind, learner):
     models = [BUILDERS[kind](300, 80) for _ in range(3)]
     spread_weights(models[0])
     for model in models[1:]:
@@ -79,9 +79,8 @@ def test_dense_and_deferred_steps_equal_keras(dataset, monkeypatch, kind, learne
             expected.append(reference.train_on_batch([user, item], label))
             reference.reset_metrics()
 
-    for model, step in zip(models[1:], (DeferredStep, DenseStep), strict=True):
-        monkeypatch.setattr(compiled_engine_module, "make_step", step)
-        losses = record_losses(CompiledEngine(model, sampler, learner, RATE, BATCH_SIZE))
+    for model, step in zip(models[1:], ("deferred", "dense"), strict=True):
+        losses = record_losses(CompiledEngine(model, sampler, learner, RATE, BATCH_SIZE, step=step))
         assert len(losses) == 127
         np.testing.assert_allclose(losses, expected, atol=1e-5, rtol=0)
         np.testing.assert_allclose(all_predictions(model), all_predictions(reference), atol=5e-4, rtol=0)
@@ -130,16 +129,15 @@ def test_a_schedule_goes_on_in_the_next_epoch_and_is_scaled_as_a_whole(dataset):
     np.testing.assert_allclose(*np.transpose(losses), atol=1e-5)
 
 
-def test_deferred_rows_equal_dense_adam_in_float64(dataset, monkeypatch, policy):
+def test_deferred_rows_equal_dense_adam_in_float64(dataset, policy):
     policy("float64")
     models = [BUILDERS["NeuMF"](300, 80) for _ in range(2)]
     spread_weights(models[0])
     models[1].set_weights(models[0].get_weights())
     sampler = NegativeSampler(dataset, 4, seed=5)
     results = []
-    for model, step in zip(models, (DeferredStep, DenseStep), strict=True):
-        monkeypatch.setattr(compiled_engine_module, "make_step", step)
-        engine = CompiledEngine(model, sampler, "adam", RATE, BATCH_SIZE)
+    for model, step in zip(models, ("deferred", "dense"), strict=True):
+        engine = CompiledEngine(model, sampler, "adam", RATE, BATCH_SIZE, step=step)
         results.append(record_losses(engine))
         assert results[-1].dtype == np.float64
     np.testing.assert_allclose(results[0], results[1], atol=1e-7, rtol=0)
@@ -213,6 +211,30 @@ def test_a_model_of_another_make_takes_the_dense_step_and_keeps_its_state(datase
     assert any((one != other).any() for one, other in zip(before, after, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "penalty", "expected"),
+    [
+        (4096, 1024, 0, DenseStep),  # four rows an example
+        (4097, 1024, 0, DeferredStep),
+        (30, 1023, 0, DeferredStep),  # too small a batch
+        (4097, 1024, 0.1, DenseStep),  # every row has a gradient
+    ],
+)
+def test_all_rows_move_where_a_batch_is_large_beside_the_tables(rows, batch_size, penalty, expected):
+    model = build_gmf(rows - 20, 20, 2, regs=(0, penalty))
+    assert type(make_step(model, make_rule("adam", 0.1), batch_size=batch_size)) is expected
+
+
+def test_the_kind_of_step_can_be_chosen():
+    model, rule = build_gmf(30, 20, 2), make_rule("sgd", 0.1)
+    assert type(make_step(model, rule, kind="dense")) is DenseStep
+    assert type(make_step(model, rule, kind="deferred", batch_size=4096)) is DeferredStep
+    with pytest.raises(InputError, match="`step` must be dense or auto where"):
+        make_step(build_gmf(30, 20, 2, regs=(0, 0.1)), rule, kind="deferred")
+    with pytest.raises(InputError, match="`step` must be dense or auto where"):
+        make_step(model, make_rule("adam", 0.1, AdamSettings(0.9, 0.99, 1e-6)), kind="deferred")
+
+
 def test_a_model_that_uses_its_inputs_elsewhere_takes_the_dense_step():
     users, items = (keras.Input((1,), dtype="int32", name=f"{side}_input") for side in ("user", "item"))
     latent = [keras.layers.Embedding(300, 4)(users), keras.layers.Embedding(80, 4)(items)]
@@ -223,14 +245,17 @@ def test_a_model_that_uses_its_inputs_elsewhere_takes_the_dense_step():
     assert can_defer_rows(keras.Model([users, items], outputs[1]))
 
 
-def test_bfloat16_trains_alike_on_both_engines(dataset, policy, monkeypatch):
+def test_bfloat16_trains_alike_on_both_engines(dataset, policy):
     policy("mixed_bfloat16")
     sampler, losses = NegativeSampler(dataset, 4, seed=5), []
-    for engine, step in ((CompiledEngine, DeferredStep), (CompiledEngine, DenseStep), (KerasEngine, None)):
-        monkeypatch.setattr(compiled_engine_module, "make_step", step)
+    for engine, options in (
+        (CompiledEngine, {"step": "deferred"}),
+        (CompiledEngine, {"step": "dense"}),
+        (KerasEngine, {}),
+    ):
         model = build_mlp(300, 80, (8, 4), (0, 1e-4), reg_rows=1e-5, seed=2)
         spread_weights(model)
-        losses.append(engine(model, sampler, "adam", RATE, BATCH_SIZE).train_epoch())
+        losses.append(engine(model, sampler, "adam", RATE, BATCH_SIZE, **options).train_epoch())
     assert losses[1:] == pytest.approx([losses[0]] * 2, abs=2e-3)
     assert {weight.dtype for weight in model.weights} == {"float32"} and model.output.dtype == "float32"
     assert model.get_layer("layer1").compute_dtype == "bfloat16"

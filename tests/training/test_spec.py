@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ncf_keras import InputError, TrainingSpec
-from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, SAMPLERS, SELECTIONS
+from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, SAMPLERS, SELECTIONS, STEPS
 
 COUNTS = st.integers(1, 2**40)
 BELOW_1 = st.floats(0, 1, exclude_min=True, exclude_max=True)
@@ -23,6 +23,7 @@ SETTINGS = {
     "seed": COUNTS | st.just(0),
     "engine": st.sampled_from(ENGINES),
     "sampler": st.sampled_from(SAMPLERS),
+    "step": st.sampled_from(STEPS),
     "top_k": COUNTS,
     "patience": st.none() | COUNTS,
     "evaluate_every": COUNTS,
@@ -43,11 +44,11 @@ def fits(settings):
     """Whether settings that depend on each other do."""
     decays = settings.get("learning_rate_decay", "none") != "none"
     is_adam = settings.get("learner", "adam") == "adam"
-    on_device = settings.get("sampler") == "device"
+    compiled_alone = settings.get("sampler") == "device" or settings.get("step", "auto") != "auto"
     return (
         decays == (settings.get("decay_steps", 0) > 0)
         and (is_adam or not settings.keys() & ADAMS)
-        and not (on_device and settings.get("engine") == "keras")
+        and not (compiled_alone and settings.get("engine") == "keras")
     )
 
 
@@ -110,6 +111,8 @@ DECAY_STEPS = "`decay_steps` must be at least 1 with a decay of the learning rat
     ({"decay_steps": 9}, f"{DECAY_STEPS}. Received: 9"),
     ({"learning_rate_decay": "cosine"}, f"{DECAY_STEPS}. Received: 0"),
     ({"decay_rate": 1.5}, "`decay_rate` must be a number above 0 and at most 1. Received: 1.5"),
+    ({"step": "sparse"}, "`step` must be one of auto, dense, deferred. Received: 'sparse'"),
+    ({"engine": "keras", "step": "dense"}, "`step` must be auto for the keras engine. Received: 'dense'"),
     ({"sampler": "gpu"}, "`sampler` must be one of auto, host, device. Received: 'gpu'"),
     (
         {"engine": "keras", "sampler": "device"},

@@ -50,9 +50,10 @@ class CompiledEngine:
         batches_a_stack: batches that one program trains on, at the most.
         adam: the betas and epsilon, for `adam`.
         precision: of the products: `float32`, `tf32` or `bfloat16`.
+        step: `dense`, `deferred` or `auto`, see `make_step`.
 
     Raises:
-        InputError: an unknown learner, or more than 2^24 steps per epoch.
+        InputError: an unknown learner, more than 2^24 steps per epoch, or rows that can't be deferred.
     """
 
     pauses_within_epochs = True
@@ -69,11 +70,12 @@ class CompiledEngine:
         *,
         adam: AdamSettings = DEFAULT_ADAM,
         precision: str = "float32",
+        step: str = "auto",
     ):
         self._rule = make_rule(learner, learning_rate, adam)
         self._loss, self._precision = loss, precision
+        self._step_kind, self._padded_size = step, batch_size
         self._step = self._make_step(model)
-        self._padded_size = batch_size
         self._steps_an_epoch = -(-sampler.num_examples // batch_size)
         if self._steps_an_epoch > MOST_STEPS:
             least = -(-sampler.num_examples // MOST_STEPS)
@@ -124,6 +126,11 @@ class CompiledEngine:
         return self._total / self._examples
 
     @property
+    def moves_all_rows(self) -> bool:
+        """Whether a step moves every row of the embeddings, not those of its batch alone."""
+        return isinstance(self._step, DenseStep)
+
+    @property
     def progress(self) -> tuple[int, int]:
         """Epochs done, and steps done of the next one."""
         return self._epochs, self._steps
@@ -169,7 +176,7 @@ class CompiledEngine:
             self._step.read_model()
 
     def _make_step(self, model: keras.Model) -> DenseStep | DeferredStep:
-        return make_step(model, self._rule, self._loss, self._precision)
+        return make_step(model, self._rule, self._loss, self._precision, self._step_kind, self._padded_size)
 
     def _schedule(self) -> tf.Tensor:
         """Return the rule's schedule of the next epoch."""

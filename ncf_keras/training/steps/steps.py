@@ -23,24 +23,48 @@ from ncf_keras.training.steps.rules import Rule
 
 State = list[Tensor]
 
+# From so many examples a step on, and up to so many rows for each of them, all rows are moved.
+LEAST_DENSE_BATCH = 1024
+ROWS_AN_EXAMPLE = 4
+
 
 def make_step(
-    model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss, precision: str = "float32"
+    model: keras.Model,
+    rule: Rule,
+    loss: Loss = clipped_log_loss,
+    precision: str = "float32",
+    kind: str = "auto",
+    batch_size: int = 1,
 ) -> "DenseStep | DeferredStep":
-    """Return the deferred step where it is exact, else the dense one.
+    """Return the step of a kind.
 
     Args:
         model: functional, of one output.
         rule: the arithmetic of the learner.
         loss: of each example, from its label and prediction.
         precision: of the products, see `computing_in`.
+        kind: `dense`, `deferred`, or `auto`: the deferred one where it is exact and not slower.
+        batch_size: examples of a step.
 
     Raises:
-        InputError: the model has or computes numbers of a type that the steps can't train.
+        InputError: the model has or computes numbers of a type that the steps can't train, or rows that
+            can't be deferred.
     """
     require_trainable_dtypes(model)
-    kind = DeferredStep if rule.sums_skipped_steps and can_defer_rows(model) else DenseStep
-    return kind(model, rule, loss, precision)
+    exact = rule.sums_skipped_steps and can_defer_rows(model)
+    if kind == "deferred" and not exact:
+        raise InputError(
+            "`step` must be dense or auto where embeddings have penalties, Adam's betas can't be summed up or "
+            "inputs have other uses. Received: 'deferred'"
+        )
+    deferred = exact and kind != "dense" and (kind == "deferred" or not _prefers_dense(model, batch_size))
+    return (DeferredStep if deferred else DenseStep)(model, rule, loss, precision)
+
+
+def _prefers_dense(model: keras.Model, batch_size: int) -> bool:
+    """Tell whether moving all rows takes less time than finding those of a batch (`docs/performance.md`)."""
+    rows = sum(layers[0].input_dim for layers in (_embeddings_of(model, source) for source in model.inputs))
+    return batch_size >= LEAST_DENSE_BATCH and rows <= ROWS_AN_EXAMPLE * batch_size
 
 
 def require_trainable_dtypes(model: keras.Model) -> None:
