@@ -164,8 +164,10 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     selection = "what picks the best iteration: the test pairs, as the authors do, or pairs held out of train"
     add("--select", choices=SELECTIONS, default="test", help=selection)
     add("--engine", choices=ENGINES, default="compiled", help="keras is plain model.fit")
-    sharing = "who shares each batch: nobody, the devices of this machine, or the workers of TF_CONFIG"
+    sharing = "who shares the users: nobody, the devices of this machine, or the workers of TF_CONFIG"
     add("--strategy", choices=STRATEGIES, default="none", help=sharing)
+    parts = "of users, divided among the workers; if left out, 16 with --strategy, else 1"
+    add("--shards", type=whole_number(1), help=parts)
     patience = "stop after so many evaluations without a better hit ratio; never if left out"
     add("--patience", type=whole_number(1), help=patience)
 

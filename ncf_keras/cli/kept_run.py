@@ -59,6 +59,11 @@ class KeptRun:
         """The seed of the resumed run; None for a new run."""
         return self.checkpoint.metadata["options"].get("--seed") if self.checkpoint else None
 
+    @property
+    def shards(self) -> int | None:
+        """The shards of the resumed run; None for a new run."""
+        return self.checkpoint.metadata["options"].get("--shards") if self.checkpoint else None
+
     def check(self, options: Mapping[str, Any]) -> None:
         """Raise InputError if the run to resume had other options, or more epochs."""
         if not self.checkpoint:

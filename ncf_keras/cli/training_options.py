@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # The flags of those fields of a TrainingSpec for which the authors have other names.
 FLAG_OF = {"learning_rate": "lr", "top_k": "topk", "evaluate_every": "verbose"}
+# The shards of a run with `--strategy`, if it does not say: so many workers can share it.
+SHARDS_OF_WORKERS = 16
 # Flags outside the specs that must be the same when a run resumes.
 RUN_FLAGS = (
     "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "save_dir", "out", "format",
@@ -33,10 +35,12 @@ CHIEF_ALONE = ("--save_dir", "--out", "--export", "--format", "--mf_pretrain", "
 
 
 def training_spec(flags: argparse.Namespace) -> TrainingSpec:
-    """Return the spec that the flags describe, with seed 0 if none is given."""
+    """Return the spec that the flags describe, with seed 0 and the usual shards if none are given."""
     names = [field.name for field in dataclasses.fields(TrainingSpec)]
     given = {name: getattr(flags, FLAG_OF.get(name, name)) for name in names}
-    return TrainingSpec(**{**given, "seed": flags.seed or 0})
+    has_workers = flags.strategy != "none" and flags.engine == "compiled"
+    shards = flags.shards or (SHARDS_OF_WORKERS if has_workers else 1)
+    return TrainingSpec(**{**given, "seed": flags.seed or 0, "shards": shards})
 
 
 def model_options(flags: argparse.Namespace) -> dict[str, Any]:

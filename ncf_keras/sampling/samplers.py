@@ -7,7 +7,7 @@ would leak it. Source: `get_train_instances` in the authors' GMF.py.
 
 import abc
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -103,12 +103,7 @@ class Sampler(abc.ABC):
         item_weights: np.ndarray | None = None,
     ):
         require_count(num_neg, "num_neg", 0)
-        saturated = np.flatnonzero(np.diff(dataset.train_offsets) >= dataset.num_items)
-        if num_neg and saturated.size:
-            raise InputError(
-                f"`num_neg` must be 0 where a user has interacted with every item: no negative exists. "
-                f"Received: {num_neg}, and user {saturated[0]} has all {dataset.num_items} items"
-            )
+        require_negatives(dataset, num_neg)
         self._dataset = dataset
         self._users = dataset.train_users
         self._num_neg = num_neg
@@ -136,10 +131,21 @@ class Sampler(abc.ABC):
         Only the order of the epoch (4 bytes an example, half a gigabyte at the most: see `shuffled_order`) and
         one chunk are in memory at once.
         """
-        generator = np.random.default_rng([self._seed, epoch])
+        ends = range(chunk_size, self.num_examples, chunk_size)
+        yield from self.parts(epoch, [*ends, self.num_examples])
+
+    def parts(self, epoch: int, ends: Iterable[int]) -> Iterator[Examples]:
+        """Yield the shuffled examples of an epoch, up to each of the numbers `ends`, which ascend."""
+        generator = self._generator(epoch)
         order = shuffled_order(self.num_examples, generator, self.most_in_memory)
-        for start in range(0, len(order), chunk_size):
-            yield self._examples(order[start : start + chunk_size], generator)
+        start = 0
+        for end in ends:
+            yield self._examples(order[start:end], generator)
+            start = end
+
+    def _generator(self, epoch: int) -> np.random.Generator:
+        """Return what every draw of an epoch comes from."""
+        return np.random.default_rng([self._seed, epoch])
 
     def _draw_negatives(self, users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         items = self._draw_items(len(users), generator)
@@ -224,6 +230,16 @@ def popularity_weights(dataset: Dataset, exponent: float = 0.75) -> np.ndarray:
     """
     counts = dataset.item_counts.astype(np.float64)
     return np.where(counts > 0, np.maximum(counts, 1.0) ** exponent, 0.0)
+
+
+def require_negatives(dataset: Dataset, num_neg: int) -> None:
+    """Raise InputError if negatives are wanted and a user has interacted with every item."""
+    saturated = np.flatnonzero(np.diff(dataset.train_offsets) >= dataset.num_items)
+    if num_neg and saturated.size:
+        raise InputError(
+            f"`num_neg` must be 0 where a user has interacted with every item: no negative exists. "
+            f"Received: {num_neg}, and user {saturated[0]} has all {dataset.num_items} items"
+        )
 
 
 def _checked_weights(weights: np.ndarray, num_items: int) -> np.ndarray:

@@ -37,6 +37,8 @@ class TrainingSpec:
         top_k: length of the ranked list.
         patience: stop after that many evaluations without a better hit ratio; None never stops early.
         evaluate_every: evaluate one epoch in so many, beginning with the first.
+        shards: of users, each of which draws its own examples; several can be divided among workers, whose
+            number then changes no result. 1: all examples are drawn together.
         on_nan: what to do if the loss or a weight is not finite after an epoch: `stop` with an error, or
             `reload` the state before the epoch and halve the learning rate.
 
@@ -55,13 +57,14 @@ class TrainingSpec:
     top_k: int = field(default=10, metadata=_OF_CHIEF)
     patience: int | None = field(default=None, metadata=_OF_CHIEF)
     evaluate_every: int = field(default=1, metadata=_OF_CHIEF)
+    shards: int = 1
     on_nan: str = field(default="stop", metadata=_MAY_CHANGE)
 
     def __post_init__(self) -> None:
         require_count(self.epochs, "epochs", 0)
         require_count(self.num_neg, "num_neg", 0)
         require_count(self.seed, "seed", 0)
-        for name in ("batch_size", "top_k", "evaluate_every"):
+        for name in ("batch_size", "top_k", "evaluate_every", "shards"):
             require_count(getattr(self, name), name)
         if self.patience is not None:
             require_count(self.patience, "patience")
@@ -75,6 +78,8 @@ class TrainingSpec:
         require_one_of(self.select, SELECTIONS, "select")
         require_one_of(self.engine, ENGINES, "engine")
         require_one_of(self.on_nan, ON_NAN, "on_nan")
+        if self.shards > 1 and self.engine != "compiled":
+            raise InputError(f"`shards` must be 1 with the keras engine. Received: {self.shards}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings by name, as JSON values."""

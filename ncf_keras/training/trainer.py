@@ -20,12 +20,12 @@ from ncf_keras.evaluation import LeaveOneOut, RankingResult
 from ncf_keras.models import model_scores
 from ncf_keras.models.factored import require_sizes
 from ncf_keras.models.spec import FLOAT32
-from ncf_keras.sampling import NegativeSampler
+from ncf_keras.sampling import NegativeSampler, ShardedSampler
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
-from ncf_keras.training.engines.distributed_engine import DistributedEngine, follow_chief, release_workers
 from ncf_keras.training.engines.engine import Engine
 from ncf_keras.training.engines.guard import GuardedEngine
 from ncf_keras.training.engines.keras_engine import KerasEngine
+from ncf_keras.training.engines.sharded_engine import ShardedEngine, follow_chief, release_workers
 from ncf_keras.training.engines.workers import Workers
 from ncf_keras.training.iterations import Best, Iteration, best_of
 from ncf_keras.training.learners import make_optimizer
@@ -43,8 +43,8 @@ class Trainer:
             the dataset's numbers of users and items. It is compiled here and trained in place.
         dataset: the train interactions and the test pairs.
         spec: the settings; those of `TrainingSpec()` if left out.
-        workers: the replicas that share each batch; None trains in this process alone. With several worker
-            processes, the chief (worker 0) calls `fit`, and the others call `follow`.
+        workers: the replicas among which the shards of the spec are divided; None trains in this process alone.
+            With several worker processes, the chief (worker 0) calls `fit`, and the others call `follow`.
         on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`.
 
     Attributes:
@@ -82,7 +82,7 @@ class Trainer:
         self._workers = workers
         selects = self.spec.select == "validation"
         examples = split_validation(dataset) if selects else dataset
-        self._sampler = NegativeSampler(examples, self.spec.num_neg, self.spec.seed)
+        self._sampler = self._make_sampler(examples)
         self.num_examples = self._sampler.num_examples
         self._selection = None if self.spec.select == "none" else _protocol(examples)
         self._test = self._selection if not selects else _protocol(dataset)
@@ -200,14 +200,22 @@ class Trainer:
         self.engine.restore(arrays)
         self.epochs_done, self.initial, self.iterations = done, initial, rows
 
+    def _make_sampler(self, examples: Dataset) -> NegativeSampler | ShardedSampler:
+        """Return what draws the examples: in shards where the spec has several, or replicas share them."""
+        spec = self.spec
+        if spec.shards > 1 or self._workers:
+            return ShardedSampler(examples, spec.num_neg, spec.seed, spec.shards)
+        return NegativeSampler(examples, spec.num_neg, spec.seed)
+
     def _make_engine(self) -> Any:
         """Return an engine for the spec."""
         spec = self.spec
         self.model.compile(make_optimizer(spec.learner, spec.learning_rate), clipped_log_loss)
-        arguments = (self.model, self._sampler, spec.learner, spec.learning_rate, spec.batch_size)
-        if self._workers:
-            return DistributedEngine(*arguments, self._workers)
-        return KerasEngine(*arguments) if spec.engine == "keras" else CompiledEngine(*arguments)
+        settings = (spec.learner, spec.learning_rate, spec.batch_size)
+        if isinstance(self._sampler, ShardedSampler):
+            return ShardedEngine(self.model, self._sampler, *settings, self._workers)
+        engine = KerasEngine if spec.engine == "keras" else CompiledEngine
+        return engine(self.model, self._sampler, *settings)
 
     def _train_epoch(self, every: keras.callbacks.CallbackList, changing: bool) -> Logs:
         """Train and evaluate one epoch with the callbacks `every`, and return the logs.

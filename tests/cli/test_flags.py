@@ -27,6 +27,7 @@ OF_THE_MODEL = {
 }  # fmt: skip
 OURS = {
     "seed": None, "export": None, "select": "test", "engine": "compiled", "strategy": "none",
+    "shards": None,
     "checkpoint_dir": None, "checkpoint_every": 1, "resume": False, "on_nan": "stop", "patience": None,
     "topk": 10, "save_dir": "pretrain/", "format": "h5", "log_csv": None, "tensorboard": None,
     "no_memory_check": False,

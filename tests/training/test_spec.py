@@ -23,6 +23,7 @@ SETTINGS = {
     "top_k": COUNTS,
     "patience": st.none() | COUNTS,
     "evaluate_every": COUNTS,
+    "shards": st.just(1),
     "on_nan": st.sampled_from(ON_NAN),
 }
 
@@ -68,6 +69,8 @@ COUNT = "must be a whole number of at least"
     ({"learner": 3}, "`learner` must be one of adagrad, adam, rmsprop, sgd. Received: 3"),
     ({"select": "train"}, "`select` must be one of test, validation, none. Received: 'train'"),
     ({"engine": "jax"}, "`engine` must be one of compiled, keras. Received: 'jax'"),
+    ({"shards": 0}, f"`shards` {COUNT} 1. Received: 0"),
+    ({"shards": 2, "engine": "keras"}, "`shards` must be 1 with the keras engine. Received: 2"),
     ({"on_nan": "go"}, "`on_nan` must be one of stop, reload. Received: 'go'"),
 ])  # fmt: skip
 def test_each_rule_has_its_sentence(settings, sentence):
