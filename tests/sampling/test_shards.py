@@ -94,7 +94,9 @@ def test_the_batches_do_not_depend_on_who_draws(dataset, parts):
     drawn_here = [shard for part in parts for shard in part]
     mine = set(np.concatenate([users_of_shards(dataset, SHARDS)[shard] for shard in drawn_here]))
     for whole, divided in zip(alone, shared, strict=True):
-        assert sorted(sum(divided, [])) == [example for example in whole[0] if example[0] in mine]
+        assert sorted(example for part in divided for example in part) == [
+            example for example in whole[0] if example[0] in mine
+        ]
 
 
 def test_epochs_and_seeds_differ_and_the_same_are_the_same(dataset):
