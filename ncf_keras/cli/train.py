@@ -121,7 +121,9 @@ def _follow(
         workers.require_same(shared_options(run_options(flags, model, training, dataset)))
         from ncf_keras.training import Trainer
 
-        Trainer(model.build(training.seed), dataset, training, workers=workers).follow()
+        # The chief sends the weights of this worker's own users; a model of all users would be one of too many.
+        small = dataclasses.replace(model, num_users=1)
+        Trainer(small.build(training.seed), dataset, training, workers=workers).follow()
     if interrupts.received:
         raise Interrupted(interrupts.received, "The chief has ended the training.")
 

@@ -76,7 +76,8 @@ class Trainer:
         require_dataset(dataset)
         if not isinstance(model, keras.Model):
             raise InputError(f"`model` must be a Keras model. Received: {model!r}")
-        require_sizes(model, dataset.num_users, dataset.num_items, dataset.name)
+        if workers is None or workers.is_chief:
+            require_sizes(model, dataset.num_users, dataset.num_items, dataset.name)
         self.model, self.dataset, self.spec = model, dataset, spec or TrainingSpec()
         _require_memory(model, self.spec)
         self._workers = workers

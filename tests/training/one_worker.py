@@ -48,11 +48,11 @@ def record_losses(engine):
     return np.concatenate([of_stack for of_stack, _ in losses])
 
 
-def build(penalty=0.0):
+def build(penalty=0.0, num_users=300):
     """A NeuMF with weights that carry signal from the first step."""
     from ncf_keras.models import build_neumf
 
-    model = build_neumf(300, 80, 4, (16, 8), (penalty, 0), reg_mf=penalty)
+    model = build_neumf(num_users, 80, 4, (16, 8), (penalty, 0), reg_mf=penalty)
     spread_weights(model)
     return model
 
@@ -65,11 +65,11 @@ def sharded_sampler():
 
 
 def make_engine(name, workers=None):
-    """Return the engine of a case, and its model."""
+    """Return the engine of a case, and its model, which has one user on other workers than the chief."""
     from ncf_keras.training.engines.sharded_engine import ShardedEngine
 
     learner, penalty, batch_size = CASES[name]
-    model = build(penalty)
+    model = build(penalty, 300 if workers is None or workers.is_chief else 1)
     return ShardedEngine(model, sharded_sampler(), learner, RATE, batch_size, workers), model
 
 

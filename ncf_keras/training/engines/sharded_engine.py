@@ -38,7 +38,8 @@ class ShardedEngine(CompiledEngine):
     `state`, so a training can be resumed with another.
 
     Args:
-        model: as in `CompiledEngine`; see `require_shardable`.
+        model: as in `CompiledEngine`; see `require_shardable`. That of another worker than the chief gives
+            only the layers; so it may be of fewer users.
         sampler: with the same data and seed on all workers.
         learner, learning_rate, loss: as in `CompiledEngine`.
         batch_size: examples per step, of all replicas together; a few more or less in a batch.
@@ -70,7 +71,7 @@ class ShardedEngine(CompiledEngine):
         self._owners = np.arange(count) * self._workers.count // count
         self._parts = [np.flatnonzero(self._owners == number).tolist() for number in self._workers.numbers]
         batches = max(1, min(BATCHES_A_STACK, EXAMPLES_A_STACK // batch_size))
-        self._step_of_batch = batch_size
+        self._whole_batch = batch_size
         super().__init__(model, sampler, learner, learning_rate, batch_size, loss, batches)  # type: ignore[arg-type]
         parts = [np.flatnonzero(self._owners == number) for number in range(self._workers.count)]
         self._padded_size = max(sampler.width(self._steps_an_epoch, part) for part in parts)
@@ -211,8 +212,9 @@ class ShardedEngine(CompiledEngine):
         self._replicas: list[ShardedStep] = []
         for device, part in zip(self._workers.devices, self._parts, strict=True):
             num_users = sum(len(self._shards.users[shard]) for shard in part)
+            of_all = self._shards.num_users, self._shards.num_items
             with tf.device(device):
-                step = ShardedStep(model, self._rule, num_users, self._step_of_batch, self._loss)
+                step = ShardedStep(model, self._rule, num_users, of_all, self._whole_batch, self._loss)
             self._replicas.append(step)
         return self._replicas[0]
 

@@ -71,9 +71,10 @@ class ShardedStep(DeferredStep):
     """The state and the step of one replica.
 
     Args:
-        model: see `require_shardable`; its weights are not taken over.
+        model: see `require_shardable`; its embeddings are not taken over, nor is their number of users.
         rule: the learner.
         num_users: in the shards of this replica.
+        of_all: number of users and of items in all shards.
         batch_size: of all replicas together; it decides how rows are kept.
         loss: of each example, from its label and prediction.
 
@@ -90,22 +91,23 @@ class ShardedStep(DeferredStep):
         model: keras.Model,
         rule: Rule,
         num_users: int,
+        of_all: tuple[int, int],
         batch_size: int,
         loss: Loss = clipped_log_loss,
     ):
-        self._num_users, self._batch_size = num_users, batch_size
+        self._num_users, self._of_all, self._batch_size = num_users, of_all, batch_size
         super().__init__(model, rule, loss)
 
     def _make_rows(self) -> None:
-        of_users, of_items = self._tables
-        self.users = self._table(of_users, self._num_users)
-        self.items = self._table(of_items, of_items[0].input_dim)
+        (of_users, of_items), (all_users, all_items) = self._tables, self._of_all
+        self.users = self._table(of_users, self._num_users, all_users)
+        self.items = self._table(of_items, all_items, all_items)
         self.gathers = isinstance(self.items, DeferredTable)
 
-    def _table(self, layers: list[keras.layers.Embedding], size: int) -> Table:
-        """Return the table of some rows: dense where a batch is likely to have most of them, or must be."""
+    def _table(self, layers: list[keras.layers.Embedding], size: int, of_all: int) -> Table:
+        """Return the table of some rows: dense where a batch may have most of them all, or it must be."""
         penalised = any(layer.embeddings_regularizer is not None for layer in layers)
-        if penalised or layers[0].input_dim <= self._batch_size:
+        if penalised or of_all <= self._batch_size:
             return DenseTable(
                 size, self._width, self._rule, self.dtype, lambda weights: self._penalty(layers, weights)
             )
