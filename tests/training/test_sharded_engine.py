@@ -40,11 +40,11 @@ def losses_of_keras(name):
 def test_an_epoch_in_shards_equals_keras_on_the_same_batches(name):
     engine, model = one_worker.make_engine(name)
     losses, (expected, weights) = one_worker.record_losses(engine), losses_of_keras(name)
-    assert len(losses) == {32: 502, 100: 161, 512: 32}[one_worker.CASES[name][2]]
+    assert len(losses) == {16: 1004, 32: 502, 512: 32}[one_worker.CASES[name][2]]
     # With penalties the loss is above 1, where float32 has fewer digits.
     np.testing.assert_allclose(losses, expected, atol=1e-5, rtol=1e-5 if name == "penalised" else 0)
     for found, wanted in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_allclose(found, wanted, atol=2e-4, rtol=0)
+        np.testing.assert_allclose(found, wanted, atol=5e-4, rtol=0)
 
 
 def assert_equal_to_one(file, names):

