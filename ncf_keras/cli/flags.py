@@ -186,8 +186,10 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--sampler", choices=SAMPLERS, default="auto", help=drawing)
     moving = "rows that a step moves: all, or those of its batch; auto: what is faster for the sizes"
     add("--step", choices=STEPS, default="auto", help=moving)
-    sharing = "who shares each batch: nobody, the devices of this machine, or the workers of TF_CONFIG"
+    sharing = "who shares the users: nobody, the devices of this machine, or the workers of TF_CONFIG"
     add("--strategy", choices=STRATEGIES, default="none", help=sharing)
+    parts = "of users, divided among the workers; if left out, 16 with --strategy, else 1"
+    add("--shards", type=whole_number(1), help=parts)
     patience = "stop after so many evaluations without a better hit ratio; never if left out"
     add("--patience", type=whole_number(1), help=patience)
 

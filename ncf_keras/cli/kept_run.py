@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.cli.training_options import default_options
 
 if TYPE_CHECKING:
     from ncf_keras.training.callbacks.checkpoints import Checkpoints
@@ -59,6 +60,11 @@ class KeptRun:
         """The seed of the resumed run; None for a new run."""
         return self.checkpoint.metadata["options"].get("--seed") if self.checkpoint else None
 
+    @property
+    def shards(self) -> int | None:
+        """The shards of the resumed run; None for a new run."""
+        return self.checkpoint.metadata["options"].get("--shards") if self.checkpoint else None
+
     def check(self, options: Mapping[str, Any]) -> None:
         """Raise InputError if the run to resume had other options, or more epochs."""
         if not self.checkpoint:
@@ -66,7 +72,9 @@ class KeptRun:
         from ncf_keras.training.checkpoints import require_same_options
 
         metadata = self.checkpoint.metadata
-        require_same_options(metadata["options"], options, self._where)
+        # Options that there were not yet when the checkpoint was written had their defaults.
+        defaults = {name: value for name, value in default_options().items() if name in options}
+        require_same_options(defaults | metadata["options"], options, self._where)
         if self._epochs < metadata["epochs"]:
             raise InputError(
                 f"`--epochs` must be at least {metadata['epochs']} to go on from {self._where}. "

@@ -79,7 +79,12 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
         if seed is None:
             seed = secrets.randbits(31)
             print(f"--seed {seed} (drawn, because none was given)", file=sys.stderr)
-        training = dataclasses.replace(training, seed=seed)
+        shards = training.shards
+        if flags.shards is None and kept.shards:
+            shards = kept.shards
+        elif flags.shards is None and flags.strategy != "none":
+            print(f"--shards {shards} (the most workers that can share this run)", file=sys.stderr)
+        training = dataclasses.replace(training, seed=seed, shards=shards)
         try:
             _Run(dataset, flags, model, training, kept, csv_log).train(directory, cluster)
         except BrokenPipeError:
@@ -116,7 +121,9 @@ def _follow(
         workers.require_same(shared_options(run_options(flags, model, training, dataset)))
         from ncf_keras.training import Trainer
 
-        Trainer(model.build(training.seed), dataset, training, workers=workers).follow()
+        # The chief sends the weights of this worker's own users; a model of all users would be one of too many.
+        small = dataclasses.replace(model, num_users=1)
+        Trainer(small.build(training.seed), dataset, training, workers=workers).follow()
     if interrupts.received:
         raise Interrupted(interrupts.received, "The chief has ended the training.")
 

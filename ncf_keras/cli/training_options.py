@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FLAG_OF = {
     "learning_rate": "lr", "learning_rate_decay": "lr_decay", "top_k": "topk", "evaluate_every": "verbose",
 }  # fmt: skip
+# The shards of a run with `--strategy`, if it does not say: so many workers can share it.
+SHARDS_OF_WORKERS = 16
 # Flags outside the specs that must be the same when a run resumes.
 RUN_FLAGS = (
     "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "save_dir", "out", "format",
@@ -36,11 +38,14 @@ CHIEF_ALONE = ("--save_dir", "--out", "--export", "--format", "--mf_pretrain", "
 
 
 def training_spec(flags: argparse.Namespace) -> TrainingSpec:
-    """Return the spec that the flags describe, with seed 0 if none is given."""
+    """Return the spec that the flags describe, with seed 0 and the usual shards if none are given."""
     names = [field.name for field in dataclasses.fields(TrainingSpec)]
     given = {name: getattr(flags, FLAG_OF.get(name, name)) for name in names}
+    # What else does not go with `--strategy` is refused by `read_cluster`, in its own words.
+    has_workers = flags.strategy != "none" and flags.engine == "compiled" and flags.sampler != "device"
+    shards = flags.shards or (SHARDS_OF_WORKERS if has_workers else 1)
     with flag_names({name: f"`--{FLAG_OF.get(name, name)}`" for name in names}):
-        return TrainingSpec(**{**given, "seed": flags.seed or 0})
+        return TrainingSpec(**{**given, "seed": flags.seed or 0, "shards": shards})
 
 
 def model_options(flags: argparse.Namespace) -> dict[str, Any]:
@@ -107,6 +112,11 @@ def run_options(
     }
     by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
     return {"model": model.kind, **by_flag, "content of --dataset": digest_of(content)}
+
+
+def default_options() -> dict[str, Any]:
+    """Return the settings of a training that says nothing, by flag."""
+    return {f"--{FLAG_OF.get(name, name)}": value for name, value in TrainingSpec().to_json().items()}
 
 
 def shared_options(options: dict[str, Any]) -> str:

@@ -18,15 +18,18 @@ def stack_dataset(
     `epochs` are their numbers, such as `itertools.count()`. An element is (users, items, labels): int32, int32,
     float32 of shape (batches, examples in a batch), of at most `batches_a_stack` batches.
     """
+    return one_after_another(
+        lambda epoch: stacks_of_batches(sampler, epoch, batch_size, batches_a_stack), epochs
+    )
+
+
+def one_after_another(stacks_of: Callable[[int], Iterable[Examples]], epochs: Iterable[int]) -> tf.data.Dataset:
+    """Return the stacks that `stacks_of` gives of one epoch after another, drawn ahead; see `stack_dataset`."""
     options = tf.data.Options()
     # There is nothing to tune, and letting go of an iterator would wait for the tuner, up to a second.
     options.autotune.enabled = False
-
-    def stacks() -> Iterator[Examples]:
-        for epoch in epochs:
-            yield from stacks_of_batches(sampler, epoch, batch_size, batches_a_stack)
-
-    return _drawn_ahead(stacks, tf.float32).with_options(options)
+    stacks = _drawn_ahead(lambda: itertools.chain.from_iterable(map(stacks_of, epochs)), tf.float32)
+    return stacks.with_options(options)
 
 
 def batch_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterator[int]) -> tf.data.Dataset:

@@ -7,7 +7,7 @@ would leak it. Source: `get_train_instances` in the authors' GMF.py.
 
 import abc
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -130,10 +130,21 @@ class Sampler(abc.ABC):
         Only the order of the epoch (4 bytes an example, half a gigabyte at the most: see `shuffled_order`) and
         one chunk are in memory at once.
         """
-        generator = np.random.default_rng([self._seed, epoch])
+        ends = range(chunk_size, self.num_examples, chunk_size)
+        yield from self.parts(epoch, [*ends, self.num_examples])
+
+    def parts(self, epoch: int, ends: Iterable[int]) -> Iterator[Examples]:
+        """Yield the shuffled examples of an epoch, up to each of the numbers `ends`, which ascend."""
+        generator = self._generator(epoch)
         order = shuffled_order(self.num_examples, generator, self.most_in_memory)
-        for start in range(0, len(order), chunk_size):
-            yield self._examples(order[start : start + chunk_size], generator)
+        start = 0
+        for end in ends:
+            yield self._examples(order[start:end], generator)
+            start = end
+
+    def _generator(self, epoch: int) -> np.random.Generator:
+        """Return what every draw of an epoch comes from."""
+        return np.random.default_rng([self._seed, epoch])
 
     def _draw_negatives(self, users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         items = self._draw_items(len(users), generator)

@@ -4,26 +4,32 @@ import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.sampling import DeviceSampler, NegativeSampler
+from ncf_keras.sampling import DeviceSampler, NegativeSampler, ShardedSampler
 from ncf_keras.sampling.device_sampler import fits
 from ncf_keras.training.spec import TrainingSpec
 
 
-def make_sampler(dataset: Dataset, spec: TrainingSpec, shared: bool) -> NegativeSampler | DeviceSampler:
+def make_sampler(
+    dataset: Dataset, spec: TrainingSpec, shared: bool
+) -> NegativeSampler | DeviceSampler | ShardedSampler:
     """Return the sampler that a spec asks for: `auto` is the device's where there is a GPU, else the host's.
+
+    Shards, which several replicas need, are drawn by the host.
 
     Args:
         dataset: whose train interactions are the positives.
         spec: the settings.
-        shared: whether several replicas share each batch, which only the host draws for.
+        shared: whether several replicas train together.
 
     Raises:
         InputError: the device's is asked for where there is none, or as `DeviceSampler` and `NegativeSampler`.
     """
     if shared and spec.sampler == "device":
         raise InputError("`sampler` must be host or auto with several workers. Received: 'device'")
+    if shared or spec.shards > 1:
+        return ShardedSampler(dataset, spec.num_neg, spec.seed, spec.shards)
     on_device = spec.sampler == "device"
-    if spec.sampler == "auto" and spec.engine == "compiled" and not shared:
+    if spec.sampler == "auto" and spec.engine == "compiled":
         on_device = bool(tf.config.get_visible_devices("GPU")) and fits(dataset, spec.num_neg)
     kind = DeviceSampler if on_device else NegativeSampler
     return kind(dataset, spec.num_neg, spec.seed)

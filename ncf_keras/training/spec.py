@@ -47,6 +47,8 @@ class TrainingSpec:
         top_k: length of the ranked list.
         patience: stop after that many evaluations without a better hit ratio; None never stops early.
         evaluate_every: evaluate one epoch in so many, beginning with the first.
+        shards: of users, each of which draws its own examples; several can be divided among workers, whose
+            number then changes no result. 1: all examples are drawn together.
         on_nan: what to do if the loss or a weight is not finite after an epoch: `stop` with an error, or
             `reload` the state before the epoch and halve the learning rate.
         precision: of the products of a step: `float32`; `tf32`: 10 bits of them, on a GPU that has it; or
@@ -77,6 +79,7 @@ class TrainingSpec:
     top_k: int = field(default=10, metadata=_OF_CHIEF)
     patience: int | None = field(default=None, metadata=_OF_CHIEF)
     evaluate_every: int = field(default=1, metadata=_OF_CHIEF)
+    shards: int = 1
     on_nan: str = field(default="stop", metadata=_MAY_CHANGE)
     precision: str = "float32"
     deterministic: bool = False
@@ -92,7 +95,7 @@ class TrainingSpec:
         require_count(self.epochs, "epochs", 0)
         require_count(self.num_neg, "num_neg", 0)
         require_count(self.seed, "seed", 0)
-        for name in ("batch_size", "top_k", "evaluate_every"):
+        for name in ("batch_size", "top_k", "evaluate_every", "shards"):
             require_count(getattr(self, name), name)
         if self.patience is not None:
             require_count(self.patience, "patience")
@@ -115,6 +118,12 @@ class TrainingSpec:
             raise InputError(f"`sampler` must be host or auto for the {self.engine} engine. Received: 'device'")
         if self.step != "auto" and self.engine != "compiled":
             raise InputError(f"`step` must be auto for the {self.engine} engine. Received: {self.step!r}")
+        if self.shards > 1 and self.engine != "compiled":
+            raise InputError(f"`shards` must be 1 with the keras engine. Received: {self.shards}")
+        if self.shards > 1 and self.sampler == "device":
+            raise InputError(f"`shards` must be 1 with the device's sampler. Received: {self.shards}")
+        if self.shards > 1 and self.step != "auto":
+            raise InputError(f"`step` must be auto with shards. Received: {self.step!r}")
         self._check_adam()
         self._check_schedule()
 

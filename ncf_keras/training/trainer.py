@@ -21,12 +21,12 @@ from ncf_keras.evaluation import LeaveOneOut, RankingResult
 from ncf_keras.models import model_scores
 from ncf_keras.models.factored import require_sizes
 from ncf_keras.models.spec import FLOAT32
-from ncf_keras.sampling import DeviceSampler
+from ncf_keras.sampling import DeviceSampler, ShardedSampler
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
-from ncf_keras.training.engines.distributed_engine import DistributedEngine, follow_chief, release_workers
 from ncf_keras.training.engines.engine import Engine
 from ncf_keras.training.engines.guard import GuardedEngine
 from ncf_keras.training.engines.keras_engine import KerasEngine
+from ncf_keras.training.engines.sharded_engine import ShardedEngine, follow_chief, release_workers
 from ncf_keras.training.engines.workers import Workers
 from ncf_keras.training.iterations import Best, Iteration, best_of
 from ncf_keras.training.learners import make_optimizer
@@ -48,8 +48,8 @@ class Trainer:
             the dataset's numbers of users and items. It is compiled here and trained in place.
         dataset: the train interactions and the test pairs.
         spec: the settings; those of `TrainingSpec()` if left out.
-        workers: the replicas that share each batch; None trains in this process alone. With several worker
-            processes, the chief (worker 0) calls `fit`, and the others call `follow`.
+        workers: the replicas among which the shards of the spec are divided; None trains in this process alone.
+            With several worker processes, the chief (worker 0) calls `fit`, and the others call `follow`.
         on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`, when
             all rows move at every step without being asked to, and by `fit` if the device draws the examples.
 
@@ -82,7 +82,8 @@ class Trainer:
         require_dataset(dataset)
         if not isinstance(model, keras.Model):
             raise InputError(f"`model` must be a Keras model. Received: {model!r}")
-        require_sizes(model, dataset.num_users, dataset.num_items, dataset.name)
+        if workers is None or workers.is_chief:
+            require_sizes(model, dataset.num_users, dataset.num_items, dataset.name)
         self.model, self.dataset, self.spec = model, dataset, spec or TrainingSpec()
         _require_memory(model, self.spec)
         if self.spec.deterministic:
@@ -101,8 +102,9 @@ class Trainer:
         self.iterations: list[Iteration] = []
         if workers is None or workers.is_chief:
             engine = self._make_engine()
-            if on_note and self.spec.step == "auto" and getattr(engine, "moves_all_rows", False):
-                on_note(_why_all_rows_move(model, self.spec))
+            all_move = can_defer_rows(model) and getattr(engine, "moves_all_rows", False)
+            if on_note and self.spec.step == "auto" and all_move:
+                on_note(_why_all_rows_move(self.spec))
             self.engine: Engine = GuardedEngine(engine, model, self.spec.on_nan, on_note)
 
     def __repr__(self) -> str:
@@ -221,8 +223,8 @@ class Trainer:
         self.model.compile(make_optimizer(spec.learner, rate, spec.adam), clipped_log_loss)
         arguments = (self.model, self._sampler, spec.learner, rate, spec.batch_size)
         options: dict[str, Any] = {"adam": spec.adam, "precision": spec.precision}
-        if self._workers:
-            return DistributedEngine(*arguments, self._workers, **options)
+        if isinstance(self._sampler, ShardedSampler):
+            return ShardedEngine(*arguments, self._workers, **options)
         if spec.engine == "keras":
             return KerasEngine(*arguments, **options)
         return CompiledEngine(*arguments, **options, step=spec.step)
@@ -325,16 +327,12 @@ def _of_type(kind: type, value: Any) -> Any:
     return value
 
 
-def _why_all_rows_move(model: keras.Model, spec: TrainingSpec) -> str:
+def _why_all_rows_move(spec: TrainingSpec) -> str:
     moves = "every row of the embeddings moves at every step"
     if not sums_skipped_steps(spec.adam):
-        return (
-            f"{moves}, because the steps without a gradient can't be summed up for these betas of Adam: slower"
-        )
-    if not can_defer_rows(model):
-        return f"{moves}, because the model has penalties on them or other uses of its inputs: slower"
+        return f"{moves}, because skipped steps can't be summed up with this `beta_1` and `beta_2`: slower"
     return (
-        f"{moves}, because a batch is large beside the tables: faster; `--step deferred` moves those of a batch"
+        f"{moves}, because a batch is large beside the tables; `--step deferred` moves those of a batch alone"
     )
 
 

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+from _shared_epoch import ShardedEpoch as ShardedEpoch
 
 if TYPE_CHECKING:
     from ncf_keras.sampling import NegativeSampler

@@ -64,6 +64,14 @@ def test_epoch_compares_models_of_one_size(tmp_path, monkeypatch):
     assert len(sampling["seconds"]) == 1
 
 
+@pytest.mark.slow
+def test_workers_are_measured_against_one_process(tmp_path):
+    groups = run_here("workers", ["--workers", "1", "2", "--repeats", "1"], tmp_path / "workers.json")
+    ((title, measurements),) = groups.items()
+    assert title == "Batch 256: an epoch of 15,000 examples"
+    assert [(each["workers"], each["shards"]) for each in measurements] == [(1, 1), (1, 16), (2, 16)]
+
+
 def test_rival_scales_its_steps_but_not_what_a_fit_costs_anyway():
     from epoch import Rival
 

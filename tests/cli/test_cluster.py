@@ -43,6 +43,7 @@ def test_a_wrong_tf_config_is_refused(text):
     (("--strategy", "multiworker", "--seed", 1), "`TF_CONFIG` must"),
     (("--strategy", "mirrored", "--engine", "keras"), "`--engine` must be compiled"),
     (("--strategy", "mirrored", "--sampler", "device"), "`--sampler` must be host or auto with `--strategy`"),
+    (("--shards", 4, "--engine", "keras"), "`--shards` must be 1 with the keras engine"),
 ])  # fmt: skip
 def test_flags_that_do_not_go_together_are_refused(flags, sentence, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
@@ -73,7 +74,7 @@ def test_a_worker_is_killed_and_one_process_goes_on(tmp_path):
 
     resumed = run("GMF", *flags, "--resume", "--epochs", EPOCHS)
     assert resumed.status == 0
-    alone = run("GMF", *run_flags, "--out", 0, "--epochs", EPOCHS).iterations()
+    alone = run("GMF", *run_flags, "--shards", 16, "--out", 0, "--epochs", EPOCHS).iterations()
     assert 2 <= len(printed.iterations()) < EPOCHS
     for figures in (printed.iterations(), resumed.iterations()):
         np.testing.assert_allclose(figures, alone[: len(figures)], atol=2e-3)

@@ -27,7 +27,7 @@ OF_THE_MODEL = {
 }  # fmt: skip
 OURS = {
     "seed": None, "export": None, "select": "test", "engine": "compiled", "sampler": "auto", "step": "auto",
-    "strategy": "none",
+    "strategy": "none", "shards": None,
     "checkpoint_dir": None, "checkpoint_every": 1, "resume": False, "on_nan": "stop", "patience": None,
     "topk": 10, "save_dir": "pretrain/", "format": "h5", "log_csv": None, "tensorboard": None,
     "no_memory_check": False, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "warmup_steps": 0,

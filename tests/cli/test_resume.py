@@ -279,6 +279,21 @@ def test_a_checkpoint_of_something_else_is_refused(finished, setting):
         other.refused(sentence, "--resume", "--epochs", 9)
 
 
+def test_options_that_an_older_checkpoint_does_not_know_had_their_defaults(finished, setting):
+    first, _ = finished
+    newest = first.names()[-1]
+    whole = read_checkpoint(first.checkpoints / newest)
+    known = {
+        key: value for key, value in whole.metadata["options"].items() if key not in ("--step", "--beta_1")
+    }
+    older = setting("NeuMF")
+    older.flags = first.flags
+    older.checkpoints.mkdir()
+    write_checkpoint(older.checkpoints / newest, Checkpoint(whole.arrays, {**whole.metadata, "options": known}))
+    older.refused("`--beta_1` must be 0.9 to go on from", "--resume", "--epochs", 9, "--beta_1", 0.5)
+    assert older.kept("--resume", "--epochs", 9).status == 0
+
+
 def test_no_path_in_a_checkpoint_is_written_to(finished):
     setting, _ = finished
     text = json.dumps(read_checkpoint(setting.checkpoints / setting.names()[-1]).metadata)

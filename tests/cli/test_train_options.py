@@ -80,8 +80,8 @@ def test_deterministic_operations_are_asked_of_tensorflow(data, monkeypatch):
 
 
 @pytest.mark.parametrize(("flags", "sentence"), [
-    (("--learner", "sgd", "--beta_1", 0.5), "`beta_1` must be left out for other learners than adam."),
-    (("--lr_decay", "cosine"), "`decay_steps` must be at least 1 with a decay of the learning rate"),
+    (("--learner", "sgd", "--beta_1", 0.5), "`--beta_1` must be left out for other learners than adam."),
+    (("--lr_decay", "cosine"), "`--decay_steps` must be at least 1 with a decay of the learning rate"),
 ])  # fmt: skip
 def test_flags_that_do_not_fit_each_other_are_refused_in_a_sentence(data, flags, sentence):
     result = run("GMF", *data, "--epochs", 1, "--out", 0, *flags)
@@ -90,7 +90,7 @@ def test_flags_that_do_not_fit_each_other_are_refused_in_a_sentence(data, flags,
 
 def test_adam_that_moves_every_row_says_so(data):
     flags = (*data, *SMALL_TOWER[:2], "--epochs", 0, "--out", 0)
-    note = "Note: with these `beta_1` and `beta_2` every row of every table moves at every step: slower"
+    note = "Note: every row of the embeddings moves at every step, because skipped steps can't be summed up"
     assert note in run("GMF", *flags, "--beta_2", 0.99).errors
     assert "Note" not in run("GMF", *flags, "--beta_1", 0.25, "--beta_2", 0.5).errors
 

@@ -1,4 +1,4 @@
-"""A worker process of `test_distributed_engine.py`: trains one epoch per case; the chief writes the results.
+"""A worker process of `test_sharded_engine.py`: trains one epoch per case; the chief writes the results.
 
 Arguments: the strategy, the file to write, and which of `CASES`.
 """
@@ -8,17 +8,22 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from functools import partial
-
 import numpy as np
 
-RATE, BATCH_SIZE, SEED = 0.005, 32, 5
-# Learner, and penalty on the embeddings, which takes the dense step.
-CASES = {"sgd": ("sgd", 0.0), "adam": ("adam", 0.0), "penalised": ("adam", 0.01)}
+RATE, SEED, SHARDS = 0.005, 5, 8
+# Learner, penalty on the embeddings, and batch size. 300 users and 80 items: rows are deferred and gradients
+# gathered at 16, all rows move at 512, and at 32 only the items do; with a penalty all do.
+CASES = {
+    "sgd": ("sgd", 0.0, 16),
+    "adam": ("adam", 0.0, 16),
+    "penalised": ("adam", 0.01, 32),
+    "items dense": ("adam", 0.0, 32),
+    "dense": ("adam", 0.0, 512),
+}
 
 
 def dataset():
-    """300 users, 80 items, some of them rare; 3,210 positives make 502 steps, the last one partial."""
+    """300 users, 80 items, some of them rare; 3,210 positives make 1,004 steps of 16."""
     from ncf_keras.data import Dataset
 
     generator = np.random.default_rng(3)
@@ -43,20 +48,36 @@ def record_losses(engine):
     return np.concatenate([of_stack for of_stack, _ in losses])
 
 
-def build(penalty=0.0):
+def build(penalty=0.0, num_users=300):
     """A NeuMF with weights that carry signal from the first step."""
     from ncf_keras.models import build_neumf
 
-    model = build_neumf(300, 80, 4, (16, 8), (0, penalty), reg_mf=penalty)
+    model = build_neumf(num_users, 80, 4, (16, 8), (penalty, 0), reg_mf=penalty)
     spread_weights(model)
     return model
 
 
-def make(model, sampler, learner, workers, rate):
-    """Return the engine under test."""
-    from ncf_keras.training.engines.distributed_engine import DistributedEngine
+def sharded_sampler():
+    """The examples of all cases."""
+    from ncf_keras.sampling import ShardedSampler
 
-    return DistributedEngine(model, sampler, learner, rate, BATCH_SIZE, workers)
+    return ShardedSampler(dataset(), 4, SEED, SHARDS)
+
+
+def make_engine(name, workers=None):
+    """Return the engine of a case, and its model, which has one user on other workers than the chief."""
+    from ncf_keras.training.engines.sharded_engine import ShardedEngine
+
+    learner, penalty, batch_size = CASES[name]
+    model = build(penalty, 300 if workers is None or workers.is_chief else 1)
+    return ShardedEngine(model, sharded_sampler(), learner, RATE, batch_size, workers), model
+
+
+def results_of(engine, model):
+    """Train an epoch; return the loss of each step, the weights and the state as arrays by name."""
+    losses = record_losses(engine)
+    weights = {f"weights {number}": array for number, array in enumerate(model.get_weights())}
+    return {"losses": losses, **weights, **{f"state {name}": array for name, array in engine.state().items()}}
 
 
 def main(strategy, file, *names):
@@ -64,25 +85,18 @@ def main(strategy, file, *names):
     from ncf_keras.training.engines import workers as who
 
     workers = who.cluster_workers() if strategy == "multiworker" else who.mirrored_workers()
-    from ncf_keras.sampling import NegativeSampler
-    from ncf_keras.training.engines.distributed_engine import follow_chief, release_workers
+    from ncf_keras.training.engines.sharded_engine import follow_chief, release_workers
 
     results = {}
     for name in names:
-        learner, penalty = CASES[name]
-        model = build(penalty)
-        sampler = NegativeSampler(dataset(), 4, SEED)
-        make_engine = partial(make, model, sampler, learner, workers)
-
+        engine, model = make_engine(name, workers)
         if not workers.is_chief:
             # Wrong weights, which the chief's state must replace.
             model.set_weights([0 * array for array in model.get_weights()])
-            follow_chief(make_engine(RATE), workers)
+            follow_chief(engine, workers)
             continue
-        losses = record_losses(make_engine(RATE))
+        results |= {f"{name} {what}": array for what, array in results_of(engine, model).items()}
         release_workers(workers)
-        results[name] = losses
-        results |= {f"{name}_{number}": array for number, array in enumerate(model.get_weights())}
     if workers.is_chief:
         np.savez(file, **results)
 

@@ -9,10 +9,10 @@ from ncf_keras.sampling import DeviceSampler, NegativeSampler, stacks_of_batches
 from ncf_keras.training import CompiledEngine, KerasEngine, clipped_log_loss, make_optimizer
 from ncf_keras.training.engines import feeds
 from ncf_keras.training.engines.feeds import DeviceFeed
-from tests.training.one_worker import BATCH_SIZE, RATE, build, dataset, record_losses
+from tests.training.one_worker import RATE, build, dataset, record_losses
 
 # 502 steps in programs of 101, the last of them with 98.
-STACK = 101
+BATCH_SIZE, STACK = 32, 101
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from ncf_keras import InputError, TrainingSpec
-from ncf_keras.sampling import DeviceSampler, NegativeSampler
+from ncf_keras.sampling import DeviceSampler, NegativeSampler, ShardedSampler
 from ncf_keras.training import make_sampler as module
 from ncf_keras.training.make_sampler import make_sampler
 
@@ -14,7 +14,8 @@ GPU, NONE = [tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")], []
 @pytest.mark.parametrize(("gpus", "settings", "shared", "kind"), [
     (NONE, {}, False, NegativeSampler),
     (GPU, {}, False, DeviceSampler),
-    (GPU, {}, True, NegativeSampler),
+    (GPU, {}, True, ShardedSampler),
+    (GPU, {"shards": 2}, False, ShardedSampler),
     (GPU, {"engine": "keras"}, False, NegativeSampler),
     (GPU, {"sampler": "host"}, False, NegativeSampler),
     (NONE, {"sampler": "device"}, False, DeviceSampler),

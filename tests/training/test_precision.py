@@ -10,9 +10,7 @@ from ncf_keras.data import Dataset
 from ncf_keras.models import build_neumf, model_scores
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.training import CompiledEngine, KerasEngine
-from ncf_keras.training.engines import compiled_engine as compiled_engine_module
 from ncf_keras.training.precision import computing_in
-from ncf_keras.training.steps.steps import DeferredStep, DenseStep
 from ncf_keras.weights import load_model, save_weights
 from tests.training.one_worker import record_losses, spread_weights
 
@@ -68,24 +66,23 @@ def test_products_are_of_bfloat16_and_the_output_is_not():
 def test_both_engines_and_steps_train_in_bfloat16_near_float32(dataset, monkeypatch):
     sampler, losses, ends = NegativeSampler(dataset, 4, seed=5), {}, {}
     for precision in ("float32", "tf32", "bfloat16"):
-        for step in (DeferredStep, DenseStep):
-            monkeypatch.setattr(compiled_engine_module, "make_step", step)
+        for step in ("deferred", "dense"):
             model = new_model()
-            engine = CompiledEngine(model, sampler, "adam", 0.01, 32, precision=precision)
+            engine = CompiledEngine(model, sampler, "adam", 0.01, 32, precision=precision, step=step)
             losses[precision, step] = record_losses(engine)
             ends[precision, step] = model.get_layer("layer1").kernel.numpy()
             assert {weight.dtype for weight in model.weights} == {"float32"}
             assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
-    np.testing.assert_array_equal(losses["tf32", DeferredStep], losses["float32", DeferredStep])
-    assert len(losses["bfloat16", DeferredStep]) == 24
-    for step in (DeferredStep, DenseStep):
+    np.testing.assert_array_equal(losses["tf32", "deferred"], losses["float32", "deferred"])
+    assert len(losses["bfloat16", "deferred"]) == 24
+    for step in ("deferred", "dense"):
         difference = np.abs(losses["bfloat16", step] - losses["float32", step])
         assert 1e-5 < difference.max() < 0.01
     model = new_model()
     KerasEngine(model, sampler, "adam", 0.01, 32, precision="bfloat16").train_epoch()
     end = model.get_layer("layer1").kernel.numpy()
-    np.testing.assert_allclose(end, ends["bfloat16", DenseStep], atol=0.01)
-    assert np.abs(end - ends["float32", DenseStep]).max() > 1e-3
+    np.testing.assert_allclose(end, ends["bfloat16", "dense"], atol=0.01)
+    assert np.abs(end - ends["float32", "dense"]).max() > 1e-3
     assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
 
 

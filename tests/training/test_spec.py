@@ -27,6 +27,7 @@ SETTINGS = {
     "top_k": COUNTS,
     "patience": st.none() | COUNTS,
     "evaluate_every": COUNTS,
+    "shards": st.just(1),
     "on_nan": st.sampled_from(ON_NAN),
     "precision": st.sampled_from(PRECISIONS),
     "deterministic": st.booleans(),
@@ -118,6 +119,10 @@ DECAY_STEPS = "`decay_steps` must be at least 1 with a decay of the learning rat
         {"engine": "keras", "sampler": "device"},
         "`sampler` must be host or auto for the keras engine. Received: 'device'",
     ),
+    ({"shards": 0}, f"`shards` {COUNT} 1. Received: 0"),
+    ({"shards": 2, "engine": "keras"}, "`shards` must be 1 with the keras engine. Received: 2"),
+    ({"shards": 2, "sampler": "device"}, "`shards` must be 1 with the device's sampler. Received: 2"),
+    ({"shards": 2, "step": "dense"}, "`step` must be auto with shards. Received: 'dense'"),
     ({"on_nan": "go"}, "`on_nan` must be one of stop, reload. Received: 'go'"),
 ])  # fmt: skip
 def test_each_rule_has_its_sentence(settings, sentence):

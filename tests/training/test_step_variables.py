@@ -3,7 +3,6 @@
 TensorFlow keeps int32 variables in the host's memory, so on a GPU a single one of them is enough for that.
 """
 
-import itertools
 from functools import partial
 
 import keras
@@ -15,7 +14,7 @@ from ncf_keras.training import LEARNERS
 from ncf_keras.training.engines.pairwise_engine import PairDifference
 from ncf_keras.training.learners import make_optimizer
 from ncf_keras.training.steps.rules import make_rule
-from ncf_keras.training.steps.shared_steps import make_shared_step
+from ncf_keras.training.steps.sharded_step import ShardedStep
 from ncf_keras.training.steps.steps import DeferredStep, DenseStep, make_step
 
 
@@ -57,11 +56,22 @@ def assert_on_one_device(variables, weights):
 @pytest.mark.parametrize("name", MODELS)
 def test_no_variable_of_a_step_is_kept_on_the_host(name):
     model, kind = MODELS[name](), DenseStep if "penalties" in name or "dense" in name else DeferredStep
-    for make, learner in itertools.product((make_step, make_shared_step), LEARNERS):
-        step = make(model, make_rule(learner, 0.01))
+    for learner in LEARNERS:
+        step = make_step(model, make_rule(learner, 0.01))
         assert isinstance(step, kind)
         assert len(step.variables) > 2
         assert_on_one_device(step.variables, model.trainable_variables)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_nor_is_one_of_a_step_in_shards(batch_size):
+    model = build_gmf(5, 4, 2)
+    step = ShardedStep(model, make_rule("adam", 0.01), 5, (5, 4), batch_size)
+    tables = [value for table in (step.users, step.items) for value in vars(table).values()]
+    variables = [one for value in tables for one in (value if isinstance(value, list) else [value])]
+    variables = [one for one in [*variables, *step.head] if isinstance(one, tf.Variable)]
+    assert len(variables) == (6 if batch_size == 2 else 5) + 6
+    assert_on_one_device(variables, model.trainable_variables)
 
 
 @pytest.mark.parametrize("learner", LEARNERS)

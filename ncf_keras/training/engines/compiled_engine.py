@@ -219,7 +219,7 @@ class CompiledEngine:
             The loss of each batch and its number of examples, float64, shape (batches,).
         """
         *stack, first_step, schedule = arguments
-        inputs, sizes = self._feed.inputs(tuple(stack), self._shape)
+        inputs, sizes = self._feed.inputs(tuple(stack), self._shape_of_stack)
         padded = np.pad(sizes, (0, self._stack_size - len(sizes))).astype(np.int32)
         numbers = (tf.constant(len(sizes)), tf.constant(padded), tf.constant(first_step))
         arguments = (*inputs, *numbers, schedule)
@@ -231,14 +231,14 @@ class CompiledEngine:
         return losses.numpy()[: len(sizes)].astype(np.float64), sizes.astype(np.float64)
 
     @property
-    def _shape(self) -> tuple[int, int]:
+    def _shape_of_stack(self) -> tuple[int, int]:
         """Batches and examples in a batch that every program has, some of which may be padding."""
         return self._stack_size, self._padded_size
 
     @tf.function(jit_compile=True, autograph=False)
     def _run(self, *arguments: tf.Tensor) -> tf.Tensor:
         *inputs, batches, sizes, first_step, schedule = arguments
-        users, items, labels = self._feed.batches(tuple(inputs), first_step, self._shape)
+        users, items, labels = self._feed.batches(tuple(inputs), first_step, self._shape_of_stack)
         variables = self._step.variables
         places = tf.range(self._padded_size)
 

@@ -49,14 +49,19 @@ def assign_all(
         differing = sorted(set(state) ^ {*names, *others})
         raise InputError(f"`state` must have {len(names)} arrays named {prefix}_…. Received: {differing}")
     for name, variable in zip(names, variables, strict=True):
-        found, wanted = state[name], _shape_and_dtype(variable)
-        if (found.shape, found.dtype) != wanted:
-            raise InputError(
-                f"`state` must have {name} of {wanted[1]} and shape {wanted[0]}. "
-                f"Received: {found.dtype} and shape {found.shape}"
-            )
+        require_array(state, name, *_shape_and_dtype(variable))
     for name, variable in zip(names, variables, strict=True):
         variable.assign(state[name])
+
+
+def require_array(state: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raise InputError unless an array of a state has a shape and dtype."""
+    found = state[name]
+    if (found.shape, found.dtype) != (shape, dtype):
+        raise InputError(
+            f"`state` must have {name} of {dtype} and shape {shape}. "
+            f"Received: {found.dtype} and shape {found.shape}"
+        )
 
 
 def _shape_and_dtype(variable: Any) -> tuple[tuple[int, ...], np.dtype]:

@@ -76,11 +76,14 @@ class HostFeed:
     def next_stack(self, epoch: int, stacks: int, steps: int) -> Stack:
         """Return users, items and labels; see `Feed`."""
         if not self._stacks:
-            epochs = itertools.count(epoch)
-            drawn = stack_dataset(self._sampler, self._batch_size, epochs, self.batches_a_stack)
+            drawn = self._drawn(itertools.count(epoch))
             # Each draw depends on those before it, so the examples that were used already are drawn again.
             self._stacks.append(iter(drawn.skip(stacks)))
         return next(self._stacks[0])
+
+    def _drawn(self, epochs: Iterator[int]) -> tf.data.Dataset:
+        """Return the stacks of one epoch after another."""
+        return stack_dataset(self._sampler, self._batch_size, epochs, self.batches_a_stack)
 
     def forget(self) -> None:
         """Forget what was drawn ahead."""

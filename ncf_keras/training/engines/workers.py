@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
@@ -29,6 +29,7 @@ class Workers:
 
     Attributes:
         devices: of this process, one for each of its replicas.
+        numbers: of the replicas of this process, among all.
         count: number of replicas in all processes.
         is_chief: whether this process decides, prints and writes.
         several: whether there are other worker processes.
@@ -36,7 +37,7 @@ class Workers:
 
     def __init__(self, strategy: tf.distribute.Strategy):
         self._strategy = strategy
-        self.devices = strategy.extended.worker_devices
+        self.devices: Sequence[str | None] = strategy.extended.worker_devices
         self.count = strategy.num_replicas_in_sync
         resolver = strategy.cluster_resolver
         self.several = self.count > len(self.devices)
@@ -45,6 +46,7 @@ class Workers:
         self._numbers = strategy.experimental_distribute_values_from_function(
             lambda context: context.replica_id_in_sync_group
         )
+        self.numbers = [int(number) for number in strategy.experimental_local_results(self._numbers)]
 
     def run(self, function: Callable[..., tf.Tensor], arguments: tuple) -> tf.Tensor:
         """Run a function on each replica of this process, inside a tf.function; return the first one's result.
@@ -61,17 +63,29 @@ class Workers:
         # `identity` places the value on this replica's device; the strategy puts the sum where the value is.
         return tf.distribute.get_replica_context().all_reduce("SUM", tf.identity(value))
 
-    def from_chief(self, value: tf.Tensor) -> tf.Tensor:
-        """Return the chief's `value` on every worker; a collective that all workers must call.
+    def gathered(self, value: tf.Tensor) -> tf.Tensor:
+        """Return the values of all replicas, each of shape (1, n); inside `run`, and called by all of them."""
+        values = tf.distribute.get_replica_context().all_gather(tf.identity(value), 0)
+        return tf.ensure_shape(values, [self.count, value.shape[1]])
+
+    def from_one(self, value: tf.Tensor, is_mine: bool) -> tf.Tensor:
+        """Return the `value` of one worker on every worker; a collective that all workers must call.
 
         Args:
             value: float or int64; on the other workers any value of the same shape and dtype.
+            is_mine: whether it is the value of this worker that counts.
 
         Raises:
             WorkerLost: another worker is gone.
         """
+        if not self.several:
+            return value
         with self.in_words():
-            return self._sum(value if self.is_chief else tf.zeros_like(value))
+            return self._sum(value if is_mine else tf.zeros_like(value))
+
+    def from_chief(self, value: tf.Tensor) -> tf.Tensor:
+        """Return the chief's `value` on every worker; see `from_one`."""
+        return self.from_one(value, self.is_chief)
 
     def require_same(self, text: str) -> None:
         """Raise InputError unless all workers pass the same text; a collective that all workers must call.
@@ -106,6 +120,26 @@ class Workers:
             if not self.several:
                 raise
             raise WorkerLost(f"another worker is gone ({_reason(error)})") from error
+
+
+class Alone(Workers):
+    """One replica in this process, which exchanges nothing."""
+
+    def __init__(self) -> None:
+        self.devices, self.numbers, self.count = (None,), [0], 1
+        self.is_chief, self.several = True, False
+
+    def run(self, function: Callable[..., tf.Tensor], arguments: tuple) -> tf.Tensor:
+        """Return the function's result."""
+        return function(0, *arguments)
+
+    def total(self, value: tf.Tensor) -> tf.Tensor:
+        """Return the value."""
+        return value
+
+    def gathered(self, value: tf.Tensor) -> tf.Tensor:
+        """Return the value."""
+        return value
 
 
 def mirrored_workers() -> Workers:

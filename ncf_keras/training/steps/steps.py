@@ -82,7 +82,13 @@ def require_trainable_dtypes(model: keras.Model) -> None:
 
 
 def can_defer_rows(model: keras.Model) -> bool:
-    """Tell whether all embeddings are free of penalties and are looked up by an input itself.
+    """Tell whether the model splits at its embeddings, and all of them are free of penalties."""
+    embeddings = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+    return splits_at_embeddings(model) and all(layer.embeddings_regularizer is None for layer in embeddings)
+
+
+def splits_at_embeddings(model: keras.Model) -> bool:
+    """Tell whether all embeddings are looked up by an input itself, and what is behind them is a model.
 
     The tables of each input must also have the same total width and dtype, for they share one array, and
     nothing but the embeddings may use the inputs.
@@ -90,9 +96,8 @@ def can_defer_rows(model: keras.Model) -> bool:
     embeddings = [_embeddings_of(model, source) for source in model.inputs]
     widths = {sum(layer.output_dim for layer in layers) for layers in embeddings}
     found = [layer for layers in embeddings for layer in layers]
-    penalised = any(layer.embeddings_regularizer is not None for layer in found)
     everything = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
-    if len(widths) != 1 or widths == {0} or len(found) != len(everything) or penalised:
+    if len(widths) != 1 or widths == {0} or len(found) != len(everything):
         return False
     try:
         _head(model, found)
@@ -262,13 +267,16 @@ class DeferredStep:
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         in_columns = precision != "bfloat16" and not on_gpu and can_use_columns(model)
         self._columns = ColumnsHead(model, flat, self._head.trainable_variables) if in_columns else None
+        self.dtype = tf.as_dtype(flat[0].variable_dtype)
+        self._catch_up: Callable | None = None
+        self._make_rows()
+
+    def _make_rows(self) -> None:
         weights = self._weights_of_rows()
-        self.dtype = weights.dtype
-        slots = tf.zeros([self._offsets[-1], rule.num_slots * self._width + 1], self.dtype)
+        slots = tf.zeros([self._offsets[-1], self._rule.num_slots * self._width + 1], self.dtype)
         self._rows = tf.Variable(tf.concat([weights, slots], 1))
         # Which example of the batch stands for each row; only entries written in the same step are read.
         self._chosen = tf.Variable(tf.zeros([self._offsets[-1]], tf.int64))
-        self._catch_up: Callable | None = None
 
     @property
     def variables(self) -> list[tf.Variable]:
