@@ -11,12 +11,13 @@ from ncf_keras.sampling.samplers import Examples, NegativeSampler, PairSampler, 
 
 
 def stack_dataset(
-    sampler: Sampler, batch_size: int, epochs: Iterable[int], batches_a_stack: int = 2048
+    sampler: Sampler, batch_size: int, epochs: Iterable[int], batches_a_stack: int | None = None
 ) -> tf.data.Dataset:
     """Return `stacks_of_batches` of one epoch after another, drawn ahead while the last one is used.
 
     `epochs` are their numbers, such as `itertools.count()`. An element is (users, items, labels): int32, int32,
-    float32 of shape (batches, examples in a batch), of at most `batches_a_stack` batches.
+    float32 of shape (batches, examples in a batch), of at most `batches_a_stack` batches, if left out
+    `usual_batches_a_stack`.
     """
     return one_after_another(
         lambda epoch: stacks_of_batches(sampler, epoch, batch_size, batches_a_stack), epochs

@@ -24,6 +24,9 @@ REDRAW_ROUNDS = 24
 # Bits of the table of positives: 64 MiB at the most, and at least 8 a positive when pairs share bits.
 MOST_BITS = 2**29
 BITS_A_POSITIVE = 16
+# The most that is drawn at a time, 12 bytes an example; a batch of more is drawn whole.
+BATCHES_A_STACK = 2048
+EXAMPLES_A_STACK = 2**20
 
 
 class PositivePairs:
@@ -254,14 +257,20 @@ def _checked_weights(weights: np.ndarray, num_items: int) -> np.ndarray:
     return weights
 
 
+def usual_batches_a_stack(batch_size: int) -> int:
+    """Return how many batches are drawn at a time: as many as a program of steps takes, in bounded memory."""
+    return max(1, min(BATCHES_A_STACK, EXAMPLES_A_STACK // batch_size))
+
+
 def stacks_of_batches(
-    sampler: Sampler, epoch: int, batch_size: int, batches_a_stack: int = 2048
+    sampler: Sampler, epoch: int, batch_size: int, batches_a_stack: int | None = None
 ) -> Iterator[Examples]:
     """Yield an epoch as stacks of whole batches, and at the end the last partial batch as a stack of one.
 
     A stack is the three arrays of the sampler, each of shape (batches, batch_size).
     """
-    for first, second, third in sampler.chunks(epoch, batch_size * batches_a_stack):
+    batches = batches_a_stack or usual_batches_a_stack(batch_size)
+    for first, second, third in sampler.chunks(epoch, batch_size * batches):
         whole = len(first) // batch_size * batch_size
         if whole:
             stack = (-1, batch_size)

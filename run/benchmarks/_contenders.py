@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # The prefetching of the compiled engine's next epoch must not run into the next contender's time.
 SETTLE_SECONDS = 0.3
-CHUNK = 256 * 2048
 
 
 class CompiledStep:
@@ -59,10 +58,12 @@ class CompiledEpoch:
         import _workloads
 
         from ncf_keras.sampling import NegativeSampler
+        from ncf_keras.sampling.samplers import usual_batches_a_stack
         from ncf_keras.training import CompiledEngine
 
         data = _workloads.load_dataset(path, dataset)
         self._sampler = NegativeSampler(data, seed=0)
+        self._stack = batch_size * usual_batches_a_stack(batch_size)
         built = _workloads.build(model, factors, data.num_users, data.num_items)
         self._engine = CompiledEngine(built, self._sampler, "adam", _workloads.LEARNING_RATE, batch_size)
         self.about = {"parameters": built.count_params(), "examples": self._sampler.num_examples}
@@ -74,7 +75,7 @@ class CompiledEpoch:
         is measured separately and added.
         """
         started = time.perf_counter()
-        next(self._sampler.chunks(0, CHUNK))
+        next(self._sampler.chunks(0, self._stack))
         drawn = time.perf_counter()
         self._engine.train_epoch()
         seconds = time.perf_counter() - started

@@ -87,10 +87,9 @@ def _drawn_on_device(sampler: "DeviceSampler", batch_size: int) -> Callable[[], 
     """Return a function that draws an epoch, in the programs in which the compiled engine would."""
     import tensorflow as tf
 
-    from ncf_keras.training.engines.compiled_engine import BATCHES_A_STACK
-    from ncf_keras.training.engines.feeds import DeviceFeed
+    from ncf_keras.training.engines.feeds import make_feed
 
-    feed = DeviceFeed(sampler, batch_size, BATCHES_A_STACK)
+    feed = make_feed(sampler, batch_size)
     shape = (feed.batches_a_stack, batch_size)
 
     @tf.function(jit_compile=True, autograph=False)

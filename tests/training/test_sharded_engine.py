@@ -101,7 +101,7 @@ def test_a_worker_holds_its_share_of_the_users(count):
 
 
 def test_a_training_goes_on_bit_for_bit_from_within_an_epoch(monkeypatch):
-    monkeypatch.setattr(sharded_engine_module, "BATCHES_A_STACK", 200)
+    monkeypatch.setattr(sharded_engine_module, "usual_batches_a_stack", lambda size: 200)
     whole, model = one_worker.make_engine("adam")
     whole.train_epoch()
     wanted = whole.train_epoch()

@@ -19,7 +19,6 @@ from ncf_keras.training.schedules import WarmUpAndDecay
 from ncf_keras.training.steps.rules import make_rule
 from ncf_keras.training.steps.steps import DeferredStep, DenseStep, make_step
 
-BATCHES_A_STACK = 2048
 # The steps of an epoch are counted in float32, which holds every whole number up to here.
 MOST_STEPS = 2**24
 # Of a state: the other sampler would go on with other examples.
@@ -47,7 +46,8 @@ class CompiledEngine:
         learning_rate: a positive number, or a schedule.
         batch_size: examples per step.
         loss: of each example, from its label and prediction.
-        batches_a_stack: batches that one program trains on, at the most.
+        batches_a_stack: batches that one program trains on, at the most; if left out, 2,048 or fewer large
+            ones.
         adam: the betas and epsilon, for `adam`.
         precision: of the products: `float32`, `tf32` or `bfloat16`.
         step: `dense`, `deferred` or `auto`, see `make_step`.
@@ -66,7 +66,7 @@ class CompiledEngine:
         learning_rate: float | WarmUpAndDecay,
         batch_size: int,
         loss: Loss = clipped_log_loss,
-        batches_a_stack: int = BATCHES_A_STACK,
+        batches_a_stack: int | None = None,
         *,
         adam: AdamSettings = DEFAULT_ADAM,
         precision: str = "float32",

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from ncf_keras.sampling import DeviceSampler, NegativeSampler, stack_dataset
+from ncf_keras.sampling.samplers import BATCHES_A_STACK, usual_batches_a_stack
 
 # Tensors that describe the batches of one program.
 Stack = tuple[Tensor, ...]
@@ -53,11 +54,16 @@ class Feed(Protocol):
         """
 
 
-def make_feed(sampler: "NegativeSampler | DeviceSampler", batch_size: int, batches_a_stack: int) -> Feed:
-    """Return what feeds the programs of an engine from a sampler, `batches_a_stack` batches at the most."""
+def make_feed(
+    sampler: "NegativeSampler | DeviceSampler", batch_size: int, batches_a_stack: int | None = None
+) -> Feed:
+    """Return what feeds the programs of an engine from a sampler.
+
+    `batches_a_stack` are the batches of a program at the most; if left out, as many as are usual.
+    """
     if isinstance(sampler, DeviceSampler):
-        return DeviceFeed(sampler, batch_size, batches_a_stack)
-    return HostFeed(sampler, batch_size, batches_a_stack)
+        return DeviceFeed(sampler, batch_size, batches_a_stack or BATCHES_A_STACK)
+    return HostFeed(sampler, batch_size, batches_a_stack or usual_batches_a_stack(batch_size))
 
 
 class HostFeed:

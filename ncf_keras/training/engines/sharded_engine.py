@@ -15,8 +15,9 @@ import tensorflow as tf
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.sampling import ShardedSampler, one_after_another
+from ncf_keras.sampling.samplers import usual_batches_a_stack
 from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
-from ncf_keras.training.engines.compiled_engine import BATCHES_A_STACK, CompiledEngine
+from ncf_keras.training.engines.compiled_engine import CompiledEngine
 from ncf_keras.training.engines.engine_state import checked_counts, named, require_array, values_of
 from ncf_keras.training.engines.feeds import HostFeed
 from ncf_keras.training.engines.workers import Alone, Workers
@@ -30,8 +31,6 @@ TAKE_OVER, READ_MODEL, TRAIN, FINISH, SEND_ROWS, STOP = range(6)
 # The numbers of a command: which, the chief's counts, and the bits of the learning rate.
 LENGTH_OF_COMMAND = 6
 SIDES = ("users", "items")
-# Examples drawn ahead at a time, unless a batch has more.
-EXAMPLES_A_STACK = 2**20
 
 
 class ShardedEngine(CompiledEngine):
@@ -77,7 +76,7 @@ class ShardedEngine(CompiledEngine):
         # Shard s belongs to replica s x replicas // shards.
         self._owners = np.arange(count) * self._workers.count // count
         self._parts = [np.flatnonzero(self._owners == number).tolist() for number in self._workers.numbers]
-        batches = max(1, min(BATCHES_A_STACK, EXAMPLES_A_STACK // batch_size))
+        batches = usual_batches_a_stack(batch_size)
         self._whole_batch = batch_size
         super().__init__(
             model,
