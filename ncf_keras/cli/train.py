@@ -27,6 +27,7 @@ from ncf_keras.cli.training_options import (
     check_pretraining,
     is_pretrained,
     model_options,
+    names_of_settings,
     pretrain,
     pretrain_by_preset,
     run_options,
@@ -175,13 +176,14 @@ class _Run:
         pretrain(model, self._flags)
         if not self._kept.checkpoint:
             pretrain_by_preset(model, self._model, self._flags, self._training.seed, self._dataset)
-        return Trainer(
-            model,
-            self._dataset,
-            self._training,
-            workers=workers,
-            on_note=lambda note: print(f"Note: {note}", file=sys.stderr),
-        )
+        with flag_names(names_of_settings()):
+            return Trainer(
+                model,
+                self._dataset,
+                self._training,
+                workers=workers,
+                on_note=lambda note: print(f"Note: {note}", file=sys.stderr),
+            )
 
     def _fit(self, trainer: "Trainer", directory: Path | None) -> None:
         from ncf_keras.training.callbacks.authors_lines import AuthorsLines

@@ -44,7 +44,7 @@ def training_spec(flags: argparse.Namespace) -> TrainingSpec:
     # What else does not go with `--strategy` is refused by `read_cluster`, in its own words.
     has_workers = flags.strategy != "none" and flags.engine == "compiled" and flags.sampler != "device"
     shards = flags.shards or (SHARDS_OF_WORKERS if has_workers else 1)
-    with flag_names({name: f"`--{FLAG_OF.get(name, name)}`" for name in names}):
+    with flag_names(names_of_settings()):
         return TrainingSpec(**{**given, "seed": flags.seed or 0, "shards": shards})
 
 
@@ -112,6 +112,12 @@ def run_options(
     }
     by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
     return {"model": model.kind, **by_flag, "content of --dataset": digest_of(content)}
+
+
+def names_of_settings() -> dict[str, str]:
+    """Return the names of a TrainingSpec's fields as flags, for `flag_names`."""
+    names = (field.name for field in dataclasses.fields(TrainingSpec))
+    return {name: f"`--{FLAG_OF.get(name, name)}`" for name in names}
 
 
 def default_options() -> dict[str, Any]:

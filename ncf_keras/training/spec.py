@@ -75,7 +75,7 @@ class TrainingSpec:
     engine: str = "compiled"
     # What `auto` stands for depends on the machine; the engine's state says which it was.
     sampler: str = field(default="auto", metadata=_MAY_CHANGE)
-    step: str = field(default="auto", metadata=_MAY_CHANGE)
+    step: str = "auto"
     top_k: int = field(default=10, metadata=_OF_CHIEF)
     patience: int | None = field(default=None, metadata=_OF_CHIEF)
     evaluate_every: int = field(default=1, metadata=_OF_CHIEF)

@@ -123,7 +123,7 @@ def test_a_training_whose_reader_has_gone_does_not_say_that_it_ended(files, monk
 
 def test_a_user_with_every_item(files):
     _, result = files(train="".join(f"1\t{item}\t1\n" for item in range(4)) + "0\t1\t1\n")
-    assert sentence(result).startswith("`num_neg` must be 0 where a user has interacted with every item")
+    assert sentence(result).startswith("`--num_neg` must be 0 where a user has interacted with every item")
     assert "user 1 has all 4 items" in result.errors
 
 

@@ -170,6 +170,7 @@ def test_more_epochs_go_on(finished, setting, expected):
 
 OTHER = [
     (("--lr", 0.01), "`--lr` must be 0.02 to go on from"),
+    (("--step", "dense"), "`--step` must be 'auto' to go on from"),
     (("--learner", "sgd"), "`--learner` must be 'adam'"),
     (("--precision", "bfloat16"), "`--precision` must be 'float32'"),
     (("--lr_decay", "cosine", "--decay_steps", 9), "`--decay_steps` must be 0"),

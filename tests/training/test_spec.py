@@ -55,7 +55,7 @@ def fits(settings):
 
 def test_these_are_all_settings():
     assert [each.name for each in dataclasses.fields(TrainingSpec)] == list(SETTINGS)
-    assert TrainingSpec.names("may_change") == {"epochs", "sampler", "step", "on_nan"}
+    assert TrainingSpec.names("may_change") == {"epochs", "sampler", "on_nan"}
     assert TrainingSpec.names("of_chief") == {"top_k", "patience", "evaluate_every"}
 
 
