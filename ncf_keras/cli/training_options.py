@@ -43,7 +43,7 @@ def training_spec(flags: argparse.Namespace) -> TrainingSpec:
     given = {name: getattr(flags, FLAG_OF.get(name, name)) for name in names}
     # What else does not go with `--strategy` is refused by `read_cluster`, in its own words.
     has_workers = flags.strategy != "none" and flags.engine == "compiled" and flags.sampler != "device"
-    shards = flags.shards or (SHARDS_OF_WORKERS if has_workers else 1)
+    shards = flags.shards or (min(SHARDS_OF_WORKERS, flags.batch_size) if has_workers else 1)
     with flag_names(names_of_settings()):
         return TrainingSpec(**{**given, "seed": flags.seed or 0, "shards": shards})
 

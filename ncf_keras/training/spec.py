@@ -120,6 +120,11 @@ class TrainingSpec:
             raise InputError(f"`step` must be auto for the {self.engine} engine. Received: {self.step!r}")
         if self.shards > 1 and self.engine != "compiled":
             raise InputError(f"`shards` must be 1 with the keras engine. Received: {self.shards}")
+        if self.shards > max(1, self.batch_size):
+            raise InputError(
+                "`shards` must be at most `batch_size`, because each batch has examples of every shard. "
+                f"Received: {self.shards}, with batches of {self.batch_size}"
+            )
         if self.shards > 1 and self.sampler == "device":
             raise InputError(f"`shards` must be 1 with the device's sampler. Received: {self.shards}")
         if self.shards > 1 and self.step != "auto":

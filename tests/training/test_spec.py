@@ -121,6 +121,11 @@ DECAY_STEPS = "`decay_steps` must be at least 1 with a decay of the learning rat
     ),
     ({"shards": 0}, f"`shards` {COUNT} 1. Received: 0"),
     ({"shards": 2, "engine": "keras"}, "`shards` must be 1 with the keras engine. Received: 2"),
+    (
+        {"shards": 17, "batch_size": 16},
+        "`shards` must be at most `batch_size`, because each batch has examples of every shard. "
+        "Received: 17, with batches of 16",
+    ),
     ({"shards": 2, "sampler": "device"}, "`shards` must be 1 with the device's sampler. Received: 2"),
     ({"shards": 2, "step": "dense"}, "`step` must be auto with shards. Received: 'dense'"),
     ({"on_nan": "go"}, "`on_nan` must be one of stop, reload. Received: 'go'"),
