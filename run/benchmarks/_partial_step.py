@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from ncf_keras.training.steps.rules import Rule
-from ncf_keras.training.steps.steps import DeferredStep, State, batch_loss
+from ncf_keras.training.steps.state import State
+from ncf_keras.training.steps.steps import DeferredStep, batch_loss
 
 PARTS = (
     "the loop, reading ids and labels",

@@ -25,10 +25,10 @@ from tensorflow import Tensor
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.steps.rules import Rule
+from ncf_keras.training.steps.state import State
 from ncf_keras.training.steps.steps import (
     ROWS_AN_EXAMPLE,
     DeferredStep,
-    State,
     require_trainable_dtypes,
     splits_at_embeddings,
 )

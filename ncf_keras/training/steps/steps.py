@@ -20,8 +20,7 @@ from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.precision import computing_in
 from ncf_keras.training.steps.columns import ColumnsHead, can_use_columns
 from ncf_keras.training.steps.rules import Rule
-
-State = list[Tensor]
+from ncf_keras.training.steps.state import OtherState, Parameters, State
 
 # From so many examples a step on, and up to so many rows for each of them, all rows are moved.
 LEAST_DENSE_BATCH = 1024
@@ -117,68 +116,6 @@ def _head(model: keras.Model, embeddings: list[keras.layers.Embedding]) -> keras
     return keras.Model([layer.output for layer in embeddings], model.outputs[0])
 
 
-class _Parameters:
-    """Variables of Keras and their slots: of each variable the weights, then its slots, each a tensor."""
-
-    def __init__(self, variables: list[keras.Variable], rule: Rule):
-        self._rule = rule
-        self._variables = variables
-        self._size = 1 + rule.num_slots
-        self.state = []
-        for variable in variables:
-            slots = [tf.Variable(tf.zeros_like(variable.value)) for _ in range(rule.num_slots)]
-            self.state += [tf.Variable(variable.value), *slots]
-
-    def weights(self, state: State) -> list[Tensor]:
-        """Return the weights among the tensors of a state."""
-        return state[:: self._size]
-
-    def update(self, state: State, gradients: list[Tensor], now: Tensor) -> State:
-        """Return the state after one step."""
-        result = []
-        for start, gradient in zip(range(0, len(state), self._size), gradients, strict=True):
-            weights, *slots = state[start : start + self._size]
-            weights, slots = self._rule.update(weights, slots, tf.convert_to_tensor(gradient), now)
-            result += [weights, *slots]
-        return result
-
-    def write_back(self) -> None:
-        """Assign the weights to the variables of Keras."""
-        for variable, value in zip(self._variables, self.weights(self.state), strict=True):
-            variable.assign(value)
-
-    def read_model(self) -> None:
-        """Take the weights from the variables of Keras."""
-        for variable, value in zip(self._variables, self.weights(self.state), strict=True):
-            value.assign(variable.value)
-
-
-class _OtherState:
-    """State that is no weight, such as a Dropout's seed; what Keras has as int32 is int64 here."""
-
-    def __init__(self, variables: list[keras.Variable]):
-        self._variables = variables
-        self.state = [tf.Variable(value) for value in self.kept([variable.value for variable in variables])]
-
-    def kept(self, values: State) -> State:
-        """Return values as `state` holds them."""
-        return [tf.cast(value, tf.int64) if value.dtype == tf.int32 else value for value in values]
-
-    def given(self, values: State) -> State:
-        """Return values of `state` as Keras takes them."""
-        return [tf.cast(value, variable.dtype) for value, variable in zip(values, self._variables, strict=True)]
-
-    def write_back(self) -> None:
-        """Assign the state to the variables of Keras."""
-        for variable, value in zip(self._variables, self.given(self.state), strict=True):
-            variable.assign(value)
-
-    def read_model(self) -> None:
-        """Take the state from the variables of Keras."""
-        for kept, value in zip(self.state, self.kept([each.value for each in self._variables]), strict=True):
-            kept.assign(value)
-
-
 class DenseStep:
     """Every weight of the model moves at every step."""
 
@@ -187,8 +124,8 @@ class DenseStep:
     ):
         self._model = model
         self._loss, self._precision = loss, precision
-        self._parameters = _Parameters(model.trainable_variables, rule)
-        self._others = _OtherState(model.non_trainable_variables)
+        self._parameters = Parameters(model.trainable_variables, rule)
+        self._others = OtherState(model.non_trainable_variables)
         self.dtype = tf.as_dtype(model.variable_dtype)
 
     @property
@@ -262,8 +199,8 @@ class DeferredStep:
         self._offsets = np.cumsum([0, *counts])
         flat = [layer for layers in self._tables for layer in layers]
         self._head = _head(model, flat)
-        self._others = _OtherState(self._head.non_trainable_variables)
-        self._parameters = _Parameters(self._head.trainable_variables, rule)
+        self._others = OtherState(self._head.non_trainable_variables)
+        self._parameters = Parameters(self._head.trainable_variables, rule)
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         in_columns = precision != "bfloat16" and not on_gpu and can_use_columns(model)
         self._columns = ColumnsHead(model, flat, self._head.trainable_variables) if in_columns else None

@@ -12,7 +12,8 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from ncf_keras.training.steps.rules import Rule
-from ncf_keras.training.steps.steps import State, sum_over_repeats
+from ncf_keras.training.steps.state import State
+from ncf_keras.training.steps.steps import sum_over_repeats
 
 # The weights of some rows to the penalty on them.
 Penalty = Callable[[Tensor], Tensor]
