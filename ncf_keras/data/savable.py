@@ -19,12 +19,14 @@ def saving_prefix(path: str | os.PathLike[str], name: str) -> Path:
     """Return what the names of the files of a dataset begin with, in a directory that is made if it is missing.
 
     Raises:
-        InputError: it can't be written to, or `name` is not the name of a file in it.
+        InputError: it can't be written to, or `name` is not the name of a file in it, or is taken.
     """
     if not name or name != Path(name).name or kind_of(Path(path) / name) == "a directory":
         raise InputError(
             f"`name` must be the name of a dataset in the directory `path`, such as clicks. Received: {name!r}"
         )
+    if name == "sample":
+        raise InputError("`name` must be another than that of the built-in data. Received: 'sample'")
     return writable_directory(path, "path") / name
 
 

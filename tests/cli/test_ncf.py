@@ -1,6 +1,7 @@
 """`ncf`: the same commands as the scripts in `run/`, under one name; its help, its mistakes, its completion."""
 
 import argparse
+import configparser
 import re
 import runpy
 import shutil
@@ -21,8 +22,11 @@ SCRIPTS_ALONE, COMMANDS_ALONE = {"paper", "FeedforwardEmbed"}, {"completion"}
 PAIRS = {name: SCRIPT_OF.get(name, name) for name in COMMANDS if name not in COMMANDS_ALONE}
 
 
+SETUP = configparser.ConfigParser()
+SETUP.read(PROJECT / "setup.cfg")
+MODULE = re.fullmatch(r"\s*ncf = ([\w.]+):main", SETUP["options.entry_points"]["console_scripts"])[1]
 # What an installer writes into the script `ncf`.
-ENTRY_POINT = "import sys; from ncf_keras.__main__ import main; sys.exit(main())"
+ENTRY_POINT = f"import sys; from {MODULE} import main; sys.exit(main())"
 
 
 class Parsed(BaseException):

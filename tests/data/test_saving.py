@@ -144,6 +144,8 @@ def test_a_name_is_that_of_files_in_the_directory(name, tmp_path):
     (tmp_path / "directory").mkdir()
     with pytest.raises(InputError, match=r"`name` must be the name of a dataset in the directory `path`"):
         small().save(tmp_path, name)
+    with pytest.raises(InputError, match="`name` must be another than that of the built-in data"):
+        small().save(tmp_path, "sample")
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"`path` must be a directory that can be written to"):
         small().save(tmp_path / "file", "d")
