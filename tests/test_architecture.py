@@ -27,8 +27,8 @@ ARROWS = {
     "serving": {"data", "models", "recommending"},
     "browsing": {"data", "recommending"},
     "cli": {
-        "baselines", "browsing", "data", "evaluation", "models", "recommending", "root", "sampling", "serving", "solvers",
-        "training", "weights",
+        "baselines", "browsing", "data", "evaluation", "models", "recommending", "root", "sampling", "serving",
+        "solvers", "training", "weights",
     },
     "root": {
         "baselines", "data", "evaluation", "models", "recommending", "sampling", "serving", "solvers",

@@ -88,7 +88,7 @@ class Answers:
     def for_liked(self, liked: Sequence[int], k: int) -> dict[str, Any]:
         """Return a list for a new user who likes these items, or what is popular if there are none."""
         for item in liked:
-            _require_index(item, self._dataset.num_items, "liked")
+            _require_index(item, self._dataset.num_items, "items")
         items = np.array(list(dict.fromkeys(liked)), np.int32)
         frame = self._recommender.fold_in(self._raw(items), k) if liked else self._recommender.popular(k)
         return {"liked": [self._item(item) for item in items], **self._list(frame, items, None)}
@@ -152,4 +152,4 @@ def _with(items: list[dict[str, Any]], **columns: Any) -> list[dict[str, Any]]:
 
 def _require_index(index: int, count: int, argument: str) -> None:
     if not 0 <= index < count:
-        raise InputError(f"`{argument}` must be indices from 0 to {count - 1}. Received: {index}")
+        raise InputError(f"`{argument}` must be an index from 0 to {count - 1}. Received: {index}")

@@ -126,6 +126,7 @@ function showList(answer, heading, note) {
     }),
   );
   byId("list-items").replaceChildren(...rows);
+  byId("list-legend").hidden = isPopularity;
   byId("announcement").textContent = `${byId("list-heading").textContent}: ${rows.length} items`;
 }
 
@@ -218,13 +219,15 @@ function listen() {
   const step = (by) => goToUser((shown.user + by + dataset.users) % dataset.users);
   byId("previous-user").addEventListener("click", () => step(-1));
   byId("next-user").addEventListener("click", () => step(1));
-  byId("any-user").addEventListener("click", () => goToUser(Math.floor(Math.random() * dataset.users)));
+  byId("random-user").addEventListener("click", () => goToUser(Math.floor(Math.random() * dataset.users)));
   byId("start-over").addEventListener("click", () => go({ user: null, liked: [], similar: null }));
   byId("length").addEventListener("change", (event) => go({ k: Number(event.target.value) }));
-  byId("close-similar").addEventListener("click", () => {
+  const closeSimilar = () => {
     go({ similar: null });
     (opener?.isConnected ? opener : byId("item-input")).focus();
-  });
+  };
+  byId("close-similar").addEventListener("click", closeSimilar);
+  byId("similar").addEventListener("keydown", (event) => event.key === "Escape" && closeSimilar());
   document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
   new Combobox(byId("user-search"), {
     search: async (search) => (await ask("users", "users", { search }))?.users ?? null,
