@@ -1,4 +1,4 @@
-"""`run/browse.py`: a page on loopback that shows the lists of a saved model."""
+"""`ncf browse`: a page on loopback that shows the lists of a saved model."""
 
 import argparse
 import contextlib
@@ -18,10 +18,11 @@ PORT = 8700
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command until Ctrl-C, then return 130; return 2 after a sentence about a mistake."""
-    return run_with_flags(_parser().parse_args, _browse, arguments)
+    return run_with_flags(make_parser().parse_args, _browse, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Look at the lists of a saved GMF, MLP or NeuMF in a browser: find a user or name titles "
         "you like; see the history, the list, what each item of it is like, and similar items. The page is "

@@ -1,4 +1,4 @@
-"""`run/browse.py`: its page until Ctrl-C, and one sentence about a mistake."""
+"""`ncf browse`: its page until Ctrl-C, and one sentence about a mistake."""
 
 import contextlib
 import io
