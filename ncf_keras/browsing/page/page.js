@@ -69,16 +69,14 @@ function similarButton(item) {
 }
 
 function likeButton(item) {
-  const made = button("Like", item, () => like(item.item));
-  made.disabled = shown.user === null && shown.liked.includes(item.item);
-  return made;
+  return button("Like", item, () => like(item.item));
 }
 
 function why(reasons) {
   if (!reasons.length) return null;
-  const parts = reasons.flatMap((reason) => [named(titleOf(reason)), ` ${reason.cosine.toFixed(2)} · `]);
-  parts.push(parts.pop().replace(/ · $/, ""));
-  return element("p", { className: "why" }, "Near ", ...parts);
+  // A cosine stays on the line of its title's end.
+  const parts = reasons.flatMap((reason) => [" · ", named(titleOf(reason)), `\u00a0${reason.cosine.toFixed(2)}`]);
+  return element("p", { className: "why" }, "Near ", ...parts.slice(1));
 }
 
 function row(item, { rank = null, score = null, reasons = [], buttons }) {
@@ -209,8 +207,11 @@ async function showLists() {
       : await ask("list", "user", { user, k });
   if (!answer) return;
   report(null);
+  const focused = document.activeElement;
   if (user === null) showLiked(answer);
   else showUser(answer);
+  // What had the focus may be gone, such as the button beside a title that is liked now.
+  if (!focused.isConnected) byId("list-heading").focus();
 }
 
 // What can be pressed
