@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import ncf_keras
 
@@ -27,18 +28,29 @@ def public_packages() -> Iterator[ModuleType]:
                 yield package
 
 
+def rooms_of_root_names() -> dict[str, str]:
+    """Return the package that lists each name which `ncf_keras` lists too."""
+    rooms = [package for package in public_packages() if package is not ncf_keras]
+    return {name: room.__name__ for room in rooms for name in getattr(room, "__all__", ())}
+
+
 def reference_page(package: ModuleType) -> str:
     """Return the Markdown of a package's page: its docstring, then each public name."""
+    # What a room lists is shown there; `ncf_keras` leads to it.
+    elsewhere = rooms_of_root_names() if package is ncf_keras else {}
     names = {*getattr(package, "__all__", ()), *MODULES.get(package.__name__, ())} - {"__version__"}
-    directory = Path(package.__path__[0])
-    lines = [f"# {package.__name__}", "", f"{package.__doc__}", ""]
+    packages, links, blocks = [], [], []
     for name in sorted(names, key=str.lower):
         full = f"{package.__name__}.{name}"
-        if (directory / name).is_dir():
-            lines.append(f"- [{full}]({page_name(full)}): {importlib.import_module(full).__doc__}")
+        if name in elsewhere:
+            links.append(f"- [`{name}`][{elsewhere[name]}.{name}]")
+        elif (Path(package.__path__[0]) / name).is_dir():
+            packages.append(f"- [`{full}`]({page_name(full)}): {importlib.import_module(full).__doc__}")
         else:
-            lines += [f"::: {full}", ""]
-    return "\n".join(lines)
+            blocks.append(f"::: {full}")
+    return "\n\n".join(
+        [f"# {package.__name__}", str(package.__doc__), "\n".join(packages + links), *blocks, ""]
+    )
 
 
 def page_name(package: str) -> str:
@@ -68,7 +80,7 @@ def notebook_pages() -> dict[str, str | bytes]:
     return pages
 
 
-def on_files(files, config):
+def on_files(files: Any, config: Any) -> Any:
     """Add the generated pages to those of docs/ (called by mkdocs)."""
     from mkdocs.structure.files import File
 
@@ -80,6 +92,6 @@ def on_files(files, config):
     return files
 
 
-def on_page_markdown(markdown, **_):
+def on_page_markdown(markdown: str, **_: object) -> str:
     """Lead links to a notebook to its page (called by mkdocs)."""
     return markdown.replace(".ipynb)", ".md)")
