@@ -1,4 +1,4 @@
-"""`run/ask.py`: ask a model that TensorFlow Serving serves for scores, lists of items or its status."""
+"""`ncf ask`: ask a model that TensorFlow Serving serves for scores, lists of items or its status."""
 
 import argparse
 import json
@@ -26,10 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The exit status is 0; 1 after a sentence about a server that gives no answer that can be used; 2 after one
     about a mistake in the arguments, or about something that the server does not have.
     """
-    return run_with_flags(_parser().parse_args, _ask, arguments)
+    return run_with_flags(make_parser().parse_args, _ask, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Ask a model that TensorFlow Serving serves. Exit status 1: the server gave no answer; "
         "2: what was asked is wrong, or is not what the server serves.",

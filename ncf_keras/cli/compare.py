@@ -1,4 +1,4 @@
-"""`run/compare.py A B`: whether two saved models differ on a dataset, user by user."""
+"""`ncf compare A B`: whether two saved models differ on a dataset, user by user."""
 
 import argparse
 from collections.abc import Sequence
@@ -27,10 +27,11 @@ HOW_TO_READ = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
-    return run_with_flags(_parser().parse_args, _compare, arguments)
+    return run_with_flags(make_parser().parse_args, _compare, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Compare two saved models of any kind on one dataset and protocol, user by user: paired "
         "t-test, Wilcoxon signed-rank test, and the difference with its 95% confidence interval.",

@@ -1,4 +1,4 @@
-"""`run/convert.py`: turn a weight file of any Keras into another format."""
+"""`ncf convert`: turn a weight file of any Keras into another format."""
 
 import argparse
 import sys
@@ -11,10 +11,11 @@ from ncf_keras.cli.paths import InputFile, OutputFile
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
-    return run_with_flags(_parser().parse_args, _convert, arguments)
+    return run_with_flags(make_parser().parse_args, _convert, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Turn the weights of a GMF, MLP or NeuMF, as any version of Keras wrote them, into another "
         "format. What the file is, is read from its content.",

@@ -1,4 +1,4 @@
-"""`run/download.py ml-1m`: a public dataset from its publishers into `Data/`, verified, ready to train on."""
+"""`ncf download ml-1m`: a public dataset from its publishers into `Data/`, verified, ready to train on."""
 
 import argparse
 import contextlib
@@ -18,17 +18,18 @@ from ncf_keras.data.known_datasets import KNOWN_DATASETS, KnownDataset
 def main(arguments: Sequence[str] | None = None, known: Mapping[str, KnownDataset] = KNOWN_DATASETS) -> int:
     """Run the command and return its exit status: 0, 2 after a sentence about what went wrong, or 130."""
     return run_with_flags(
-        _parser(known).parse_args, lambda flags: download(known[flags.dataset], flags.path), arguments
+        make_parser(known).parse_args, lambda flags: download(known[flags.dataset], flags.path), arguments
     )
 
 
-def _parser(known: Mapping[str, KnownDataset]) -> argparse.ArgumentParser:
+def make_parser(known: Mapping[str, KnownDataset] = KNOWN_DATASETS) -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Download a public dataset from its publishers (GroupLens; the NCF authors' repository for "
         "their split files), verify it and make it ready to train on. An interrupted download is resumed.",
         allow_abbrev=False,
     )
-    parser.add_argument("dataset", choices=known, help="what to download")
+    parser.add_argument("dataset", choices=tuple(known), help="what to download")
     parser.add_argument("--path", default="Data/", help="directory to put it in (default: %(default)s)")
     add_memory_flag(parser)
     return parser
@@ -49,7 +50,7 @@ def download(known: KnownDataset, path: str) -> None:
         f"{known.name}: {dataset.num_users:,} users, {dataset.num_items:,} items, {dataset.num_train:,} train "
         f"and {dataset.num_test:,} test interactions"
     )
-    print(f"Train on it: python run/NeuMF.py --path {path} --dataset {known.name}")
+    print(f"Train on it: ncf neumf --path {path} --dataset {known.name}")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""`run/evaluate.py`: how good a saved model is on a dataset."""
+"""`ncf evaluate`: how good a saved model is on a dataset."""
 
 import argparse
 import csv
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
-    return run_with_flags(_parser().parse_args, _evaluate, arguments)
+    return run_with_flags(make_parser().parse_args, _evaluate, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Evaluate a saved GMF, MLP or NeuMF by the paper's protocol, on validation pairs, or by a "
         "ranking of all items, with 95% confidence intervals. The model and its sizes are read from the file.",

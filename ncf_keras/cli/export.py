@@ -1,4 +1,4 @@
-"""`run/export.py`: a saved model as a version that TensorFlow Serving loads."""
+"""`ncf export`: a saved model as a version that TensorFlow Serving loads."""
 
 import argparse
 import contextlib
@@ -17,10 +17,11 @@ from ncf_keras.serving.publishing import HIGHEST_VERSION
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
-    return run_with_flags(_parser().parse_args, _export, arguments)
+    return run_with_flags(make_parser().parse_args, _export, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Export a saved GMF, MLP or NeuMF as a new version of a served model: a SavedModel with "
         "scores, recommendations and similar items. Its directory is printed.",

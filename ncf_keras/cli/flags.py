@@ -35,7 +35,7 @@ PRESETS = {
 
 
 def parse_training_flags(model: str, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the flags of `run/<model>.py`, with the defaults of the preset that they name."""
+    """Return the flags of `ncf gmf`, `mlp` or `neumf`, with the defaults of the preset that they name."""
     parser = training_parser(model)
     preset = getattr(parser.parse_args(arguments), "preset", None)
     if preset:
@@ -44,7 +44,7 @@ def parse_training_flags(model: str, arguments: Sequence[str] | None) -> argpars
 
 
 def training_parser(model: str) -> argparse.ArgumentParser:
-    """Return the parser of `run/<model>.py`; `model` is GMF, MLP or NeuMF."""
+    """Return the parser of `ncf gmf`, `mlp` or `neumf`; `model` is GMF, MLP or NeuMF."""
     description = f"Train {model} on implicit feedback, evaluate it by leave-one-out, save the best."
     parser = argparse.ArgumentParser(description=description, formatter_class=HelpFormatter, allow_abbrev=False)
     add_data_flags(parser)

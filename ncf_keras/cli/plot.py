@@ -1,4 +1,4 @@
-"""`run/plot.py`: learning curves from the files of `--log_csv`, and the drawing of line plots as PNG."""
+"""`ncf plot`: learning curves from the files of `--log_csv`, and the drawing of line plots as PNG."""
 
 import argparse
 import contextlib
@@ -74,10 +74,11 @@ class Panel:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the logs; return the exit status, 0, or 2 after a sentence about a mistake."""
-    return run_with_flags(_parser().parse_args, lambda flags: _plot(flags.logs, flags.out), arguments)
+    return run_with_flags(make_parser().parse_args, lambda flags: _plot(flags.logs, flags.out), arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Draw training loss, HR and NDCG of each iteration from the files that --log_csv writes.",
         formatter_class=HelpFormatter,
@@ -100,7 +101,7 @@ def _plot(logs: Sequence[str], file: str) -> None:
     if out.suffix.lower() != ".png":
         raise InputError(f"`--out` must end with .png. Received: {file}")
     panels = learning_curves([Path(log) for log in logs])
-    require_matplotlib("run/plot.py")
+    require_matplotlib("`ncf plot`")
     writable_directory(out.parent, "--out")
     require_output(out, "`--out`")
     try:
@@ -172,7 +173,7 @@ def require_matplotlib(command: str) -> None:
         import matplotlib  # noqa: F401
     except ImportError:
         raise InputError(
-            f"{command} must have matplotlib installed: pip install -e '.[paper]'. Received: no matplotlib"
+            f"{command} must have matplotlib installed: pip install 'ncf-keras[paper]'. Received: no matplotlib"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""`run/prepare.py LOG --out Data/mydata`: a raw log of interactions in, a dataset to train on out."""
+"""`ncf prepare LOG --out Data/mydata`: a raw log of interactions in, a dataset to train on out."""
 
 import argparse
 import sys
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
-    return run_with_flags(_parser().parse_args, _prepare_by_flags, arguments)
+    return run_with_flags(make_parser().parse_args, _prepare_by_flags, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Turn a raw log of interactions (MovieLens ratings.dat and u.data, CSV, TSV, any "
         "delimiter, Parquet, with or without gzip) into the files that training reads. What the flags do not "
@@ -139,4 +140,4 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {counts['users_without_test']:,} user(s) with one interaction: in train, not in test"
     yield f"  split: {report['split']}"
     path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"
-    yield f"Train on it: python run/NeuMF.py --path {path or './'} --dataset {prefix.name}"
+    yield f"Train on it: ncf neumf --path {path or './'} --dataset {prefix.name}"

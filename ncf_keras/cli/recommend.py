@@ -1,4 +1,4 @@
-"""`run/recommend.py`: lists with raw ids and titles from a saved model."""
+"""`ncf recommend`: lists with raw ids and titles from a saved model."""
 
 import argparse
 import contextlib
@@ -30,14 +30,15 @@ UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
-    return run_with_flags(_parser().parse_args, _recommend, arguments)
+    return run_with_flags(make_parser().parse_args, _recommend, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Recommend items with a saved GMF, MLP or NeuMF: to users it was trained on, to a new one "
         "by a history, to anybody by popularity; or find similar items. Ids are the raw ones where the dataset "
-        "has NAME.users.csv and NAME.items.csv (run/prepare.py writes them), else indices from 0.",
+        "has NAME.users.csv and NAME.items.csv (`ncf prepare` writes them), else indices from 0.",
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""`run/GMF.py`, `run/MLP.py` and `run/NeuMF.py`: they print and save what the authors' scripts do."""
+"""`ncf gmf`, `ncf mlp` and `ncf neumf`: they print and save what the authors' scripts do."""
 
 import argparse
 import contextlib
@@ -21,7 +21,7 @@ from ncf_keras.cli.cluster import Cluster, read_cluster
 from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flag_names import flag_names
-from ncf_keras.cli.flags import parse_training_flags
+from ncf_keras.cli.flags import parse_training_flags, training_parser
 from ncf_keras.cli.kept_run import KeptRun
 from ncf_keras.cli.training_options import (
     check_pretraining,
@@ -55,6 +55,11 @@ SMALL_BATCH = 512
 def main(model_name: str, arguments: Sequence[str] | None = None) -> int:
     """Run the training command of `GMF`, `MLP` or `NeuMF` and return its exit status: see `run_command`."""
     return run_with_flags(partial(parse_training_flags, model_name), partial(_train, model_name), arguments)
+
+
+def make_parser(model_name: str) -> argparse.ArgumentParser:
+    """Return the parser of the command of `GMF`, `MLP` or `NeuMF`."""
+    return training_parser(model_name)
 
 
 def _train(kind: str, flags: argparse.Namespace) -> None:

@@ -170,7 +170,7 @@ class Dataset:
         name: str = "dataset",
         **options: Any,
     ) -> "Dataset":
-        """Split a log of interactions leave-one-out, as `run/prepare.py` does with a file.
+        """Split a log of interactions leave-one-out, as `ncf prepare` does with a file.
 
         Args:
             df: a row an interaction, with ids of any kind; rows that lack a value are dropped.

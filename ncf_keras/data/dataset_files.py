@@ -10,7 +10,7 @@ Beside them may lie
 `<path><dataset>.train.parquet`  stands in for .train.rating: columns `user` and `item` of whole numbers
 `<path><dataset>.users.csv`      index,user_id: the raw id of each user index, under a header
 `<path><dataset>.items.csv`      index,item_id or index,item_id,title
-`<path><dataset>.json`           what `run/prepare.py` or `run/download.py` did, and a digest of each other file
+`<path><dataset>.json`           what `ncf prepare` or `ncf download` did, and a digest of each other file
 """
 
 import csv

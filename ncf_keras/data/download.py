@@ -1,7 +1,7 @@
 """A known dataset from its publishers into a directory, ready to train on.
 
 Where the authors published their split (ml-1m, pinterest-20) it is taken as it is; the raw archive then only
-adds the ids and titles. The other MovieLens sets are prepared from the raw log, as `run/prepare.py` would.
+adds the ids and titles. The other MovieLens sets are prepared from the raw log, as `ncf prepare` would.
 
 Files are fetched with the standard library's HTTP client, a Range header and a checksum that has the last word.
 `keras.utils.get_file` and pooch both begin an interrupted file again from its first byte (ml-20m is 200 MB),
@@ -91,7 +91,7 @@ def download_dataset(
             source = describe_source(log_file, layout, titles_file) | _origin(known)
             prepared = prepare(log, PrepareOptions())
             write_prepared(directory / known.name, prepared, source, titles_of(prepared.item_ids, titles))
-            on_step(f"{known.log} of the archive: prepared as run/prepare.py does, every rating a positive.")
+            on_step(f"{known.log} of the archive: prepared as `ncf prepare` does, every rating a positive.")
     return read_dataset(directory, known.name)
 
 

@@ -1,4 +1,4 @@
-"""The datasets that `run/download.py` knows: where their publishers keep them, their checksums and licences.
+"""The datasets that `ncf download` knows: where their publishers keep them, their checksums and licences.
 
 MD5: what GroupLens publishes beside each archive (`ml-1m.zip.md5` and so on). git: the blob SHA-1 under which
 the authors' repository holds its split files.
@@ -47,7 +47,7 @@ class KnownDataset:
 
 def download_hint(name: str) -> str:
     """Return how to get the dataset `name`, to end an error with, or nothing if it is not known."""
-    return f"; `python run/download.py {name}` downloads it" if name in KNOWN_DATASETS else ""
+    return f"; `ncf download {name}` downloads it" if name in KNOWN_DATASETS else ""
 
 
 def _split(name: str, *digests: str) -> tuple[RemoteFile, ...]:

@@ -1,4 +1,4 @@
-"""A raw log, cleaned and split leave-one-out: for `run/prepare.py` and `Dataset.from_dataframe`."""
+"""A raw log, cleaned and split leave-one-out: for `ncf prepare` and `Dataset.from_dataframe`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -1,4 +1,4 @@
-"""Train a model in one call, for notebooks: as `run/NeuMF.py` does, but without files."""
+"""Train a model in one call, for notebooks: as `ncf neumf` does, but without files."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass

@@ -39,5 +39,7 @@ def test_a_missing_library_is_named(baseline, dataset, monkeypatch):
     for module in [name for name in sys.modules if name.split(".")[0] == "implicit"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "implicit", None)
-    with pytest.raises(InputError, match=r"`implicit` installed: pip install -e '\.\[paper\]'\. Received: no"):
+    with pytest.raises(
+        InputError, match=r"`implicit` installed: pip install 'ncf-keras\[paper\]'\. Received: no"
+    ):
         baseline.fit(dataset)

@@ -43,9 +43,9 @@ def test_yes_downloads_and_goes_on(answer, downloads, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "stdin", "part", "missing"), [
-    ("ml-1m", Terminal("\n"), False, r".*`python run/download.py ml-1m` downloads it"),
-    ("ml-1m", Terminal("no\n"), False, r".*`python run/download.py ml-1m` downloads it"),
-    ("ml-1m", Terminal(""), False, r".*`python run/download.py ml-1m` downloads it"),
+    ("ml-1m", Terminal("\n"), False, r".*`ncf download ml-1m` downloads it"),
+    ("ml-1m", Terminal("no\n"), False, r".*`ncf download ml-1m` downloads it"),
+    ("ml-1m", Terminal(""), False, r".*`ncf download ml-1m` downloads it"),
     ("ml-1m", io.StringIO("y\n"), False, ""),  # nobody is there
     ("mine", Terminal("y\n"), False, ""),
     ("ml-1m", Terminal("y\n"), True, r".*test\.negative"),

@@ -57,7 +57,7 @@ def test_a_png_of_three_panels_beside_each_other(tmp_path, capsys, saved):
         (LOG, "dir.png", "`--out` must be a file"),
         (LOG, f"{'x' * 300}.png", "`--out` must be a path"),
         ("nothing\n", "a.png", "{log}, line 1: "),
-        (LOG, "without matplotlib.png", "run/plot.py must have matplotlib installed: pip install"),
+        (LOG, "without matplotlib.png", "`ncf plot` must have matplotlib installed: pip install"),
     ],
 )
 def test_what_can_not_be_drawn_is_refused_and_leaves_no_picture(

@@ -29,7 +29,7 @@ def test_prepares_a_log_and_says_what_it_did(log, tmp_path, capsys):
         "  dropped 6 of 30 rows: rating below 2",
         "  split: leave-one-out: of each user with two or more interactions the latest, of equal timestamps "
         "the later row",
-        f"Train on it: python run/NeuMF.py --path {out.parent}/ --dataset mine",
+        f"Train on it: ncf neumf --path {out.parent}/ --dataset mine",
     ]
     assert printed.err == (
         f"Read {log} as text separated by commas, with a header: user in column 1 (user), item in column 2 "

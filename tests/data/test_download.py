@@ -182,7 +182,7 @@ def test_the_command_draws_a_bar_on_a_terminal_only(publisher, tmp_path, monkeyp
     assert ("━" in drawn) is ("\x1b" in drawn) is terminal and drawn.startswith("Licence: Free.\n")
     assert capsys.readouterr().out.splitlines() == [
         f"toy: 20 users, {NUM_ITEMS} items, 580 train and 20 test interactions",
-        f"Train on it: python run/NeuMF.py --path {tmp_path} --dataset toy",
+        f"Train on it: ncf neumf --path {tmp_path} --dataset toy",
     ]
 
 
@@ -200,7 +200,7 @@ def test_the_known_datasets_are_those_of_the_documentation(tmp_path):
             kind, digest = remote.checksum.split(":")
             assert remote.url.startswith("https://")
             assert len(bytes.fromhex(digest)) == {"md5": 16, "git": 20}[kind]
-    with pytest.raises(InputError, match=r"no file .*rating; `python run/download.py ml-1m` downloads it"):
+    with pytest.raises(InputError, match=r"no file .*rating; `ncf download ml-1m` downloads it"):
         read_dataset(tmp_path, "ml-1m")
     assert download_hint("mine") == ""
 

@@ -82,7 +82,7 @@ class RunLog(OwnCallback):
             import tensorboard  # noqa: F401
         except ImportError:
             raise InputError(
-                "`--tensorboard` must have TensorBoard installed: pip install -e '.[tensorboard]'. "
+                "`--tensorboard` must have TensorBoard installed: pip install 'ncf-keras[tensorboard]'. "
                 f"Received: {directory}, and no TensorBoard"
             ) from None
         return tf.summary.create_file_writer(directory)
