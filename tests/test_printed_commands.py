@@ -45,8 +45,6 @@ NOT_RUN = (
 )
 # What stands for something of the reader's, where the command is read and where it is run.
 STAND_INS = {"S": "1", "LEARNER": "sgd", "$newest": "FILE"}
-# So that a training of ML-1M takes seconds. The rest of the command is as printed.
-SHORTER = {"--epochs": "1"}
 
 
 def why_not(command):
@@ -214,9 +212,9 @@ def test_what_is_slow_runs_as_printed(command, readers_directory, monkeypatch, c
         assert done.returncode == 0 and "item" in done.stdout, done.stderr
         return
     words = list(command.words)
-    for flag, value in SHORTER.items():
-        if flag in words:
-            words[words.index(flag) + 1] = value
+    if arguments_of(command)[0] in ("gmf", "mlp", "neumf"):
+        # The last value of a flag counts.
+        words += ["--epochs", "1"]
     saved = sorted(readers_directory.glob("pretrain/clicks_NeuMF_*.h5"))
     names = {
         "FILE": str(saved[0]) if saved else "", "mydata": "my-ml-1m",
