@@ -1,7 +1,6 @@
 """docs/guide.md does what it says: its script, its commands and its Python, from an empty directory."""
 
 import doctest
-import importlib
 import re
 import shlex
 import subprocess
@@ -9,7 +8,7 @@ import sys
 
 import pytest
 
-from ncf_keras.cli import train
+from ncf_keras.cli import ncf
 from tests.shared_files import PROJECT
 
 GUIDE = (PROJECT / "docs" / "guide.md").read_text(encoding="utf-8")
@@ -36,13 +35,9 @@ def words(line):
 
 
 def run(arguments, capsys):
-    """Run `python run/NAME.py …` in this process."""
-    name, rest = arguments[1].removeprefix("run/").removesuffix(".py"), arguments[2:]
+    """Run `ncf …` in this process."""
     capsys.readouterr()
-    if name == "NeuMF":
-        status = train.main(name, rest)
-    else:
-        status = importlib.import_module(f"ncf_keras.cli.{name}").main(rest)
+    status = ncf.main(arguments[1:])
     out, err = capsys.readouterr()
     return status, out.splitlines(), err.splitlines()
 
@@ -58,10 +53,10 @@ def directory(tmp_path, monkeypatch):
 
 
 def test_the_commands_print_what_the_guide_shows(directory, capsys):
-    scripts = set()
+    used = set()
     for command, expected in commands():
         arguments = shlex.split(command)
-        if arguments[0] != "python":
+        if arguments[0] != "ncf":
             done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
             printed = done.stdout.splitlines()
             if arguments[0] == "cat":
@@ -71,13 +66,13 @@ def test_the_commands_print_what_the_guide_shows(directory, capsys):
                 assert printed == expected
             continue
         status, out, err = run(arguments, capsys)
-        scripts.add(arguments[1])
+        used.add(arguments[1])
         assert status == (2 if expected[0].startswith("error") else 0), err
         printed = {words(line) for line in [*out, *err]}
         first, last = words(expected[0]), words(expected[-1])
         assert first in printed
-        assert last in printed or arguments[1] == "run/recommend.py"
-    assert scripts == {f"run/{name}.py" for name in ("prepare", "NeuMF", "evaluate", "recommend")}
+        assert last in printed or arguments[1] == "recommend"
+    assert used == {"prepare", "neumf", "evaluate", "recommend"}
     assert len(list((directory / "pretrain").iterdir())) == 1
 
 

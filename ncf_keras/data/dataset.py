@@ -27,14 +27,16 @@ class Dataset:
 
     Attributes:
         name: what output files are named after.
-        num_users, num_items: users and items are the indices from 0.
+        num_users: users are the indices from 0.
+        num_items: items are the indices from 0.
         train_offsets: int64, shape (num_users + 1,). The train items of user u are
             `train_items[train_offsets[u]:train_offsets[u + 1]]`.
         train_items: int32, shape (interactions,), ascending within a user, no item twice for a user.
         test_users: int32, shape (tests,).
         test_items: int32, shape (tests,): the held-out item of each test user.
         test_negatives: int32, shape (tests, negatives): items to rank the held-out item against.
-        user_ids, item_ids: raw id of each index, or None where the source has only indices.
+        user_ids: raw id of each user index, or None where the source has only indices.
+        item_ids: raw id of each item index, or None where the source has only indices.
         item_titles: title of each item index, or None.
         train_is_latest: bool, shape (interactions,): whether none of its user's train interactions has a later
             timestamp; None where the source has no timestamps.

@@ -72,7 +72,8 @@ class PairedComparison:
     """What two models gave on the same rankings.
 
     Attributes:
-        mean_a, mean_b: means of the first and of the second model.
+        mean_a: mean of the first model.
+        mean_b: mean of the second model.
         difference: mean of second - first over the rankings, and its bootstrap interval.
         differing: number of rankings on which the two differ.
         t_test: two-sided p-value of the paired t-test, that of section 4.2 of the paper; None where there is

@@ -55,7 +55,8 @@ class ShardedSampler:
 
     Attributes:
         users: of each shard, int32, ascending. In the examples of a shard a user is the place in it.
-        num_users, num_items: of the dataset.
+        num_users: of the dataset.
+        num_items: of the dataset.
         num_examples: of all shards in an epoch.
 
     Raises:

@@ -55,11 +55,14 @@ class TrainingSpec:
             `bfloat16`: 7 bits. Weights, slots, loss and the update are float32, and so is evaluation.
         deterministic: whether TensorFlow may use deterministic operations alone, from then on in the process;
             it matters on a GPU, for on a CPU all are.
-        beta_1, beta_2, epsilon: of Adam, as in `AdamSettings`.
+        beta_1: share of the mean gradient that Adam keeps at a step, above 0 and below 1.
+        beta_2: share of the mean squared gradient that Adam keeps at a step, above 0 and below 1.
+        epsilon: what Adam adds to the root of the mean squared gradient, from 1e-30.
         warmup_steps: steps during which the learning rate rises in a line to `learning_rate`.
         learning_rate_decay: what happens then: `none`; `cosine`, to 0 in `decay_steps`; or `exponential`, times
             `decay_rate` every `decay_steps`. See `schedules.py`.
-        decay_steps, decay_rate: see there.
+        decay_steps: see `learning_rate_decay`.
+        decay_rate: see `learning_rate_decay`.
 
     Raises:
         InputError: a setting breaks its rule.

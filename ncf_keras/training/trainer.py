@@ -54,7 +54,9 @@ class Trainer:
             all rows move at every step without being asked to, and by `fit` if the device draws the examples.
 
     Attributes:
-        model, dataset, spec: as given.
+        model: as given.
+        dataset: as given.
+        spec: as given.
         engine: trains one epoch per call.
         num_examples: examples per epoch.
         epochs_done: whole epochs trained.

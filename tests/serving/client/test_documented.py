@@ -44,7 +44,7 @@ def server(tmp_path_factory):
     directory = tmp_path_factory.mktemp("guide")
     (rows,) = re.findall(r"^cat > visits.csv <<END\n(.*?)^END$", GUIDE, re.MULTILINE | re.DOTALL)
     (directory / "visits.csv").write_text(rows)
-    (command,) = re.findall(r"^python run/prepare.py (.*)$", GUIDE, re.MULTILINE)
+    (command,) = re.findall(r"^ncf prepare (.*)$", GUIDE, re.MULTILINE)
     arguments = shlex.split(command.replace("visits.csv", str(directory / "visits.csv")))
     assert prepare.main([argument.replace("Data/", f"{directory}/") for argument in arguments]) == 0
     dataset = read_dataset(f"{directory}/", "clicks")
@@ -72,7 +72,7 @@ def test_a_curl_request(server, arguments, printed):
         assert outline(answer.json()) == outline(json.loads(printed))
 
 
-@pytest.mark.parametrize(("arguments", "printed"), dialogues("python run/ask.py "))
+@pytest.mark.parametrize(("arguments", "printed"), dialogues("ncf ask "))
 def test_an_ask_command(server, arguments, printed, capfd):
     assert ask.main([argument.replace(REST, server.rest) for argument in arguments]) == 0
     lines, expected = capfd.readouterr().out.splitlines(), printed.splitlines()
@@ -85,7 +85,7 @@ def test_an_ask_command(server, arguments, printed, capfd):
 
 
 def test_the_python_lines(server, capfd):
-    assert (len(dialogues("curl ")), len(dialogues("python run/ask.py "))) == (8, 4)
+    assert (len(dialogues("curl ")), len(dialogues("ncf ask "))) == (8, 4)
     (code,) = blocks("python")
     names = {}
     exec(code.replace(REST, server.rest), names)
