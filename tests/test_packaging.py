@@ -17,8 +17,8 @@ MODULES = {"google": "protobuf", "grpc": "grpcio", "tensorflow-serving": "tensor
 # Modules that Windows lacks, and attributes of others.
 POSIX_MODULES = ("fcntl", "grp", "posix", "pwd", "resource", "syslog", "termios", "tty")
 POSIX_NAMES = {
-    "os": ("fork", "geteuid", "getuid", "killpg", "mkfifo", "O_CLOEXEC", "O_DIRECTORY", "O_NOCTTY", "O_NOFOLLOW",
-           "O_NONBLOCK", "sched_getaffinity", "setsid", "sysconf", "uname", "WNOHANG"),
+    "os": ("fork", "geteuid", "getuid", "killpg", "mkfifo", "O_CLOEXEC", "O_DIRECTORY", "O_NOCTTY",
+           "O_NOFOLLOW", "O_NONBLOCK", "sched_getaffinity", "setsid", "sysconf", "uname", "WNOHANG"),
     "select": ("poll", "PIPE_BUF"),
     "signal": ("SIGALRM", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGUSR1", "alarm", "pthread_sigmask"),
     "socket": ("AF_UNIX",),
@@ -56,7 +56,7 @@ def test_what_is_imported_is_required_and_what_is_required_is_imported(settings)
 
 
 def test_what_the_modules_import_at_once_is_always_installed(settings):
-    """Extras are imported inside functions, except by the client's modules, which are imported when asked for."""
+    """Extras are imported inside functions, except by the client, whose modules are imported when asked for."""
     always = set(requirements(settings["options"]["install_requires"]))
     paths = [path for path in SOURCES if "client" not in path.parts]
     at_once = {name.split(".")[0] for path in paths for name in imports(ast.parse(path.read_text()), False)}
