@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--to", type=OutputFile, default="docs/images/browse.png", help="the picture")
-    add("--view", default="user=3&similar=4", help="what the page shows, as behind # in its address")
+    add("--view", default="user=95&similar=4", help="what the page shows, as behind # in its address")
     add("--scheme", choices=("light", "dark"), default="light")
     add("--width", type=whole_number(320, 4000), default=1200)
     add("--height", type=whole_number(320, 4000), default=760)
