@@ -9,7 +9,6 @@ of this machine through playwright.
 import argparse
 import shutil
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--to", type=OutputFile, default="docs/images/browse.png", help="the picture")
-    add("--view", default="user=3&similar=4", help="what the page shows, as behind # in its address")
+    add("--view", default="user=95&similar=4", help="what the page shows, as behind # in its address")
     add("--scheme", choices=("light", "dark"), default="light")
     add("--width", type=whole_number(320, 4000), default=1200)
     add("--height", type=whole_number(320, 4000), default=760)
@@ -42,22 +41,13 @@ def _take(flags: argparse.Namespace) -> None:
     import_tensorflow_quietly()
     import ncf_keras
     from ncf_keras.browsing.answers import Answers
-    from ncf_keras.browsing.application import make_application
-    from ncf_keras.browsing.server import address_of, listen, make_server
+    from ncf_keras.browsing.in_thread import served
 
     dataset = ncf_keras.sample_dataset()
-    model = ncf_keras.train(dataset, "NeuMF", epochs=12, seed=1).model
+    model = ncf_keras.train(dataset, "NeuMF", epochs=12, seed=1, verbose=0).model
     answers = Answers(ncf_keras.Recommender(model, dataset), dataset)
-    listening = listen(0)
-    server = make_server(make_application(answers, listening.getsockname()[1]))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        _photograph(program, f"{address_of(listening)}#{flags.view}", flags)
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
+    with served(answers) as address:
+        _photograph(program, f"{address}#{flags.view}", flags)
 
 
 def _photograph(program: str, address: str, flags: argparse.Namespace) -> None:

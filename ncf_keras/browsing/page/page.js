@@ -90,7 +90,8 @@ function row(item, { rank = null, score = null, reasons = [], buttons }) {
     "li",
     {},
     rank === null ? null : element("span", { className: "rank" }, String(rank)),
-    element("div", {}, title, facts, why(reasons)),
+    element("div", { className: "about" }, title, facts),
+    why(reasons),
     element("div", { className: "actions" }, ...buttons),
   );
 }
