@@ -81,6 +81,23 @@ class KeptRun:
                 f"Received: {self._epochs}"
             )
 
+    def say_resumed(self) -> None:
+        """Say from where the run goes on, once it does, and if another version of a library wrote that."""
+        if not self.checkpoint:
+            return
+        from ncf_keras.training.checkpoints import versions
+
+        metadata = self.checkpoint.metadata
+        done = metadata["progress"].get("epochs_done")
+        print(f"Resumed from {self._where} after {done} epochs.", file=sys.stderr)
+        written_by = metadata.get("versions")
+        if written_by != versions():
+            print(
+                f"Note: the checkpoint is of {written_by}, this is {versions()}: the last bits of the results "
+                "may differ.",
+                file=sys.stderr,
+            )
+
     def pause(self, checkpoints: "Checkpoints | None") -> str:
         """Write a checkpoint, also in the middle of an epoch; return a sentence about how to resume."""
         if not checkpoints:
@@ -94,7 +111,7 @@ class KeptRun:
         return "The same command with `--resume` goes on from the last checkpoint, with any number of workers."
 
     def _find(self, directory: "CheckpointDirectory", resume: bool) -> None:
-        from ncf_keras.training.checkpoints import require_format, versions
+        from ncf_keras.training.checkpoints import require_format
 
         if not resume:
             if directory.files():
@@ -111,12 +128,3 @@ class KeptRun:
             return
         require_format(checkpoint.metadata)
         self.checkpoint = checkpoint
-        done = checkpoint.metadata["progress"].get("epochs_done")
-        print(f"Resumed from {self._where} after {done} epochs.", file=sys.stderr)
-        written_by = checkpoint.metadata.get("versions")
-        if written_by != versions():
-            print(
-                f"Note: the checkpoint is of {written_by}, this is {versions()}: the last bits of the results "
-                "may differ.",
-                file=sys.stderr,
-            )

@@ -244,6 +244,7 @@ class _Run:
         if self._kept.checkpoint:
             with flag_names({"sampler": "`--sampler`"}):
                 checkpoints.restore(self._kept.checkpoint)
+            self._kept.say_resumed()
             if best_file and best_file.path and not best_file.path.exists():
                 print(f"Note: {best_file.path} has gone; only a better model is saved again.", file=sys.stderr)
             if best_file and best_file.left_alone:

@@ -98,8 +98,10 @@ def run_options(
     from ncf_keras.training.checkpoints import digest_of
 
     of_model = {name: value for name, value in model.to_json().items() if name in flags and name != "layers"}
-    fixed = set(training.to_json()) - TrainingSpec.names("may_change")
-    of_training = {FLAG_OF.get(name, name): getattr(training, name) for name in sorted(fixed)}
+    may_change = TrainingSpec.names("may_change")
+    of_training = {
+        FLAG_OF.get(name, name): value for name, value in training.to_json().items() if name not in may_change
+    }
     rest = {name: getattr(flags, name) for name in RUN_FLAGS if name in flags}
     content = {
         "sizes": [dataset.num_users, dataset.num_items],

@@ -163,6 +163,11 @@ class TrainingSpec:
             raise InputError(
                 f"`decay_rate` must be a number above 0 and at most 1. Received: {self.decay_rate!r}"
             )
+        if self.learning_rate_decay != "exponential" and self.decay_rate != type(self).decay_rate:
+            raise InputError(
+                "`decay_rate` must be left out unless `learning_rate_decay` is exponential. "
+                f"Received: {self.decay_rate!r} with {self.learning_rate_decay!r}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings by name, as JSON values."""

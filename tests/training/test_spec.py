@@ -49,6 +49,7 @@ def fits(settings):
     return (
         decays == (settings.get("decay_steps", 0) > 0)
         and (is_adam or not settings.keys() & ADAMS)
+        and ("decay_rate" not in settings or settings.get("learning_rate_decay") == "exponential")
         and not (compiled_alone and settings.get("engine") == "keras")
     )
 
@@ -111,6 +112,11 @@ DECAY_STEPS = "`decay_steps` must be at least 1 with a decay of the learning rat
     ),
     ({"decay_steps": 9}, f"{DECAY_STEPS}. Received: 9"),
     ({"learning_rate_decay": "cosine"}, f"{DECAY_STEPS}. Received: 0"),
+    (
+        {"learning_rate_decay": "cosine", "decay_steps": 9, "decay_rate": 0.5},
+        "`decay_rate` must be left out unless `learning_rate_decay` is exponential. "
+        "Received: 0.5 with 'cosine'",
+    ),
     ({"decay_rate": 1.5}, "`decay_rate` must be a number above 0 and at most 1. Received: 1.5"),
     ({"step": "sparse"}, "`step` must be one of auto, dense, deferred. Received: 'sparse'"),
     ({"engine": "keras", "step": "dense"}, "`step` must be auto for the keras engine. Received: 'dense'"),
