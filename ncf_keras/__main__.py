@@ -6,7 +6,7 @@ import sys
 
 def main() -> int:
     """Run the command of this process and return its exit status."""
-    # As `run/_start.py`: until a command listens, Ctrl-C ends the process without a traceback.
+    # Until a command listens, Ctrl-C ends the process, without the traceback that is Python's own answer.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from ncf_keras.cli.ncf import main

@@ -179,6 +179,12 @@ def test_a_script_only_calls_its_command():
         assert len(path.read_text().splitlines()) <= 12, path
 
 
+def test_what_the_wheel_says_names_nothing_that_only_a_checkout_has():
+    """`ncf prepare` is there for both, `run/prepare.py` and an editable install are not."""
+    found = {path: re.findall(r"\brun/\w+|pip install -e", path.read_text()) for path in SOURCES}
+    assert {str(path): texts for path, texts in found.items() if texts} == {}
+
+
 def parsed(text):
     return ast.parse(textwrap.dedent(text))
 

@@ -16,7 +16,8 @@ usage: {ncf} COMMAND [FLAGS]
        {ncf} COMMAND --help
        {ncf} --version
 
-Neural Collaborative Filtering (He et al., 2017): learn from what users chose, recommend what they may like.
+Neural Collaborative Filtering (He et al., 2017): learn from what users chose,
+recommend what they may like.
 """
 AFTER = """
 To begin, without a download:

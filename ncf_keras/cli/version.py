@@ -25,8 +25,11 @@ def _lines() -> Iterator[str]:
     yield f"TensorFlow {_installed('tensorflow')}"
     yield f"Keras {_installed('keras')}"
     yield f"CPU: {_processor()}, {os.cpu_count()} cores"
-    gpus = import_tensorflow_quietly(_gpus)
-    yield from (f"GPU: {gpu}" for gpu in gpus or ["none that TensorFlow can use"])
+    try:
+        gpus = import_tensorflow_quietly(_gpus) or ["none that TensorFlow can use"]
+    except ImportError as error:
+        gpus = [f"unknown, because TensorFlow can't be imported ({error})"]
+    yield from (f"GPU: {gpu}" for gpu in gpus)
 
 
 def _installed(name: str) -> str:

@@ -1,5 +1,6 @@
 """Dataset: the interactions to learn from and the held-out test, validated once, never changed."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -190,6 +191,28 @@ class Dataset:
 
         columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
         return dataset_from_dataframe(df, columns, titles, name, options)
+
+    def save(self, path: "str | os.PathLike[str]", name: str) -> None:
+        """Write the files that the commands and `read_dataset` read, which make a Dataset equal to this one.
+
+        They appear together or not at all; those of an earlier dataset of that name are replaced.
+
+        Args:
+            path: the directory, such as `Data/`; made if it is missing.
+            name: what the files, and the Dataset that is read from them, are named.
+
+        Raises:
+            InputError: they can't be written, or this Dataset holds what they could not: users or items behind
+                the last that has an interaction, no test pair, no negatives, ids or titles that are no text in
+                UTF-8, or a user with train interactions of which none is the latest.
+
+        Example:
+            >>> dataset.save("Data/", "clicks")  # then: ncf neumf --path Data/ --dataset clicks
+        """
+        from ncf_keras.data.dataset_writing import write_dataset
+        from ncf_keras.data.savable import saving_prefix
+
+        write_dataset(saving_prefix(path, name), self)
 
     @property
     def num_train(self) -> int:

@@ -9,8 +9,8 @@ Beside them may lie
 
 `<path><dataset>.train.parquet`  stands in for .train.rating: columns `user` and `item` of whole numbers
 `<path><dataset>.users.csv`      index,user_id: the raw id of each user index, under a header
-`<path><dataset>.items.csv`      index,item_id or index,item_id,title
-`<path><dataset>.json`           what `ncf prepare` or `ncf download` did, and a digest of each other file
+`<path><dataset>.items.csv`      index,item_id or index,item_id,title; index,title where there are no ids
+`<path><dataset>.json`           where they came from, and a digest of each other file
 """
 
 import csv
@@ -104,21 +104,21 @@ def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
         return users, items
 
 
-def read_ids(file: Path, column: str, count: int) -> tuple[list[str], list[str] | None]:
-    """Read what `write_ids` wrote: the raw id of each of the `count` indices, and the title of each or None."""
+def read_ids(file: Path, column: str, count: int) -> tuple[list[str] | None, list[str] | None]:
+    """Read what `write_ids` wrote: the raw id of each of the `count` indices or None, and its title or None."""
     try:
         with open_text(file, cost=IDS_COST, may_be_packed=False) as text:
             reader = csv.reader(text)
             header = next(reader, [])
-            if header not in (["index", column], ["index", column, "title"]):
+            names = header[1:]
+            if header[:1] != ["index"] or names not in ([column], [column, "title"], ["title"]):
                 raise InputError(
                     f"{file}, line 1 must be index,{column} or index,{column},title. "
                     f"Received: {','.join(header)[:80]!r}"
                 )
-            ids: list[str] = []
-            titles: list[str] = []
-            for row in filter(None, reader):
-                index, where = len(ids), f"{file}, line {reader.line_num} must"
+            texts: dict[str, list[str]] = {name: [] for name in names}
+            for index, row in enumerate(filter(None, reader)):
+                where = f"{file}, line {reader.line_num} must"
                 if len(row) != len(header):
                     raise InputError(f"{where} have {len(header)} columns. Received: {len(row)}")
                 if row[0] != str(index):
@@ -127,17 +127,18 @@ def read_ids(file: Path, column: str, count: int) -> tuple[list[str], list[str] 
                     raise InputError(
                         f"{where} not be there: the dataset has {count} indices. Received: {index}"
                     )
-                ids.append(row[1])
-                titles += row[2:]
+                for name, field in zip(names, row[1:], strict=True):
+                    texts[name].append(field)
     except (csv.Error, UnicodeError) as error:
         raise InputError(f"{file} must be a CSV file in UTF-8. Received: {error}") from None
     except OSError as error:
         raise unreadable(file, error) from None
-    if len(ids) != count:
+    found = len(texts[names[0]])
+    if found != count:
         raise InputError(
-            f"{file} must have a line for each of the {count} indices of the dataset. Received: {len(ids)}"
+            f"{file} must have a line for each of the {count} indices of the dataset. Received: {found}"
         )
-    return ids, titles if len(header) == 3 else None
+    return texts.get(column), texts.get("title")
 
 
 def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Dataset:

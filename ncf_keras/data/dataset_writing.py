@@ -1,4 +1,4 @@
-"""The files of a dataset, written from a prepared log; `dataset_files.py` says what each holds."""
+"""The files of a dataset, written from a prepared log or a Dataset; `dataset_files.py` says what each holds."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ncf_keras.data.savable import require_savable
 from ncf_keras.data.sealed_files import write_together
 
 if TYPE_CHECKING:
+    from ncf_keras.data.dataset import Dataset
     from ncf_keras.data.prepare import PreparedLog
+
+Texts = Sequence[str] | np.ndarray
 
 
 def write_prepared(
@@ -22,24 +26,68 @@ def write_prepared(
     `prefix` is a directory, which must exist, and a name, such as `Data/mydata`. `source` tells where the log
     came from, for the JSON file.
     """
-    report = prepared.report()
+    report = {"source": dict(source), **prepared.report()}
+    split = (prepared.train, prepared.test, prepared.negatives)
+    _write(prefix, split, prepared.user_ids, prepared.item_ids, titles, report)
+
+
+def write_dataset(prefix: Path, dataset: "Dataset") -> None:
+    """Write the files of a Dataset, from which `read_dataset` makes one that is equal to it.
+
+    `prefix` is as of `write_prepared`. A train interaction that is its user's latest is written with timestamp
+    1, an earlier one with 0. InputError says what the files could not hold.
+    """
+    require_savable(dataset, prefix)
+    train = pd.DataFrame({"user": dataset.train_users, "item": dataset.train_items})
+    if dataset.train_is_latest is not None:
+        train["timestamp"] = dataset.train_is_latest.astype(np.int64)
+    test = pd.DataFrame({"user": dataset.test_users, "item": dataset.test_items})
+    report = {
+        "source": {"dataset": dataset.name},
+        "timestamps": None
+        if dataset.train_is_latest is None
+        else "1: a user's latest of train, 0: an earlier one",
+        "counts": {
+            "users": dataset.num_users,
+            "items": dataset.num_items,
+            "train": dataset.num_train,
+            "test": dataset.num_test,
+            "negatives_per_test": int(dataset.test_negatives.shape[1]),
+        },
+    }
+    split = (train, test, dataset.test_negatives)
+    _write(prefix, split, dataset.user_ids, dataset.item_ids, dataset.item_titles, report)
+
+
+def _write(
+    prefix: Path,
+    split: tuple[pd.DataFrame, pd.DataFrame, np.ndarray],
+    user_ids: Texts | None,
+    item_ids: Texts | None,
+    titles: Texts | None,
+    report: dict[str, Any],
+) -> None:
+    """Write the files that there is something for; `split` is the train interactions, test pairs, negatives."""
+    train, test, negatives = split
     if titles is not None:
         report["counts"]["items_without_title"] = sum(not title for title in titles)
-    writers: dict[str, Callable[[Path], None]] = {
-        ".users.csv": lambda file: write_ids(file, "user_id", prepared.user_ids),
-        ".items.csv": lambda file: write_ids(file, "item_id", prepared.item_ids, titles),
-        ".test.negative": lambda file: _write_negatives(file, prepared.test, prepared.negatives),
-        ".test.rating": lambda file: _write_ratings(file, prepared.test),
-        ".train.rating": lambda file: _write_ratings(file, prepared.train),
+    writers: dict[str, Callable[[Path], None]] = {}
+    if user_ids is not None:
+        writers[".users.csv"] = lambda file: write_ids(file, "user_id", user_ids)
+    if item_ids is not None or titles is not None:
+        writers[".items.csv"] = lambda file: write_ids(file, "item_id", item_ids, titles)
+    writers |= {
+        ".test.negative": lambda file: _write_negatives(file, test, negatives),
+        ".test.rating": lambda file: _write_ratings(file, test),
+        ".train.rating": lambda file: _write_ratings(file, train),
     }
-    write_together(prefix, writers, {"source": dict(source), **report})
+    write_together(prefix, writers, report)
 
 
-def write_ids(
-    file: Path, column: str, ids: Sequence[str] | np.ndarray, titles: Sequence[str] | None = None
-) -> None:
-    """Write the raw id of each index as the column `user_id` or `item_id`, and any titles as `title`."""
-    columns = {"index": range(len(ids)), column: ids} | ({} if titles is None else {"title": titles})
+def write_ids(file: Path, column: str, ids: Texts | None, titles: Texts | None = None) -> None:
+    """Write, of each index, any raw id as the column `user_id` or `item_id`, and any title as `title`."""
+    texts = {name: values for name, values in ((column, ids), ("title", titles)) if values is not None}
+    columns = {"index": range(len(next(iter(texts.values())))), **texts}
     # Quoting every text keeps ids that hold a lone carriage return in one piece.
     pd.DataFrame(columns).to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
 

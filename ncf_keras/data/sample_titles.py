@@ -46,8 +46,8 @@ GENRES = {
         "Vega Prime, Europa, the Outer Ring",
     ),
     "fantasy": (
-        "The Dragon of, The Witch of, The Sword of, The Lost Crown of, The Giants of, The Wizard of, Quest for, "
-        "The Unicorn of, The Elves of, The Goblins of",
+        "The Dragon of, The Witch of, The Sword of, The Lost Crown of, The Giants of, The Wizard of, "
+        "Quest for, The Unicorn of, The Elves of, The Goblins of",
         "Eldermoor, Tir Valen, the Silver Wood, Mistgard, the Sleeping Kingdom, Thornkeep, the Amber Isles, "
         "Runewater, the Seven Towers, Ravenspire",
     ),

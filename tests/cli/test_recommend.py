@@ -237,3 +237,11 @@ def test_more_lists_than_the_memory_holds_are_refused_before_they_are_made(
     arguments = ["--users_file", str(tmp_path / "users.txt"), "--weights", str(folder / "NeuMF.h5"), "--k", "2"]
     assert main([*arguments, "--path", f"{folder}/", "--dataset", "crowd"]) == 2
     assert "1,000 lists of 2 items must fit into the memory that is free" in capsys.readouterr().err
+
+
+def test_lists_of_the_built_in_sample_have_titles(sample, capsys):
+    assert main(["--popular", "--dataset", "sample", "--k", "2", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    best = np.argsort(-sample.item_counts, kind="stable")[:2]
+    assert [int(row["item_id"]) for row in rows] == best.tolist()
+    assert [row["title"] for row in rows] == [sample.item_titles[item] for item in best]

@@ -1,0 +1,114 @@
+"""What a Dataset may hold that its files could not: it is refused, so that nothing is lost unseen."""
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import writable_directory
+from ncf_keras.base.inputs import kind_of
+from ncf_keras.base.terminal import LONGEST_SHOWN
+from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.dataset_files import MOST_NEGATIVES, prepared_paths
+
+
+def saving_prefix(path: str | os.PathLike[str], name: str) -> Path:
+    """Return what the names of the files of a dataset begin with, in a directory that is made if it is missing.
+
+    Raises:
+        InputError: it can't be written to, or `name` is not the name of a file in it, or is taken.
+    """
+    if not name or name != Path(name).name or kind_of(Path(path) / name) == "a directory":
+        raise InputError(
+            f"`name` must be the name of a dataset in the directory `path`, such as clicks. Received: {name!r}"
+        )
+    if name == "sample":
+        raise InputError("`name` must be another than that of the built-in data. Received: 'sample'")
+    return writable_directory(path, "path") / name
+
+
+def require_savable(dataset: Dataset, prefix: Path) -> None:
+    """Raise InputError if the files `prefix`… would not give back what `dataset` holds."""
+    _require_pairs(dataset)
+    used_users = max(_highest(dataset.train_users), _highest(dataset.test_users))
+    used_items = max(map(_highest, (dataset.train_items, dataset.test_items, dataset.test_negatives)))
+    for argument, count, used in (
+        ("users", dataset.num_users, used_users),
+        ("items", dataset.num_items, used_items),
+    ):
+        if count != used + 1:
+            raise InputError(
+                f"`num_{argument}` must be {used + 1}, one more than the highest index of the interactions and "
+                f"negatives, to be saved: the files count {argument} so. Received: {count}"
+            )
+    for argument in ("user_ids", "item_ids", "item_titles"):
+        texts = getattr(dataset, argument)
+        if texts is not None:
+            _require_texts(texts, argument)
+    _require_latest(dataset)
+    has_items = dataset.item_ids is not None or dataset.item_titles is not None
+    for suffix, is_written in ((".users.csv", dataset.user_ids is not None), (".items.csv", has_items)):
+        file = prepared_paths(prefix)[suffix]
+        if not is_written and kind_of(file) is not None:
+            raise InputError(
+                f"`name` must be one without a file {file}, which would be taken for this dataset's: remove it "
+                f"or take another name. Received: {prefix.name!r}"
+            )
+
+
+def _require_pairs(dataset: Dataset) -> None:
+    negatives = dataset.test_negatives.shape[1]
+    if not dataset.num_test or not 0 < negatives <= MOST_NEGATIVES:
+        raise InputError(
+            f"A dataset must have test pairs, each with 1 to {MOST_NEGATIVES:,} negatives, to be saved. "
+            f"Received: {dataset.num_test:,} with {negatives:,} each"
+        )
+    offsets = dataset.train_offsets
+    in_order = offsets[0] == 0 and offsets[-1] == dataset.num_train and (np.diff(offsets) >= 0).all()
+    keys = (
+        dataset.train_users.astype(np.int64) * dataset.num_items + dataset.train_items if in_order else offsets
+    )
+    if not in_order or (np.diff(keys) <= 0).any():
+        raise InputError(
+            "`train_items` must be ascending within each user, as `Dataset.from_pairs` has them, to be saved. "
+            "Received: others"
+        )
+
+
+def _require_texts(texts: Iterable[object], argument: str) -> None:
+    longest = csv.field_size_limit()
+    for text in texts:
+        if not isinstance(text, str) or "\0" in text or len(text) > longest or not _is_unicode(text):
+            raise InputError(
+                f"`{argument}` must be texts in UTF-8 of at most {longest:,} characters, no NUL, to be saved. "
+                f"Received: {str(text)[:LONGEST_SHOWN]!r}, a {type(text).__name__}"
+            )
+
+
+def _require_latest(dataset: Dataset) -> None:
+    """Raise InputError if a user has interactions and none is the latest: read back, all of them would be."""
+    if dataset.train_is_latest is None:
+        return
+    users = dataset.train_users
+    has_latest = np.bincount(users[dataset.train_is_latest], minlength=dataset.num_users) > 0
+    without = np.flatnonzero((np.diff(dataset.train_offsets) > 0) & ~has_latest)
+    if without.size:
+        raise InputError(
+            "`train_is_latest` must be true for one or more of each user's interactions to be saved. "
+            f"Received: none of user {without[0]}"
+        )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _highest(indices: np.ndarray) -> int:
+    return int(indices.max(initial=-1))
