@@ -11,7 +11,8 @@ from tests.shared_files import PROJECT
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 # Pages whose blocks need nothing but the package; the others talk to a server or are checked elsewhere.
-RUN = ("README.md", "docs/training.md", "docs/models.md", "docs/evaluation.md", "docs/tuning.md")
+RUN = ("README.md", "docs/training.md", "docs/models.md", "docs/evaluation.md", "docs/tuning.md",
+       "docs/coming_from.md")  # fmt: skip
 BEFORE = """
 import warnings
 warnings.simplefilter("error")
@@ -26,7 +27,7 @@ for shown in (dataset, result, result.best, result.test, trainer, trainer.spec, 
     assert text.count("\\n") < 3 and len(text) < 500, text
 """
 SHORTER = (
-    ("epochs=10", "epochs=1"), ("epochs=20", "epochs=1"), ("epochs=3", "epochs=1"), ("range(5)", "range(1)"),
+    ("epochs=10", "epochs=1"), ("(4, 8)}", "(8,)}"), ("epochs=20", "epochs=1"), ("epochs=3", "epochs=1"), ("range(5)", "range(1)"),
     ("verbose=1", "verbose=0"), ("seed=1)  # shows", "seed=1, verbose=0)  # shows"),
     ("build_tuned_neumf(dataset, seed=1)", "build_tuned_neumf"),
     ('ncf_keras.read_dataset("Data/", "ml-1m")', "ncf_keras.sample_dataset()"),
