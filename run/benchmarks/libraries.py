@@ -68,7 +68,7 @@ CONTENDERS = {
     ),
     "lightfm": Contender("lightfm", "WARP, its quickstart", {"no_components": 10, "epochs": 30}),
     "lightfm-64": Contender("lightfm", "WARP, 64 components", {"no_components": 64, "epochs": 30}),
-    "recbole": Contender("recbole", "NeuMF, defaults", {"epochs": 20}),
+    "recbole": Contender("recbole", "NeuMF, defaults", {"train_batch_size": 2048, "epochs": 20}),
     "recbole-neumf-8": Contender("recbole", "NeuMF, 8 factors", RECBOLE_NEUMF_8),
     "recommenders": Contender("recommenders", "NeuMF, 8 factors", {**NEUMF_8, "n_epochs": 20}),
     "tfrs": Contender(
