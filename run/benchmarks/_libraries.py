@@ -5,6 +5,7 @@ writes `scores.npy` there and prints what it took as JSON. No module of this pro
 own row, so that any Python with NumPy and the library will do.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -15,8 +16,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ncf_keras.data import Dataset
 
 # What a pair scores whose user or item the library has not seen in training.
 UNSEEN = -1e9
@@ -37,14 +42,14 @@ Prepared = tuple[Callable[[], float], Callable[[np.ndarray, np.ndarray], np.ndar
 
 
 def prepare_ncf_keras(log: Interactions, settings: dict, folder: Path) -> Prepared:
-    """NeuMF of this project, by epochs as the paper has it or by the tuned preset."""
+    """NeuMF of this project, by epochs as in the paper or by the tuned preset; `seconds`: as with RecBole."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     if settings.get("batch_size", 256) <= 512:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # as the training commands have it
     from ncf_keras.data import Dataset
     from ncf_keras.models import ModelSpec, model_scores
     from ncf_keras.training import Trainer, TrainingSpec
-    from ncf_keras.training.tuned import build_tuned_neumf
+    from ncf_keras.training.callbacks.share_done import ShareDone
 
     nobody = np.zeros(0, np.int32)
     dataset = Dataset.from_pairs(
@@ -56,21 +61,54 @@ def prepare_ncf_keras(log: Interactions, settings: dict, folder: Path) -> Prepar
         num_users=log.num_users,
         num_items=log.num_items,
     )
-    scores = []
+    if settings.get("baseline"):
+        return _dot_product(dataset)
+    if settings.get("tuned"):
+        return _tuned_neumf(dataset)
+    model = ModelSpec("NeuMF", log.num_users, log.num_items).build(seed=1)
+    spec = TrainingSpec(epochs=settings["epochs"], batch_size=settings["batch_size"], select="none", seed=1)
+    trainer = Trainer(model, dataset, spec)
+    share = 0.0
 
     def train() -> float:
-        if settings.get("tuned"):
-            model = build_tuned_neumf(dataset, seed=1)
-        else:
-            model = ModelSpec("NeuMF", log.num_users, log.num_items).build(seed=1)
-            spec = TrainingSpec(
-                epochs=settings["epochs"], batch_size=settings["batch_size"], select="none", seed=1
-            )
-            Trainer(model, dataset, spec).fit(verbose=0)
-        scores.append(model_scores(model))
+        until = time.perf_counter() + settings.get("seconds", float("inf"))
+
+        def look_at_the_clock(done: float) -> None:
+            nonlocal share
+            share = done
+            if time.perf_counter() > until:
+                raise TimeoutError
+
+        with contextlib.suppress(TimeoutError):
+            trainer.fit([ShareDone(trainer, look_at_the_clock)])
+        return share
+
+    return train, lambda users, items: model_scores(model)(users, items)
+
+
+def _tuned_neumf(dataset: "Dataset") -> Prepared:
+    from ncf_keras.models import model_scores
+    from ncf_keras.training.tuned import build_tuned_neumf
+
+    models = []
+
+    def train() -> float:
+        models.append(build_tuned_neumf(dataset, seed=1))
         return 1.0
 
-    return train, lambda users, items: scores[-1](users, items)
+    return train, lambda users, items: model_scores(models[0])(users, items)
+
+
+def _dot_product(dataset: "Dataset") -> Prepared:
+    from ncf_keras.baselines import DotProduct
+
+    model = DotProduct(seed=1)
+
+    def train() -> float:
+        model.fit(dataset)
+        return 1.0
+
+    return train, lambda users, items: model.score(users, items)
 
 
 def prepare_implicit(log: Interactions, settings: dict, folder: Path) -> Prepared:
@@ -122,7 +160,7 @@ def prepare_recbole(log: Interactions, settings: dict, folder: Path) -> Prepared
 
     os.chdir(folder)  # it writes curves for TensorBoard where it is started
     settings = dict(settings)
-    seconds = settings.pop("seconds", None) or float("inf")
+    seconds = settings.pop("seconds", float("inf"))
     _write_columns(folder / "log" / "log.inter", log, "\t", "user_id:token\titem_id:token")
     everything = {"split": {"RS": [1, 0, 0]}, "order": "RO", "group_by": None, "mode": "full"}
     config = Config(

@@ -60,6 +60,7 @@ class Contender:
 CONTENDERS = {
     "neumf": Contender("ncf-keras", "NeuMF, 8 factors", {"epochs": 20, "batch_size": 256}),
     "tuned": Contender("ncf-keras", "NeuMF, tuned preset", {"tuned": True}),
+    "dot-product": Contender("ncf-keras", "baselines.DotProduct", {"baseline": True}),
     "implicit": Contender("implicit", "ALS, defaults", {"factors": 100, "iterations": 15}),
     "implicit-tuned": Contender(
         "implicit",
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None, start: Callable[[Path, str], di
         "--seconds",
         type=number_above(0, False),
         default=None,
-        help="stop RecBole so long after it began to train",
+        help="stop RecBole or this project's NeuMF so long after it began to train",
     )
     return run_benchmark(parser, arguments, lambda flags: _benchmark(flags, start or _in_its_own_process))
 
@@ -150,7 +151,7 @@ def _settings(contender: Contender, flags: argparse.Namespace) -> dict:
         (flags.batch_size, ("batch_size", "train_batch_size")),
     ):
         settings |= {name: value for name in names if value and name in settings}
-    if contender.library == "recbole":
+    if flags.seconds:
         settings["seconds"] = flags.seconds
     return settings
 
