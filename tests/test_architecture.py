@@ -25,9 +25,10 @@ ARROWS = {
     "training": {"data", "evaluation", "models", "sampling", "solvers", "weights"},
     "recommending": {"data", "models", "solvers"},
     "serving": {"data", "models", "recommending"},
+    "browsing": {"data", "recommending"},
     "cli": {
-        "baselines", "data", "evaluation", "models", "recommending", "root", "sampling", "serving", "solvers",
-        "training", "weights",
+        "baselines", "browsing", "data", "evaluation", "models", "recommending", "root", "sampling", "serving",
+        "solvers", "training", "weights",
     },
     "__main__": {"cli"},
     "root": {

@@ -43,6 +43,7 @@ COMMANDS = {
         Command("neumf", "Train", "train both as one model, the paper's best", "train", ("NeuMF",)),
         Command("evaluate", "Look", "measure how good a saved model is", "evaluate"),
         Command("compare", "Look", "test whether two saved models differ, user by user", "compare"),
+        Command("browse", "Look", "look at the lists of a saved model in a browser", "browse"),
         Command("plot", "Look", "draw learning curves", "plot"),
         Command("recommend", "Use", "list items for users, or items like an item", "recommend"),
         Command("convert", "Use", "turn a weight file of any Keras into another format", "convert"),

@@ -145,6 +145,22 @@ class Ranker:
         found, scores = in_blocks_of_rows(best, queries, self._queries_a_block, width)
         return _cut(found, scores, known, tf.where(known, lengths, 0))
 
+    def nearest(self, items: Tensor, among: Tensor, k: Tensor) -> Lists:
+        """Return those of some items that are most like each item by cosine, itself left out.
+
+        Args:
+            items: int32, shape (rows,), each with an index.
+            among: int32, shape (candidates,), each with an index, none twice; of equal cosines the first wins.
+            k: int32 scalar, between 0 and the number of candidates.
+        """
+        vectors, others = tf.gather(self._item_vectors, items), tf.gather(self._item_vectors, among)
+        cosines = tf.matmul(vectors, others, transpose_b=True)
+        cosines = tf.where(items[:, None] == among[None, :], LOWEST, cosines)
+        cosines, places = tf.math.top_k(cosines, k)
+        empty = cosines == LOWEST
+        found = tf.where(empty, NO_ITEM, tf.gather(among, places))
+        return Lists(found, tf.where(empty, NO_SCORE, cosines), tf.ones_like(items, tf.bool))
+
     def _best_for(self, users: Tensor, k: Tensor, include_seen: Any) -> tuple[Tensor, Tensor]:
         starts, stops = tf.gather(self._seen_offsets, users), tf.gather(self._seen_offsets, users + 1)
         seen = tf.ragged.range(starts, tf.where(include_seen, starts, stops))

@@ -68,7 +68,14 @@ class Recommender:
         dataset = self._dataset
         require_sizes(self._model, dataset.num_users, dataset.num_items, dataset.name)
         self._ranker = Ranker(self._model, dataset.num_users, dataset.num_items, dataset, check_scores=True)
-        for kept in ("_lists_for_users", "_list_for_one", "_similar_items", "_list_for_vectors", "_folder"):
+        for kept in (
+            "_lists_for_users",
+            "_list_for_one",
+            "_similar_items",
+            "_nearest",
+            "_list_for_vectors",
+            "_folder",
+        ):
             self.__dict__.pop(kept, None)
 
     def recommend(
@@ -120,9 +127,29 @@ class Recommender:
         indices = ids.require(items, "items")
         k = min(k, self._dataset.num_items - 1)
         require_room(len(indices), k)
-        lists = _ask(self._similar_items, indices, k)
-        rows, columns, cosines = self._tables.parts(lists.items, lists.scores, "similar_item_id")
-        return pd.DataFrame({"item_id": ids.named(indices[rows]), **columns, "cosine": cosines})
+        return self._tables.of_pairs(indices, _ask(self._similar_items, indices, k))
+
+    def nearest(self, items: object, among: object, k: int = 3) -> pd.DataFrame:
+        """Return those of some items, such as a history, that are most like each given item.
+
+        They tell why an item stands in a user's list: what the user knows that is like it.
+
+        Args:
+            items: as in `similar_items`.
+            among: the items to choose from, in the same form, in any order; there may be none.
+            k: how many to choose for each item, fewer where there are no more; an item is never chosen for
+                itself.
+
+        Returns:
+            A table as `similar_items` returns it, with the same cosines.
+        """
+        require_count(k, "k")
+        ids = self._tables.items
+        indices, candidates = ids.require(items, "items"), np.unique(ids.require(among, "among"))
+        cells = f"The cosines of {len(indices):,} with {len(candidates):,} items"
+        require_memory(8 * len(indices) * len(candidates), cells)
+        lists = _ask(self._nearest, indices, candidates, min(k, len(candidates)))
+        return self._tables.of_pairs(indices, lists)
 
     def fold_in(
         self, history: object, k: int = 10, include_seen: bool = False, *, user: object = ""
@@ -162,6 +189,11 @@ class Recommender:
     def _similar_items(self) -> Callable[..., Lists]:
         require_factored(self._model, "to have item vectors")
         return self._traced(self._ranker.similar_items, INDICES, K)
+
+    @cached_property
+    def _nearest(self) -> Callable[..., Lists]:
+        require_factored(self._model, "to have item vectors")
+        return self._traced(self._ranker.nearest, INDICES, INDICES, K)
 
     @cached_property
     def _folder(self) -> UserFolder:
@@ -234,6 +266,14 @@ class _Tables:
         """
         rows, columns, scores = self.parts(items, scores, "item_id")
         return pd.DataFrame({"user_id": users[rows], **columns, "score": scores, "source": sources[rows]})
+
+    def of_pairs(self, asked: np.ndarray, lists: Lists) -> pd.DataFrame:
+        """Return the columns item_id, rank, similar_item_id, title (if there are titles) and cosine.
+
+        `asked` has the index of the item that each row of the lists is about.
+        """
+        rows, columns, cosines = self.parts(lists.items, lists.scores, "similar_item_id")
+        return pd.DataFrame({"item_id": self.items.named(asked[rows]), **columns, "cosine": cosines})
 
     def parts(self, items: np.ndarray, scores: np.ndarray, id_column: str) -> tuple[Any, dict[str, Any], Any]:
         """Return the row of each entry, its columns of ranks, ids and titles, and its score."""

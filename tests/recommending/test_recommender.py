@@ -151,18 +151,22 @@ def test_the_most_frequent_items_come_first(k, dataset):
     assert list(popular_items(dataset, k, ["new", 5]).itertuples(index=False, name=None)) == expected
 
 
-@pytest.mark.parametrize("k", [5, 40])
-@pytest.mark.parametrize("kind", MODELS)
-def test_cosines_are_those_of_scipy(kind, k, models, recommenders):
-    weights = models[kind][1]
+def all_cosines(kind, weights):
+    """Return the cosine of each pair of items by SciPy: float64, shape (items, items)."""
     factors = weights["prediction"][0][:3, 0]
     names = ["mf_embedding_item", "mlp_embedding_item"] if kind == "NeuMF" else ["item_embedding"]
     # The vectors of all items in each tower.
     parts = [weights[name][0] for name in names]
     parts[0] = parts[0] if kind == "MLP" else parts[0] * factors
+    return np.mean([1 - squareform(pdist(part, "cosine")) for part in parts], axis=0)
+
+
+@pytest.mark.parametrize("k", [5, 40])
+@pytest.mark.parametrize("kind", MODELS)
+def test_cosines_are_those_of_scipy(kind, k, models, recommenders):
     asked = [8, 0, 6]
     frame = recommenders[kind].similar_items([ITEM_IDS[item] for item in asked], k)
-    cosines = np.mean([1 - squareform(pdist(part, "cosine")) for part in parts], axis=0)
+    cosines = all_cosines(kind, models[kind][1])
     expected = []
     for item in asked:
         order = sorted(set(range(ITEMS)) - {item}, key=lambda other, own=cosines[item]: -own[other])
@@ -172,6 +176,34 @@ def test_cosines_are_those_of_scipy(kind, k, models, recommenders):
     assert list(frame[frame.columns[:4]].itertuples(index=False, name=None)) == rows
     values = [cosines[item, other] for item, _, other in expected]
     np.testing.assert_allclose(frame["cosine"], values, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_nearest_of_a_history_are_those_of_scipy(kind, models, recommenders):
+    cosines = all_cosines(kind, models[kind][1])
+    asked, history = [8, 0, 6], [6, 12, 2, 6, 9]
+    frame = recommenders[kind].nearest(
+        [ITEM_IDS[item] for item in asked], [ITEM_IDS[item] for item in history], 3
+    )
+    expected = []
+    for item in asked:
+        order = sorted(set(history) - {item}, key=lambda other, own=cosines[item]: -own[other])
+        expected += [(item, rank, other) for rank, other in enumerate(order[:3], 1)]
+    rows = [(ITEM_IDS[item], rank, ITEM_IDS[other], TITLES[other]) for item, rank, other in expected]
+    assert list(frame.columns) == ["item_id", "rank", "similar_item_id", "title", "cosine"]
+    assert list(frame[frame.columns[:4]].itertuples(index=False, name=None)) == rows
+    np.testing.assert_allclose(
+        frame["cosine"], [cosines[item, other] for item, _, other in expected], atol=1e-6
+    )
+
+
+def test_the_nearest_of_few_items_or_none(gmf):
+    assert list(gmf.nearest(["5", "4"], ["4"], 3)["item_id"]) == ["5"], "an item is not near to itself"
+    for items, among in ((["5"], []), ([], ["5"]), ([], [])):
+        frame = gmf.nearest(items, among)
+        assert len(frame) == 0 and "similar_item_id" in frame
+    with pytest.raises(InputError, match=r"`among` must hold ids of the dataset, such as 5\. Received: '6'"):
+        gmf.nearest(["5"], ["4", "6"])
 
 
 def test_equal_items_come_in_the_order_of_their_indices_and_a_zero_vector_has_cosine_0():
@@ -234,11 +266,13 @@ def test_a_model_trained_further_counts_from_the_refresh_on(dataset):
     by_hand.randomise(model, 1)
     recommender = Recommender(model, dataset)
     recommender.recommend("Zoë"), recommender.similar_items("5"), recommender.fold_in("5")
+    recommender.nearest("5", ["3", "4"])
     by_hand.randomise(model, 2)
     recommender.refresh()
     other = Recommender(model, dataset)
     for name, asked in (("recommend", "Zoë"), ("similar_items", "5"), ("fold_in", "5")):
         pd.testing.assert_frame_equal(getattr(recommender, name)(asked), getattr(other, name)(asked))
+    pd.testing.assert_frame_equal(recommender.nearest("5", ["3", "4"]), other.nearest("5", ["3", "4"]))
     pd.testing.assert_frame_equal(ncf_keras.recommend(model, dataset, "Zoë"), other.recommend("Zoë"))
 
 

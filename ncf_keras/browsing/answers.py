@@ -1,0 +1,155 @@
+"""What the page asks for, as values that JSON holds; users and items are named by their indices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.browsing.search import Search
+from ncf_keras.data import Dataset
+from ncf_keras.recommending import Recommender
+from ncf_keras.recommending.ids import Ids
+from ncf_keras.recommending.ranking import popularity
+
+# What the page offers while somebody types.
+MOST_FOUND = 20
+# Of a history: more is not read by eye. The reasons are looked for in all of it.
+MOST_SHOWN = 200
+MOST_REASONS = 3
+
+
+class Answers:
+    """Lists, histories, similar items and names, each answer bounded in size.
+
+    Every answer is a dictionary. An item is `{"item": index, "id": raw id, "title": text or None,
+    "interactions": number in train}`, a user `{"user": index, "id": raw id, "interactions": number in train}`.
+    What can't be answered raises InputError.
+
+    Args:
+        recommender: made of `dataset`.
+        dataset: where ids, titles, histories and popularity come from.
+        seed: of the users that are offered while nothing is typed.
+    """
+
+    def __init__(self, recommender: Recommender, dataset: Dataset, seed: int | None = None):
+        self._recommender, self._dataset = recommender, dataset
+        self._item_ids = Ids(dataset.item_ids, dataset.num_items)
+        self._history_lengths = np.diff(dataset.train_offsets)
+        self._tests = dict(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True))
+        self._generator = np.random.default_rng(seed)
+        titles = [] if dataset.item_titles is None else [dataset.item_titles]
+        names = zip(*titles, _ids(dataset.item_ids, dataset.num_items), strict=True)
+        self._item_search = Search(list(names), popularity(dataset)[0])
+        users = _ids(dataset.user_ids, dataset.num_users)
+        self._user_search = Search([(user,) for user in users], np.arange(dataset.num_users))
+
+    def dataset(self) -> dict[str, Any]:
+        """Return the name and the sizes of the dataset, and whether it has ids and titles."""
+        dataset = self._dataset
+        return {
+            "name": dataset.name,
+            "users": dataset.num_users,
+            "items": dataset.num_items,
+            "interactions": dataset.num_train,
+            "has_user_ids": dataset.user_ids is not None,
+            "has_item_ids": dataset.item_ids is not None,
+            "has_titles": dataset.item_titles is not None,
+        }
+
+    def users(self, typed: str) -> dict[str, Any]:
+        """Return the users whose id holds what was typed; if nothing was typed, a few at random."""
+        if typed.strip():
+            found = self._user_search.find(typed, MOST_FOUND)
+        else:
+            count = min(MOST_FOUND, self._dataset.num_users)
+            found = self._generator.choice(self._dataset.num_users, count, replace=False).tolist()
+        return {"users": [self._user(user) for user in found]}
+
+    def items(self, typed: str) -> dict[str, Any]:
+        """Return the items whose title or id holds what was typed; if nothing was typed, the most popular."""
+        return {"items": [self._item(item) for item in self._item_search.find(typed, MOST_FOUND)]}
+
+    def for_user(self, user: int, k: int) -> dict[str, Any]:
+        """Return a user's history, the most popular first, the held-out item, and the list with its reasons."""
+        _require_index(user, self._dataset.num_users, "user")
+        start, stop = self._dataset.train_offsets[user : user + 2]
+        history = self._dataset.train_items[start:stop]
+        shown = history[np.argsort(-self._dataset.item_counts[history], kind="stable")][:MOST_SHOWN]
+        held_out = self._tests.get(user)
+        return {
+            **self._user(user),
+            "history": [self._item(item) for item in shown],
+            "held_out": None if held_out is None else self._item(held_out),
+            **self._list(self._recommender.recommend(self._raw_user(user), k), history, held_out),
+        }
+
+    def for_liked(self, liked: Sequence[int], k: int) -> dict[str, Any]:
+        """Return a list for a new user who likes these items, or what is popular if there are none."""
+        for item in liked:
+            _require_index(item, self._dataset.num_items, "items")
+        items = np.array(list(dict.fromkeys(liked)), np.int32)
+        frame = self._recommender.fold_in(self._raw(items), k) if liked else self._recommender.popular(k)
+        return {"liked": [self._item(item) for item in items], **self._list(frame, items, None)}
+
+    def similar(self, item: int, k: int) -> dict[str, Any]:
+        """Return the items that are most like an item, with the cosines."""
+        _require_index(item, self._dataset.num_items, "item")
+        frame = self._recommender.similar_items(self._raw([item]), k)
+        similar = self._named(frame["similar_item_id"])
+        return {**self._item(item), "similar": _with(similar, cosine=frame["cosine"])}
+
+    def _list(self, frame: pd.DataFrame, history: np.ndarray, held_out: int | None) -> dict[str, Any]:
+        source = "model" if frame.empty else frame["source"].iloc[0]
+        items = self._named(frame["item_id"])
+        reasons: list[list] = [[] for _ in items]
+        if len(history) and items:
+            nearest = self._recommender.nearest(frame["item_id"], self._raw(history), MOST_REASONS)
+            liked = _with(self._named(nearest["similar_item_id"]), cosine=nearest["cosine"])
+            # The rows are in the order of the list; the first of each item has rank 1.
+            for place, reason in zip(nearest["rank"].eq(1).cumsum() - 1, liked, strict=True):
+                reasons[place].append(reason)
+        is_held_out = [item["item"] == held_out for item in items]
+        return {"source": source, "list": _with(items, score=frame["score"], why=reasons, held_out=is_held_out)}
+
+    def _named(self, raw: pd.Series) -> list[dict[str, Any]]:
+        return [self._item(item) for item in self._item_ids.find(raw)]
+
+    def _raw(self, items: Sequence[int] | np.ndarray) -> list[Any]:
+        """Return the raw ids of items, which a Recommender is asked with."""
+        ids = self._dataset.item_ids
+        return [int(item) if ids is None else ids[item] for item in items]
+
+    def _raw_user(self, user: int) -> Any:
+        return user if self._dataset.user_ids is None else self._dataset.user_ids[user]
+
+    def _item(self, item: int) -> dict[str, Any]:
+        dataset = self._dataset
+        return {
+            "item": int(item),
+            "id": str(item if dataset.item_ids is None else dataset.item_ids[item]),
+            "title": (dataset.item_titles[item] or None) if dataset.item_titles is not None else None,
+            "interactions": int(dataset.item_counts[item]),
+        }
+
+    def _user(self, user: int) -> dict[str, Any]:
+        interactions = int(self._history_lengths[user])
+        return {"user": user, "id": str(self._raw_user(user)), "interactions": interactions}
+
+
+def _ids(known: Sequence[str] | None, count: int) -> Sequence[str]:
+    return [str(index) for index in range(count)] if known is None else known
+
+
+def _with(items: list[dict[str, Any]], **columns: Any) -> list[dict[str, Any]]:
+    """Return each item with its value of each column; arrays of NumPy become numbers of Python."""
+    lists = {name: column.tolist() if hasattr(column, "tolist") else column for name, column in columns.items()}
+    return [
+        {**item, **{name: values[place] for name, values in lists.items()}} for place, item in enumerate(items)
+    ]
+
+
+def _require_index(index: int, count: int, argument: str) -> None:
+    if not 0 <= index < count:
+        raise InputError(f"`{argument}` must be an index from 0 to {count - 1}. Received: {index}")

@@ -1,0 +1,263 @@
+// The page: what it shows is named by the part of its address behind #, so that Back and bookmarks work.
+
+import { ask } from "./ask.js";
+import { Combobox } from "./combobox.js";
+import { element, named } from "./element.js";
+
+const FIRST_OF_HISTORY = 12;
+const MOST_LIKED = 100;
+const NUMBERS = new Intl.NumberFormat("en");
+const byId = (id) => document.getElementById(id);
+
+let dataset;
+// What the page shows now, and the button that opened the similar items.
+let shown = { user: null, liked: [], k: 10, similar: null };
+let opener = null;
+
+// The address
+
+function read(hash) {
+  const parts = new URLSearchParams(hash.slice(1));
+  const number = (name) => (/^\d{1,10}$/.test(parts.get(name) ?? "") ? Number(parts.get(name)) : null);
+  const liked = (parts.get("liked") ?? "").split(",").filter((part) => /^\d{1,10}$/.test(part)).map(Number);
+  return { user: number("user"), liked, k: number("k") ?? 10, similar: number("similar") };
+}
+
+function go(change) {
+  const next = { ...shown, ...change };
+  const parts = [];
+  if (next.user !== null) parts.push(`user=${next.user}`);
+  else if (next.liked.length) parts.push(`liked=${next.liked.join(",")}`);
+  if (next.k !== 10) parts.push(`k=${next.k}`);
+  if (next.similar !== null) parts.push(`similar=${next.similar}`);
+  location.hash = parts.join("&");
+}
+
+const goToUser = (user) => go({ user, liked: [], similar: null });
+const goToLiked = (liked) => go({ user: null, liked });
+
+function like(item) {
+  const liked = shown.user === null ? shown.liked : [];
+  if (liked.length >= MOST_LIKED) return report(new Error(`At most ${MOST_LIKED} titles can be named.`));
+  if (!liked.includes(item)) goToLiked([...liked, item]);
+}
+
+// Rows
+
+const titleOf = (item) => item.title ?? `Item ${item.id}`;
+const users = (count) => `${NUMBERS.format(count)} ${count === 1 ? "user" : "users"}`;
+const share = (value) => Math.min(Math.max(value, 0), 1);
+
+function bar(value) {
+  const made = element("span", { className: "bar", "aria-hidden": "true" });
+  made.style.setProperty("--share", share(value));
+  return made;
+}
+
+function button(text, item, press) {
+  const made = element("button", { type: "button", "aria-label": `${text}: ${titleOf(item)}` }, text);
+  made.addEventListener("click", () => press(made));
+  return made;
+}
+
+function similarButton(item) {
+  return button("Similar", item, (made) => {
+    opener = made;
+    if (shown.similar === item.item) byId("similar-heading").focus();
+    else go({ similar: item.item });
+  });
+}
+
+function likeButton(item) {
+  return button("Like", item, () => like(item.item));
+}
+
+function why(reasons) {
+  if (!reasons.length) return null;
+  // A cosine stays on the line of its title's end.
+  const parts = reasons.flatMap((reason) => [" · ", named(titleOf(reason)), `\u00a0${reason.cosine.toFixed(2)}`]);
+  return element("p", { className: "why" }, "Near ", ...parts.slice(1));
+}
+
+function row(item, { rank = null, score = null, reasons = [], buttons }) {
+  const title = element("div", { className: "title" }, named(titleOf(item)));
+  if (item.title !== null) title.append(element("small", {}, named(item.id)));
+  if (item.held_out) title.append(element("span", { className: "badge" }, "held out"));
+  const facts = element("div", { className: "facts" });
+  if (score !== null) facts.append(bar(score), element("span", {}, score.toFixed(3)));
+  facts.append(element("span", {}, users(item.interactions)));
+  return element(
+    "li",
+    {},
+    rank === null ? null : element("span", { className: "rank" }, String(rank)),
+    element("div", { className: "about" }, title, facts),
+    why(reasons),
+    element("div", { className: "actions" }, ...buttons),
+  );
+}
+
+// The three columns
+
+function showHistory(items, makeButtons) {
+  const rows = items.map((item) => row(item, { buttons: makeButtons(item) }));
+  byId("history-items").replaceChildren(...rows.slice(0, FIRST_OF_HISTORY));
+  const rest = rows.slice(FIRST_OF_HISTORY);
+  const more = byId("whole-history");
+  more.hidden = !rest.length;
+  more.textContent = `Show ${rest.length} more`;
+  more.onclick = () => {
+    byId("history-items").append(...rest);
+    more.hidden = true;
+    rest[0].querySelector("button").focus();
+  };
+}
+
+function showList(answer, heading, note) {
+  byId("list-heading").replaceChildren(...heading);
+  byId("list-note").replaceChildren(...note);
+  const isPopularity = answer.source === "popularity";
+  const rows = answer.list.map((item, place) =>
+    row(item, {
+      rank: place + 1,
+      score: isPopularity ? null : item.score,
+      reasons: item.why,
+      buttons: [similarButton(item), likeButton(item)],
+    }),
+  );
+  byId("list-items").replaceChildren(...rows);
+  byId("list-legend").hidden = isPopularity;
+  byId("announcement").textContent = `${byId("list-heading").textContent}: ${rows.length} items`;
+}
+
+function showUser(answer) {
+  const total = answer.interactions;
+  byId("history-heading").replaceChildren("History of user ", named(answer.id));
+  const some = answer.history.length < total ? `, the ${answer.history.length} most popular of them shown` : "";
+  byId("history-note").textContent = total
+    ? `${NUMBERS.format(total)} ${total === 1 ? "item" : "items"} in training${some}`
+    : "Nothing in training";
+  showHistory(answer.history, (item) => [similarButton(item)]);
+  showList(answer, ["Recommended"], heldOut(answer));
+  document.title = `User ${answer.id} · ${dataset.name} · ncf browse`;
+}
+
+function heldOut(answer) {
+  if (answer.held_out === null) return ["No item of this user is held out for the test."];
+  const place = answer.list.findIndex((item) => item.held_out) + 1;
+  const where = place ? ` is number ${place}.` : ` is not among these ${answer.list.length}.`;
+  return ["Held out for the test: ", named(titleOf(answer.held_out)), where];
+}
+
+function showLiked(answer) {
+  const count = answer.liked.length;
+  byId("history-heading").textContent = "Titles you like";
+  byId("history-note").textContent = count ? "" : "None yet. Name one above, or choose Like beside one.";
+  const without = (item) => shown.liked.filter((each) => each !== item.item);
+  const remove = (item) =>
+    button("Remove", item, () => {
+      goToLiked(without(item));
+      byId("item-input").focus();
+    });
+  showHistory(answer.liked, (item) => [similarButton(item), remove(item)]);
+  const note = count ? "For a new user who likes these titles alone." : "What most users have in training.";
+  showList(answer, [count ? "Recommended" : "Most popular"], [note]);
+  document.title = `${count ? "Titles you like" : "Most popular"} · ${dataset.name} · ncf browse`;
+}
+
+function showSimilar(answer) {
+  byId("similar-heading").replaceChildren("Similar to ", named(titleOf(answer)));
+  const rows = answer.similar.map((item, place) =>
+    row(item, { rank: place + 1, score: item.cosine, buttons: [similarButton(item), likeButton(item)] }),
+  );
+  byId("similar-items").replaceChildren(...rows);
+  byId("similar").hidden = false;
+  byId("similar-heading").focus();
+}
+
+function report(problem) {
+  byId("problem").textContent = problem?.message ?? "";
+  byId("problem").hidden = problem === null;
+}
+
+// From the address to the columns
+
+async function showAddress() {
+  const before = shown;
+  shown = read(location.hash);
+  const { user, liked, k, similar } = shown;
+  byId("length").value = k;
+  byId("previous-user").disabled = byId("next-user").disabled = user === null;
+  const same = JSON.stringify([user, liked, k]) === JSON.stringify([before.user, before.liked, before.k]);
+  try {
+    if (!same || !byId("list-items").children.length) await showLists();
+    if (similar === null) byId("similar").hidden = true;
+    else if (similar !== before.similar || k !== before.k || byId("similar").hidden) {
+      const answer = await ask("similar", "similar", { item: similar, k });
+      if (answer) showSimilar(answer);
+    }
+  } catch (problem) {
+    report(problem);
+  }
+}
+
+async function showLists() {
+  const { user, liked, k } = shown;
+  const answer =
+    user === null
+      ? await ask("list", "liked", { items: liked.join(","), k })
+      : await ask("list", "user", { user, k });
+  if (!answer) return;
+  report(null);
+  const focused = document.activeElement;
+  if (user === null) showLiked(answer);
+  else showUser(answer);
+  // What had the focus may be gone, such as the button beside a title that is liked now.
+  if (!focused.isConnected) byId("list-heading").focus();
+}
+
+// What can be pressed
+
+function listen() {
+  const step = (by) => goToUser((shown.user + by + dataset.users) % dataset.users);
+  byId("previous-user").addEventListener("click", () => step(-1));
+  byId("next-user").addEventListener("click", () => step(1));
+  byId("random-user").addEventListener("click", () => goToUser(Math.floor(Math.random() * dataset.users)));
+  byId("start-over").addEventListener("click", () => go({ user: null, liked: [], similar: null }));
+  byId("length").addEventListener("change", (event) => go({ k: Number(event.target.value) }));
+  const closeSimilar = () => {
+    go({ similar: null });
+    (opener?.isConnected ? opener : byId("item-input")).focus();
+  };
+  byId("close-similar").addEventListener("click", closeSimilar);
+  byId("similar").addEventListener("keydown", (event) => event.key === "Escape" && closeSimilar());
+  document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+  new Combobox(byId("user-search"), {
+    search: async (search) => (await ask("users", "users", { search }))?.users ?? null,
+    show: (user) => [named(user.id), element("small", {}, `${NUMBERS.format(user.interactions)} items`)],
+    choose: (user) => goToUser(user.user),
+    report,
+  });
+  new Combobox(byId("item-search"), {
+    search: async (search) => (await ask("items", "items", { search }))?.items ?? null,
+    show: (item) => [named(titleOf(item)), element("small", {}, named(item.title === null ? "" : item.id))],
+    choose: (item) => like(item.item),
+    report,
+  });
+  window.addEventListener("hashchange", showAddress);
+}
+
+async function begin() {
+  try {
+    dataset = await ask("dataset", "dataset", {});
+  } catch (problem) {
+    return report(problem);
+  }
+  const { name, users, items, interactions } = dataset;
+  byId("dataset-name").textContent = name;
+  byId("dataset-sizes").textContent =
+    `${NUMBERS.format(users)} users, ${NUMBERS.format(items)} items, ${NUMBERS.format(interactions)} interactions`;
+  listen();
+  await showAddress();
+}
+
+begin();

@@ -1,0 +1,61 @@
+"""`ncf browse`: a page on loopback that shows the lists of a saved model."""
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
+from ncf_keras.cli.dataset import load_dataset
+from ncf_keras.cli.flags import add_data_flags, whole_number
+from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.paths import InputFile
+from ncf_keras.cli.saved_model import load_saved_model
+
+# Beside those of TensorFlow Serving, 8500 and 8501.
+PORT = 8700
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command until Ctrl-C, then return 130; return 2 after a sentence about a mistake."""
+    return run_with_flags(make_parser().parse_args, _browse, arguments)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        description="Look at the lists of a saved GMF, MLP or NeuMF in a browser: find a user or name titles "
+        "you like; see the history, the list, what each item of it is like, and similar items. The page is "
+        "served to this machine alone, until Ctrl-C. It needs pip install 'ncf-keras[browse]'.",
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--weights", type=InputFile, metavar="FILE", required=True, help="weight file of any Keras")
+    add_data_flags(parser)
+    add("--port", type=whole_number(0, 65535), default=PORT, help="of 127.0.0.1; 0 for any that is free")
+    return parser
+
+
+def _browse(flags: argparse.Namespace) -> None:
+    try:
+        from ncf_keras.browsing.server import address_of, listen, make_server
+    except ImportError as error:
+        words = "The page must have starlette and uvicorn: pip install 'ncf-keras[browse]'"
+        raise InputError(f"{words}. Received: {error}") from None
+    # Before the data and the model are read, which takes longer.
+    with contextlib.closing(listen(flags.port)) as listening:
+        dataset = load_dataset(flags)
+        import_tensorflow_quietly()
+        from ncf_keras.browsing.answers import Answers
+        from ncf_keras.browsing.application import make_application
+        from ncf_keras.recommending import Recommender
+
+        recommender = Recommender(load_saved_model(flags.weights, dataset), dataset)
+        answers = Answers(recommender, dataset)
+        # A model that has diverged is refused now, and the first list on the page comes at once.
+        answers.for_user(0, 1)
+        address = address_of(listening)
+        application = make_application(answers, listening.getsockname()[1])
+        print(f"The lists of {flags.weights} are shown at {address} until Ctrl-C", flush=True)
+        make_server(application).run([listening])

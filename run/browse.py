@@ -1,0 +1,11 @@
+"""Look at the lists of a saved model in a browser; `--help` lists the flags."""
+
+import sys
+
+sys.path.insert(0, __file__.rpartition("/")[0] or ".")
+import _start  # noqa: F401
+
+from ncf_keras.cli.browse import main
+
+if __name__ == "__main__":
+    sys.exit(main())

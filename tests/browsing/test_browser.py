@@ -1,0 +1,206 @@
+"""The page in a real browser, the Chromium or Chrome that is installed; skipped where there is none."""
+
+import contextlib
+import shutil
+
+import pytest
+
+from ncf_keras.browsing.answers import Answers
+from ncf_keras.recommending import Recommender
+from tests.browsing.shelf import HEBREW, IMAGE, SCRIPT, served, shelf
+from tests.models import by_hand
+from tests.recommending.crowd import ITEM_IDS, MODELS, TITLES
+
+pytestmark = pytest.mark.slow
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Chromium's own sandbox wants rights that containers seldom give.
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def recommender():
+    model = MODELS["GMF"][0]()
+    by_hand.randomise(model)
+    return Recommender(model, shelf())
+
+
+@pytest.fixture(scope="module")
+def address(recommender):
+    with served(Answers(recommender, shelf(), seed=3)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip("needs Chromium or Chrome")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, address):
+    """Open pages; afterwards, none has asked anybody else or complained, and each is still itself."""
+
+    @contextlib.contextmanager
+    def opened(hash="", **options):
+        page = browser.new_page(**options)
+        page.set_default_timeout(10_000)
+        asked, complaints = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(dialog.message))
+        page.goto(address + hash)
+        page.wait_for_selector("#list-items li, #list-note:not(:empty)")
+        yield page
+        assert len(asked) > 5 and all(url.startswith(address) for url in asked)
+        assert complaints == []
+        assert "ncf browse" in page.title()
+        page.close()
+
+    return opened
+
+
+def titles(page, part):
+    return page.locator(f"#{part}-items .title > bdi").all_inner_texts()
+
+
+def title_of(raw):
+    title = dict(zip(ITEM_IDS, shelf().item_titles, strict=True))[raw]
+    return title or f"Item {raw}"
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.id || document.activeElement.getAttribute('aria-label')")
+
+
+def test_by_keyboard_alone_one_names_titles_and_looks_at_what_is_similar(opened, recommender):
+    with opened() as page:
+        assert page.inner_text("#list-heading") == "Most popular"
+        page.keyboard.press("Tab")
+        assert focused(page) == "user-input"
+        for _ in range(2):  # Previous and Next are disabled where no user is shown.
+            page.keyboard.press("Tab")
+        assert focused(page) == "item-input"
+        page.keyboard.type("title,")
+        page.wait_for_selector("#item-options [role=option]")
+        options = page.locator("#item-options [role=option] > bdi").all_inner_texts()
+        assert options and all(option.startswith("Title, ") for option in options)
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        active = page.get_attribute("#item-input", "aria-activedescendant")
+        assert page.get_attribute(f"#{active}", "aria-selected") == "true"
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#list-heading:text-is('Recommended')")
+        assert titles(page, "history") == [options[1]]
+        # Enter before the suggestions have come takes the first of them.
+        page.keyboard.type("amelie")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#history-items li:nth-child(2)")
+        assert titles(page, "history") == [options[1], TITLES[0]]
+        liked = [ITEM_IDS[shelf().item_titles.index(title)] for title in (options[1], TITLES[0])]
+        expected = recommender.fold_in(liked, 10)
+        assert titles(page, "list") == list(map(title_of, expected["item_id"]))
+        assert "Near" in page.inner_text("#list-items li:first-child .why")
+
+        first = expected["item_id"].iloc[0]
+        while focused(page) != f"Similar: {title_of(first)}":
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#similar-items li")
+        assert focused(page) == "similar-heading"
+        similar = recommender.similar_items([first], 10)["similar_item_id"]
+        assert titles(page, "similar") == list(map(title_of, similar))
+        page.keyboard.press("Escape")
+        page.wait_for_selector("#similar", state="hidden")
+        assert focused(page) == f"Similar: {title_of(first)}"
+        page.go_back()
+        page.wait_for_selector("#similar-items li")
+
+
+def test_a_user_is_found_and_the_next_and_the_one_before(opened, recommender):
+    with opened() as page:
+        page.fill("#user-input", "zo")
+        page.wait_for_selector("#user-options [role=option]")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#history-heading:has-text('Zoë')")
+        assert page.url.endswith("#user=5")
+        expected = recommender.recommend(["Zoë"], 10)["item_id"]
+        assert titles(page, "list") == list(map(title_of, expected))
+        scores = page.locator("#list-items .facts > span:nth-child(2)").all_inner_texts()
+        assert scores == [f"{score:.3f}" for score in recommender.recommend(["Zoë"], 10)["score"]]
+        page.click("#next-user")
+        page.wait_for_selector("#history-heading:has-text('007')")
+        assert titles(page, "list") == [] and titles(page, "history"), "this user has seen everything"
+        page.click("#previous-user")
+        page.wait_for_selector("#history-heading:has-text('Zoë')")
+        page.fill("#user-input", "nobody")
+        page.wait_for_selector("#user-options [aria-disabled=true]")
+        page.keyboard.press("Enter")
+        assert page.inner_text("#user-options") == "Nothing holds “nobody”"
+    with opened("#user=0") as page:
+        assert page.inner_text("#history-note") == "Nothing in training"
+        assert len(titles(page, "list")) == 10
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_scrolls_one_way_and_hostile_titles_are_text(opened, scheme):
+    with opened("#user=6&similar=5", viewport={"width": 360, "height": 740}, color_scheme=scheme) as page:
+        page.wait_for_selector("#similar-items li")
+        assert page.inner_text("#similar-heading") == f"Similar to {SCRIPT}"
+        page.click("#whole-history")
+        assert {SCRIPT, IMAGE, HEBREW} <= set(titles(page, "history"))
+        hebrew = page.locator("#history-items bdi", has_text=HEBREW).first
+        assert hebrew.evaluate("it => getComputedStyle(it).direction") == "rtl"
+        page.fill("#item-input", "<")
+        page.wait_for_selector("#item-options [role=option]")
+        options = page.locator("#item-options [role=option] > bdi").all_inner_texts()
+        assert sorted(options) == sorted([SCRIPT, IMAGE])
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert page.locator("img, body script").count() == 0
+
+
+def test_what_is_wrong_is_said_on_the_page(browser, address):
+    page = browser.new_page()
+    page.goto(f"{address}#user=8")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert page.inner_text("#problem") == "`user` must be an index from 0 to 7. Received: 8"
+    page.goto(f"{address}#user=3")
+    page.wait_for_selector("#list-items li")
+    assert page.is_hidden("#problem")
+    page.close()
+
+
+def test_text_stands_out_from_what_is_behind_it(opened):
+    """WCAG 2.2 asks for a contrast of 4.5 for text and 3 for the edges of fields (1.4.3, 1.4.11)."""
+    for scheme in ("light", "dark"):
+        with opened(color_scheme=scheme) as page:
+            pairs = [
+                (text, behind) for text in ("ink", "soft", "accent") for behind in ("paper", "card", "tint")
+            ]
+            for text, behind in [*pairs, ("mark", "mark-tint"), ("problem", "card")]:
+                assert contrast(colour(page, text), colour(page, behind)) >= 4.5, (scheme, text, behind)
+            for behind in ("paper", "card"):
+                assert contrast(colour(page, "edge"), colour(page, behind)) >= 3, (scheme, behind)
+
+
+def colour(page, name):
+    return page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}')")
+
+
+def contrast(one, other):
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour):
+    """Return the relative luminance of #rrggbb, as WCAG defines it."""
+    parts = [int(colour.strip()[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,107 @@
+"""`ncf browse`: its page until Ctrl-C, and one sentence about a mistake."""
+
+import contextlib
+import io
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+
+import pytest
+import requests
+
+from ncf_keras.cli.browse import main
+from ncf_keras.weights import save_weights
+from tests.small_data import NUM_ITEMS, NUM_USERS, write_random_files
+from tests.weights.small_models import small_model
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browse")
+    save_weights(small_model("GMF", NUM_USERS, NUM_ITEMS), folder / "GMF.h5")
+    return ("--weights", str(folder / "GMF.h5"), *write_random_files(folder), "--port", "0")
+
+
+class Visitor(io.StringIO):
+    """Standard output that visits the page whose address is printed, and then presses Ctrl-C."""
+
+    answers = None
+
+    def write(self, text):
+        found = re.search(r"http://127\.0\.0\.1:\d+/", text)
+        if found:
+            threading.Thread(target=self._visit, args=(found[0],)).start()
+        return super().write(text)
+
+    def _visit(self, address):
+        try:
+            self.answers = [requests.get(address + path, timeout=30) for path in ("", "api/user?user=3&k=4")]
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_page_is_there_until_ctrl_c(flags):
+    errors = io.StringIO()
+    with contextlib.redirect_stdout(Visitor()) as visitor, contextlib.redirect_stderr(errors):
+        status = main(flags)
+    assert (status, errors.getvalue()) == (130, "Interrupted.\n")
+    page, answer = visitor.answers
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert len(answer.json()["list"]) == 4
+    lines = visitor.getvalue().splitlines()
+    assert len(lines) == 2 and lines[0].startswith("Load data done")
+    assert re.fullmatch(r"The lists of .*GMF\.h5 are shown at http://127\.0\.0\.1:\d+/ until Ctrl-C", lines[1])
+
+
+def failed(capsys, *arguments):
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
+    (*_, line) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_a_port_that_is_taken_is_named_before_anything_is_read(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = failed(capsys, "--weights", "none.h5", "--dataset", "none", "--port", port)
+    rule = "error: `--port` must be a port of 127.0.0.1 that is free, or 0 for any that is. Received: "
+    assert line == f"{rule}{port} (Address already in use)"
+
+
+def test_a_model_of_other_sizes_is_refused(flags, tmp_path, capsys):
+    save_weights(small_model("GMF", NUM_USERS, NUM_ITEMS + 1), tmp_path / "other.h5")
+    line = failed(capsys, *flags, "--weights", tmp_path / "other.h5")
+    assert line.startswith("error: `--weights` must be of a model for the 20 users and 30 items of small.")
+
+
+def test_a_model_that_diverged_is_refused(flags, tmp_path, capsys):
+    model = small_model("GMF", NUM_USERS, NUM_ITEMS)
+    # Products that are infinite, some above and some below 0, have no sum.
+    for layer, factor in (("user_embedding", 1e30), ("item_embedding", 1e10)):
+        model.get_layer(layer).set_weights([factor * model.get_layer(layer).get_weights()[0]])
+    save_weights(model, tmp_path / "diverged.h5")
+    line = failed(capsys, *flags, "--weights", tmp_path / "diverged.h5")
+    assert line.startswith("error: The model must give finite scores.")
+
+
+def test_a_library_that_is_missing_is_named_with_its_extra(flags, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "ncf_keras.browsing.server", raising=False)
+    line = failed(capsys, *flags)
+    assert line.startswith("error: The page must have starlette and uvicorn: pip install 'ncf-keras[browse]'.")
+    assert "uvicorn" in line.partition("Received")[2]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    ([], "the following arguments are required: --weights"),
+    (["--weights", "x.h5", "--port", "65536"], "argument --port: must be a whole number from 0 to 65535."),
+    (["--weights", "x.h5", "--host", "0.0.0.0"], "unrecognized arguments: --host 0.0.0.0"),
+])  # fmt: skip
+def test_a_mistake_on_the_command_line_is_one_sentence(arguments, sentence, capsys):
+    assert sentence in failed(capsys, *arguments)
