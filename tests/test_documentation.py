@@ -45,7 +45,7 @@ SHORTER = (
     ("build_tuned_neumf(dataset, seed=1)", "build_tuned_neumf"), ("in (4, 8)}", "in (8,)}"),
     ('ncf_keras.read_dataset("Data/", "ml-1m")', "ncf_keras.sample_dataset()"),
     # Trained before, in README's block.
-    ('result = ncf_keras.train(dataset, "NeuMF", epochs=3, seed=1, verbose=0)', "result"),
+    ('result = ncf_keras.train(dataset, "NeuMF", epochs=5, seed=1, verbose=0)', "result"),
     ('result = ncf_keras.train(dataset, "NeuMF", epochs=10, seed=1, verbose=0)', "result"),
 )  # fmt: skip
 

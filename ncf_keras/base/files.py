@@ -241,7 +241,7 @@ def _open_to_append(path: str | os.PathLike) -> int:
             stream.flush()
         return os.dup(standard)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    for flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC"):
+    for flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
         flags |= getattr(os, flag, 0)
     end = time.monotonic() + WAIT_FOR_READER
     while True:
@@ -256,6 +256,9 @@ def _open_to_append(path: str | os.PathLike) -> int:
 def _write_all(descriptor: int, data: bytes) -> None:
     """Write as fast as the reader reads; TimeoutError where it has stopped."""
     left = memoryview(data)
+    if not hasattr(select, "PIPE_BUF"):  # Windows waits for sockets alone
+        while left:
+            left = left[os.write(descriptor, left) :]
     while left:
         if not select.select([], [descriptor], [], WAIT_FOR_PROGRESS)[1]:
             raise TimeoutError(errno.ETIMEDOUT, "nobody reads it")

@@ -1,8 +1,10 @@
 """Locks between processes; a lock is released at the latest when its process ends."""
 
 import contextlib
+import functools
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,21 +15,32 @@ from ncf_keras.base.inputs import reason_of
 
 try:
     import fcntl
-except ImportError:  # not a POSIX system: there are no locks
+except ImportError:  # Windows: there are no locks
     fcntl = None  # type: ignore[assignment]
+
+NO_LOCKS_HERE = (
+    "Note: Windows has no locks that this command knows: let no other one write the same directory meanwhile."
+)
 
 
 class NoLocks(InputError):
     """The file system has no locks."""
 
 
-def take_lock(opened: IO | int, path: Path) -> bool:
+def there_are_locks() -> bool:
+    """Tell whether the system has locks, as all but Windows have."""
+    return fcntl is not None
+
+
+def take_lock(opened: IO | int | None, path: Path) -> bool:
     """Take the lock of an open file or directory, which is held until it is closed.
+
+    Where the system has no locks, standard error says so once, and everybody gets it.
 
     Never remove the file: one process could hold the lock of the removed file and another that of a new one.
 
     Args:
-        opened: the file, or the descriptor of a file or directory.
+        opened: the file, or the descriptor of a file or directory as `opened_directory` yields it.
         path: its name, for the message.
 
     Returns:
@@ -36,7 +49,8 @@ def take_lock(opened: IO | int, path: Path) -> bool:
     Raises:
         NoLocks: the file system has no locks.
     """
-    if fcntl is None:
+    if not there_are_locks() or opened is None:
+        _say_that_there_are_none()
         return True
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,6 +61,28 @@ def take_lock(opened: IO | int, path: Path) -> bool:
             f"{path} must be on a file system that can lock files. Received: {reason_of(error)}"
         ) from None
     return True
+
+
+@functools.cache
+def _say_that_there_are_none() -> None:
+    print(NO_LOCKS_HERE, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def opened_directory(directory: Path, follow_links: bool = True) -> Iterator[int | None]:
+    """Yield a descriptor of a directory; None where the system opens none (Windows).
+
+    Raises:
+        OSError: it is missing, no directory, or a link that is not followed.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        yield None
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | (0 if follow_links else os.O_NOFOLLOW))
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def open_lock_file(path: Path) -> int:
@@ -89,8 +125,7 @@ def directory_lock(directory: Path, patience: float = 5.0) -> Iterator[bool]:
 
     For what takes an instant: it needs no lock file. A file system without locks counts as locked.
     """
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
+    with opened_directory(directory) as descriptor:
         end = time.monotonic() + patience
         with contextlib.suppress(NoLocks):
             while not take_lock(descriptor, directory):
@@ -99,5 +134,3 @@ def directory_lock(directory: Path, patience: float = 5.0) -> Iterator[bool]:
                     return
                 time.sleep(0.02)
         yield True
-    finally:
-        os.close(descriptor)

@@ -1,13 +1,12 @@
 """Several files that appear together: written in a hidden directory, which its lock shows to be in use."""
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ncf_keras.base.locks import NoLocks, take_lock
+from ncf_keras.base.locks import NoLocks, opened_directory, take_lock, there_are_locks
 
 
 @contextlib.contextmanager
@@ -27,11 +26,12 @@ def locked_directory(parent: Path, prefix: str, needs_lock: bool = True) -> Iter
     while not locked:
         staging = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         # Until it is locked, another process may take the directory for a dead one's and remove it.
-        try:
-            handle = os.open(staging, os.O_RDONLY)
-        except FileNotFoundError:
-            continue
-        try:
+        with contextlib.ExitStack() as stack:
+            try:
+                handle = stack.enter_context(opened_directory(staging))
+            except FileNotFoundError:
+                continue
+            stack.callback(shutil.rmtree, staging, ignore_errors=True)
             try:
                 locked = take_lock(handle, parent) and staging.is_dir()
             except NoLocks:
@@ -40,23 +40,18 @@ def locked_directory(parent: Path, prefix: str, needs_lock: bool = True) -> Iter
                 locked = True
             if locked:
                 yield staging
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-            os.close(handle)
 
 
 def sweep(parent: Path, prefix: str) -> None:
-    """Remove the directories that processes which have died left in `parent`, known by `prefix` and no lock."""
+    """Remove the directories that processes which have died left in `parent`, known by `prefix` and no lock.
+
+    Where the system has no locks nobody knows who has died, and nothing is removed.
+    """
+    if not there_are_locks():
+        return
     for path in parent.iterdir():
         if not path.name.startswith(prefix):
             continue
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:
-            continue
-        try:
-            with contextlib.suppress(NoLocks):
-                if take_lock(handle, parent):
-                    shutil.rmtree(path, ignore_errors=True)
-        finally:
-            os.close(handle)
+        with contextlib.suppress(OSError, NoLocks), opened_directory(path, follow_links=False) as handle:
+            if take_lock(handle, parent):
+                shutil.rmtree(path, ignore_errors=True)

@@ -13,6 +13,7 @@ With one relevant item, as in leave-one-out, recall is HR, MAP is MRR, and HR an
 of the paper.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,7 +71,10 @@ def ndcg(positions: np.ndarray, top_k: int) -> np.ndarray:
     With one relevant item the ideal gain is 1, so this is the normalised gain. Arguments and result are as in
     `hit_ratio`. Source: `getNDCG` in the authors' evaluate.py.
     """
-    return np.where(positions < top_k, np.log(2) / np.log(positions + 2.0), 0.0)
+    length = min(top_k, int(np.max(positions, initial=-1)) + 1)
+    # Not NumPy's logarithm, whose last bit depends on its version and on the processor.
+    gains = [math.log(2) / math.log(position + 2) for position in range(length)]
+    return np.array([*gains, 0.0])[np.minimum(positions, length)]
 
 
 def ranking_metrics(rankings: Rankings, top_ks: Sequence[int] = (10,)) -> dict[str, np.ndarray]:

@@ -107,6 +107,8 @@ def _flush(directory: Path) -> None:
 
 
 def _flush_entry(path: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no directory, and syncs no file that is open to be read
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -27,6 +27,7 @@ import numpy as np
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import written_beside
 from ncf_keras.base.inputs import open_input, unreadable
+from ncf_keras.base.locks import opened_directory
 
 MAGIC = b"NCFCKPT1"
 LENGTH = struct.Struct("<Q")
@@ -127,17 +128,15 @@ def _write(file: BinaryIO, parts: list) -> None:
 
 def _sync_directory(directory: Path) -> None:
     """Sync a directory, so that a rename in it survives a power loss; does nothing where the system can't."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        # Some network file systems sync directories by themselves and refuse this call.
-        if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(handle)
+    with opened_directory(directory) as handle:
+        if handle is None:
+            return
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            # Some network file systems sync directories by themselves and refuse this call.
+            if error.errno != errno.EINVAL:
+                raise
 
 
 def _verify(file: BinaryIO, size: int) -> None:
