@@ -51,9 +51,10 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def docs(session: nox.Session) -> None:
-    """Build the site; a page or a name that it points to and that is not there is an error."""
-    session.install("-e", ".[docs]")
+    """Build the site; a page or a name that it points to and that is not there is an error. Run the notebook."""
+    session.install("-e", ".[test,docs,notebook]")
     session.run("mkdocs", "build", "--strict", "--site-dir", session.create_tmp())
+    session.run("pytest", "-m", "slow", "tests/test_site.py", "tests/test_notebook.py")
 
 
 @nox.session(python=NEWEST)

@@ -16,7 +16,7 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 # Pages whose blocks need nothing but the package; the others talk to a server or are checked elsewhere.
 RUN = (
     "README.md", "docs/index.md", "docs/training.md", "docs/models.md", "docs/evaluation.md", "docs/tuning.md",
-    "docs/recommending.md", "docs/weights.md",
+    "docs/recommending.md", "docs/weights.md", "docs/coming_from.md",
 )  # fmt: skip
 # The blocks of these pages are compiled here, and what they import is looked up.
 NOT_RUN = {
@@ -42,10 +42,10 @@ for shown in (dataset, result, result.best, result.test, trainer, trainer.spec, 
 SHORTER = (
     ("epochs=10", "epochs=1"), ("epochs=20", "epochs=1"), ("epochs=3", "epochs=1"), ("range(5)", "range(1)"),
     ("verbose=1", "verbose=0"), ("seed=1)  # shows", "seed=1, verbose=0)  # shows"),
-    ("build_tuned_neumf(dataset, seed=1)", "build_tuned_neumf"),
+    ("build_tuned_neumf(dataset, seed=1)", "build_tuned_neumf"), ("in (4, 8)}", "in (8,)}"),
     ('ncf_keras.read_dataset("Data/", "ml-1m")', "ncf_keras.sample_dataset()"),
     # Trained before, in README's block.
-    ('result = ncf_keras.train(dataset, "NeuMF", epochs=3, seed=1, verbose=0)', "result"),
+    ('result = ncf_keras.train(dataset, "NeuMF", epochs=5, seed=1, verbose=0)', "result"),
     ('result = ncf_keras.train(dataset, "NeuMF", epochs=10, seed=1, verbose=0)', "result"),
 )  # fmt: skip
 

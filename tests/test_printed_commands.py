@@ -3,10 +3,10 @@
 import argparse
 import configparser
 import importlib.util
-import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +41,7 @@ NOT_RUN = (
         "five minutes; tests/training/test_tuned.py does it small",
     ),
     (r".*--strategy multiworker.*", "several processes; tests/cli/test_cluster.py starts them"),
+    (r".*: ncf browse .*", "a server; tests/browsing ask it"),
     (r".*--dataset big .*", "100 million interactions"),
 )
 # What stands for something of the reader's, where the command is read and where it is run.
@@ -181,10 +182,10 @@ def test_what_is_quick_runs_as_printed(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "model.keras").exists() and (tmp_path / "users.csv").exists()
 
 
-@pytest.fixture(scope="module")
-def readers_directory(tmp_path_factory):
+@pytest.fixture
+def readers_directory(tmp_path):
     """A directory with what the pages take to be there: MovieLens, this project's weights, a log of clicks."""
-    directory = tmp_path_factory.mktemp("reader")
+    directory = tmp_path
     (directory / "Data").mkdir()
     (directory / "ml-100k").mkdir()
     (directory / "pretrain").mkdir()
@@ -202,24 +203,33 @@ def readers_directory(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", SLOW, ids=str)
-def test_what_is_slow_runs_as_printed(command, readers_directory, monkeypatch, capsys):
+@pytest.mark.parametrize("page", sorted({command.page for command in SLOW}))
+def test_what_is_slow_runs_as_printed(page, readers_directory, monkeypatch, capsys):
     """On MovieLens, where the developers' files are; one epoch of each training. Takes some minutes."""
     monkeypatch.chdir(readers_directory)
-    if not arguments_of(command):
-        program = os.path.join(os.path.dirname(sys.executable), command.words[0])  # noqa: PTH118, PTH120
-        done = subprocess.run([program, *command.words[1:]], capture_output=True, text=True, check=False)
-        assert done.returncode == 0 and "item" in done.stdout, done.stderr
-        return
-    words = list(command.words)
+    for command in SLOW:
+        if command.page == page:
+            run_program(command) if not arguments_of(command) else run_shortened(command, capsys)
+
+
+def run_program(command):
+    """Run a program that stands beside Python's."""
+    program = Path(sys.executable).parent / command.words[0]
+    done = subprocess.run([program, *command.words[1:]], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "item" in done.stdout, f"{command}\n{done.stderr}"
+
+
+def run_shortened(command, capsys):
+    """Run a command of ours with the files that the fixture made, and but one epoch."""
+    words = command.words
     if arguments_of(command)[0] in ("gmf", "mlp", "neumf"):
         # The last value of a flag counts.
-        words += ["--epochs", "1"]
-    of_clicks = next(readers_directory.glob("pretrain/clicks_NeuMF_*.h5"), None)
-    file = str(of_clicks) if "clicks" in words else "pretrain/ml-1m_NeuMF_8_[64,32,16,8].h5"
+        words = (*words, "--epochs", "1")
+    of_clicks = next(Path("pretrain").glob("clicks_NeuMF_*.h5"), None)
     names = {
-        "FILE": file, "mydata": "ml-1m",
+        "FILE": str(of_clicks) if "clicks" in words else "pretrain/ml-1m_NeuMF_8_[64,32,16,8].h5",
+        "mydata": "ml-1m",
         "ml-1m_GMF_8_1501651698.h5": "pretrain/ml-1m_GMF_8.h5",
         "ml-1m_MLP_[64,32,16,8]_1501652038.h5": "pretrain/ml-1m_MLP_[64,32,16,8].h5",
-    }  # fmt: skip
-    run_as_printed(Printed(command.page, tuple(words), command.output), names, capsys)
+    }
+    run_as_printed(Printed(command.page, words, command.output), names, capsys)

@@ -42,7 +42,8 @@ def add_dataset_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset",
         default="synthetic",
-        help="three files in the authors' format; `sample`; or `synthetic`, random data of ML-1M's size",
+        help="three files in the authors' format; `sample`; or random data of a size: `synthetic` of ML-1M's, "
+        "`synthetic-ml-20m` of ML-20M's",
     )
 
 

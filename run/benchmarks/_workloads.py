@@ -17,16 +17,18 @@ LEARNING_RATE = 0.001
 # Users, items and train positives of the paper's two datasets (its Table 1 less the held-out pairs).
 ML_1M = (6_040, 3_706, 994_169)
 PINTEREST = (55_187, 9_916, 1_445_622)
+# Those of MovieLens-20M, every rating taken for an interaction.
+ML_20M = (138_493, 26_744, 20_000_000)
 TINY = (300, 200, 3_000)
 TESTS = 6_040
 NEGATIVES = 99
 
 
 def load_dataset(path: str, name: str) -> Dataset:
-    """Return the dataset that `--path` and `--dataset` name, or random data for `synthetic` and `tiny`."""
+    """Return the dataset that `--path` and `--dataset` name, or random data of a size, such as `synthetic`."""
     if name == "sample":
         return sample_dataset()
-    sizes = {"synthetic": ML_1M, "tiny": TINY}
+    sizes = {"synthetic": ML_1M, "synthetic-ml-20m": ML_20M, "tiny": TINY}
     return synthetic_dataset(*sizes[name]) if name in sizes else read_dataset(path, name)
 
 
