@@ -71,10 +71,10 @@ def ndcg(positions: np.ndarray, top_k: int) -> np.ndarray:
     With one relevant item the ideal gain is 1, so this is the normalised gain. Arguments and result are as in
     `hit_ratio`. Source: `getNDCG` in the authors' evaluate.py.
     """
-    length = min(top_k, int(np.max(positions, initial=-1)) + 1)
+    length = min(top_k, int(np.max(positions, initial=0)) + 1)
     # Not NumPy's logarithm, whose last bit depends on its version and on the processor.
     gains = [math.log(2) / math.log(position + 2) for position in range(length)]
-    return np.array([*gains, 0.0])[np.minimum(positions, length)]
+    return np.array([*gains, 0.0])[np.minimum(positions, np.int64(length))]
 
 
 def ranking_metrics(rankings: Rankings, top_ks: Sequence[int] = (10,)) -> dict[str, np.ndarray]:

@@ -22,6 +22,8 @@ def test_hits_and_gains_by_hand():
     # To the last bit those of the authors.
     authors = [math.log(2) / math.log(position + 2) for position in range(100)]
     np.testing.assert_array_equal(ndcg(np.arange(100), 100), authors)
+    # Positions are kept in the smallest type that holds them.
+    np.testing.assert_array_equal(ndcg(np.array([0, 1, 255], np.uint8), 300)[:2], authors[:2])
 
 
 def rankings_of(lists):
