@@ -15,6 +15,8 @@ nox.options.sessions = ["lint", "types", "tests", "lowest", "docs", "wheel"]
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 NEWEST = "3.13"
+# What requirements.txt holds the closure of. Not `gpu` and `benchmarks`, which bring CUDA.
+EXTRAS = ["test", "client", "grpc", "paper", "parquet", "tensorboard"]
 LARGEST = 2**20
 TRAIN = "from ncf_keras.cli.train import main; main('NeuMF', ['--dataset', 'sample', '--epochs', '3'])"
 
@@ -76,3 +78,11 @@ def wheel(session: nox.Session) -> None:
         with session.chdir(session.create_tmp()):
             session.run(*alone, "--with", "pip", "python", "-m", "pip", "check", external=True)
             session.run(*alone, "python", "-c", TRAIN, external=True, env={"PYTHONPATH": ""})
+
+
+@nox.session(venv_backend="none")
+def closure(session: nox.Session) -> None:
+    """Write requirements.txt anew: the exact versions of all that is installed, on any system."""
+    chosen = ("--universal", "--python-version", "3.11", "--no-annotate", *(f"--extra={name}" for name in EXTRAS))
+    command = ("--custom-compile-command", "nox -s closure", "--output-file", "requirements.txt")
+    session.run("uv", "pip", "compile", "--quiet", "--upgrade", *chosen, *command, "setup.cfg")
