@@ -83,6 +83,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def closure(session: nox.Session) -> None:
     """Write requirements.txt anew: the exact versions of all that is installed, on any system."""
-    chosen = ("--universal", "--python-version", "3.11", "--no-annotate", *(f"--extra={name}" for name in EXTRAS))
+    extras = [f"--extra={name}" for name in EXTRAS]
+    chosen = ("--universal", "--python-version", "3.11", "--no-annotate", *extras)
     command = ("--custom-compile-command", "nox -s closure", "--output-file", "requirements.txt")
     session.run("uv", "pip", "compile", "--quiet", "--upgrade", *chosen, *command, "setup.cfg")
