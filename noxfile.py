@@ -15,6 +15,8 @@ nox.options.sessions = ["lint", "types", "tests", "lowest", "docs", "wheel"]
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 NEWEST = "3.13"
+# What requirements.txt holds the closure of. Not `gpu` and `benchmarks`, which bring CUDA.
+EXTRAS = ["test", "client", "grpc", "paper", "browse", "parquet", "tensorboard", "notebook", "docs"]
 LARGEST = 2**20
 
 
@@ -77,3 +79,12 @@ def wheel(session: nox.Session) -> None:
             session.run(*alone, "--with", "pip", "python", "-m", "pip", "check", external=True)
             train = ("ncf", "neumf", "--dataset", "sample", "--epochs", "3")
             session.run(*alone, *train, external=True, env={"PYTHONPATH": ""})
+
+
+@nox.session(venv_backend="none")
+def closure(session: nox.Session) -> None:
+    """Write requirements.txt anew: the exact versions of all that is installed, on any system."""
+    extras = [f"--extra={name}" for name in EXTRAS]
+    chosen = ("--universal", "--python-version", "3.11", "--no-annotate", *extras)
+    command = ("--custom-compile-command", "nox -s closure", "--output-file", "requirements.txt")
+    session.run("uv", "pip", "compile", "--quiet", "--upgrade", *chosen, *command, "setup.cfg")

@@ -10,7 +10,7 @@ import pytest
 
 import ncf_keras
 from tests.shared_files import PROJECT
-from tests.test_architecture import SOURCES, imports
+from tests.test_architecture import PACKAGE, SOURCES, imported_at_once, imports, module_of
 
 # Packages of the registry whose modules have another name.
 MODULES = {"google": "protobuf", "grpc": "grpcio", "tensorflow-serving": "tensorflow-serving-api"}
@@ -55,11 +55,11 @@ def test_what_is_imported_is_required_and_what_is_required_is_imported(settings)
     assert set(always) <= third_parties()
 
 
-def test_what_the_modules_import_at_once_is_always_installed(settings):
-    """Extras are imported inside functions, except by the client, whose modules are imported when asked for."""
+def test_what_the_package_and_its_commands_import_at_once_is_always_installed(settings):
+    """What an extra brings is imported inside functions."""
     always = set(requirements(settings["options"]["install_requires"]))
-    paths = [path for path in SOURCES if "client" not in path.parts]
-    at_once = {name.split(".")[0] for path in paths for name in imports(ast.parse(path.read_text()), False)}
+    modules = ["ncf_keras", *(module_of(path) for path in (PACKAGE / "cli").glob("*.py"))]
+    at_once = {name for module in modules for name in imported_at_once(module, set())}
     assert at_once - set(sys.stdlib_module_names) - {"ncf_keras", "__future__"} <= always
 
 
@@ -93,17 +93,17 @@ def test_the_licence_is_whole(settings):
 
 
 def test_every_module_is_imported_where_there_is_no_posix():
-    """As on Windows: without POSIX's modules and names. TensorFlow is imported before they are taken away."""
-    modules = sorted(
-        ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES
-    )
-    assert len(modules) > 100 and "__main__" not in modules[0]
+    """As on Windows: without POSIX's modules and names, taken away once other libraries are imported."""
+    modules = sorted(module_of(path).removesuffix(".__init__") for path in SOURCES)
+    assert len(modules) > 100
     program = f"""
-import importlib, sys, warnings
+import importlib, sys
 import ncf_keras.base.quiet
-with warnings.catch_warnings(action="ignore") if sys.version_info >= (3, 11) else warnings.catch_warnings():
-    ncf_keras.base.quiet.import_tensorflow_quietly()
-    import grpc, h5py, keras, pandas, requests, rich.progress, scipy.sparse, tensorflow_serving.apis
+ncf_keras.base.quiet.import_tensorflow_quietly()
+def import_all():
+    for name in {modules!r}:
+        importlib.import_module(name)
+import_all()
 for name in [name for name in sys.modules if name.split(".")[0] == "ncf_keras"]:
     del sys.modules[name]
 for name in {POSIX_MODULES!r}:
@@ -111,8 +111,7 @@ for name in {POSIX_MODULES!r}:
 for module, names in {POSIX_NAMES!r}.items():
     for name in names:
         vars(importlib.import_module(module)).pop(name, None)
-for name in {modules!r}:
-    importlib.import_module(name)
+import_all()
 assert sys.modules["ncf_keras.base.locks"].fcntl is None
 """
     command = [sys.executable, "-c", program]

@@ -17,10 +17,10 @@ from ncf_keras.training.checkpoints.checkpoint_file import Checkpoint, read_chec
 
 @pytest.fixture
 def windows(monkeypatch):
-    """What the package asks the system for and Windows lacks."""
+    """What the package asks the system for and Windows lacks; without O_NONBLOCK, shutil itself would fail here."""
     locks._say_that_there_are_none.cache_clear()
     monkeypatch.setattr(locks, "fcntl", None)
-    for name in ("O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC"):
+    for name in ("O_DIRECTORY", "O_NOFOLLOW", "O_NOCTTY", "O_CLOEXEC"):
         monkeypatch.delattr(os, name)
     monkeypatch.delattr(select, "PIPE_BUF")
     monkeypatch.setattr(select, "select", lambda *of: pytest.fail("Windows waits for sockets alone"))
