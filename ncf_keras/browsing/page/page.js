@@ -75,7 +75,7 @@ function likeButton(item) {
 function why(reasons) {
   if (!reasons.length) return null;
   // A cosine stays on the line of its title's end.
-  const parts = reasons.flatMap((reason) => [" · ", named(titleOf(reason)), `\u00a0${reason.cosine.toFixed(2)}`]);
+  const parts = reasons.flatMap((reason) => ["\u00a0· ", named(titleOf(reason)), `\u00a0${reason.cosine.toFixed(2)}`]);
   return element("p", { className: "why" }, "Near ", ...parts.slice(1));
 }
 
