@@ -17,7 +17,7 @@ from ncf_keras.training.checkpoints.checkpoint_file import Checkpoint, read_chec
 
 @pytest.fixture
 def windows(monkeypatch):
-    """What the package asks the system for and Windows lacks; without O_NONBLOCK, shutil itself would fail here."""
+    """What the package asks the system for and Windows lacks, but O_NONBLOCK, which shutil needs here."""
     locks._say_that_there_are_none.cache_clear()
     monkeypatch.setattr(locks, "fcntl", None)
     for name in ("O_DIRECTORY", "O_NOFOLLOW", "O_NOCTTY", "O_CLOEXEC"):
