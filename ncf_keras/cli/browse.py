@@ -10,15 +10,25 @@ from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, whole_number
 from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.paths import InputFile
-from ncf_keras.cli.saved_model import load_saved_model
+from ncf_keras.cli.saved_model import load_saved_model, newest_saved
 
 # Beside those of TensorFlow Serving, 8500 and 8501.
 PORT = 8700
+# Where training commands save to, unless they are told otherwise.
+SAVED_TO = "pretrain"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command until Ctrl-C, then return 130; return 2 after a sentence about a mistake."""
-    return run_with_flags(make_parser().parse_args, _browse, arguments)
+    return run_with_flags(_parse, _browse, arguments)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    flags = make_parser().parse_args(arguments)
+    if flags.weights is None:
+        flags.weights, flags.dataset = newest_saved(SAVED_TO, flags.dataset)
+    flags.dataset = flags.dataset or "ml-1m"
+    return flags
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -31,8 +41,10 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--weights", type=InputFile, metavar="FILE", required=True, help="weight file of any Keras")
+    newest = f"if left out, the newest that a run has saved to {SAVED_TO}/, with its dataset"
+    add("--weights", type=InputFile, metavar="FILE", help=f"weight file of any Keras; {newest}")
     add_data_flags(parser)
+    parser.set_defaults(dataset=None)
     add("--port", type=whole_number(0, 65535), default=PORT, help="of 127.0.0.1; 0 for any that is free")
     return parser
 

@@ -1,5 +1,7 @@
 """The model that `--weights` names, held against the dataset that it is to be used with."""
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
@@ -9,6 +11,29 @@ if TYPE_CHECKING:
     import keras
 
     from ncf_keras.data import Dataset
+
+# The name that a training command gives to the model it saves: dataset, kind, sizes, time.
+SAVED_NAME = re.compile(r"(?P<dataset>.+)_(GMF|MLP|NeuMF)_.+_\d+\.(h5|keras|weights\.h5)")
+
+
+def newest_saved(directory: str, dataset: str | None) -> tuple[str, str]:
+    """Return the model that a training command saved last to a directory, and its dataset, as in its name.
+
+    Args:
+        directory: that of the saved models.
+        dataset: only models of this one count; None: those of any.
+    """
+    found = {path: SAVED_NAME.fullmatch(path.name) for path in Path(directory).glob("*_*")}
+    of_runs = {path: match["dataset"] for path, match in found.items() if match and path.is_file()}
+    fitting = [path for path, of in of_runs.items() if dataset in (None, of)]
+    if not fitting:
+        of = f" of {dataset}" if dataset else ""
+        raise InputError(
+            f"`--weights` must name a weight file, unless a run has saved a model{of} to {directory}/. "
+            "Received: none"
+        )
+    newest = max(fitting, key=lambda path: path.stat().st_mtime)
+    return str(newest), of_runs[newest]
 
 
 def load_saved_model(

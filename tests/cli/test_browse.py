@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from ncf_keras.cli.browse import main
+from ncf_keras.cli.saved_model import newest_saved
 from ncf_keras.weights import save_weights
 from tests.small_data import NUM_ITEMS, NUM_USERS, write_random_files
 from tests.weights.small_models import small_model
@@ -54,6 +55,22 @@ def test_the_page_is_there_until_ctrl_c(flags):
     lines = visitor.getvalue().splitlines()
     assert len(lines) == 2 and lines[0].startswith("Load data done")
     assert re.fullmatch(r"The lists of .*GMF\.h5 are shown at http://127\.0\.0\.1:\d+/ until Ctrl-C", lines[1])
+
+
+def test_without_flags_it_is_the_newest_model_that_a_run_has_saved(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert failed(capsys).endswith("unless a run has saved a model to pretrain/. Received: none")
+    (tmp_path / "pretrain").mkdir()
+    names = ("clicks_GMF_8_1795427361.h5", "my_MLP_data_NeuMF_8_[8,4]_1795427362.keras", "ml-1m_GMF_8.h5")
+    for age, name in enumerate(reversed(names)):
+        (tmp_path / "pretrain" / name).touch()
+        os.utime(tmp_path / "pretrain" / name, (age, age))
+    os.utime(tmp_path / "pretrain/ml-1m_GMF_8.h5", (9, 9))
+    assert newest_saved("pretrain", None) == ("pretrain/clicks_GMF_8_1795427361.h5", "clicks")
+    assert newest_saved("pretrain", "my_MLP_data")[0].endswith("[8,4]_1795427362.keras")
+    assert failed(capsys, "--dataset", "other").endswith("a model of other to pretrain/. Received: none")
+    # A file that a run has not named is not taken for its model.
+    assert "Data/clicks.train.rating" in failed(capsys, "--port", 0)
 
 
 def failed(capsys, *arguments):
@@ -99,7 +116,6 @@ def test_a_library_that_is_missing_is_named_with_its_extra(flags, capsys, monkey
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    ([], "the following arguments are required: --weights"),
     (["--weights", "x.h5", "--port", "65536"], "argument --port: must be a whole number from 0 to 65535."),
     (["--weights", "x.h5", "--host", "0.0.0.0"], "unrecognized arguments: --host 0.0.0.0"),
 ])  # fmt: skip
