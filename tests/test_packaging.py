@@ -56,9 +56,9 @@ def test_what_is_imported_is_required_and_what_is_required_is_imported(settings)
 
 
 def test_what_the_modules_import_at_once_is_always_installed(settings):
-    """Extras are imported inside functions, except by the client, whose modules are imported when asked for."""
+    """Extras are imported inside functions, except by the client and the page, imported when asked for."""
     always = set(requirements(settings["options"]["install_requires"]))
-    paths = [path for path in SOURCES if "client" not in path.parts]
+    paths = [path for path in SOURCES if not {"client", "browsing"} & set(path.parts)]
     at_once = {name.split(".")[0] for path in paths for name in imports(ast.parse(path.read_text()), False)}
     assert at_once - set(sys.stdlib_module_names) - {"ncf_keras", "__future__"} <= always
 
