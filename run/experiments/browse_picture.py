@@ -9,7 +9,6 @@ of this machine through playwright.
 import argparse
 import shutil
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,22 +41,13 @@ def _take(flags: argparse.Namespace) -> None:
     import_tensorflow_quietly()
     import ncf_keras
     from ncf_keras.browsing.answers import Answers
-    from ncf_keras.browsing.application import make_application
-    from ncf_keras.browsing.server import address_of, listen, make_server
+    from ncf_keras.browsing.in_thread import served
 
     dataset = ncf_keras.sample_dataset()
-    model = ncf_keras.train(dataset, "NeuMF", epochs=12, seed=1).model
+    model = ncf_keras.train(dataset, "NeuMF", epochs=12, seed=1, verbose=0).model
     answers = Answers(ncf_keras.Recommender(model, dataset), dataset)
-    listening = listen(0)
-    server = make_server(make_application(answers, listening.getsockname()[1]))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        _photograph(program, f"{address_of(listening)}#{flags.view}", flags)
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
+    with served(answers) as address:
+        _photograph(program, f"{address}#{flags.view}", flags)
 
 
 def _photograph(program: str, address: str, flags: argparse.Namespace) -> None:

@@ -8,8 +8,9 @@ import pytest
 import requests
 
 from ncf_keras.browsing.answers import Answers
+from ncf_keras.browsing.in_thread import served
 from ncf_keras.recommending import Recommender
-from tests.browsing.shelf import SCRIPT, served, shelf
+from tests.browsing.shelf import SCRIPT, shelf
 from tests.models import by_hand
 from tests.recommending.crowd import ITEM_IDS, MODELS, USER_IDS, seen_by
 

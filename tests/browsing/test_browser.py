@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from ncf_keras.browsing.answers import Answers
+from ncf_keras.browsing.in_thread import served
 from ncf_keras.recommending import Recommender
-from tests.browsing.shelf import HEBREW, IMAGE, SCRIPT, served, shelf
+from tests.browsing.shelf import HEBREW, IMAGE, SCRIPT, shelf
 from tests.models import by_hand
 from tests.recommending.crowd import ITEM_IDS, MODELS, TITLES
 

@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.browsing.in_thread import served
 from ncf_keras.browsing.server import address_of, listen
-from tests.browsing.shelf import served
 
 
 def test_only_loopback_is_listened_on_and_a_port_once():
