@@ -52,7 +52,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def docs(session: nox.Session) -> None:
-    """Build the site, where a link to what is not there is an error, and run the notebook."""
+    """Build the site, where a page or a name that is not there is an error, and run the notebook."""
     session.install("-e", ".[test,docs,notebook]")
     session.run("mkdocs", "build", "--strict", "--site-dir", session.create_tmp())
     session.run("pytest", "-m", "slow", "tests/test_site.py", "tests/test_notebook.py")

@@ -92,6 +92,13 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
-def on_page_markdown(markdown: str, **_: object) -> str:
-    """Lead links to a notebook to its page (called by mkdocs)."""
-    return markdown.replace(".ipynb)", ".md)")
+def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
+    """Lead links to a notebook to its page, and a page that is named as a file to itself (called by mkdocs)."""
+    markdown = markdown.replace(".ipynb)", ".md)")
+    if "/" in page.file.src_uri:
+        return markdown
+
+    def link(named: re.Match[str]) -> str:
+        return f"[{named[0]}]({named[1]})" if (PROJECT / "docs" / named[1]).is_file() else named[0]
+
+    return re.sub(r"(?<!\[)`docs/([\w/]+\.md)`", link, markdown)

@@ -52,8 +52,8 @@ def command_lines(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield from _lines_of_block(re.sub(r"^    ", "", block, flags=re.MULTILINE))
     for row in re.findall(r"^\|.*\|$", text, re.MULTILINE):
         for code in re.findall(r"`([^`]+)`", row):
-            # `ncf plot` alone is the name of a command.
-            if BEGINS.match(code) and "…" not in code and code.count(" ") > 1:
+            # `ncf evaluate --protocol full` names a flag and is no whole command.
+            if BEGINS.match(code) and not code.startswith("ncf ") and "…" not in code:
                 yield code, ()
 
 

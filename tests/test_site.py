@@ -19,6 +19,8 @@ from tests.shared_files import PROJECT
 
 # What a reader may be sent to. Nobody's machine is asked for it before the reader clicks.
 EXTERNAL_LINKS = {
+    "https://keepachangelog.com/en/1.1.0/",
+    "https://semver.org/",
     "https://www.tensorflow.org/tfx/guide/serving",
     "https://www.tensorflow.org/tfx/serving/serving_config",
 }
