@@ -42,7 +42,7 @@ for shown in (dataset, result, result.best, result.test, trainer, trainer.spec, 
 SHORTER = (
     ("epochs=10", "epochs=1"), ("epochs=20", "epochs=1"), ("epochs=3", "epochs=1"), ("range(5)", "range(1)"),
     ("verbose=1", "verbose=0"), ("seed=1)  # shows", "seed=1, verbose=0)  # shows"),
-    ("build_tuned_neumf(dataset, seed=1)", "build_tuned_neumf"), ("in (4, 8)}", "in (8,)}"),
+    ("build_tuned_neumf(dataset, seed=1)", "build_tuned_neumf"), ("in (4, 8)\n", "in (8,)\n"),
     ('ncf_keras.read_dataset("Data/", "ml-1m")', "ncf_keras.sample_dataset()"),
     # Trained before, in README's block.
     ('result = ncf_keras.train(dataset, "NeuMF", epochs=5, seed=1, verbose=0)', "result"),
