@@ -1,6 +1,7 @@
 """Settings and small data that all tests share."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,6 +11,10 @@ import pytest
 from hypothesis import settings
 
 from ncf_keras.data import Dataset, sample_dataset
+
+# Tests send Ctrl-C; where they are started in the background of a script, it would be ignored.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")

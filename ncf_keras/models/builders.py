@@ -18,6 +18,7 @@ import keras
 from ncf_keras.base.checks import require_count
 from ncf_keras.models.checks import require_activation, require_layers, require_penalties
 from ncf_keras.models.parts import id_inputs, l2, latent_vectors, prediction, seeds, tower, weight_dtype
+from ncf_keras.models.row_penalty import RowPenalty
 
 
 def build_gmf(
@@ -102,7 +103,7 @@ def build_mlp(
     vectors = latent_vectors(inputs, (num_users, num_items), layers[0] // 2, [reg_layers[0]] * 2, draw)
     if reg_rows:
         dtype = weight_dtype()
-        vectors = [keras.layers.ActivityRegularization(l2=reg_rows, dtype=dtype)(vector) for vector in vectors]
+        vectors = [RowPenalty(reg_rows, dtype=dtype)(vector) for vector in vectors]
     top = tower(vectors[0], vectors[1], layers, reg_layers, draw, activation)
     return keras.Model(inputs, prediction(top, next(draw)), name="MLP")
 

@@ -303,3 +303,12 @@ def test_the_penalty_of_the_rows_of_each_example_by_hand():
     model([users, items], training=True)
     rows = [table[i[:, 0]] for table, i in zip(embeddings(model).values(), (users, items), strict=True)]
     assert penalty(model) == pytest.approx(0.25 * sum((part**2).sum() for part in rows) / 3, rel=1e-5)
+
+
+def test_a_model_with_a_penalty_of_rows_is_saved_and_loaded(tmp_path):
+    model = build_mlp(USERS, ITEMS, (4, 2), (0, 0), reg_rows=0.25, seed=3)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    for one in (model, loaded):
+        one([np.array([[1], [4]], np.int32)] * 2, training=True)
+    assert penalty(loaded) == penalty(model) > 0
