@@ -58,12 +58,15 @@ def test_a_mistake_of_ours_is_not_hidden(error):
         console.run_command(command)
 
 
+# argparse passes over what it can't print, but for that of Python 3.10.
+HELP_INTO_FULL = (0, "") if sys.version_info >= (3, 11) else (2, "error: .*No space left on device")
+
+
 @pytest.mark.parametrize(("shell", "status", "errors"), [
     ("run/recommend.py --popular --path no/ --dataset x <&-", 2, "error: --path and --dataset must .*"),
     ("run/recommend.py --popular --path no/ --dataset x <&- >&- 2>&-", 2, ""),
     ("run/recommend.py --popular --path no/ --dataset '\u4e2d\x1b[2J'", 2, r"error: .*no/\\u4e2d\\x1b\[2J.*"),
-    # argparse passes over what it can't print, but for that of Python 3.10.
-    ("run/ask.py --help >/dev/full", *((0, "") if sys.version_info >= (3, 11) else (2, "error: .*No space left on device"))),
+    ("run/ask.py --help >/dev/full", *HELP_INTO_FULL),
     ("run/ask.py --server http://127.0.0.1:1 --retries 0 status >&-", 1, "error: .*must answer.*"),
 ])  # fmt: skip
 def test_streams_that_are_closed_full_or_ascii(shell, status, errors):
