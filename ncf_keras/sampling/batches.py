@@ -9,6 +9,9 @@ from ncf_keras.base.checks import require_count
 from ncf_keras.data import Dataset
 from ncf_keras.sampling.samplers import Examples, NegativeSampler, PairSampler, Sampler, stacks_of_batches
 
+# Traced without AutoGraph, which has nothing to do here and, on Python 3.13, warns.
+as_it_is = tf.autograph.experimental.do_not_convert
+
 
 def stack_dataset(
     sampler: Sampler, batch_size: int, epochs: Iterable[int], batches_a_stack: int | None = None
@@ -40,6 +43,7 @@ def batch_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterator[in
     partial one of an epoch is kept.
     """
 
+    @as_it_is
     def as_fit_takes_them(users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor) -> tuple:
         return {"user_input": users, "item_input": items}, labels
 
@@ -54,6 +58,7 @@ def pair_batch_dataset(sampler: PairSampler, batch_size: int, epoch: int) -> tf.
     (batch, 1); the last, partial one is kept.
     """
 
+    @as_it_is
     def as_fit_takes_them(users: tf.Tensor, positives: tf.Tensor, negatives: tf.Tensor) -> tuple:
         inputs = {"user_input": users, "item_input": positives, "negative_input": negatives}
         return inputs, tf.ones_like(users, tf.float32)
@@ -87,6 +92,11 @@ def _drawn_ahead(make_stacks: Callable[[], Iterator[Examples]], third: tf.DType)
 
 def _batches(stacks: tf.data.Dataset, sampler: Sampler, batch_size: int) -> tf.data.Dataset:
     """Return the batches in the stacks of an epoch, each array of shape (batch, 1)."""
-    columns = stacks.map(lambda *stack: tf.nest.map_structure(lambda array: array[:, :, None], stack))
-    batches = columns.flat_map(lambda *stack: tf.data.Dataset.from_tensor_slices(stack))
+
+    @as_it_is
+    def in_columns(*stack: tf.Tensor) -> tf.data.Dataset:
+        columns = tf.nest.map_structure(lambda array: array[:, :, None], stack)
+        return tf.data.Dataset.from_tensor_slices(columns)
+
+    batches = stacks.flat_map(in_columns)
     return batches.apply(tf.data.experimental.assert_cardinality(-(-sampler.num_examples // batch_size)))

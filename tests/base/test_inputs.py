@@ -52,7 +52,7 @@ def test_what_is_missing_is_nothing_and_what_cannot_be_looked_at_is_a_sentence(t
                          ("nul\0", "embedded null")):  # fmt: skip
         with pytest.raises(InputError, match=f"^`--x` must be a path that can be looked at. .*{reason}"):
             kind_of(path, "`--x`")
-        with pytest.raises(InputError, match=f"must be a file that can be read. Received: {reason}"):
+        with pytest.raises(InputError, match=f"must be a file that can be read. Received: .*{reason}"):
             open_input(path)
 
 
