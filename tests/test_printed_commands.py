@@ -13,7 +13,7 @@ import pytest
 from ncf_keras.cli.commands import COMMANDS
 from ncf_keras.cli.ncf import main as ncf
 from ncf_keras.cli.training_options import model_options, training_spec
-from tests.printed_commands import Printed, printed_commands
+from tests.printed_commands import PAGES, Printed, command_lines, printed_commands
 from tests.shared_files import PROJECT, shared
 
 PRINTED = printed_commands()
@@ -123,6 +123,14 @@ def test_the_flags_of_every_command_are_there(flags_of, capsys):
             flags_of(command)
         except SystemExit:
             pytest.fail(f"{command}\n{capsys.readouterr().err}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_line_that_begins_with_a_command_of_ours_is_passed_over(page):
+    text = page.read_text(encoding="utf-8")
+    taken = [line for line, _ in command_lines(text)]
+    for line in re.findall(r"^[ >$]*((?:ncf [a-z]|python3? (?:run/|-m ncf_keras)).*)$", text, re.MULTILINE):
+        assert any(line.removesuffix("\\").strip() in each for each in taken), line
 
 
 def test_what_is_installed_and_tested_is_there():

@@ -18,6 +18,8 @@ MOST_FOUND = 20
 # Of a history: more is not read by eye. The reasons are looked for in all of it.
 MOST_SHOWN = 200
 MOST_REASONS = 3
+# Of a title or an id, in characters.
+LONGEST_NAME = 300
 
 
 class Answers:
@@ -128,18 +130,22 @@ class Answers:
         dataset = self._dataset
         return {
             "item": int(item),
-            "id": str(item if dataset.item_ids is None else dataset.item_ids[item]),
-            "title": (dataset.item_titles[item] or None) if dataset.item_titles is not None else None,
+            "id": _short(str(item if dataset.item_ids is None else dataset.item_ids[item])),
+            "title": (_short(dataset.item_titles[item]) or None) if dataset.item_titles is not None else None,
             "interactions": int(dataset.item_counts[item]),
         }
 
     def _user(self, user: int) -> dict[str, Any]:
         interactions = int(self._history_lengths[user])
-        return {"user": user, "id": str(self._raw_user(user)), "interactions": interactions}
+        return {"user": user, "id": _short(str(self._raw_user(user))), "interactions": interactions}
 
 
 def _ids(known: Sequence[str] | None, count: int) -> Sequence[str]:
     return [str(index) for index in range(count)] if known is None else known
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _with(items: list[dict[str, Any]], **columns: Any) -> list[dict[str, Any]]:

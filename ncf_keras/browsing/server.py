@@ -10,8 +10,10 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import reason_of
 
 HOST = "127.0.0.1"
-# Requests under way at a time; a browser has six connections to a server.
-MOST_REQUESTS = 64
+# Connections at a time, idle ones too; a browser has six to a server. More are told that the server is busy.
+MOST_CONNECTIONS = 256
+# Those that wait to be taken. Each for which the process has no descriptor left is a line on standard error.
+MOST_WAITING = 16
 # Between Ctrl-C and the end, for what is being answered.
 SECONDS_TO_END = 5
 
@@ -28,7 +30,7 @@ def listen(port: int) -> socket.socket:
         if os.name == "posix":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((HOST, port))
-        listening.listen()
+        listening.listen(MOST_WAITING)
     except OSError as error:
         listening.close()
         rule = f"`--port` must be a port of {HOST} that is free, or 0 for any that is"
@@ -55,7 +57,8 @@ def make_server(application: ASGIApp) -> uvicorn.Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=MOST_REQUESTS,
+        backlog=MOST_WAITING,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=SECONDS_TO_END,
     )
     return uvicorn.Server(config)

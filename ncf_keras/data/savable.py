@@ -21,7 +21,14 @@ def saving_prefix(path: str | os.PathLike[str], name: str) -> Path:
     Raises:
         InputError: it can't be written to, or `name` is not the name of a file in it, or is taken.
     """
-    if not name or name != Path(name).name or kind_of(Path(path) / name) == "a directory":
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"`path` must be a directory, such as 'Data/'. Received: {path!r}")
+    if (
+        not isinstance(name, str)
+        or not name
+        or name != Path(name).name
+        or kind_of(Path(path) / name) == "a directory"
+    ):
         raise InputError(
             f"`name` must be the name of a dataset in the directory `path`, such as clicks. Received: {name!r}"
         )

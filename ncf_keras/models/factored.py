@@ -136,9 +136,9 @@ class FactoredModel:
         Returns:
             float32, shape (items, width), of length 1; a part of zeros stays zero.
         """
-        parts = [layer.embeddings.numpy() for layer in self.item_layers]
+        parts = [_near_1(layer.embeddings.numpy()) for layer in self.item_layers]
         if self._mf:
-            parts[0] = parts[0] * self.output.kernel.numpy()[: self.mf_width, 0]
+            parts[0] = _near_1(parts[0] * self.output.kernel.numpy()[: self.mf_width, 0])
         lengths = [np.linalg.norm(part, axis=1, keepdims=True) for part in parts]
         scaled = [part / np.where(length == 0, 1, length) for part, length in zip(parts, lengths, strict=True)]
         return np.concatenate(scaled, axis=1) / np.float32(np.sqrt(len(parts)))
@@ -263,3 +263,11 @@ def _is_wired(tensor: keras.KerasTensor, wiring: Wiring, maker_of: dict[int, ker
 def _hidden_layers(layers: dict[str, Any]) -> list[Any]:
     names = itertools.takewhile(layers.__contains__, (f"layer{number}" for number in itertools.count(1)))
     return [layers[name] for name in names]
+
+
+def _near_1(rows: np.ndarray) -> np.ndarray:
+    """Return each row times a power of two, near 1: its length then neither overflows nor vanishes.
+
+    Its direction keeps every bit.
+    """
+    return np.ldexp(rows, -np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1])

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 import threading
 
 import pytest
@@ -151,6 +152,14 @@ def test_without_ids_and_titles_indices_are_shown(model):
     assert [each["item"] for each in one["list"]] == expected
     assert [int(each["id"]) for each in one["list"]] == expected
     assert [each["item"] for each in found["items"]] == [12]
+
+
+def test_long_titles_are_cut(model):
+    dataset = dataclasses.replace(shelf(), item_titles=["x" * 100_000] * 13)
+    with served(Answers(Recommender(model, dataset), dataset)) as address:
+        answer = requests.get(f"{address}api/user?user=3&k=9", timeout=30)
+    assert {each["title"] for each in answer.json()["list"]} == {"x" * 299 + "…"}
+    assert len(answer.content) < 50_000
 
 
 @pytest.mark.parametrize(("name", "parameters", "sentence"), [

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -146,7 +147,19 @@ def test_a_name_is_that_of_files_in_the_directory(name, tmp_path):
         small().save(tmp_path, name)
     with pytest.raises(InputError, match="`name` must be another than that of the built-in data"):
         small().save(tmp_path, "sample")
+    for path, number in ((None, "d"), (tmp_path, 3)):
+        with pytest.raises(InputError, match=r"`(path|name)` must be .* Received: (None|3)$"):
+            small().save(path, number)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"`path` must be a directory that can be written to"):
         small().save(tmp_path / "file", "d")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["directory", "file"]
+
+
+def test_what_no_dataset_can_be_read_from_is_not_written_into(tmp_path):
+    os.mkfifo(tmp_path / "pipe.train.rating")
+    (tmp_path / "link.test.rating").symlink_to(os.devnull)
+    for name, kind in (("pipe", "a pipe"), ("link", "a device")):
+        with pytest.raises(InputError, match=rf"{name}\.t.*ing must be a file, .* Received: {kind}"):
+            small().save(tmp_path, name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.test.rating", "pipe.train.rating"]

@@ -293,6 +293,19 @@ def test_wrong_arguments_are_named(ask, message, gmf):
     assert str(error.value).startswith(message)
 
 
+def test_vectors_of_any_finite_length_have_their_cosines(dataset):
+    model = MODELS["NeuMF"][0]()
+    by_hand.randomise(model)
+    ids = ITEM_IDS
+    expected = Recommender(model, dataset).similar_items(ids, 3)
+    for layer in model.layers:
+        if layer.name.endswith("embedding_item"):
+            rows = layer.get_weights()[0] / 4
+            scale = np.resize([2.0**126, 1, 2.0**-100], len(rows))[:, None]
+            layer.set_weights([(rows * scale).astype(np.float32)])
+    pd.testing.assert_frame_equal(Recommender(model, dataset).similar_items(ids, 3), expected)
+
+
 def test_what_is_no_model_or_of_other_sizes_or_diverged_is_refused(dataset):
     for sizes in ((7, 13), (8, 12)):
         with pytest.raises(InputError, match="`model` must be for the 8 users and 13 items of crowd"):
