@@ -150,6 +150,93 @@ def test_a_user_is_found_and_the_next_and_the_one_before(opened, recommender):
         assert len(titles(page, "list")) == 10
 
 
+@contextlib.contextmanager
+def held_back(page, name):
+    """Let no question of a name through until the block ends."""
+    held, over = [], False
+    page.route(f"**/api/{name}?*", lambda question: question.continue_() if over else held.append(question))
+    yield
+    over = True
+    for question in held:
+        question.continue_()
+
+
+def go(page, hash):
+    page.evaluate("hash => { location.hash = hash }", hash)
+
+
+def wait_for_user(page, user):
+    page.locator("#history-heading", has_text=f"History of user {shelf().user_ids[user]}").wait_for()
+
+
+def test_what_comes_late_is_shown_only_if_the_address_still_asks_for_it(opened):
+    with opened("#user=3") as page:
+        similar = page.locator("#list-items button", has_text="Similar").first
+        with held_back(page, "similar"):
+            with page.expect_request("**/api/similar?*"):
+                similar.click()
+            with page.expect_event("requestfailed"):  # The page wants no answer any more.
+                go(page, "user=4")
+        wait_for_user(page, 4)
+        assert page.is_hidden("#similar") and focused(page) != "similar-heading"
+
+        with held_back(page, "user"):
+            with page.expect_request("**/api/user?*"):
+                go(page, "user=5")
+            go(page, "user=5&similar=3")
+        wait_for_user(page, 5)
+        page.wait_for_selector("#similar-items li")
+        assert focused(page) == "similar-heading"
+
+
+def test_after_a_failure_nothing_stays_that_the_address_does_not_ask_for(browser, address, recommender):
+    page = browser.new_page()
+    page.set_default_timeout(10_000)
+    page.goto(f"{address}#user=3")
+    wait_for_user(page, 3)
+    page.context.set_offline(True)
+    page.click("#next-user")
+    page.wait_for_selector("#problem:text-is('The server gives no answer. Is ncf browse still running?')")
+    assert page.is_hidden("#list") and page.is_hidden("#history")
+    page.context.set_offline(False)
+    go(page, "user=4&similar=3")
+    page.wait_for_selector("#similar-items li")
+    assert page.is_hidden("#problem")
+    page.go_back()
+    page.wait_for_selector("#similar", state="hidden")
+    wait_for_user(page, 4)
+    expected = recommender.recommend([shelf().user_ids[4]], 10)["item_id"]
+    assert titles(page, "list") == list(map(title_of, expected))
+    similar = page.locator("#list-items button", has_text="Similar").first
+    page.context.set_offline(True)
+    similar.click()
+    page.wait_for_selector("#problem:not([hidden])")
+    assert page.is_hidden("#similar") and page.is_visible("#list")
+    page.context.set_offline(False)
+    similar.click()  # The address stays; the question is asked again.
+    page.wait_for_selector("#similar-items li")
+    assert page.is_hidden("#problem")
+
+    go(page, "similar=99999")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert page.is_hidden("#similar") and page.inner_text("#list-heading") == "Most popular"
+    go(page, "")
+    page.wait_for_selector("#problem", state="hidden")
+
+    busy = {"status": 503, "content_type": "text/plain; charset=utf-8", "body": "Service Unavailable"}
+    page.route("**/api/liked?*", lambda question: question.fulfill(**busy))
+    go(page, "k=7")
+    page.wait_for_selector("#problem:text-is('The server is busy. Try again in a moment.')")
+    page.unroute("**/api/liked?*")
+    page.click("#start-over")
+    page.wait_for_selector("#list-items li:nth-child(7)")
+    assert len(titles(page, "list")) == 7 and page.input_value("#length") == "7"
+    page.select_option("#length", "10")
+    page.wait_for_selector("#list-items li:nth-child(8)")
+    assert page.locator("#length option").all_inner_texts() == ["10", "20", "50", "100"]
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_scrolls_one_way_and_hostile_titles_are_text(opened, scheme):
     with opened("#user=6&similar=5", viewport={"width": 360, "height": 740}, color_scheme=scheme) as page:

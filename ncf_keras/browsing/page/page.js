@@ -1,43 +1,50 @@
 // The page: what it shows is named by the part of its address behind #, so that Back and bookmarks work.
 
-import { ask } from "./ask.js";
+import { ask, drop } from "./ask.js";
 import { Combobox } from "./combobox.js";
 import { element, named } from "./element.js";
 
 const FIRST_OF_HISTORY = 12;
 const MOST_LIKED = 100;
+const LENGTHS = [10, 20, 50, 100];
+// What is asked for as one, and where it is shown.
+const SECTIONS = { lists: ["list", "history"], similar: ["similar"] };
 const NUMBERS = new Intl.NumberFormat("en");
 const byId = (id) => document.getElementById(id);
 
 let dataset;
-// What the page shows now, and the button that opened the similar items.
-let shown = { user: null, liked: [], k: 10, similar: null };
+// The questions whose answers are shown, and the button that opened the similar items.
+const shown = { lists: null, similar: null };
 let opener = null;
 
 // The address
 
-function read(hash) {
-  const parts = new URLSearchParams(hash.slice(1));
+function wanted() {
+  const parts = new URLSearchParams(location.hash.slice(1));
   const number = (name) => (/^\d{1,10}$/.test(parts.get(name) ?? "") ? Number(parts.get(name)) : null);
   const liked = (parts.get("liked") ?? "").split(",").filter((part) => /^\d{1,10}$/.test(part)).map(Number);
   return { user: number("user"), liked, k: number("k") ?? 10, similar: number("similar") };
 }
 
 function go(change) {
-  const next = { ...shown, ...change };
+  const next = { ...wanted(), ...change };
   const parts = [];
   if (next.user !== null) parts.push(`user=${next.user}`);
   else if (next.liked.length) parts.push(`liked=${next.liked.join(",")}`);
   if (next.k !== 10) parts.push(`k=${next.k}`);
   if (next.similar !== null) parts.push(`similar=${next.similar}`);
-  location.hash = parts.join("&");
+  const hash = parts.join("&");
+  // What has failed is asked again where the address stays the same.
+  if (location.hash.slice(1) === hash) showAddress();
+  else location.hash = hash;
 }
 
 const goToUser = (user) => go({ user, liked: [], similar: null });
 const goToLiked = (liked) => go({ user: null, liked });
 
 function like(item) {
-  const liked = shown.user === null ? shown.liked : [];
+  const now = wanted();
+  const liked = now.user === null ? now.liked : [];
   if (liked.length >= MOST_LIKED) return report(new Error(`At most ${MOST_LIKED} titles can be named.`));
   if (!liked.includes(item)) goToLiked([...liked, item]);
 }
@@ -63,8 +70,8 @@ function button(text, item, press) {
 function similarButton(item) {
   return button("Similar", item, (made) => {
     opener = made;
-    if (shown.similar === item.item) byId("similar-heading").focus();
-    else go({ similar: item.item });
+    if (wanted().similar === item.item) byId("similar-heading").focus();
+    go({ similar: item.item });
   });
 }
 
@@ -152,7 +159,7 @@ function showLiked(answer) {
   const count = answer.liked.length;
   byId("history-heading").textContent = "Titles you like";
   byId("history-note").textContent = count ? "" : "None yet. Name one above, or choose Like beside one.";
-  const without = (item) => shown.liked.filter((each) => each !== item.item);
+  const without = (item) => wanted().liked.filter((each) => each !== item.item);
   const remove = (item) =>
     button("Remove", item, () => {
       goToLiked(without(item));
@@ -170,7 +177,6 @@ function showSimilar(answer) {
     row(item, { rank: place + 1, score: item.cosine, buttons: [similarButton(item), likeButton(item)] }),
   );
   byId("similar-items").replaceChildren(...rows);
-  byId("similar").hidden = false;
   byId("similar-heading").focus();
 }
 
@@ -182,43 +188,58 @@ function report(problem) {
 // From the address to the columns
 
 async function showAddress() {
-  const before = shown;
-  shown = read(location.hash);
-  const { user, liked, k, similar } = shown;
-  byId("length").value = k;
+  // Else what is asked for an older address could come later than what is shown now.
+  drop("address");
+  report(null);
+  const { user, liked, k, similar } = wanted();
+  showLengths(k);
   byId("previous-user").disabled = byId("next-user").disabled = user === null;
-  const same = JSON.stringify([user, liked, k]) === JSON.stringify([before.user, before.liked, before.k]);
+  const questions = {
+    lists: user === null ? `liked?items=${liked}&k=${k}` : `user?user=${user}&k=${k}`,
+    similar: similar === null ? null : `similar?item=${similar}&k=${k}`,
+  };
+  if (similar === null) mark("similar", null);
   try {
-    if (!same || !byId("list-items").children.length) await showLists();
-    if (similar === null) byId("similar").hidden = true;
-    else if (similar !== before.similar || k !== before.k || byId("similar").hidden) {
-      const answer = await ask("similar", "similar", { item: similar, k });
-      if (answer) showSimilar(answer);
+    for (const [part, question] of Object.entries(questions)) {
+      if (question === shown[part]) continue;
+      const answer = await ask("address", question);
+      if (answer === null) return;
+      mark(part, question);
+      if (part === "lists") showLists(answer);
+      else showSimilar(answer);
     }
   } catch (problem) {
     report(problem);
+    for (const part in questions) if (questions[part] !== shown[part]) mark(part, null);
+    if (shown.lists === null) document.title = `${dataset.name} · ncf browse`;
   }
 }
 
-async function showLists() {
-  const { user, liked, k } = shown;
-  const answer =
-    user === null
-      ? await ask("list", "liked", { items: liked.join(","), k })
-      : await ask("list", "user", { user, k });
-  if (!answer) return;
-  report(null);
+// From now on a part of the page is the answer to a question; it is hidden where that is null.
+function mark(part, question) {
+  shown[part] = question;
+  for (const section of SECTIONS[part]) byId(section).hidden = question === null;
+}
+
+function showLists(answer) {
   const focused = document.activeElement;
-  if (user === null) showLiked(answer);
+  if (answer.liked) showLiked(answer);
   else showUser(answer);
   // What had the focus may be gone, such as the button beside a title that is liked now.
   if (!focused.isConnected) byId("list-heading").focus();
 }
 
+// The address may name a length that is not among the usual ones.
+function showLengths(k) {
+  const lengths = LENGTHS.includes(k) ? LENGTHS : [...LENGTHS, k].sort((one, other) => one - other);
+  byId("length").replaceChildren(...lengths.map((length) => element("option", {}, String(length))));
+  byId("length").value = k;
+}
+
 // What can be pressed
 
 function listen() {
-  const step = (by) => goToUser((shown.user + by + dataset.users) % dataset.users);
+  const step = (by) => goToUser((wanted().user + by + dataset.users) % dataset.users);
   byId("previous-user").addEventListener("click", () => step(-1));
   byId("next-user").addEventListener("click", () => step(1));
   byId("random-user").addEventListener("click", () => goToUser(Math.floor(Math.random() * dataset.users)));
@@ -232,13 +253,13 @@ function listen() {
   byId("similar").addEventListener("keydown", (event) => event.key === "Escape" && closeSimilar());
   document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
   new Combobox(byId("user-search"), {
-    search: async (search) => (await ask("users", "users", { search }))?.users ?? null,
+    search: async (search) => (await ask("users", `users?${new URLSearchParams({ search })}`))?.users ?? null,
     show: (user) => [named(user.id), element("small", {}, `${NUMBERS.format(user.interactions)} items`)],
     choose: (user) => goToUser(user.user),
     report,
   });
   new Combobox(byId("item-search"), {
-    search: async (search) => (await ask("items", "items", { search }))?.items ?? null,
+    search: async (search) => (await ask("items", `items?${new URLSearchParams({ search })}`))?.items ?? null,
     show: (item) => [named(titleOf(item)), element("small", {}, named(item.title === null ? "" : item.id))],
     choose: (item) => like(item.item),
     report,
@@ -248,7 +269,7 @@ function listen() {
 
 async function begin() {
   try {
-    dataset = await ask("dataset", "dataset", {});
+    dataset = await ask("dataset", "dataset");
   } catch (problem) {
     return report(problem);
   }
