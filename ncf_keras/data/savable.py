@@ -56,6 +56,10 @@ def require_savable(dataset: Dataset, prefix: Path) -> None:
         if texts is not None:
             _require_texts(texts, argument)
     _require_latest(dataset)
+    for file in prepared_paths(prefix).values():
+        kind = kind_of(file)
+        if kind not in (None, "a file"):
+            raise InputError(f"{file} must be a file, which a dataset is read from. Received: {kind}")
     has_items = dataset.item_ids is not None or dataset.item_titles is not None
     for suffix, is_written in ((".users.csv", dataset.user_ids is not None), (".items.csv", has_items)):
         file = prepared_paths(prefix)[suffix]

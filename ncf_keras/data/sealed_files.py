@@ -65,9 +65,6 @@ def write_together(
     paths = {suffix: Path(f"{prefix}{suffix}") for suffix in (*writers, JSON)}
     for path in paths.values():
         require_output(path)
-        kind = kind_of(path)
-        if kind not in (None, "a file"):
-            raise InputError(f"{path} must be a file, which a dataset is read from. Received: {kind}")
     hidden = f".writing-{prefix.name[:LONGEST_NAME]}-"
     with room_in(prefix.parent):
         sweep(prefix.parent, hidden)
