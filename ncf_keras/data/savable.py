@@ -59,7 +59,7 @@ def require_savable(dataset: Dataset, prefix: Path) -> None:
     for file in prepared_paths(prefix).values():
         kind = kind_of(file)
         if kind not in (None, "a file"):
-            raise InputError(f"{file} must be a file, which a dataset is read from. Received: {kind}")
+            raise InputError(f"{file} must be a file that can be written and read. Received: {kind}")
     has_items = dataset.item_ids is not None or dataset.item_titles is not None
     for suffix, is_written in ((".users.csv", dataset.user_ids is not None), (".items.csv", has_items)):
         file = prepared_paths(prefix)[suffix]
