@@ -160,6 +160,7 @@ def test_what_no_dataset_can_be_read_from_is_not_written_into(tmp_path):
     os.mkfifo(tmp_path / "pipe.train.rating")
     (tmp_path / "link.test.rating").symlink_to(os.devnull)
     for name, kind in (("pipe", "a pipe"), ("link", "a device")):
-        with pytest.raises(InputError, match=rf"{name}\.t.*ing must be a file that can be written and read. Received: {kind}"):
+        rule = rf"{name}\.t.*ing must be a file that can be written and read. Received: {kind}"
+        with pytest.raises(InputError, match=rule):
             small().save(tmp_path, name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.test.rating", "pipe.train.rating"]
