@@ -9,7 +9,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from ncf_keras.sampling import DeviceSampler, NegativeSampler, stack_dataset
+from ncf_keras.sampling import (
+    DeviceSampler,
+    NegativeSampler,
+    ShardedSampler,
+    one_after_another,
+    stack_dataset,
+)
 from ncf_keras.sampling.samplers import BATCHES_A_STACK, usual_batches_a_stack
 
 # Tensors that describe the batches of one program.
@@ -140,3 +146,30 @@ class DeviceFeed:
         (keys,) = inputs
         users, items, labels = self._sampler.examples(keys, places)
         return tf.reshape(users, shape), tf.reshape(items, shape), tf.reshape(labels, shape)
+
+
+class ShardsFeed(HostFeed):
+    """Feeds the replicas of this process with the examples of their shards alone.
+
+    Args:
+        sampler: of all shards.
+        batch_size: of all replicas together.
+        steps: of an epoch.
+        parts: the shards of each replica.
+        shape: batches in a stack and padded examples in a replica's part of a batch.
+    """
+
+    def __init__(
+        self,
+        sampler: ShardedSampler,
+        batch_size: int,
+        steps: int,
+        parts: list[list[int]],
+        shape: tuple[int, int],
+    ):
+        super().__init__(sampler, batch_size, shape[0])  # type: ignore[arg-type]
+        self._shards = sampler
+        self._arguments = steps, parts, shape[1], shape[0]
+
+    def _drawn(self, epochs: Iterator[int]) -> tf.data.Dataset:
+        return one_after_another(lambda epoch: self._shards.stacks(epoch, *self._arguments), epochs)

@@ -4,8 +4,7 @@ A worker is a process with one replica for each of its devices. One worker, the 
 epochs, evaluates and writes files. It sends each command to the other workers, which run `follow_chief`.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -14,12 +13,13 @@ import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
-from ncf_keras.sampling import ShardedSampler, one_after_another
+from ncf_keras.sampling import ShardedSampler
 from ncf_keras.sampling.samplers import usual_batches_a_stack
 from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
+from ncf_keras.training.engines.divided_rows import DividedRows
 from ncf_keras.training.engines.engine_state import checked_counts, named, require_array, values_of
-from ncf_keras.training.engines.feeds import HostFeed
+from ncf_keras.training.engines.feeds import ShardsFeed
 from ncf_keras.training.engines.workers import Alone, Workers
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.schedules import WarmUpAndDecay
@@ -118,7 +118,7 @@ class ShardedEngine(CompiledEngine):
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from the state of an engine with any number of replicas; see `CompiledEngine.restore`."""
         counts = checked_counts(state, 4)
-        wanted: dict[str, tuple[int, ...]] = {name: self._shape(name) for name in SIDES}
+        wanted: dict[str, tuple[int, ...]] = {name: self._rows.shape(name) for name in SIDES}
         for name, variable in zip(named("head", self._first.head), self._first.head, strict=True):
             wanted[name] = tuple(variable.shape)
         if set(state) != {*wanted, "counts", "loss"}:
@@ -162,7 +162,7 @@ class ShardedEngine(CompiledEngine):
         elif which == TRAIN:
             super()._train_next(self._schedule())
         elif which == SEND_ROWS:
-            self._users_rows(self._shape("users")[1])
+            self._rows.users_rows(self._rows.shape("users")[1])
         else:
             if self._steps < self._steps_an_epoch:
                 self._feed.forget()
@@ -235,6 +235,7 @@ class ShardedEngine(CompiledEngine):
                     model, self._rule, num_users, of_all, self._whole_batch, self._loss, self._precision
                 )
             self._replicas.append(step)
+        self._rows = DividedRows(self._workers, self._shards, self._parts, self._replicas)
         return self._replicas[0]
 
     def _schedule(self) -> tf.Tensor:
@@ -264,7 +265,7 @@ class ShardedEngine(CompiledEngine):
         for device, replica in zip(self._workers.devices, self._replicas, strict=True):
             with tf.device(device):
                 replica.catch_up(self._steps, schedule)
-        users = self._users_rows(self._first.width)
+        users = self._rows.users_rows(self._first.width)
         if self._workers.is_chief:
             items = self._first.items.rows(0, self._shards.num_items)[:, : self._first.width]
             self._first.write_model((users, items.numpy()))
@@ -273,14 +274,14 @@ class ShardedEngine(CompiledEngine):
         """Return the rows and the head's state of all replicas, on the chief."""
         self._tell(SEND_ROWS)
         return {
-            "users": self._users_rows(self._shape("users")[1]),
+            "users": self._rows.users_rows(self._rows.shape("users")[1]),
             "items": self._first.items.rows(0, self._shards.num_items).numpy(),
             **named("head", values_of(self._first.head)),
         }
 
     def _state_to_take_over(self) -> dict[str, np.ndarray]:
         return self._restored or self._with_weights_of_model(
-            {name: np.zeros(self._shape(name), self._first.dtype.as_numpy_dtype) for name in SIDES}
+            {name: np.zeros(self._rows.shape(name), self._first.dtype.as_numpy_dtype) for name in SIDES}
         )
 
     def _with_weights_of_model(self, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -298,110 +299,22 @@ class ShardedEngine(CompiledEngine):
             state = self._state_to_take_over()
             users = state["users"]
             same = [state["items"], *(state[name] for name in named("head", self._first.head))]
-        self._place_users(users, self._shape("users")[1])
-        shapes = [self._shape("items"), *(tuple(variable.shape) for variable in self._first.head)]
-        items, *head = self._arrays_of_chief(same, shapes)
-        self._place_same(items, head)
+        self._rows.place_users(users, self._rows.shape("users")[1])
+        shapes = [self._rows.shape("items"), *(tuple(variable.shape) for variable in self._first.head)]
+        items, *head = self._rows.arrays_of_chief(same, shapes)
+        self._rows.place_same(items, head)
 
     def _share_weights(self) -> None:
         """Have all replicas take over the weights of the chief's model; slots stay as they are."""
         step, is_chief = self._first, self._workers.is_chief
-        self._place_users(step.weights_of(0) if is_chief else None, step.width)
+        self._rows.place_users(step.weights_of(0) if is_chief else None, step.width)
         if is_chief:
             step.read_head()
         shapes = [(self._shards.num_items, step.width), *(tuple(variable.shape) for variable in step.head)]
-        items, *head = self._arrays_of_chief(
+        items, *head = self._rows.arrays_of_chief(
             [step.weights_of(1), *values_of(step.head)] if is_chief else None, shapes
         )
-        self._place_same(items, head)
-
-    def _place_same(self, items: tf.Tensor, head: Sequence[tf.Tensor]) -> None:
-        for replica in self._replicas:
-            replica.items.assign(0, items)
-            for variable, value in zip(replica.head, head, strict=True):
-                variable.assign(value)
-
-    def _arrays_of_chief(
-        self, arrays: Sequence[np.ndarray] | None, shapes: Sequence[tuple[int, ...]]
-    ) -> list[tf.Tensor]:
-        """Return the chief's arrays on every worker; `arrays` is None on the others."""
-        sizes = [math.prod(shape) for shape in shapes]
-        flat = np.zeros(sum(sizes)) if arrays is None else np.concatenate([array.ravel() for array in arrays])
-        vector = self._workers.from_chief(tf.constant(flat, self._first.dtype))
-        return [tf.reshape(part, shape) for part, shape in zip(tf.split(vector, sizes), shapes, strict=True)]
-
-    def _place_users(self, rows: np.ndarray | None, columns: int) -> None:
-        """Give the owner of each user the row, or its first columns; `rows` is None but on the chief."""
-        for shard, users in enumerate(self._shards.users):
-            block = self._block(columns)
-            if rows is not None:
-                block[: len(users)] = rows[users]
-            received = self._workers.from_chief(tf.constant(block))
-            home = self._home(shard)
-            if home:
-                replica, start = home
-                replica.users.assign(start, received[: len(users)])
-
-    def _users_rows(self, columns: int) -> np.ndarray:
-        """Return the first columns of all users' rows, on the chief, by user; elsewhere no row."""
-        is_chief = self._workers.is_chief
-        result = self._block(columns, self._shards.num_users if is_chief else 0)
-        for shard, users in enumerate(self._shards.users):
-            block, home = self._block(columns), self._home(shard)
-            if home:
-                replica, start = home
-                block[: len(users)] = replica.users.rows(start, start + len(users))[:, :columns]
-            received = self._workers.from_one(tf.constant(block), home is not None)
-            if is_chief:
-                result[users] = received[: len(users)]
-        return result
-
-    def _home(self, shard: int) -> tuple[ShardedStep, int] | None:
-        """Return the replica here that owns a shard, and where its users begin; None for another worker's."""
-        for replica, part in zip(self._replicas, self._parts, strict=True):
-            if shard in part:
-                return replica, sum(len(self._shards.users[each]) for each in part if each < shard)
-        return None
-
-    def _block(self, columns: int, rows: int | None = None) -> np.ndarray:
-        """Return zeros for so many rows, or for those of the largest shard."""
-        most = max(map(len, self._shards.users)) if rows is None else rows
-        return np.zeros((most, columns), self._first.dtype.as_numpy_dtype)
-
-    def _shape(self, name: str) -> tuple[int, int]:
-        """Return the shape of all rows of `users` or `items` in a state."""
-        table, rows = {
-            "users": (self._first.users, self._shards.num_users),
-            "items": (self._first.items, self._shards.num_items),
-        }[name]
-        return rows, table.rows(0, 0).shape[1]
-
-
-class ShardsFeed(HostFeed):
-    """Feeds the replicas of this process with the examples of their shards alone.
-
-    Args:
-        sampler: of all shards.
-        batch_size: of all replicas together.
-        steps: of an epoch.
-        parts: the shards of each replica.
-        shape: batches in a stack and padded examples in a replica's part of a batch.
-    """
-
-    def __init__(
-        self,
-        sampler: ShardedSampler,
-        batch_size: int,
-        steps: int,
-        parts: list[list[int]],
-        shape: tuple[int, int],
-    ):
-        super().__init__(sampler, batch_size, shape[0])  # type: ignore[arg-type]
-        self._shards = sampler
-        self._arguments = steps, parts, shape[1], shape[0]
-
-    def _drawn(self, epochs: Iterator[int]) -> tf.data.Dataset:
-        return one_after_another(lambda epoch: self._shards.stacks(epoch, *self._arguments), epochs)
+        self._rows.place_same(items, head)
 
 
 def follow_chief(engine: ShardedEngine, workers: Workers) -> None:
