@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import LONGEST_ID
 from ncf_keras.data.log_layout import LogColumns
 from ncf_keras.data.raw_log import describe_source, read_log
 from ncf_keras.data.reading import ParserText, open_text
-from ncf_keras.data.tidy_log import LONGEST_ID, encode
+from ncf_keras.data.tidy_log import encode
 
 ROWS = [("007", "x y", 5.0, 100), ("alice", "2", 3.5, 99), ("007", "2", 1.0, 101)]
 
