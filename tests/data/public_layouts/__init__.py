@@ -35,5 +35,5 @@ TABLE = (
     events.DIGINETICA,
     events.HM,
 )
-PIPED = (steps.STEAM_REVIEWS, steps.TAOBAO_BOUGHT, steps.NETFLIX)
+PIPED = (steps.STEAM_REVIEWS, steps.RETAILROCKET_BOUGHT, steps.NETFLIX)
 IN_PYTHON = (steps.MIND, steps.INSTACART)

@@ -32,19 +32,22 @@ STEAM_REVIEWS = Layout(
         "007": ["030140", "700280"],
     },
 )
-TAOBAO_BOUGHT = Layout(
-    "grep ,buy, UserBehavior.csv | ncf prepare - --rating none --timestamp 5 --out Data/taobao-bought",
+# What a header is must pass as well.
+RETAILROCKET_BOUGHT = Layout(
+    "grep -E '^timestamp|,transaction,' events.csv | ncf prepare - --out Data/retailrocket-bought",
     {
-        "UserBehavior.csv": lines(
-            "1,7000318,5000377,pv,1511544070",
-            "1,7000346,5000771,buy,1511561733",
-            "1,7000651,500192,buy,1511561734",
-            "100,7000346,5000771,cart,1511561733",
-            "100,7000651,500192,buy,1511561000",
-            "100,7000318,500192,buy,1511561001",
+        "events.csv": lines(
+            "timestamp,visitorid,event,itemid,transactionid",
+            "1430000332117,900597,view,70908,",
+            "1430000676276,900597,transaction,70908,4000",
+            "1430000914164,900329,addtocart,70676,",
+            "1430000914165,900329,transaction,70676,4001",
+            "1430000914166,900329,transaction,70965,4001",
+            "1430000599827,900597,transaction,70965,4002",
+            "1430000599828,900717,transaction,70185,4003",
         )
     },
-    {"1": ["7000346", "7000651"], "100": ["7000651", "7000318"]},
+    {"900597": ["70965", "70908"], "900329": ["70676", "70965"], "900717": ["70185"]},
 )
 # A line with a movie and a colon, then one for each of its ratings.
 NETFLIX = Layout(
