@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ncf_keras.data import (
         Dataset as Dataset,
         read_dataset as read_dataset,
+        read_log as read_log,
         sample_dataset as sample_dataset,
     )
     from ncf_keras.models import ModelSpec as ModelSpec
@@ -40,7 +41,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ),
         "base.errors": ("InputError",),
         "base.version": ("__version__",),
-        "data": ("Dataset", "read_dataset", "sample_dataset"),
+        "data": ("Dataset", "read_dataset", "read_log", "sample_dataset"),
         "models": ("ModelSpec",),
         "recommending": ("Recommender", "recommend"),
         "training": ("Trainer", "TrainingResult", "TrainingSpec", "train"),

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 LONGEST_MESSAGE = 4000
@@ -31,6 +31,11 @@ def shortened(text: str, most: int = LONGEST_MESSAGE) -> str:
 def shown(text: str, most: int = LONGEST_SHOWN) -> str:
     """Return as much of a text from a file or a server as a sentence shows, on one line."""
     return escaped(text[:most], keep="")
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names for a sentence: the first ones, each no longer than is of use."""
+    return ", ".join(shown(name) for name in names[:most]) + (", …" if len(names) > most else "")
 
 
 class EscapedStream:

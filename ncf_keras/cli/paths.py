@@ -23,6 +23,16 @@ class InputFile(str):
     """The path of a file that is read; `-` is standard input."""
 
 
+class InputLog(str):
+    """The path of a raw log: a file, a directory of parts, or `-` for standard input."""
+
+    def files(self) -> Iterable[Path]:
+        """Return the files that are read."""
+        from ncf_keras.data.logs.files import parts_of
+
+        return [Path("-")] if self == "-" else parts_of(self)
+
+
 class OutputFile(str):
     """The path of a file that is written, and replaced if it exists."""
 
@@ -90,6 +100,8 @@ def uses(flags: argparse.Namespace) -> Iterator[Use]:
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, InputFile | OutputFile) and path:
                 yield Use(flag, path, isinstance(path, OutputFile))
+            elif isinstance(path, InputLog) and path:
+                yield from (Use(flag, str(file), False) for file in path.files())
             elif isinstance(path, OutputPrefix | CheckpointPath):
                 yield from (Use(flag, str(file), True) for file in path.files())
     if getattr(flags, "dataset", None) not in (None, "sample") and "path" in flags:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
-from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.cli.console import print_done, progress_bar, run_with_flags
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_memory_flag, whole_number
-from ncf_keras.cli.paths import InputFile, OutputPrefix
+from ncf_keras.cli.paths import InputFile, InputLog, OutputPrefix
 
 if TYPE_CHECKING:
-    from ncf_keras.data.log_layout import LogLayout
+    from ncf_keras.data.logs.options import LogOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,11 +26,12 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Turn a raw log of interactions (MovieLens ratings.dat and u.data, CSV, TSV, any "
-        "delimiter, Parquet, with or without gzip) into the files that training reads. What the flags do not "
-        "say is found out.",
+        "delimiter, JSON, Parquet, packed by gzip, bzip2 or Zstandard or not) into the files that training "
+        "reads. What the flags do not say is found out.",
         allow_abbrev=False,
     )
-    parser.add_argument("log", type=InputFile, metavar="LOG", help="the file: a row an interaction")
+    meaning = "the file, several, a directory of parts, or - for standard input: a row an interaction"
+    parser.add_argument("log", type=InputLog, nargs="+", metavar="LOG", help=meaning)
     parser.add_argument(
         "--out",
         type=OutputPrefix,
@@ -39,22 +39,10 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="PREFIX",
         help="directory and name of the dataset, such as Data/mydata",
     )
-    layout = parser.add_argument_group("the log (columns by name or by number from 1)")
-    for role, absent in (("user", ""), ("item", ""), ("rating", ", or none"), ("timestamp", ", or none")):
-        layout.add_argument(f"--{role}", metavar="COLUMN", help=f"the {role} column{absent}")
-    layout.add_argument(
-        "--delimiter", metavar="TEXT", help="what separates the columns, such as ';', '::' or tab"
-    )
-    layout.add_argument(
-        "--header",
-        choices=("auto", "yes", "no"),
-        default="auto",
-        help="whether the first line names the columns",
-    )
-    meaning = "hold out a random interaction of each user, not the latest"
-    layout.add_argument("--no_timestamps", action="store_true", help=meaning)
+    _add_columns(parser.add_argument_group("the columns (by name or by number from 1; in JSON a key, or a.b)"))
+    _add_format(parser.add_argument_group("how the log is written"))
     meaning = "item titles: id and title, such as movies.dat or u.item"
-    layout.add_argument("--titles", type=InputFile, metavar="FILE", help=meaning)
+    parser.add_argument("--titles", type=InputFile, metavar="FILE", help=meaning)
     kept = parser.add_argument_group("what is kept")
 
     def add_count(flag: str, default: int, minimum: int, meaning: str) -> None:
@@ -72,37 +60,74 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_columns(group: argparse._ArgumentGroup) -> None:
+    for role, absent in (("user", ""), ("item", ""), ("rating", ", or none"), ("timestamp", ", or none")):
+        group.add_argument(f"--{role}", metavar="COLUMN", help=f"the {role} column{absent}")
+    meaning = "hold out a random interaction of each user, not the latest"
+    group.add_argument("--no_timestamps", action="store_true", help=meaning)
+    meaning = "how timestamps are written, such as '%%m/%%d/%%Y' (default: numbers or ISO 8601 dates)"
+    group.add_argument("--time_format", metavar="FORMAT", help=meaning)
+    meaning = "a text that stands for a missing value, such as NULL; may be given several times"
+    group.add_argument("--missing", action="append", default=[], metavar="TEXT", help=meaning)
+
+
+def _add_format(group: argparse._ArgumentGroup) -> None:
+    formats = ("auto", "text", "json", "parquet")
+    meaning = "what the log is (default: told by its first bytes)"
+    group.add_argument("--format", choices=formats, default="auto", help=meaning)
+    meaning = "of text and JSON, such as latin-1, cp1252 or utf-16 (default: UTF-8)"
+    group.add_argument("--encoding", metavar="NAME", help=meaning)
+    meaning = "what separates the columns of a text, such as ';', '::' or tab"
+    group.add_argument("--delimiter", metavar="TEXT", help=meaning)
+    meaning = "whether the first line of a text names the columns"
+    group.add_argument("--header", choices=("auto", "yes", "no"), default="auto", help=meaning)
+    meaning = "csv: fields may be quoted; none: quotation marks are letters (default: none after tabs and ::)"
+    group.add_argument("--quoting", choices=("auto", "csv", "none"), default="auto", help=meaning)
+    meaning = "what stands before a character that is meant literally, such as a backslash"
+    group.add_argument("--escape", metavar="CHARACTER", help=meaning)
+
+
 def _prepare_by_flags(flags: argparse.Namespace) -> None:
-    with flag_names(same_names(vars(flags)) | {"prefix": "`--out`"}):
+    names = same_names(vars(flags))
+    with flag_names(names | {"prefix": "`--out`", "log": "`LOG`"}):
         _prepare(flags)
 
 
 def _prepare(flags: argparse.Namespace) -> None:
     from ncf_keras.data.dataset_writing import write_prepared
-    from ncf_keras.data.log_layout import LogColumns
+    from ncf_keras.data.logs.doubts import doubts, suspects
+    from ncf_keras.data.logs.files import log_files
+    from ncf_keras.data.logs.log import Log
     from ncf_keras.data.prepare import PrepareOptions, prepare
-    from ncf_keras.data.raw_log import describe_source, read_log
     from ncf_keras.data.titles import read_titles, titles_of
 
-    log_file, prefix = Path(flags.log), Path(flags.out)
-    header = {"auto": None, "yes": True, "no": False}[flags.header]
-    columns = LogColumns(flags.user, flags.item, flags.rating, flags.timestamp, flags.delimiter, header)
+    prefix, log_options = Path(flags.out), _log_options(flags)
     options = PrepareOptions(**{name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__})
     _require_out(flags.out)
     titles = None if flags.titles is None else read_titles(flags.titles)
-    size = log_file.stat().st_size if kind_of(log_file) == "a file" else 0
-    with progress_bar(size, "bytes") as show:
-        log, layout = read_log(
-            log_file, columns, flags.no_timestamps, lambda done: show(f"Reading {log_file.name}", done)
-        )
-        show("Splitting", size)
-        prepared = prepare(log, options)
-        source = describe_source(log_file, layout, flags.titles)
-        texts = None if titles is None else titles_of(prepared.item_ids, titles)
-        show(f"Writing {prefix.name}", size)
-        write_prepared(prefix, prepared, source, texts)
-    print(_layout_line(log_file, layout), file=sys.stderr)
+    with log_files(flags.log) as files:
+        log = Log(files, log_options)
+        # Before anything that may be wrong because it was read in another way than it is meant.
+        print(log.in_words(), file=sys.stderr)
+        with progress_bar(log.size, "bytes") as show:
+            rows = log.read(lambda done: show("Reading", done))
+            for sentence in (*doubts(rows, log.layouts[0]), *suspects(rows)):
+                print(f"Note: {sentence}.", file=sys.stderr)
+            show("Splitting", log.size)
+            prepared = prepare(rows, options)
+            source = log.source(flags.titles)
+            texts = None if titles is None else titles_of(prepared.item_ids, titles)
+            show(f"Writing {prefix.name}", log.size)
+            write_prepared(prefix, prepared, source, texts)
     print_done("\n".join(_report_lines(prefix, prepared.report())), f"the dataset {prefix}")
+
+
+def _log_options(flags: argparse.Namespace) -> "LogOptions":
+    from ncf_keras.data.logs.options import LogOptions
+
+    said = {name: getattr(flags, name) for name in LogOptions.__dataclass_fields__}
+    header = {"auto": None, "yes": True, "no": False}[flags.header]
+    return LogOptions(**(said | {"header": header, "missing": tuple(flags.missing)}))
 
 
 def _require_out(out: str) -> None:
@@ -115,17 +140,6 @@ def _require_out(out: str) -> None:
     writable_directory(prefix.parent, "--out")
     for path in prepared_paths(prefix).values():
         require_output(path, "`--out`")
-
-
-def _layout_line(file: Path, layout: "LogLayout") -> str:
-    columns = ", ".join(f"{role} in {column}" for role, column in layout.describe()["columns"].items())
-    if layout.delimiter is None:
-        return f"Read {file} as Parquet: {columns}."
-    separated = {"\t": "tabs", ",": "commas", " ": "spaces"}.get(
-        layout.delimiter, repr(layout.delimiter[:LONGEST_SHOWN])
-    )
-    header = "without" if layout.names is None else "with"
-    return f"Read {file} as text separated by {separated}, {header} a header: {columns}."
 
 
 def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:

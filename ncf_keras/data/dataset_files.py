@@ -26,10 +26,9 @@ import pandas as pd
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.memory import require_memory
-from ncf_keras.base.terminal import LONGEST_SHOWN
+from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
 from ncf_keras.data.known_datasets import download_hint
-from ncf_keras.data.log_layout import listed
 from ncf_keras.data.reading import (
     READ_ERRORS,
     Cost,

@@ -36,8 +36,8 @@ from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.dataset_files import prepared_paths, read_dataset
 from ncf_keras.data.dataset_writing import write_ids, write_prepared
 from ncf_keras.data.known_datasets import SPLIT_SUFFIXES, KnownDataset, RemoteFile
+from ncf_keras.data.logs.log import Log
 from ncf_keras.data.prepare import PrepareOptions, prepare
-from ncf_keras.data.raw_log import describe_source, read_log
 from ncf_keras.data.reading import file_digest
 from ncf_keras.data.sealed_files import room_in, write_together
 from ncf_keras.data.tidy_log import TidyLog
@@ -82,14 +82,15 @@ def download_dataset(
     on_step(f"{archive}: from {known.archive.url}, MD5 verified.")
     with _unpacked(archive, (known.log, known.titles), most_unpacked_bytes) as (log_file, titles_file):
         size = log_file.stat().st_size
-        log, layout = read_log(log_file, on_read=lambda done: on_progress(known.log, done, size))
+        log = Log.of(log_file)
+        rows = log.read(lambda done: on_progress(known.log, done, size))
         titles = read_titles(titles_file)
         if known.split:
-            _add_ids(known, archive.name, directory, log, titles)
+            _add_ids(known, archive.name, directory, rows, titles)
             on_step(f"{known.log} of the archive: raw ids and titles for the authors' indices.")
         else:
-            source = describe_source(log_file, layout, titles_file) | _origin(known)
-            prepared = prepare(log, PrepareOptions())
+            source = log.source(titles_file) | _origin(known)
+            prepared = prepare(rows, PrepareOptions())
             write_prepared(directory / known.name, prepared, source, titles_of(prepared.item_ids, titles))
             on_step(f"{known.log} of the archive: prepared as `ncf prepare` does, every rating a positive.")
     return read_dataset(directory, known.name)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from ncf_keras.base.checks import require_count, require_known_arguments, require_one_of
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.terminal import listed
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.log_layout import listed
 from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
 from ncf_keras.data.tidy_log import TidyLog, renumber, tidy_log
 from ncf_keras.data.titles import titles_of

@@ -1,14 +1,13 @@
-"""How files are opened for parsers: text with or without gzip, a delimiter of any length, and Parquet."""
+"""How files are opened for parsers: text, packed or not, in any encoding, and Parquet."""
 
+import codecs
 import contextlib
 import csv
-import gzip
 import hashlib
 import io
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +16,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import open_input, reason_of
 from ncf_keras.base.memory import allowed_memory, require_memory, require_within
 from ncf_keras.base.terminal import shortened
+from ncf_keras.data.packing import LONGEST_MAGIC, packing_of, unpacked
 
-GZIP_MAGIC = b"\x1f\x8b"
 # A delimiter of several characters is read as this one, which no sane file holds.
 UNIT_SEPARATOR = "\x1f"
 # The longest line of a text, in bytes, and the longest record that is looked at by itself, in characters.
@@ -30,6 +29,14 @@ PACKED_FACTOR = 3
 LONGEST_REASON = 300
 BLOCK = 1 << 18
 READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeError)
+# Of UTF-32 before that of UTF-16, which begins alike.
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 class Cost(NamedTuple):
@@ -47,10 +54,12 @@ class TextBytes(io.RawIOBase):
         name: of the file, for errors.
         size: how many bytes there are; None if that is known at the end only, as of gzip.
         cost: of parsing them; None if they are not kept.
+        longest_line: the most bytes of a line; None where a parser takes lines piece by piece.
     """
 
-    def __init__(self, stream: io.BufferedIOBase, name: str, size: int | None, cost: Cost | None):
+    def __init__(self, stream: Any, name: str, size: int | None, cost: Cost | None, longest_line: int | None):
         self._stream, self._name, self._size, self._cost = stream, name, size, cost
+        self._longest_line = longest_line
         self._allowed = None if cost is None else allowed_memory()
         self._bytes = self._rows = self._line = 0
 
@@ -67,8 +76,10 @@ class TextBytes(io.RawIOBase):
         self._rows += count_lines(block)
         end = max(block.rfind(b"\n"), block.rfind(b"\r"))
         self._line = self._line + count if end < 0 else count - end - 1
-        if self._line > LONGEST_LINE:
-            raise InputError(f"{self._name} must have lines of at most {LONGEST_LINE:,} bytes. Received: more")
+        if self._longest_line is not None and self._line > self._longest_line:
+            raise InputError(
+                f"{self._name} must have lines of at most {self._longest_line:,} bytes. Received: more"
+            )
         if self._cost is not None:
             share = 1.0 if self._size is None or not is_first else max(1.0, self._size / max(count, 1))
             needed = share * (self._rows * self._cost.row + self._bytes * self._cost.byte)
@@ -163,34 +174,47 @@ class ParserText(io.TextIOBase):
 
 @contextlib.contextmanager
 def open_text(
-    file: Path,
+    file: os.PathLike,
     on_read: Callable[[int], None] = lambda position: None,
     subject: str | None = None,
     cost: Cost | None = None,
     may_be_packed: bool = True,
+    encoding: str | None = None,
+    longest_line: int | None = LONGEST_LINE,
 ) -> Iterator[io.TextIOWrapper]:
-    """Open a UTF-8 text file; a byte order mark is dropped, the line ends stay as they are.
+    """Open a text file; a byte order mark is dropped, the line ends stay as they are.
 
     Args:
         file: what to open.
         on_read: told how many bytes of the file (packed, if it is) have been read.
         subject: as of `open_input`.
         cost: of parsing what is read, held against the memory of the machine; None if it is not kept.
-        may_be_packed: unpack the file if it is gzip by its first bytes.
+        may_be_packed: unpack the file if its first bytes tell how.
+        encoding: of the text; None: UTF-8, or what a byte order mark says.
+        longest_line: the most bytes of a line; None for no limit.
     """
     with open_input(file, subject) as opened, io.BufferedReader(CountedFile(opened, on_read), BLOCK) as raw:
-        packed = may_be_packed and raw.peek(2)[:2] == GZIP_MAGIC
-        size = None if packed else os.fstat(opened.fileno()).st_size
-        if packed and cost is not None:
+        packing = packing_of(raw.peek(LONGEST_MAGIC)[:LONGEST_MAGIC]) if may_be_packed else None
+        size = None if packing else os.fstat(opened.fileno()).st_size
+        if packing and cost is not None:
             cost = cost._replace(byte=PACKED_FACTOR * cost.byte)
-        # A GzipFile leaves the file it reads open.
-        with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
-            measured = TextBytes(stream, str(file), size, cost)
-            yield io.TextIOWrapper(io.BufferedReader(measured, BLOCK), encoding="utf-8-sig", newline="")
+        # What unpacks leaves the file that it reads open.
+        with unpacked(raw, packing, str(file)) as stream:
+            measured = io.BufferedReader(TextBytes(stream, str(file), size, cost, longest_line), BLOCK)
+            yield io.TextIOWrapper(measured, encoding=_codec(measured.peek(4), encoding), newline="")
+
+
+def _codec(first: bytes, encoding: str | None) -> str:
+    """Return the codec for a text that begins with these bytes: one that drops a byte order mark."""
+    marked = next((codec for mark, codec in BYTE_ORDER_MARKS.items() if first.startswith(mark)), None)
+    if encoding is None:
+        return marked or "utf-8-sig"
+    same = marked is not None and encoding.startswith(marked.removesuffix("-sig"))
+    return marked if marked is not None and same else encoding
 
 
 @contextlib.contextmanager
-def open_parquet(file: Path, **options: Any) -> Iterator[Any]:
+def open_parquet(file: os.PathLike, **options: Any) -> Iterator[Any]:
     """Yield `pyarrow.parquet.ParquetFile(file, **options)`; what pyarrow complains of is an InputError."""
     try:
         import pyarrow
@@ -207,7 +231,7 @@ def open_parquet(file: Path, **options: Any) -> Iterator[Any]:
         raise unreadable(file, error) from None
 
 
-def require_room_for_parquet(file: Path, table: Any, columns: int, row: int) -> None:
+def require_room_for_parquet(file: os.PathLike, table: Any, columns: int, row: int) -> None:
     """Raise InputError if some columns of a ParquetFile need more memory than there is.
 
     Args:
@@ -222,10 +246,23 @@ def require_room_for_parquet(file: Path, table: Any, columns: int, row: int) -> 
     require_memory(metadata.num_rows * row + 2 * unpacked * columns // max(metadata.num_columns, 1), str(file))
 
 
-def unreadable(file: Path, error: Exception) -> InputError:
-    """Return the sentence for a file that can't be read to its end, naming the line that is not text."""
+def unreadable(
+    file: os.PathLike, error: Exception, encoding: str | None = None, way_on: str = ""
+) -> InputError:
+    """Return the sentence for a file that can't be read to its end, naming the line that is not text.
+
+    Args:
+        file: its path.
+        error: what was raised.
+        encoding: that it was read in, as of `open_text`.
+        way_on: what else the user may do where it is no text in that encoding, for the rule.
+    """
     if isinstance(error, UnicodeError):
-        return InputError(f"{file}{_line_not_text(file, error)} must be text in UTF-8. Received: {error}")
+        expected, received = "UTF-8", str(error)
+        if isinstance(error, UnicodeDecodeError):
+            expected, received = error.encoding.upper(), f"the byte 0x{error.object[error.start]:02X}"
+        rule = f"must be text in {expected if encoding is None else encoding}{way_on}"
+        return InputError(f"{file}{_line_not_text(file, error, encoding)} {rule}. Received: {received}")
     reason = " ".join(shortened(reason_of(error), LONGEST_REASON).split())
     return InputError(f"{file} must be a file that can be read to its end. Received: {reason}")
 
@@ -266,10 +303,10 @@ def raise_if_out_of_memory(error: Exception) -> None:
         raise MemoryError(str(error)) from None
 
 
-def _line_not_text(file: Path, error: UnicodeError) -> str:
+def _line_not_text(file: os.PathLike, error: UnicodeError, encoding: str | None) -> str:
     wanted = getattr(error, "character", None)
     try:
-        with open_text(file) as text:
+        with open_text(file, encoding=encoding) as text:
             text.reconfigure(errors="surrogateescape")
             for number, line in enumerate(text, 1):
                 if wanted in line if wanted else any("\ud800" <= letter <= "\udfff" for letter in line):

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.log_layout import guess_delimiter, letters_of, listed
+from ncf_keras.base.terminal import listed
+from ncf_keras.data.logs.columns import letters_of
+from ncf_keras.data.logs.dialect import guess_delimiter
 from ncf_keras.data.reading import READ_ERRORS, Cost, Lines, open_text, unreadable
 
 # Measured: of a line, besides its text.

@@ -124,13 +124,13 @@ def _run(flags: argparse.Namespace) -> None:
 
 def _read(flags: argparse.Namespace) -> "Ratings":
     from explicit_ratings.ratings import read_ratings
-    from ncf_keras.data.log_layout import LogColumns
+    from ncf_keras.data.logs.options import LogOptions
 
     file = Path(flags.log)
     size = file.stat().st_size if file.is_file() else 0
     with flag_names(same_names(vars(flags))), progress_bar(size, "bytes") as show:
-        columns = LogColumns(flags.user, flags.item, flags.rating, delimiter=flags.delimiter)
-        return read_ratings(file, columns, lambda done: show(f"Reading {file.name}", done))
+        options = LogOptions(flags.user, flags.item, flags.rating, delimiter=flags.delimiter)
+        return read_ratings(file, options, lambda done: show(f"Reading {file.name}", done))
 
 
 def _print_epoch(epoch: "RatingEpoch") -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import require_indices
-from ncf_keras.data.log_layout import LogColumns
-from ncf_keras.data.raw_log import read_log
+from ncf_keras.data.logs.log import Log
+from ncf_keras.data.logs.options import LogOptions
 
 # A gradient of the squared loss grows with the square of the ratings, and Adam squares it again: with larger
 # ratings that leaves the numbers that a float32 can hold.
@@ -61,20 +61,21 @@ class Ratings:
 
 def read_ratings(
     file: str | os.PathLike,
-    columns: LogColumns | None = None,
+    options: LogOptions | None = None,
     on_read: Callable[[int], None] = lambda position: None,
 ) -> Ratings:
-    """Read a raw log of ratings; formats and arguments as in `read_log`.
+    """Read a raw log of ratings; `options` say how, as for `ncf prepare`.
 
     Raises:
         InputError: the file can't be understood, it has no ratings, or one of them is not between
             -`LARGEST_RATING` and `LARGEST_RATING`.
     """
-    log, layout = read_log(file, columns, no_timestamps=True, on_read=on_read, largest_rating=LARGEST_RATING)
+    opened = Log.of(file, dataclasses.replace(options or LogOptions(), no_timestamps=True))
+    log = opened.read(on_read, largest_rating=LARGEST_RATING)
     if "rating" not in log.frame:
         raise InputError(
             f"`rating` must name the column of {file} that has the ratings. "
-            f"Received: a file with {layout.width} columns, none of them known as ratings"
+            f"Received: a file with {opened.layouts[0].width} columns, none of them known as ratings"
         )
     return Ratings(
         len(log.user_ids),

@@ -19,8 +19,8 @@ from ncf_keras.data.dataset_files import SUFFIXES
 from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.download import download_dataset, fetch
 from ncf_keras.data.known_datasets import KNOWN_DATASETS, KnownDataset, RemoteFile, download_hint
+from ncf_keras.data.logs.log import Log
 from ncf_keras.data.prepare import PrepareOptions, prepare
-from ncf_keras.data.raw_log import read_log
 from ncf_keras.data.reading import file_digest
 from tests.data.loopback import serving
 from tests.shared_files import shared
@@ -82,7 +82,7 @@ def split(tmp_path_factory):
     """The three files of LOG's split, as authors would publish them."""
     folder = tmp_path_factory.mktemp("split")
     (folder / "log.dat").write_text(LOG)
-    write_prepared(folder / "toy", prepare(read_log(folder / "log.dat")[0], PrepareOptions(seed=7)), {})
+    write_prepared(folder / "toy", prepare(Log.of(folder / "log.dat").read(), PrepareOptions(seed=7)), {})
     return [(f"toy{suffix}", (folder / f"toy{suffix}").read_bytes()) for suffix in SUFFIXES[:3]]
 
 

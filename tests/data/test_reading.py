@@ -15,14 +15,23 @@ import pytest
 from ncf_keras.base import memory
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.memory import memory_checked
-from ncf_keras.data import Dataset, dataset_files, raw_log, read_dataset
+from ncf_keras.data import Dataset, dataset_files, read_dataset
 from ncf_keras.data.dataset_files import read_ids, read_train_parquet
 from ncf_keras.data.dataset_writing import write_ids
+from ncf_keras.data.logs import text as text_logs
+from ncf_keras.data.logs.log import Log
+from ncf_keras.data.logs.options import LogOptions
+from ncf_keras.data.logs.text import MOST_COLUMNS
 from ncf_keras.data.prepare import PrepareOptions, prepare
-from ncf_keras.data.raw_log import MOST_COLUMNS, read_log
 from ncf_keras.data.reading import LONGEST_LINE, file_digest
 from ncf_keras.data.titles import read_titles
 from tests.small_data import NEGATIVES, write_files
+
+
+def read_log(file, options=None, on_read=lambda position: None):
+    """Return the rows of a log."""
+    return Log.of(file, options).read(on_read)
+
 
 READERS = {
     "log": read_log,
@@ -141,9 +150,9 @@ def test_a_text_log_is_read_as_long_as_it_fits(tmp_path, monkeypatch, packed):
             # Reading stops where the memory would, which an unpacked log is known to do at its beginning.
             assert 2e6 < too_large(sentence, file) < (4.5e6 if packed else 20e6)
             with memory_checked(False):
-                assert read_log(file)[0].rows == 40_000
+                assert read_log(file).rows == 40_000
         else:
-            assert read_log(file)[0].rows == 40_000
+            assert read_log(file).rows == 40_000
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -152,8 +161,8 @@ def test_a_line_without_end_is_refused_wherever_text_is_read(tmp_path, packed):
     file = tmp_path / "small.test.rating"
     write_files(tmp_path)
     file.write_bytes(gzip.compress(text, 1) if packed else text)
-    columns = raw_log.LogColumns("1", "2", header=False)
-    for read in (lambda path: read_log(path, columns, no_timestamps=True), read_titles):
+    columns = LogOptions("1", "2", header=False, no_timestamps=True)
+    for read in (lambda path: read_log(path, columns), read_titles):
         assert re.search("lines of at most|no longer than|a record of more than", refused(read, file))
     for read in () if packed else (READERS["ids"], READERS["part of a dataset"]):
         refused(read, file)
@@ -201,14 +210,14 @@ class TestParquet:
         assert too_large(refused(read_log, file), file) > rows * 4 * 3
         assert too_large(refused(read_train_parquet, file), file) > rows * 4 * 2
         with memory_checked(False):
-            assert read_log(file)[0].rows == rows
+            assert read_log(file).rows == rows
 
     def test_a_long_text_in_every_row_is_taken_once(self, write, monkeypatch):
         rows, text = 200_000, "9" * 9000
         numbers = np.arange(rows)
         free(monkeypatch, 500_000_000)
         texts = self.texts(text, rows)
-        log, _ = read_log(write(user=texts, item=numbers % 7, timestamp=numbers))
+        log = read_log(write(user=texts, item=numbers % 7, timestamp=numbers))
         assert list(log.user_ids) == [text]
         file = write(user=numbers % 7, item=numbers % 5, rating=texts, timestamp=numbers)
         assert too_large(refused(read_log, file), "`rating` as texts of 200,000 rows") == rows * len(text)
@@ -216,7 +225,7 @@ class TestParquet:
     def test_nested_columns_and_too_many(self, write, monkeypatch):
         file = write(user=[1], item=[[1]], ts=[1])
         assert "`item` must be a column of single values" in refused(read_log, file)
-        monkeypatch.setattr(raw_log, "MOST_COLUMNS", 2)
+        monkeypatch.setattr(text_logs, "MOST_COLUMNS", 2)
         assert refused(read_log, file).endswith("at most 2 columns. Received: 3")
 
 
@@ -261,7 +270,7 @@ def test_a_first_line_of_very_many_ratings_is_refused_at_once(tmp_path):
 def test_negatives_that_do_not_fit_are_refused_before_they_are_drawn(tmp_path, monkeypatch):
     file = tmp_path / "log.csv"
     file.write_text("".join(f"{user},{user + item},{item}\n" for user in range(300) for item in range(2)))
-    log, _ = read_log(file, raw_log.LogColumns(rating="none", timestamp="3"))
+    log = read_log(file, LogOptions(rating="none", timestamp="3"))
     free(monkeypatch, 1_000_000)
     sentence = refused(prepare, log, PrepareOptions(negatives=290))
     assert too_large(sentence, "`negatives` for 300 test users") > 300 * 290 * 8

@@ -20,7 +20,7 @@ from ncf_keras.cli.flags import training_parser
 from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import read_ids, read_train_parquet
-from ncf_keras.data.raw_log import read_log
+from ncf_keras.data.logs.log import Log
 from ncf_keras.data.titles import read_titles
 from ncf_keras.training.callbacks.best_weights import BestWeights
 from ncf_keras.training.callbacks.checkpoints import Checkpoints
@@ -102,7 +102,7 @@ def _train_parquets(directory: Path) -> list[bytes]:
 
 
 def _check_log(file: Path) -> None:
-    log, _ = read_log(file)
+    log = Log.of(file).read()
     assert len(log.frame) and log.frame["user"].max() < len(log.user_ids)
 
 

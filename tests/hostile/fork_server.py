@@ -130,7 +130,7 @@ def serve() -> None:
 
 
 def _modules(with_tensorflow: bool) -> tuple[str, ...]:
-    light = ("pandas", "scipy.sparse", "numpy.random", "ncf_keras.data.prepare", "ncf_keras.data.raw_log")
+    light = ("pandas", "scipy.sparse", "numpy.random", "ncf_keras.data.prepare", "ncf_keras.data.logs.log")
     return (*light, "tensorflow", "keras", "h5py", "pyarrow.parquet", "ncf_keras.training", "ncf_keras.weights",
             "ncf_keras.recommending", "ncf_keras.serving.export", "ncf_keras.evaluation", "scipy.stats",
             "tensorboard", "matplotlib.figure") if with_tensorflow else light  # fmt: skip

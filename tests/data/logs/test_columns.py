@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.log_layout import LogColumns, find_columns, guess_delimiter, has_header
+from ncf_keras.data.logs.columns import find_columns, has_header
+from ncf_keras.data.logs.dialect import guess_delimiter
+from ncf_keras.data.logs.options import LogOptions
 
 
 @pytest.mark.parametrize(("line", "name", "delimiter"), [
@@ -38,7 +40,7 @@ def test_guess_delimiter(line, name, delimiter):
     ("a,b,5", "a,b,5", {"rating": "²", "timestamp": "00000000003"}, False),
 ])  # fmt: skip
 def test_has_header(first, second, columns, header):
-    assert has_header(first.split(","), second.split(","), LogColumns(**columns)) is header
+    assert has_header(first.split(","), second.split(","), LogOptions(**columns)) is header
 
 
 @pytest.mark.parametrize(("names", "width", "flags", "found"), [
@@ -53,7 +55,7 @@ def test_has_header(first, second, columns, header):
     ("user,item,user", 3, {"user": "3", "item": "item"}, {"user": 2, "item": 1}),
 ])  # fmt: skip
 def test_find_columns(names, width, flags, found):
-    assert find_columns("log.csv", names and names.split(","), width, LogColumns(**flags)) == found
+    assert find_columns("log.csv", names and names.split(","), width, LogOptions(**flags)).positions == found
 
 
 @pytest.mark.parametrize(("names", "width", "flags", "message"), [
@@ -63,8 +65,8 @@ def test_find_columns(names, width, flags, found):
     (None, 3, {"delimiter": ""}, "`delimiter` must be one or more characters"),
     (None, 3, {"delimiter": "\0"}, "`delimiter` must be one or more characters"),
     (None, 3, {"user": "00000000002"}, "from 1 to 3. Received: 00000000002"),
-    (None, 3, {"user": "9" * 5000}, f"Received: {'9' * 40}$"),
-    ("\x1b]0;x\x07" + "n" * 90, 1, {}, rf"the columns \\x1b]0;x\\x07{'n' * 34}$"),
+    (None, 3, {"user": "9" * 5000}, f"Received: {'9' * 40}, where the file is read as text$"),
+    ("\x1b]0;x\x07" + "n" * 90, 1, {}, rf"the columns \\x1b]0;x\\x07{'n' * 34}, read as text$"),
     (None, 3, {"item": "none"}, "`item` must name a column"),
     (None, 3, {"user": "0"}, "`user` must be a column number"),
     (None, 3, {"item": "thing"}, "`item` must be a column number"),
@@ -75,4 +77,4 @@ def test_find_columns(names, width, flags, found):
 ])  # fmt: skip
 def test_columns_that_cannot_be_found(names, width, flags, message):
     with pytest.raises(InputError, match=message):
-        find_columns("log.csv", names and names.split(","), width, LogColumns(**flags))
+        find_columns("log.csv", names and names.split(","), width, LogOptions(**flags))

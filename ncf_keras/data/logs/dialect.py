@@ -1,0 +1,70 @@
+"""How the columns of a text are told apart: found out from its first line, unless the user says."""
+
+import csv
+from pathlib import Path
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.terminal import LONGEST_SHOWN
+from ncf_keras.data.logs.layout import Dialect
+from ncf_keras.data.logs.options import LogOptions
+from ncf_keras.data.reading import may_be_quoted
+
+DELIMITERS = ("::", "\t", ",", ";", "|", " ")
+SUFFIX_DELIMITERS = {".tsv": "\t", ".dat": "::", ".data": "\t", ".inter": "\t", ".item": "|"}
+PACKED_SUFFIXES = {".gz", ".bz2", ".zst"}
+
+
+def split_line(line: str, delimiter: str, quoted: bool | None = None) -> list[str]:
+    """Split one line into fields; None: quoted as in CSV unless tabs or several characters separate them."""
+    line = line.rstrip("\r\n")
+    if quoted is None:
+        quoted = is_quoted_by_default(delimiter)
+    if not quoted:
+        return line.split(delimiter)
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return line.split(delimiter)
+
+
+def guess_delimiter(line: str, file: Path, quoted: bool | None = None) -> str:
+    """Return the delimiter that the file name suggests if it splits `line`, else the one that splits it most.
+
+    A space counts only where nothing else splits the line: titles and dates hold spaces.
+    """
+    suffixes = [suffix for suffix in file.suffixes if suffix not in PACKED_SUFFIXES]
+    likely = SUFFIX_DELIMITERS.get(suffixes[-1] if suffixes else "")
+    if likely and len(split_line(line, likely, quoted)) > 1:
+        return likely
+    counts = {delimiter: len(split_line(line, delimiter, quoted)) for delimiter in DELIMITERS[:-1]}
+    best = max(counts, key=lambda delimiter: counts[delimiter])
+    return best if counts[best] > 1 else DELIMITERS[-1]
+
+
+def is_quoted_by_default(delimiter: str) -> bool:
+    """Tell whether fields between such delimiters are quoted as in CSV, where nothing else is known.
+
+    Tabs stand between fields that hold no tab, so that their writers quote nothing; titles hold lone quotes.
+    """
+    return may_be_quoted(delimiter) and delimiter != "\t"
+
+
+def dialect_of(line: str, file: Path, options: LogOptions) -> Dialect:
+    """Return how the columns of a text are told apart, given its first line that is not blank.
+
+    Between tabs, fields are quoted if all those of the first line are. InputError: it can't be read so.
+    """
+    said = {"auto": None, "csv": True, "none": False}[options.quoting]
+    literal = False if said is False else None
+    delimiter = options.delimiter or guess_delimiter(line, file, literal)
+    if said and not may_be_quoted(delimiter):
+        raise InputError(
+            "`quoting` must be none where other than one ASCII character separates the columns, as "
+            f"{delimiter[:LONGEST_SHOWN]!r} does. Received: csv"
+        )
+    if options.escape == delimiter:
+        raise InputError(f"`escape` must not be what separates the columns. Received: {options.escape!r}")
+    fields = line.strip("\r\n").split(delimiter)
+    all_quoted = all(len(field) > 1 and field[0] == field[-1] == '"' for field in fields)
+    quoted = is_quoted_by_default(delimiter) or (delimiter == "\t" and all_quoted)
+    return Dialect(delimiter, quoted if said is None else said, options.escape)

@@ -1,0 +1,48 @@
+"""What a log holds that speaks against how it was read: for notes, not errors."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from ncf_keras.base.terminal import shown
+from ncf_keras.data.logs.layout import LogLayout
+from ncf_keras.data.tidy_log import TidyLog
+
+# As many ids as are looked at.
+SAMPLE = 1000
+# Fewer rows tell nothing.
+FEWEST_ROWS = 4
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+.*)?")
+# Seconds of 1990 to 2100, and the same in milliseconds.
+SECONDS = re.compile(r"[0-9]{9,10}(\.[0-9]+)?|[0-9]{12,13}")
+
+
+def doubts(log: TidyLog, layout: LogLayout) -> Iterator[str]:
+    """Yield a sentence for each column whose role is a guess by its place that its contents speak against."""
+    frame = log.frame
+    for role, ids in (("user", log.user_ids), ("item", log.item_ids)):
+        if role not in layout.by_place:
+            continue
+        sample = [str(text) for text in ids[:SAMPLE]]
+        if all(DATE.fullmatch(text) or SECONDS.fullmatch(text) for text in sample):
+            yield _sentence(role, layout, f"looks like times, such as {shown(sample[0])}")
+        elif len(ids) == log.rows >= FEWEST_ROWS and all(text.isdigit() for text in sample):
+            yield _sentence(role, layout, "holds another number in each row")
+    if "rating" in layout.by_place and (np.abs(frame["rating"].to_numpy()) >= 1e8).mean() > 0.5:
+        yield _sentence("rating", layout, f"looks like times, such as {frame['rating'].iloc[0]:.0f}")
+
+
+def suspects(log: TidyLog) -> Iterator[str]:
+    """Yield a sentence for each text that may stand for a missing id, and was taken for an id."""
+    for role, counts in log.suspects.items():
+        for text, count in counts.items():
+            yield (
+                f"{count:,} row(s) have {shown(text)} as their {role}, which is taken for an id "
+                f"(`--missing '{shown(text)}'` drops them)"
+            )
+
+
+def _sentence(role: str, layout: LogLayout, what: str) -> str:
+    column = layout.positions[role] + 1
+    return f"column {column}, taken for the {role} by its place alone, {what} (`--{role}` names another)"

@@ -1,0 +1,147 @@
+"""Logs in JSON: a record a line, or an array of records; keys may be nested."""
+
+import itertools
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import id_text
+from ncf_keras.base.memory import allowed_memory, require_within
+from ncf_keras.base.terminal import shown
+from ncf_keras.data.logs.columns import find_columns
+from ncf_keras.data.logs.files import LogFile
+from ncf_keras.data.logs.json_records import JsonRecords
+from ncf_keras.data.logs.layout import LogLayout
+from ncf_keras.data.logs.options import OF_TEXT_ALONE, LogOptions
+from ncf_keras.data.logs.text import OTHER_ENCODING, require_few_columns
+from ncf_keras.data.reading import READ_ERRORS, open_text, unreadable
+
+# Records that are looked at for keys, and how deep.
+SAMPLE, DEEPEST = 1000, 8
+CHUNK = 1 << 16
+JSON_ROW = 180
+
+
+def json_layout(file: LogFile, options: LogOptions) -> LogLayout | None:
+    """Find out the keys of a log, from its first records; None if it holds none."""
+    options.require_fit("JSON", file, OF_TEXT_ALONE)
+    paths: dict[str, tuple[str, ...]] = {}
+    count = 0
+    with _records(file, options.encoding) as records:
+        for record in itertools.islice(records, SAMPLE):
+            count += 1
+            for path in _leaves(record, ()):
+                paths.setdefault(".".join(path), path)
+            require_few_columns(file, len(paths))
+    if not count:
+        return None
+    names = tuple(paths)
+    found = find_columns(str(file), names, len(names), options, "JSON")
+    return LogLayout(
+        "JSON", names, len(names), found.positions, encoding=options.encoding, paths=tuple(paths.values())
+    )
+
+
+def read_json(file: LogFile, layout: LogLayout, on_read: Callable[[int], None]) -> dict[str, pd.Series]:
+    """Return the columns that `layout` names, by role."""
+    paths = {role: layout.paths[position] for role, position in layout.positions.items()}
+    columns = {role: _Ids() if role in ("user", "item") else _Values() for role in paths}
+    allowed, rows = allowed_memory(), 0
+    with _records(file, layout.encoding, on_read) as records:
+        found = iter(records)
+        while chunk := list(itertools.islice(found, CHUNK)):
+            require_within((rows + len(chunk)) * JSON_ROW, allowed, str(file))
+            for role, path in paths.items():
+                values = [_value(record, path) for record in chunk]
+                nested = next((n for n, value in enumerate(values) if type(value) in (dict, list)), None)
+                if nested is not None:
+                    place = line_of_record(file, layout, rows + nested)
+                    raise InputError(
+                        f"{file}, {place} must have a single value for the key {shown('.'.join(path))}. "
+                        f"Received: {shown(str(values[nested]))}"
+                    )
+                columns[role].add(values)
+            rows += len(chunk)
+    return {role: column.series() for role, column in columns.items()}
+
+
+def line_of_record(file: LogFile, layout: LogLayout, row: int) -> str:
+    """Return the line on which a record begins, counted from 1."""
+    with _records(file, layout.encoding) as records:
+        next(itertools.islice(records, row, None), None)
+        return f"line {records.line}"
+
+
+@contextmanager
+def _records(
+    file: LogFile, encoding: str | None, on_read: Callable[[int], None] = lambda position: None
+) -> Iterator[JsonRecords]:
+    try:
+        with open_text(file, on_read, encoding=encoding, longest_line=None) as text:
+            yield JsonRecords(text, str(file))
+    except READ_ERRORS as error:
+        raise unreadable(file, error, encoding, OTHER_ENCODING) from None
+
+
+def _leaves(record: dict[str, Any], before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the keys that lead to each value of a record that is no record itself."""
+    for key, value in record.items():
+        path = (*before, key)
+        if isinstance(value, dict) and len(path) < DEEPEST:
+            yield from _leaves(value, path)
+        else:
+            yield path
+
+
+def _value(record: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = record
+    for key in path:
+        value = value.get(key) if type(value) is dict else None
+    return value
+
+
+class _Ids:
+    """A column of ids: a number a row, and each id once."""
+
+    def __init__(self) -> None:
+        self._index_of: dict[str, int] = {}
+        self._codes = array("i")
+
+    def add(self, values: list[Any]) -> None:
+        """Take the values of some more records."""
+        index_of = self._index_of
+        for value in values:
+            text = value if type(value) is str else id_text(value)
+            self._codes.append(-1 if text is None else index_of.setdefault(text, len(index_of)))
+
+    def series(self) -> pd.Series:
+        """Return the column, as categories."""
+        categories = pd.Index(list(self._index_of), dtype=object)
+        return pd.Series(pd.Categorical.from_codes(np.array(self._codes, np.int32), categories))
+
+
+class _Values:
+    """A column of ratings or timestamps, as numbers where all are."""
+
+    def __init__(self) -> None:
+        self._chunks: list[pd.Series] = []
+
+    def add(self, values: list[Any]) -> None:
+        """Take the values of some more records."""
+        kinds = set(map(type, values))
+        is_small = kinds == {int} and all(-(2**63) <= value < 2**63 for value in values)
+        dtype = np.dtype("int64" if is_small else "float64" if kinds == {float} else object)
+        self._chunks.append(pd.Series(values, dtype=dtype))
+
+    def series(self) -> pd.Series:
+        """Return the column."""
+        dtypes = {chunk.dtype for chunk in self._chunks}
+        if len(dtypes) > 1:
+            # Not as floats, which would round integers.
+            self._chunks = [chunk.astype(object) for chunk in self._chunks]
+        return pd.concat(self._chunks, ignore_index=True)
