@@ -39,8 +39,8 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="PREFIX",
         help="directory and name of the dataset, such as Data/mydata",
     )
-    _add_columns(parser.add_argument_group("the columns (by name or by number from 1; in JSON a key, or a.b)"))
-    _add_format(parser.add_argument_group("how the log is written"))
+    _add_columns(parser)
+    _add_format(parser)
     meaning = "item titles: id and title, such as movies.dat or u.item"
     parser.add_argument("--titles", type=InputFile, metavar="FILE", help=meaning)
     kept = parser.add_argument_group("what is kept")
@@ -60,7 +60,8 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_columns(group: argparse._ArgumentGroup) -> None:
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the columns (by name or by number from 1; in JSON a key, or a.b)")
     for role, absent in (("user", ""), ("item", ""), ("rating", ", or none"), ("timestamp", ", or none")):
         group.add_argument(f"--{role}", metavar="COLUMN", help=f"the {role} column{absent}")
     meaning = "hold out a random interaction of each user, not the latest"
@@ -71,7 +72,8 @@ def _add_columns(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--missing", action="append", default=[], metavar="TEXT", help=meaning)
 
 
-def _add_format(group: argparse._ArgumentGroup) -> None:
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how the log is written")
     formats = ("auto", "text", "json", "parquet")
     meaning = "what the log is (default: told by its first bytes)"
     group.add_argument("--format", choices=formats, default="auto", help=meaning)

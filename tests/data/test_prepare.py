@@ -116,7 +116,6 @@ def test_a_small_log_by_hand(frame):
     pd.to_datetime(["2020-03-01", "2020-01-01", "2020-02-01"]).tz_localize("Asia/Seoul"),
     pd.Categorical(["30", "10", "20"]),
     pd.array([3, 1, 2], dtype="Int64"),
-    pd.to_timedelta([3, 1, 2], unit="D"),
 ])  # fmt: skip
 def test_timestamps_of_any_kind(timestamps):
     ids = [uuid.UUID(int=n) for n in range(5)]

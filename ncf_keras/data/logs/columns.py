@@ -51,19 +51,25 @@ def letters_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", _without_type(name).lower())
 
 
+def are_names(fields: Sequence[str], options: LogOptions) -> bool:
+    """Tell whether one of these is a column that the user names, or two are names known for their role."""
+    plain = {_without_type(field) for field in fields} | set(fields)
+    if any(name in plain and name != "none" and not name.isdigit() for name in options.by_role().values()):
+        return True
+    letters = {letters_of(field) for field in fields}
+    known = [role for role in ROLES if letters & (KNOWN_NAMES[role] | RARER_NAMES[role])]
+    return len(known) >= 2 and any(letters & KNOWN_NAMES[role] for role in known)
+
+
 def has_header(first: Sequence[str], second: Sequence[str], options: LogOptions) -> bool:
     """Tell whether the fields `first` of the first line are names, given those of the line after it.
 
-    They are if one is what the user names, if two are names known for their role, or if there is a word and no
-    number where the second line has its rating and timestamp.
+    They are if `are_names` says so, or if there is a word and no number where the second line has its rating
+    and timestamp.
     """
-    said = options.by_role()
-    plain = {_without_type(field) for field in first} | set(first)
-    letters = {letters_of(field) for field in first}
-    known = [role for role in ROLES if letters & (KNOWN_NAMES[role] | RARER_NAMES[role])]
-    is_known = len(known) >= 2 and any(letters & KNOWN_NAMES[role] for role in known)
-    if is_known or any(name in plain and name != "none" and not name.isdigit() for name in said.values()):
+    if are_names(first, options):
         return True
+    said = options.by_role()
     places = [(said.get(role, ""), default) for default, role in ((2, "rating"), (3, "timestamp"))]
     numeric = [int(column) - 1 if COLUMN_NUMBER.fullmatch(column) else default for column, default in places]
     pairs = [(first[at], second[at]) for at in numeric if 0 <= at < min(len(first), len(second))]

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.logs.columns import find_columns, has_header
+from ncf_keras.data.logs.columns import are_names, find_columns, has_header
 from ncf_keras.data.logs.dialect import dialect_of
 from ncf_keras.data.logs.files import LogFile
 from ncf_keras.data.logs.layout import Dialect, LogLayout
@@ -75,11 +75,16 @@ def text_layout(file: LogFile, options: LogOptions, before: LogLayout | None = N
         return None
     first, second = records[0], records[-1]
     require_few_columns(file, len(first.fields))
-    header = has_header(first.fields, second.fields, options) if options.header is None else options.header
+    if options.header is not None:
+        header = options.header
+    elif before is None:
+        header = has_header(first.fields, second.fields, options)
+    else:
+        header = are_names(first.fields, options) or names_of(first) == before.names
     names = names_of(first) if header else None
     if before is not None and options.header is None and not header:
-        # The parts that one file was cut into have its header in the first alone, or each has it.
-        header, names = names_of(first) == before.names, before.names
+        # The parts that one file was cut into have its header in the first alone.
+        names = before.names
     if header and len(records) == 1:
         return None
     data = second if header else first

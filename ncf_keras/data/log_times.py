@@ -1,0 +1,149 @@
+"""Timestamps of a log: numbers of any unit, dates, and texts of dates in any form that a user names."""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import EXACT_FLOAT
+from ncf_keras.data.log_columns import (
+    Where,
+    equals_one_of,
+    is_missing_text,
+    kinds_of,
+    numbers_of,
+    require_kind,
+    require_none,
+    texts_of,
+    without_categories,
+)
+
+# Forms that public data sets have and that pandas can't guess from a value: Twitter and Goodreads, HTTP,
+# spreadsheets with two digits of a year.
+FORMS = (
+    "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %Z", "%m %d, %Y", "%m/%d/%Y %I:%M:%S %p",
+    "%d/%m/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M %p", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y",
+    "%m/%d/%y %H:%M", "%d/%m/%y %H:%M", "%d.%m.%y %H:%M",
+)  # fmt: skip
+# A form that doesn't fit is mostly told by the first values.
+FEW = 100
+
+
+def timestamps(
+    values: pd.Series, where: Where, missing: frozenset[str] = frozenset(), time_format: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the timestamps, anything where missing, and where they are missing.
+
+    They are int64, uint64, float64, or datetime64 in UTC.
+    """
+    values = without_categories(values, "timestamp")
+    require_kind(values, "timestamp", "bmc", (pd.IntervalDtype,), "numbers, dates or texts of dates")
+    if isinstance(values.dtype, pd.PeriodDtype):
+        values = values.dt.to_timestamp()
+    lacking = values.isna().to_numpy()
+    if not _is_dates(values) and values.dtype.kind not in "iuf":
+        lacking = is_missing_text(values, missing)
+    present = values[~lacking]
+    if _is_dates(values):
+        found, rule = _in_utc(present), ""
+    elif time_format is not None:
+        found = _in_utc(_parsed(_as_texts(present), time_format))
+        rule = f"a time of the form {time_format!r} (`time_format`) for the timestamp"
+    else:
+        found, rule = _numbers_or_dates(present)
+    wrong = np.isnat(found) if found.dtype.kind == "M" else ~np.isfinite(found)
+    if values.dtype == object and not kinds_of(present).isdisjoint({bool, np.bool_}):
+        wrong |= np.array([isinstance(value, bool | np.bool_) for value in present], dtype=bool)
+    if wrong.any():
+        bad = np.zeros(len(values), dtype=bool)
+        bad[~lacking] = wrong
+        require_none(bad, values, rule + _advice(present, time_format), where)
+    everywhere = found
+    if lacking.any():
+        everywhere = np.zeros(len(values), dtype=found.dtype)
+        everywhere[~lacking] = found
+    if missing:
+        lacking = lacking | _is_one_of(everywhere, missing)
+    return everywhere, lacking
+
+
+def require_time_format(time_format: str) -> None:
+    """Raise InputError unless texts can be read in this form."""
+    try:
+        if "%" not in time_format:
+            raise ValueError
+        _parsed(pd.Series(["x"]), time_format)
+    except (ValueError, TypeError, LookupError, re.error):
+        raise InputError(
+            "`time_format` must be a form of dates in the letters of Python's strptime, such as '%m/%d/%Y'. "
+            f"Received: {time_format!r}"
+        ) from None
+
+
+def propose_time_format(texts: pd.Series) -> str | None:
+    """Return a form that all of these texts of dates have, or None."""
+    # Of pandas, but only there.
+    from pandas.tseries.api import guess_datetime_format
+
+    texts = texts.str.strip()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        guessed = [guess_datetime_format(texts.iloc[0], dayfirst=dayfirst) for dayfirst in (False, True)]
+        for form in dict.fromkeys([*filter(None, guessed), *FORMS]):
+            if all(_parsed(part, form).notna().all() for part in (texts.iloc[:FEW], texts)):
+                return form
+    return None
+
+
+def _numbers_or_dates(present: pd.Series) -> tuple[np.ndarray, str]:
+    """Return numbers or dates, NaN or NaT for what is none, and what is wanted."""
+    rule = "a number or an ISO 8601 date for the timestamp"
+    # The first timestamp decides whether they are numbers or dates.
+    if numbers_of(present.iloc[:1]).isna().any():
+        return _in_utc(_parsed(texts_of(present), "ISO8601")), rule
+    numbers = numbers_of(present)
+    return numbers.to_numpy(dtype=f"{numbers.dtype.kind}8" if numbers.dtype.kind in "iu" else "f8"), rule
+
+
+def _advice(present: pd.Series, time_format: str | None) -> str:
+    if time_format is not None:
+        return ""
+    form = propose_time_format(_as_texts(present))
+    return "" if form is None else f" (`time_format` says another form, such as {form!r})"
+
+
+def _as_texts(values: pd.Series) -> pd.Series:
+    """Return what values read as, whole numbers without a point: 20050131.0 is the text 20050131."""
+    if values.dtype.kind == "f" and (values.mod(1) == 0).all() and (values.abs() < EXACT_FLOAT).all():
+        return values.astype(np.int64).astype(str)
+    if values.dtype == object:
+        values = values.map(lambda value: int(value) if _is_whole(value) else value)
+    return texts_of(values).str.strip()
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer() and abs(value) < EXACT_FLOAT
+
+
+def _parsed(texts: pd.Series, form: str) -> pd.Series:
+    """Return dates in UTC, NaT for a text of another form."""
+    return pd.to_datetime(texts, errors="coerce", utc=True, format=form)
+
+
+def _is_dates(values: pd.Series) -> bool:
+    return isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M"
+
+
+def _in_utc(dates: pd.Series) -> np.ndarray:
+    if isinstance(dates.dtype, pd.DatetimeTZDtype):
+        dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
+    return dates.to_numpy()
+
+
+def _is_one_of(found: np.ndarray, missing: frozenset[str]) -> np.ndarray:
+    if found.dtype.kind != "M":
+        return equals_one_of(found, missing)
+    dates = _in_utc(_parsed(pd.Series(sorted(missing)), "ISO8601").dropna())
+    return np.isin(found, dates)
