@@ -161,8 +161,8 @@ BROKEN = st.lists(PIECES, max_size=25).map(b"".join)
 FLAGS = st.lists(
     st.sampled_from(
         ["--no_timestamps", "--header=no", "--delimiter=::", "--user=1", "--item=2", "--format=json",
-         "--format=text", "--encoding=latin-1", "--encoding=utf-16", "--quoting=none", "--quoting=csv", "--escape=\\",
-         "--missing=a", "--time_format=%Y", "--user=user.id"]
+         "--format=text", "--encoding=latin-1", "--encoding=utf-16", "--quoting=none", "--quoting=csv",
+         "--escape=\\", "--missing=a", "--time_format=%Y", "--user=user.id"]
     ),
     max_size=3,
 )  # fmt: skip

@@ -5,6 +5,7 @@ import csv
 import datetime
 import gzip
 import io
+import itertools
 import json
 import re
 
@@ -50,7 +51,7 @@ class WrittenLog:
         if form["days"]:
             rows = [(*row[:3], _in_words(row[3])) for row in rows]
         bounds = [len(rows) * part // form["parts"] for part in range(form["parts"] + 1)]
-        parts = [rows[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+        parts = [rows[begin:end] for begin, end in itertools.pairwise(bounds)]
         write = self._json if form["kind"] in ("json", "array") else self._text
         self.data = [PACK[form["packing"]](self._encoded(write(part, n == 0))) for n, part in enumerate(parts)]
         self.flags = list(self._flags())
