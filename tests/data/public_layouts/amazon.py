@@ -138,7 +138,7 @@ def _review_2023(
 # Milliseconds, some of them before 1970.
 AMAZON_2023_REVIEWS = Layout(
     "ncf prepare All_Beauty.jsonl.gz --user user_id --item parent_asin --rating rating --timestamp timestamp "
-    "--out Data/amazon-2023-beauty",
+    "--titles meta_All_Beauty.jsonl.gz --out Data/amazon-2023-beauty",
     {
         "All_Beauty.jsonl.gz": gzip.compress(
             json_lines(
@@ -152,13 +152,27 @@ AMAZON_2023_REVIEWS = Layout(
                 ],
                 ascii_only=False,
             )
-        )
+        ),
+        "meta_All_Beauty.jsonl.gz": gzip.compress(
+            json_lines(
+                [
+                    {
+                        "main_category": "All Beauty",
+                        "title": title,
+                        "details": {"title": "no"},
+                        "parent_asin": item,
+                    }
+                    for title, item in (('Comb, "6 in"', "B00MADEUP1"), ("Crème", "0760000003"), ("", "B0N"))
+                ]
+            )
+        ),
     },
     {
         "AGMADEUP1": ["B00MADEUP1", "B08MADEUP2"],
         "AGMADEUP2": ["0760000003", "B08MADEUP2"],
         "AGMADEUP3": ["B00MADEUP1", "0760000003"],
     },
+    titles={"B00MADEUP1": 'Comb, "6 in"', "0760000003": "Crème"},
 )
 AMAZON_2023_HEADER = "user_id,parent_asin,rating,timestamp"
 # The publisher's own leave-one-out split: held out again is the same interaction.

@@ -16,7 +16,7 @@ def _yelp(user: str, item: str, stars: float, when: str, text: str) -> dict[str,
 
 YELP = Layout(
     "ncf prepare yelp_academic_dataset_review.json --user user_id --item business_id --rating stars "
-    "--timestamp date --out Data/yelp",
+    "--timestamp date --titles yelp_academic_dataset_business.json --out Data/yelp",
     {
         "yelp_academic_dataset_review.json": json_lines(
             [
@@ -29,13 +29,21 @@ YELP = Layout(
             ],
             compact=True,
             ascii_only=False,
-        )
+        ),
+        "yelp_academic_dataset_business.json": json_lines(
+            [
+                {"business_id": "_b0-made-up", "name": 'Café "Made Up"', "hours": {"Monday": "0:0-0:0"}},
+                {"business_id": "--madeupb2", "name": "Made, Up", "hours": None},
+            ],
+            compact=True,
+        ),
     },
     {
         "-_made_up1": ["--madeupb2", "_b0-made-up"],
         "0made,up2": ["--madeupb2", "007madeup"],
         "=madeup3": ["007madeup", "_b0-made-up"],
     },
+    titles={"_b0-made-up": 'Café "Made Up"', "--madeupb2": "Made, Up"},
 )
 # A rating of 0 is none: the book is on a shelf.
 GOODREADS_CSV = Layout(
@@ -69,7 +77,8 @@ def _goodreads(user: str, item: str, stars: int, added: str) -> dict[str, Any]:
 
 GOODREADS_JSON = Layout(
     "ncf prepare goodreads_interactions_dedup.json.gz --user user_id --item book_id --rating rating "
-    "--timestamp date_added --time_format '%a %b %d %H:%M:%S %z %Y' --out Data/goodreads-in-time",
+    "--timestamp date_added --time_format '%a %b %d %H:%M:%S %z %Y' --titles goodreads_books.json.gz "
+    "--out Data/goodreads-in-time",
     {
         "goodreads_interactions_dedup.json.gz": gzip.compress(
             json_lines(
@@ -84,7 +93,21 @@ GOODREADS_JSON = Layout(
                     _goodreads("22made", "9000003", 1, "Sun Mar 12 03:00:00 -0700 2017"),
                 ]
             )
-        )
+        ),
+        "goodreads_books.json.gz": gzip.compress(
+            json_lines(
+                [
+                    {
+                        "isbn": "0312000000",
+                        "asin": "",
+                        "series": ["1"],
+                        "book_id": "90000001",
+                        "title": "One (1)",
+                    },
+                    {"isbn": "", "asin": "B00MADE", "series": [], "book_id": "9000003", "title": "Drei"},
+                ]
+            )
+        ),
     },
     {
         "00made": ["90000002", "90000001"],
@@ -92,6 +115,7 @@ GOODREADS_JSON = Layout(
         "22made": ["90000002", "9000003"],
     },
     {NOT_POSITIVE: 1},
+    titles={"90000001": "One (1)", "9000003": "Drei"},
 )
 # A quotation mark within quotes has a backslash before it. ISBNs may have blanks around them.
 BOOK_CROSSING = Layout(
