@@ -9,9 +9,9 @@ from tests.shared_files import PROJECT
 
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 PROGRAMS = (
-    "ncf", "python", "python3", "pip", "pytest", "cat", "cp", "curl", "docker", "export", "for", "git", "head",
-    "jupyter", "mkdocs", "mypy", "newest=", "printf", "ruff", "saved_model_cli", "TF_CONFIG=", "NCF_DRAWS=",
-    "NCF_KILLS=",
+    "ncf", "python", "python3", "pip", "pytest", "awk", "cat", "cp", "curl", "docker", "export", "for", "git",
+    "grep", "gzip", "head", "jupyter", "mkdocs", "mypy", "newest=", "printf", "ruff", "saved_model_cli",
+    "TF_CONFIG=", "NCF_DRAWS=", "NCF_KILLS=",
 )  # fmt: skip
 # What may stand before a program: of a loop, and the choice of a core.
 PREFIXES = ("do", "done", "wait", "taskset", "-c", "$index")

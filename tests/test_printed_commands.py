@@ -28,7 +28,11 @@ NOT_RUN = (
     (r".*: (pytest|python -m pytest|jupyter|mkdocs) .*", "it runs tests or makes pages, not this package"),
     (r".*: docker .*", "needs the server's image, which is not at hand"),
     (r".*: curl .*|.*(ncf ask|run/ask.py) .*", "tests/serving/client/test_documented.py asks the stub"),
-    (r".*: (cat|head|cp|printf|git)( .*)?", "the shell's own"),
+    (r".*: (awk|cat|head|cp|grep|gzip|printf|git)( .*)?", "the shell's own"),
+    (
+        r".*: python3 -c .*|.*: ncf prepare - .*",
+        "tests/data/test_public_layouts.py pipes the one into the other",
+    ),
     (r".*run/download.py .*|.*ncf download .*", "needs a network; tests/data/test_download.py serves it"),
     (
         r".*run/benchmarks/.*",

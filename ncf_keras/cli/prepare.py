@@ -41,7 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_columns(parser)
     _add_format(parser)
-    meaning = "item titles: id and title, such as movies.dat or u.item"
+    meaning = "item titles: id and title, such as movies.dat, u.item or records of JSON"
     parser.add_argument("--titles", type=InputFile, metavar="FILE", help=meaning)
     kept = parser.add_argument_group("what is kept")
 
@@ -106,11 +106,11 @@ def _prepare(flags: argparse.Namespace) -> None:
     prefix, log_options = Path(flags.out), _log_options(flags)
     options = PrepareOptions(**{name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__})
     _require_out(flags.out)
-    titles = None if flags.titles is None else read_titles(flags.titles)
     with log_files(flags.log) as files:
         log = Log(files, log_options)
         # Before anything that may be wrong because it was read in another way than it is meant.
         print(log.in_words(), file=sys.stderr)
+        titles = None if flags.titles is None else read_titles(flags.titles, log.item_name, flags.escape)
         with progress_bar(log.size, "bytes") as show:
             rows = log.read(lambda done: show("Reading", done))
             for sentence in (*doubts(rows, log.layouts[0]), *suspects(rows)):

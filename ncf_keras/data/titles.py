@@ -1,4 +1,4 @@
-"""Titles of items from a file: MovieLens `movies.dat`, `u.item` and `movies.csv`, any TSV or CSV."""
+"""Titles of items from a file: MovieLens `movies.dat`, `u.item` and `movies.csv`, any TSV or CSV, JSON."""
 
 import csv
 import io
@@ -6,14 +6,18 @@ import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import id_text
 from ncf_keras.base.terminal import listed
-from ncf_keras.data.logs.columns import letters_of
+from ncf_keras.data.logs.columns import KNOWN_NAMES, letters_of
 from ncf_keras.data.logs.dialect import guess_delimiter
-from ncf_keras.data.reading import READ_ERRORS, Cost, Lines, open_text, unreadable
+from ncf_keras.data.logs.json_records import JsonRecords
+from ncf_keras.data.logs.log import JSON_BEGINS
+from ncf_keras.data.reading import LONGEST_LINE, READ_ERRORS, Cost, Lines, open_text, unreadable
 
 # Measured: of a line, besides its text.
 TITLES_COST = Cost(row=110, byte=2)
@@ -22,18 +26,24 @@ TITLE_NAMES = {
 }  # fmt: skip
 
 
-def read_titles(file: str | os.PathLike) -> dict[str, str]:
+def read_titles(file: str | os.PathLike, item: str | None = None, escape: str | None = None) -> dict[str, str]:
     """Read the title of each item id.
 
     The id stands in the first column; the title in the column that a header calls title or name, else in the
-    second. Only commas and semicolons are quoted as in CSV: titles hold quotation marks. What is not UTF-8
-    is read as Latin-1, which the older MovieLens files are in. An id's first title counts.
+    second. Only commas and semicolons are quoted as in CSV: titles hold quotation marks. In JSON the id has the
+    key that it has in the log, or one that is known for ids of items. What is not UTF-8 is read as Latin-1,
+    which the older MovieLens files are in. An id's first title counts.
+
+    Args:
+        file: the titles.
+        item: the name of the log's item column, where it has one.
+        escape: what stands in CSV before a character that is meant literally.
     """
     file = Path(file)
     try:
-        return _titles(file, "utf-8-sig")
+        return _titles(file, "utf-8-sig", item, escape)
     except UnicodeError:
-        return _titles(file, "latin-1")
+        return _titles(file, "latin-1", item, escape)
     except csv.Error as error:
         raise InputError(f"{file} must be a table of ids and titles. Received: {error}") from None
     except READ_ERRORS as error:
@@ -51,19 +61,46 @@ def titles_of(item_ids: Sequence[str] | np.ndarray, titles: Mapping[str, str]) -
     return found
 
 
-def _titles(file: Path, encoding: str) -> dict[str, str]:
-    titles: dict[str, str] = {}
-    column = 0
-    with open_text(file, subject="`titles`", cost=TITLES_COST) as text:
+def _titles(file: Path, encoding: str, item: str | None, escape: str | None) -> dict[str, str]:
+    with open_text(file, subject="`titles`", cost=TITLES_COST, longest_line=None) as text:
         text.reconfigure(encoding=encoding)
-        for row in filter(any, _rows(file, text)):
-            if not column:
-                column = _title_column(file, row)
-            if len(row) > column:
-                titles.setdefault(row[0].strip(), row[column].strip())
+        is_json = JSON_BEGINS.match(text.read(4096))
+    with open_text(file, cost=TITLES_COST, longest_line=None if is_json else LONGEST_LINE) as text:
+        text.reconfigure(encoding=encoding)
+        pairs = _pairs_of_records(file, text, item) if is_json else _pairs_of_lines(file, text, escape)
+        titles: dict[str, str] = {}
+        for item_id, title in pairs:
+            titles.setdefault(item_id, title)
+    return titles
+
+
+def _pairs_of_lines(file: Path, text: io.TextIOBase, escape: str | None) -> Iterator[tuple[str, str]]:
+    column = 0
+    for row in filter(any, _rows(file, text, escape)):
+        if not column:
+            column = _title_column(file, row)
+        if len(row) > column:
+            yield row[0].strip(), row[column].strip()
     if not column:
         _title_column(file, [])
-    return titles
+
+
+def _pairs_of_records(file: Path, text: TextIO, item: str | None) -> Iterator[tuple[str, str]]:
+    found = False
+    for record in JsonRecords(text, str(file)):
+        known = (name for name in record if letters_of(name) in KNOWN_NAMES["item"])
+        key = item if item in record else next(known, None)
+        title = next((name for name in record if letters_of(name) in TITLE_NAMES), None)
+        if key is not None and title is not None:
+            found = True
+            item_id = id_text(record[key], "titles")
+            if item_id is not None and isinstance(record[title], str):
+                yield item_id, record[title].strip()
+    if not found:
+        raise InputError(
+            f"{file} must have records with the id of an item and its title, under a key such as title or "
+            "name. Received: none"
+        )
 
 
 def _title_column(file: Path, first: Sequence[str]) -> int:
@@ -77,14 +114,18 @@ def _title_column(file: Path, first: Sequence[str]) -> int:
     return next(named, 1)
 
 
-def _rows(file: Path, text: io.TextIOBase) -> Iterator[list[str]]:
+def _rows(file: Path, text: io.TextIOBase, escape: str | None) -> Iterator[list[str]]:
     lines = Lines(text)
     # What the first line that is not blank tells; the blank ones before it hold nothing.
     first = next((line for line in lines if line.strip()), "")
     delimiter = guess_delimiter(first, file)
     rest = itertools.chain([first], lines)
     quoted = delimiter in (",", ";")
-    rows = csv.reader(rest, delimiter=delimiter) if quoted else (_fields(line, delimiter) for line in rest)
+    rows = (
+        csv.reader(rest, delimiter=delimiter, escapechar=escape)
+        if quoted
+        else (_fields(line, delimiter) for line in rest)
+    )
     for row in rows:
         lines.taken = 0
         yield row

@@ -44,3 +44,40 @@ def test_what_is_no_title_file(tmp_path, data, message):
         read_titles(tmp_path)
     with pytest.raises(InputError, match="ids such as 1, where the log has B0, B1"):
         titles_of(["B0", "B1"], {"1": "one"})
+
+
+RECORDS = (
+    '{"title": "Toy \\"Story\\"", "details": {"title": "x"}, "parent_asin": "B01", "asin": "no"}\n'
+    '{"parent_asin": 7, "title": " Seven\\nlines "}\n{"parent_asin": "B03"}\n{"title": "no id"}\n'
+    '{"parent_asin": "B04", "title": null}\n{"parent_asin": null, "title": "no id"}\n'
+    '{"parent_asin": "B01", "title": "again"}\n{"title": "Mis\u00e9rables", "asin": "B05"}\n'
+)
+
+
+@pytest.mark.parametrize("text", [RECORDS, "[" + RECORDS.replace("}\n", "},")[:-1] + "]"])
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_records_of_json(tmp_path, text, coding):
+    """The key of the log goes before one that is known; the outermost title counts."""
+    (tmp_path / "titles").write_bytes(text.encode(coding))
+    titles = {"B01": 'Toy "Story"', "7": "Seven\nlines", "B05": "Mis\u00e9rables"}
+    assert read_titles(tmp_path / "titles", "parent_asin") == titles
+    (tmp_path / "titles").write_text(
+        '{"business_id": "b", "name": "B"}\n{"book_id": "c", "isbn": "d", "name": "C"}\n'
+    )
+    assert read_titles(tmp_path / "titles", "business_id") == {"b": "B", "c": "C"}
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ('{"item": "a", "text": "b"}\n', "must have records with the id of an item and its title.* Received: none"),
+    ('{"item": "a", "title": "b"}\n{"item": ', "line 2 must be a JSON object"),
+    ("{u'item': u'a', u'title': u'b'}\n", "line 1 must be a JSON object.*as Python writes it"),
+])  # fmt: skip
+def test_records_without_titles(tmp_path, text, message):
+    (tmp_path / "titles").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_titles(tmp_path / "titles")
+
+
+def test_a_character_that_escapes(tmp_path):
+    (tmp_path / "titles.csv").write_text('"1";"A \\"b\\"; c";"x"\n"2";"d"\n')
+    assert read_titles(tmp_path / "titles.csv", escape="\\") == {"1": 'A "b"; c', "2": "d"}

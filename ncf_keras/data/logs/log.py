@@ -78,6 +78,12 @@ class Log:
         """The bytes of all files."""
         return sum(Path(file).stat().st_size for file in self.files)
 
+    @property
+    def item_name(self) -> str | None:
+        """The name of the item column of the first file, None where it has no header."""
+        layout = self.layouts[0]
+        return None if layout.names is None else layout.names[layout.positions["item"]]
+
     def read(
         self, on_read: Callable[[int], None] = lambda position: None, largest_rating: float | None = None
     ) -> TidyLog:

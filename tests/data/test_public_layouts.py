@@ -1,0 +1,112 @@
+"""Every command that docs/data.md prints for a public data set, on a made-up file in the exact layout."""
+
+import io
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ncf_keras.cli.ncf import main as ncf
+from ncf_keras.data import read_dataset
+from tests.data.public_layouts import IN_PYTHON, PIPED, TABLE
+from tests.data.public_layouts.layout import Layout
+from tests.shared_files import PROJECT
+
+
+@pytest.fixture(scope="module")
+def section():
+    page = (PROJECT / "docs/data.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^## Public data sets\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
+    return text
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def by_name(layouts):
+    return pytest.mark.parametrize("layout", [pytest.param(layout, id=layout.name) for layout in layouts])
+
+
+def prepare(command, capsys):
+    name, *arguments = shlex.split(command)
+    status = ncf([*arguments, "--negatives", "1"])
+    assert (name, status) == ("ncf", 0), capsys.readouterr().err
+
+
+def expect(layout: Layout, dropped=True):
+    """Compare what was written with what was put down by hand, by raw ids."""
+    dataset = read_dataset("Data/", layout.name)
+    users, items = dataset.user_ids, dataset.item_ids
+    assert set(users) == set(layout.items)
+    assert set(items) == {item for kept in layout.items.values() for item in kept}
+    train = {
+        (users[user], items[item]) for user, item in zip(dataset.train_users, dataset.train_items, strict=True)
+    }
+    test = {users[user]: items[item] for user, item in zip(dataset.test_users, dataset.test_items, strict=True)}
+    assert set(test) == {user for user, kept in layout.items.items() if len(kept) > 1}
+    if layout.by_time:
+        assert test == {user: layout.items[user][-1] for user in test}
+    everything = {(user, item) for user, kept in layout.items.items() for item in kept}
+    assert train == everything - set(test.items())
+    assert len(dataset.train_users) == len(train)
+    titles = zip(items, dataset.item_titles or [], strict=bool(dataset.item_titles))
+    assert {item: title for item, title in titles if title} == layout.titles
+    if dropped:
+        report = json.loads(Path(f"Data/{layout.name}.json").read_text(encoding="utf-8"))
+        assert report["dropped"] == layout.dropped
+        assert report["counts"]["rows"] == len(everything) + sum(layout.dropped.values())
+
+
+@by_name(TABLE)
+def test_a_file_in_the_layout_of_the_set(layout, here, capsys):
+    layout.write(here)
+    prepare(layout.command, capsys)
+    expect(layout)
+
+
+@by_name(PIPED)
+def test_a_file_that_other_programs_pipe(layout, here, capsys, monkeypatch):
+    """The other programs run in a shell; what they print is standard input."""
+    layout.write(here)
+    others, prepared = layout.command.rsplit(" | ", 1)
+    if not shutil.which(shlex.split(others)[0]):
+        pytest.skip(f"needs {others.split()[0]}")
+    printed = subprocess.run(others, shell=True, capture_output=True, check=True).stdout
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(printed)))
+    prepare(prepared, capsys)
+    expect(layout)
+
+
+@by_name(IN_PYTHON)
+def test_a_file_that_pandas_takes_apart(layout, here, section):
+    layout.write(here)
+    (block,) = (block for block in blocks(section, "python") if layout.command in block)
+    exec(block.replace("Dataset.from_dataframe(", "Dataset.from_dataframe(negatives=1, df="), {})
+    expect(layout, dropped=False)
+
+
+def test_the_page_prints_what_is_tested_and_no_more(section):
+    in_table = re.findall(r"^\|[^|]*\| `(ncf prepare [^`]*)` \|", section, re.MULTILINE)
+    assert in_table == [layout.command for layout in TABLE]
+    piped = [re.sub(r" *\\\n *", " ", block).strip() for block in blocks(section, "")]
+    assert piped == [layout.command for layout in PIPED]
+    assert len(blocks(section, "python")) == len(IN_PYTHON)
+    assert all("ncf prepare" not in line for line in prose(section))
+
+
+def blocks(section, language):
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return [block for said, block in fences if said == language]
+
+
+def prose(section):
+    """Return the paragraphs, without tables and blocks."""
+    text = re.sub(r"^```.*?^```$", "", section, flags=re.MULTILINE | re.DOTALL)
+    return [line for line in text.splitlines() if not line.startswith("|")]
