@@ -137,11 +137,18 @@ class ForbiddenCharacter(UnicodeError):
 
 
 class ParserText(io.TextIOBase):
-    """Text for a parser written in C: without NUL, and with one character for a delimiter of any length."""
+    """Text for a parser written in C: without NUL, and with one character for a delimiter of any length.
 
-    def __init__(self, text: io.TextIOBase, delimiter: str):
+    Args:
+        text: what is read.
+        delimiter: what separates its columns.
+        before: lines that come before it.
+    """
+
+    def __init__(self, text: io.TextIOBase, delimiter: str, before: str = ""):
         self._text = text
         self._delimiter = delimiter
+        self._before = before
         self._rest = ""
 
     def readable(self) -> bool:
@@ -166,6 +173,9 @@ class ParserText(io.TextIOBase):
         return lines.replace(self._delimiter, UNIT_SEPARATOR)
 
     def _chunk(self, size: int | None) -> str:
+        if self._before:
+            before, self._before = self._before, ""
+            return before
         chunk = self._text.read(size)
         if "\0" in chunk:
             raise ForbiddenCharacter("\0")

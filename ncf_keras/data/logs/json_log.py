@@ -12,7 +12,7 @@ import pandas as pd
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text
 from ncf_keras.base.memory import allowed_memory, require_within
-from ncf_keras.base.terminal import shown
+from ncf_keras.base.terminal import LONGEST_SHOWN, shown
 from ncf_keras.data.logs.columns import find_columns
 from ncf_keras.data.logs.files import LogFile
 from ncf_keras.data.logs.json_records import JsonRecords
@@ -23,7 +23,7 @@ from ncf_keras.data.reading import READ_ERRORS, open_text, unreadable
 
 # Records that are looked at for keys, and how deep.
 SAMPLE, DEEPEST = 1000, 8
-CHUNK = 1 << 16
+CHUNK = 1 << 14
 JSON_ROW = 180
 
 
@@ -40,6 +40,9 @@ def json_layout(file: LogFile, options: LogOptions) -> LogLayout | None:
             require_few_columns(file, len(paths))
     if not count:
         return None
+    # A key without a value in one record may lead to keys in another.
+    inner = {path[:count] for path in paths.values() for count in range(1, len(path))}
+    paths = {name: path for name, path in paths.items() if path not in inner}
     names = tuple(paths)
     found = find_columns(str(file), names, len(names), options, "JSON")
     return LogLayout(
@@ -50,22 +53,23 @@ def json_layout(file: LogFile, options: LogOptions) -> LogLayout | None:
 def read_json(file: LogFile, layout: LogLayout, on_read: Callable[[int], None]) -> dict[str, pd.Series]:
     """Return the columns that `layout` names, by role."""
     paths = {role: layout.paths[position] for role, position in layout.positions.items()}
-    columns = {role: _Ids() if role in ("user", "item") else _Values() for role in paths}
+    columns = {role: _Ids(role, file) if role in ("user", "item") else _Values() for role in paths}
     allowed, rows = allowed_memory(), 0
     with _records(file, layout.encoding, on_read) as records:
         found = iter(records)
         while chunk := list(itertools.islice(found, CHUNK)):
             require_within((rows + len(chunk)) * JSON_ROW, allowed, str(file))
             for role, path in paths.items():
-                values = [_value(record, path) for record in chunk]
-                nested = next((n for n, value in enumerate(values) if type(value) in (dict, list)), None)
-                if nested is not None:
+                values = _values(chunk, path)
+                kinds = set(map(type, values))
+                if not kinds.isdisjoint({dict, list}):
+                    nested = next(n for n, value in enumerate(values) if type(value) in (dict, list))
                     place = line_of_record(file, layout, rows + nested)
                     raise InputError(
                         f"{file}, {place} must have a single value for the key {shown('.'.join(path))}. "
                         f"Received: {shown(str(values[nested]))}"
                     )
-                columns[role].add(values)
+                columns[role].add(values, kinds)
             rows += len(chunk)
     return {role: column.series() for role, column in columns.items()}
 
@@ -98,30 +102,44 @@ def _leaves(record: dict[str, Any], before: tuple[str, ...]) -> Iterator[tuple[s
             yield path
 
 
-def _value(record: dict[str, Any], path: tuple[str, ...]) -> Any:
-    value: Any = record
-    for key in path:
-        value = value.get(key) if type(value) is dict else None
-    return value
+def _values(records: list[dict[str, Any]], path: tuple[str, ...]) -> list[Any]:
+    """Return the value of each record at the end of these keys, None where there is none."""
+    for key in path[:-1]:
+        within = [record.get(key) for record in records]
+        records = [value if type(value) is dict else {} for value in within]
+    return [record.get(path[-1]) for record in records]
 
 
 class _Ids:
-    """A column of ids: a number a row, and each id once."""
+    """A column of ids: a number a row, and each id once; `role` and `file` are for errors."""
 
-    def __init__(self) -> None:
+    def __init__(self, role: str, file: LogFile) -> None:
+        self._role, self._file = role, file
         self._index_of: dict[str, int] = {}
         self._codes = array("i")
 
-    def add(self, values: list[Any]) -> None:
-        """Take the values of some more records."""
+    def add(self, values: list[Any], kinds: set[type]) -> None:
+        """Take the values of some more records, and their types."""
         index_of = self._index_of
+        if kinds == {str}:
+            self._codes.extend([index_of.setdefault(text, len(index_of)) for text in values])
+            return
         for value in values:
-            text = value if type(value) is str else id_text(value)
+            text = value if type(value) is str else id_text(value, self._role)
             self._codes.append(-1 if text is None else index_of.setdefault(text, len(index_of)))
 
     def series(self) -> pd.Series:
         """Return the column, as categories."""
-        categories = pd.Index(list(self._index_of), dtype=object)
+        ids = list(self._index_of)
+        try:
+            "".join(ids).encode()
+        except UnicodeError:
+            # JSON can write half of a character, as in "\\ud800", and no file can hold it.
+            wrong = next(text for text in ids if any("\ud800" <= letter <= "\udfff" for letter in text))
+            raise InputError(
+                f"{self._file} must hold ids of whole characters. Received: {ascii(wrong)[:LONGEST_SHOWN]}"
+            ) from None
+        categories = pd.Index(ids, dtype=object)
         return pd.Series(pd.Categorical.from_codes(np.array(self._codes, np.int32), categories))
 
 
@@ -131,9 +149,8 @@ class _Values:
     def __init__(self) -> None:
         self._chunks: list[pd.Series] = []
 
-    def add(self, values: list[Any]) -> None:
-        """Take the values of some more records."""
-        kinds = set(map(type, values))
+    def add(self, values: list[Any], kinds: set[type]) -> None:
+        """Take the values of some more records, and their types."""
         is_small = kinds == {int} and all(-(2**63) <= value < 2**63 for value in values)
         dtype = np.dtype("int64" if is_small else "float64" if kinds == {float} else object)
         self._chunks.append(pd.Series(values, dtype=dtype))

@@ -1,6 +1,7 @@
 """What a user says about a raw log; everything left out is found out."""
 
 import codecs
+import io
 import re
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -90,8 +91,8 @@ def encoding_named(name: str) -> str:
     """Return the name that Python has for an encoding of text; InputError if it knows none of that name."""
     try:
         found = codecs.lookup(name).name
-        # Of other codecs, such as base64, the bytes of a text can't be decoded.
-        b"".decode(name)
+        # Which takes no other codecs, such as base64.
+        io.TextIOWrapper(io.BytesIO(), encoding=name).close()
     except (LookupError, ValueError):
         found = ""
     if not found or found in NO_ENCODINGS:

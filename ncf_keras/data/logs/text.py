@@ -10,8 +10,9 @@ import csv
 import dataclasses
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -202,16 +203,29 @@ def _parse(
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         try:
             with open_text(file, on_read, cost=cost, encoding=layout.encoding) as text:
-                source: Any = ParserText(text, delimiter)
-                return pd.read_csv(
+                source: Any = ParserText(text, delimiter, _letters(layout, known, delimiter))
+                frame = pd.read_csv(
                     source, header=None, index_col=False, engine="c", names=range(layout.width),
-                    skiprows=layout.header_lines, keep_default_na=False, **how,
+                    skiprows=range(1, 1 + layout.header_lines), keep_default_na=False, **how,
                 )  # fmt: skip
+            return frame.iloc[1:].reset_index(drop=True)
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             raise_if_out_of_memory(error)
             raise _first_wrong_line(file, layout) from None
         except READ_ERRORS as error:
             raise unreadable(file, error, layout.encoding, OTHER_ENCODING) from None
+
+
+def _letters(layout: LogLayout, known: Mapping[int, str], delimiter: str) -> str:
+    """Return a first line, to be dropped, whose ids are letters.
+
+    From 3.1 on, pandas makes numbers of categories that are all numbers: of 007 the number 7.
+    """
+    assert layout.dialect is not None
+    special = delimiter + (layout.dialect.escape or "")
+    letter, digit = (next(one for one in some if one not in special) for some in (ascii_letters, digits))
+    fields = [letter if known.get(column) == "category" else digit for column in range(layout.width)]
+    return delimiter.join(fields) + "\n"
 
 
 def _is_exact(timestamp: pd.Series) -> bool:

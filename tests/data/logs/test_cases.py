@@ -1,0 +1,193 @@
+"""Logs as users of public data sets met them: each stands for a kind. Contents are made up."""
+
+import numpy as np
+import pytest
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.data.logs.doubts import doubts, suspects
+from ncf_keras.data.logs.log import Log
+from ncf_keras.data.logs.options import LogOptions
+from tests.data.logs.test_log import rows_of
+
+
+def read(tmp_path, text, written_in="utf-8", name="log.csv", **options):
+    """Return the rows, the layout, and the notes."""
+    file = tmp_path / name
+    file.write_bytes(text.encode(written_in))
+    log = Log.of(file, LogOptions(**options))
+    rows = log.read()
+    return rows_of(rows), log.layouts[0], [*doubts(rows, log.layouts[0]), *suspects(rows)]
+
+
+BOOKS = '"User-ID";"ISBN";"Book-Rating"\r\n"1";"0X";"0"\r\n"1";"é";"5"\r\n"2";"M-º";"7"\r\n'
+BOOK_ROWS = [("1", "0X", 0.0), ("1", "é", 5.0), ("2", "M-º", 7.0)]
+
+
+@pytest.mark.parametrize(("encoding", "flag"), [
+    ("latin-1", "latin-1"), ("cp1252", "CP1252"), ("utf-8", None), ("utf-8-sig", None), ("utf-16", None),
+    ("utf-16", "utf-16"), ("utf-16-le", "utf-16-le"), ("utf-32", None), ("utf-8-sig", "utf-8"),
+])  # fmt: skip
+def test_books_in_any_encoding(tmp_path, encoding, flag):
+    rows, layout, notes = read(tmp_path, BOOKS, encoding, encoding=flag, no_timestamps=True)
+    assert (rows, notes) == (BOOK_ROWS, [])
+    # `Book-Rating` is found: zeros are no positives by chance.
+    assert layout.in_words().startswith("text separated by ';'")
+    assert layout.in_words().endswith(
+        "with a header: user in column 1 (User-ID), item in column 2 (ISBN), rating in column 3 (Book-Rating), "
+        "no timestamp"
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "x", "0", "::", "json"])
+def test_ids_that_are_all_numbers_or_truths_stay_the_texts_they_are(tmp_path, kind):
+    """From 3.1 on, pandas makes numbers of categories that are all numbers."""
+    for user, item in (("007", "1e3"), ("+1", "7.0"), ("True", "false"), ("1_000", "0b2")):
+        delimiter = {"csv": ",", "tsv": "\t"}.get(kind, kind)
+        text = f"{user}{delimiter}{item}\n9{delimiter}9\n"
+        if kind in item + user:
+            continue
+        options = {"delimiter": delimiter}
+        if kind == "json":
+            text, options = f'{{"user": "{user}", "item": "{item}"}}{{"user": "9", "item": "9"}}', {}
+        assert read(tmp_path, text, no_timestamps=True, **options)[0] == [(user, item), ("9", "9")]
+
+
+def test_an_encoding_that_is_none_or_another(tmp_path):
+    with pytest.raises(InputError, match="line 3 must be text in UTF-8"):
+        read(tmp_path, BOOKS, "latin-1", no_timestamps=True)
+    with pytest.raises(InputError, match="must be text in ascii"):
+        read(tmp_path, BOOKS, encoding="ascii", no_timestamps=True)
+    for name in ("latin-17", "base64", "rot13", "idna", "undefined", "unicode_escape", "", "a\0b", "é"):
+        with pytest.raises(InputError, match=r"`encoding` must be the name of one, such as utf-8, latin-1"):
+            LogOptions(encoding=name)
+
+
+@pytest.mark.parametrize(("header", "found"), [
+    ("user id,book rating,item id,view time", {"user": 0, "item": 2, "rating": 1, "timestamp": 3}),
+    ("User-ID,ISBN,Book-Rating,viewTime", {"user": 0, "item": 1, "rating": 2, "timestamp": 3}),
+    ("viewTime,homeUserId,movie_id,averageRating,rating", {"user": 1, "item": 2, "rating": 4, "timestamp": 0}),
+    ("user_id,business_id,stars,date", {"user": 0, "item": 1, "rating": 2, "timestamp": 3}),
+    ("user_id,track_id,artist_id,ts", {"user": 0, "item": 1, "timestamp": 3}),
+    # Named by no word that is known for it, though a word of it is.
+    ("user_id,item_id,rating_count,birth_date,time", {"user": 0, "item": 1, "timestamp": 4}),
+])  # fmt: skip
+def test_the_words_of_a_header_count(tmp_path, header, found):
+    width = header.count(",") + 1
+    _, layout, _ = read(tmp_path, f"{header}\n{','.join('12345'[:width])}\n")
+    assert layout.positions == found
+
+
+def test_two_columns_that_may_be_meant_are_asked_for(tmp_path):
+    with pytest.raises(
+        InputError, match=r"`rating` must say which column .* no flag, and book_rating, mean_rating"
+    ):
+        read(tmp_path, "user,item,book_rating,mean_rating,time\n1,2,3,4,5\n")
+
+
+LISTENS = (
+    'u1\t2010-02-03T21:10:11Z\tx\tThe Grey Lamps\tMorning\nu1\t2010-02-03T12:10:00Z\t\tOcean, "Loud\tOne\n'
+    'u1\t2010-02-03T12:05:00Z\ty\tAnna Poe\t12" Mix\nu2\t2010-02-03T11:50:00Z\ty\tAnna Poe\t"Giants"\n'
+    'u2\t2010-02-03T11:45:00Z\tx\tThe Grey Lamps\t"unclosed title\n'
+)
+
+
+@pytest.mark.parametrize("delimiter", ["\t", "::", "§"])
+def test_quotation_marks_are_letters_between_tabs_and_long_delimiters(tmp_path, delimiter):
+    text = LISTENS.replace("\t", delimiter)
+    options = {"user": "1", "item": "3", "timestamp": "2", "rating": "none", "header": False}
+    # One character that is no tab may have quotes around its fields.
+    options |= {"delimiter": delimiter}
+    rows, layout, _ = read(tmp_path, text, **options)
+    assert [row[:2] for row in rows] == [("u1", "x"), ("u1", "y"), ("u2", "y"), ("u2", "x")]
+    assert "quot" not in layout.how()
+    with pytest.raises(InputError, match=r"`quoting` must be none where|with every quotation closed"):
+        read(tmp_path, text, quoting="csv", **options)
+
+
+@pytest.mark.parametrize(("text", "options", "rows"), [
+    # All fields of the first line are quoted: then tabs have quotes.
+    ('"user"\t"item"\n"a\tb"\t"x"\n"c"\t"y ""z"""\n', {}, [("a\tb", "x"), ("c", 'y "z"')]),
+    ('user\titem\na\t"x"\nb\t"y""\n', {}, [("a", '"x"'), ("b", '"y""')]),
+    ('user\titem\na\t"x"\nb\t"y"\n', {"quoting": "csv"}, [("a", "x"), ("b", "y")]),
+    ('user,item\na,"x\nb,y"\n', {"quoting": "none"}, [("a", '"x'), ("b", 'y"')]),
+    ('user;item\n"a\\"b";"x;\\\\"\nc;\\"y\n', {"escape": "\\"}, [('a"b', "x;\\"), ("c", '"y')]),
+    ("user,item\na\\,b,x\nc,y\\\\\n", {"escape": "\\", "quoting": "none"}, [("a,b", "x"), ("c", "y\\")]),
+    ("user::item\na\\::b,x\n", {"escape": "\\", "delimiter": ","}, None),
+])  # fmt: skip
+def test_quoting_and_escapes(tmp_path, text, options, rows):
+    if rows is None:
+        with pytest.raises(InputError, match="`item` must name the column"):
+            read(tmp_path, text, no_timestamps=True, **options)
+        return
+    assert read(tmp_path, text, no_timestamps=True, name="log", **options)[0] == rows
+
+
+@pytest.mark.parametrize("escape", ["", "ab", '"', "\n", "é", "\0"])
+def test_what_is_no_escape(escape):
+    with pytest.raises(InputError, match="`escape` must be one ASCII character"):
+        LogOptions(escape=escape)
+
+
+def test_what_separates_columns_is_no_escape(tmp_path):
+    with pytest.raises(InputError, match="`escape` must not be what separates the columns"):
+        read(tmp_path, "a,x,1,2\n", escape=",")
+
+
+COUNTS = "0,11,3101,4404\n1,4,3202,4505\n2,1,3101,4606\n3,1,3303,4707\n4,25,3202,88\n"
+
+
+def test_a_guess_by_place_that_the_contents_contradict_is_said(tmp_path):
+    _, layout, notes = read(tmp_path, COUNTS)
+    assert layout.in_words() == (
+        "text separated by commas, without a header: user in column 1, item in column 2, rating in column 3, "
+        "timestamp in column 4"
+    )
+    assert notes == [
+        "column 1, taken for the user by its place alone, holds another number in each row (`--user` names "
+        "another)"
+    ]
+    assert read(tmp_path, COUNTS, user="3", item="4", rating="2", no_timestamps=True)[2] == []
+    times = "".join(f"{1262304000 + 7 * n},{n % 2},{n},5\n" for n in range(6))
+    assert (
+        "column 1, taken for the user by its place alone, looks like times, such as 1262304000"
+        in (read(tmp_path, times, no_timestamps=True)[2][0])
+    )
+    dates = "".join(f"a{n % 2},2020-01-0{n + 1} 10:00:00,5,x{n}\n" for n in range(6))
+    assert "column 2, taken for the item by" in read(tmp_path, dates, no_timestamps=True)[2][0]
+    late = "".join(f"a{n % 2},x{n},{1262304000 + n}\n" for n in range(6))
+    assert "column 3, taken for the rating" in read(tmp_path, late, no_timestamps=True)[2][0]
+    assert read(tmp_path, late, timestamp="3")[2] == []
+
+
+BOOKINGS = "booking_id,deal_id,day\n510,71,1\n510,72,2\n511,NULL,3\nNULL,73,4\n511,71,5\n511,73,6\n"
+
+
+def test_an_id_that_says_null_is_noted_or_dropped(tmp_path):
+    named = {"user": "booking_id", "item": "deal_id", "timestamp": "day"}
+    rows, _, notes = read(tmp_path, BOOKINGS, **named)
+    assert ("511", "NULL", 3) in rows and ("NULL", "73", 4) in rows
+    assert notes == [
+        "1 row(s) have NULL as their user, which is taken for an id (`--missing 'NULL'` drops them)",
+        "1 row(s) have NULL as their item, which is taken for an id (`--missing 'NULL'` drops them)",
+    ]
+    rows, _, notes = read(tmp_path, BOOKINGS, missing=("NULL",), **named)
+    assert rows == [("510", "71", 1), ("510", "72", 2), ("511", "71", 5), ("511", "73", 6)]
+    assert notes == []
+
+
+ORDERS = (
+    'TRANSACTION_DT,CUSTOMER_ID,PRODUCT_ID\n"11/1/2005",0020,88\n"11/13/2005",0021,89\n"1/5/2006",0020,90\n'
+)
+
+
+def test_american_dates(tmp_path):
+    with pytest.raises(
+        InputError, match=r"line 2 must have .* \(`time_format` says another form, such as '%m/%d/%Y'\)"
+    ):
+        read(tmp_path, ORDERS, timestamp="TRANSACTION_DT")
+    rows, _, _ = read(tmp_path, ORDERS, timestamp="TRANSACTION_DT", time_format="%m/%d/%Y")
+    assert [row[:2] for row in rows] == [("0020", "88"), ("0021", "89"), ("0020", "90")]
+    file = tmp_path / "log.csv"
+    log = Log.of(file, LogOptions(timestamp="TRANSACTION_DT", time_format="%m/%d/%Y")).read()
+    days = np.array(["2005-11-01", "2005-11-13", "2006-01-05"], "M8[D]")
+    assert (log.frame["timestamp"].to_numpy().astype("M8[D]") == days).all()

@@ -1,0 +1,116 @@
+import bz2
+import gzip
+import io
+import shutil
+import sys
+from collections import namedtuple
+
+import pytest
+
+from ncf_keras import read_log
+from ncf_keras.base.errors import InputError
+from ncf_keras.data.logs.files import log_files
+from tests.data.written_logs import zstd
+
+HEADER, FIRST, SECOND = "user,item,rating,time\n", "a,x,5,3\nb,y,4,2\n", "a,y,3,1\n"
+ROWS = [("a", "x", 5.0, 3), ("b", "y", 4.0, 2), ("a", "y", 3.0, 1)]
+
+
+def rows(path, **options):
+    return list(read_log(path, **options).itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize("parts", [
+    {"p/0.csv": HEADER + FIRST, "p/1.csv": HEADER + SECOND},
+    {"p/0.csv": HEADER + FIRST, "p/1.csv": SECOND},  # cut by `split`
+    {"p/0.csv": HEADER + FIRST, "p/1.csv": "time,item,user,rating\n1,y,a,3\n"},
+    {"p/0.csv": HEADER + FIRST, "p/1.csv": "time\titem\tuser\trating\n1\ty\ta\t3\n"},
+    {"p/0.csv": HEADER + FIRST, "p/1.csv": HEADER, "p/2.csv": "", "p/3.csv": HEADER + SECOND},
+    {"p/0.csv": FIRST, "p/1.csv": SECOND},
+    {"p/day=1/part-0.csv": HEADER + FIRST, "p/day=2/part-0.csv": HEADER + SECOND, "p/_SUCCESS": "",
+     "p/.part-0.crc": "\0", "p/_temporary/0.csv": "z,z,z,z\n"},
+    {"p/0.csv": HEADER + FIRST, "p/1.json": '{"user": "a", "item": "y", "rating": 3, "time": 1}'},
+])  # fmt: skip
+def test_a_directory_of_parts(tmp_path, parts):
+    for name, text in parts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert rows(tmp_path / "p") == ROWS
+    files = [tmp_path / name for name in parts if not {"_", "."} & {part[0] for part in name.split("/")}]
+    assert rows(files) == ROWS
+
+
+def test_a_row_is_told_by_its_own_file(tmp_path):
+    (tmp_path / "0.csv").write_text(HEADER + FIRST)
+    (tmp_path / "1.csv").write_text(HEADER + SECOND + "b,x,five,4\n")
+    with pytest.raises(
+        InputError, match=r"1\.csv, line 3 must have a finite number for the rating. Received: 'five'"
+    ):
+        read_log(tmp_path)
+    (tmp_path / "1.csv").write_text("user,item,time\na,y,1\n")
+    with pytest.raises(InputError, match=r"1\.csv must have what .*0\.csv has, user, item, rating, timestamp"):
+        read_log(tmp_path)
+    (tmp_path / "1.csv").write_text("a,y,1\n")
+    with pytest.raises(
+        InputError, match=r"1\.csv, line 1 must have as many columns as the header, 4 .*: 3, read as"
+    ):
+        read_log(tmp_path)
+    (tmp_path / "1.csv").unlink()
+    (tmp_path / "0.csv").write_text("")
+    with pytest.raises(InputError, match=r"0\.csv must hold at least one interaction"):
+        read_log(tmp_path)
+    (tmp_path / "0.csv").unlink()
+    with pytest.raises(InputError, match="a directory of its parts"):
+        read_log(tmp_path)
+
+
+@pytest.mark.parametrize("pack", [
+    gzip.compress, bz2.compress, zstd,
+    # Two packed files in one.
+    lambda data: gzip.compress(data[:30]) + gzip.compress(data[30:]),
+    lambda data: bz2.compress(data[:30]) + bz2.compress(data[30:]),
+    lambda data: zstd(data[:30]) + zstd(data[30:]),
+])  # fmt: skip
+def test_packed_files_are_told_by_their_first_bytes(tmp_path, pack):
+    whole = pack((HEADER + FIRST + SECOND).encode())
+    (tmp_path / "log").write_bytes(whole)
+    assert rows(tmp_path / "log") == ROWS
+    (tmp_path / "log").write_bytes(whole[:-5])
+    with pytest.raises(InputError, match="must be a file that can be read to its end"):
+        read_log(tmp_path / "log")
+
+
+def test_zstandard_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
+    (tmp_path / "log").write_bytes(zstd(FIRST.encode()))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match=r"pip install 'ncf-keras\[parquet\]'"):
+        read_log(tmp_path / "log")
+
+
+def test_standard_input_is_copied_while_it_is_read(tmp_path, monkeypatch):
+    for data in ((HEADER + FIRST + SECOND).encode(), gzip.compress((HEADER + FIRST + SECOND).encode())):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert rows("-") == ROWS
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a,x,five,1\nb,y,4,2\n")))
+    with pytest.raises(InputError, match="standard input, line 1 must have a finite number"):
+        read_log("-")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FIRST.encode())))
+    with log_files(["-"]) as files:
+        copied = files[0].path
+        assert copied.read_text() == FIRST
+    assert not copied.parent.exists()
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 1000, 1000))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FIRST.encode())))
+    with pytest.raises(InputError, match="standard input must fit on the disk of"):
+        read_log("-")
+
+
+def test_what_is_no_path(tmp_path):
+    for path in (5, None):
+        with pytest.raises(InputError, match="`path` must be a path, or a list of them"):
+            read_log(path)
+    with pytest.raises(InputError, match="must be a file that can be read"):
+        read_log(tmp_path / "missing.csv")
+    with pytest.raises(InputError, match="read_log"):
+        read_log(tmp_path / "missing.csv", delimeter=",")

@@ -1,0 +1,120 @@
+import io
+import json
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.data.logs import json_records
+from ncf_keras.data.logs.json_records import JsonRecords
+from ncf_keras.data.logs.log import Log
+from ncf_keras.data.logs.options import LogOptions
+from tests.data.logs.test_log import rows_of
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+RECORDS = st.lists(st.dictionaries(st.text(max_size=3), VALUES, max_size=4), max_size=6)
+
+
+def read(file, text, **options):
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    log = Log.of(file, LogOptions(**options))
+    return log.read(), log.layouts[0]
+
+
+@settings(max_examples=60)
+@given(RECORDS, st.sampled_from(["lines", "array"]), st.sampled_from([None, 1]), st.integers(1, 40))
+def test_records_are_those_of_the_json_module_however_they_are_cut(records, form, indent, block):
+    lines = "\n".join(json.dumps(record, indent=indent) for record in records)
+    text = lines if form == "lines" else json.dumps(records, indent=indent)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(json_records, "BLOCK", block)
+        assert list(JsonRecords(io.StringIO(text), "log")) == records
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ('{"a": 1}\n{"a": 2\n', "log, line 2 must be a JSON object. Received: {\"a\": 2$"),
+    ('{"a": 1}\n\n[1]\n', r"log, line 3 must be a JSON object, such as .*\. Received: \[1\]$"),
+    ('[{"a": 1}\n{"a": 2}]', "log, line 2 must have a comma between the records"),
+    ('[{"a": 1},\n{"a": 2}', "log must end with the end of its array. Received: the end of the file"),
+    ('[{"a": 1}]\n{"a": 2}', "log, line 2 must end after its array"),
+    ('[{"a": 1},]', "log, line 1 must be a JSON object"),
+    ("{'a': 1}", r"as Python writes it: `json.dumps\(ast.literal_eval\(line\)\)` makes JSON"),
+    ("{u'a': 1}", "as Python writes it"),
+    ('{"a": ' + "9" * 5000 + "}", "log, line 1 must be a JSON object"),
+    ('{"a": ' * 200_000, "log, line 1 must be a JSON object"),
+    ('{"a": "' + "x" * (json_records.LONGEST_RECORD + 9) + '"}{', "log, line 1 must be a JSON object"),
+    ('{"a": "' + "x" * 2 * json_records.LONGEST_RECORD, "must be a JSON object of at most 16,777,216 "),
+])  # fmt: skip
+def test_what_is_no_json_is_told_by_its_line(text, message):
+    with pytest.raises(InputError, match=message):
+        list(JsonRecords(io.StringIO(text), "log"))
+
+
+def test_keys_may_be_nested_and_ids_numbers(tmp_path):
+    records = [
+        {"user": {"id": 7, "name": "Ann"}, "game.id": "x", "hours": 1.5, "at": {"$date": "2020-01-02"}},
+        {"user": {"id": 7.0}, "game.id": "07", "hours": 2, "at": {"$date": "2020-01-01"}},
+        {"user": None, "game.id": "x", "hours": 2, "at": {"$date": "2020-01-01"}},
+        {"user": {"id": True}, "game.id": None, "hours": 2, "at": {"$date": "2020-01-01"}},
+        {"user": {"id": "7 "}, "game.id": " x ", "hours": True, "at": {"$date": "2020-01-03T00:00:00Z"}},
+    ]
+    text = "\n".join(map(json.dumps, records))
+    columns = {"user": "user.id", "item": "game.id", "rating": "hours", "timestamp": "at.$date"}
+    log, layout = read(tmp_path / "log", text, **columns)
+    assert [row[:3] for row in rows_of(log)] == [("7", "x", 1.5), ("7", "07", 2.0), ("7", "x", 1.0)]
+    assert log.missing == {"user": 1, "item": 1, "rating": 0, "timestamp": 0}
+    assert log.frame["timestamp"].astype("M8[s]").astype(str).tolist() == [
+        "2020-01-02",
+        "2020-01-01",
+        "2020-01-03",
+    ]
+    assert layout.describe()["columns"] == {role: f"key {key}" for role, key in columns.items()}
+    # `user.id` is known for the user; the others are not.
+    with pytest.raises(
+        InputError, match=r"`item` must name the column of .* the columns user.id, user.name, thing"
+    ):
+        read(tmp_path / "log", text.replace("game.id", "thing"))
+
+
+def test_integers_stay_exact_and_gaps_are_missing(tmp_path):
+    numbers = [2**63 - 1, 1700000000000000001, None, "1700000000000000002", 5]
+    lines = [json.dumps({"user": n, "item": n, "timestamp": number}) for n, number in enumerate(numbers)]
+    log, layout = read(tmp_path / "log", "\n".join(lines))
+    assert log.frame["timestamp"].tolist() == [2**63 - 1, 1700000000000000001, 1700000000000000002, 5]
+    assert "rating" not in layout.positions
+    assert layout.in_words().endswith("key timestamp, no rating, so that every row is a positive")
+
+
+@pytest.mark.parametrize(("line", "options", "message"), [
+    ({"user": {"id": 1}, "item": 2, "timestamp": 3}, {"user": "user"}, "`user` must be a key .*one of user.i"),
+    ({"user": 1, "item": [2], "timestamp": 3}, {}, r"2 must have a single value for the key item. .*: \[2"),
+    ({"user": 1, "item": 2, "timestamp": 3}, {"header": True}, "`header` must be left out for JSON"),
+    ({"user": 1, "item": 2, "timestamp": 3}, {"delimiter": ","}, "`delimiter` must be left out for JSON"),
+    ({"user": 1, "item": 2, "timestamp": 3}, {"item": "2"}, "`item` must be a key of .*Received: 2$"),
+    ({"user": 1, "item": "\ud800", "timestamp": 3}, {}, "must hold ids of whole characters"),
+    ({"user": 1, "item": "a\0b", "timestamp": 3}, {}, "`item` must hold ids without NUL"),
+    ({"user": 1, "item": 2, "rating": "five", "timestamp": 3}, {}, "line 2 must have a finite number"),
+    ({"user": 1, "item": 2, "rating": float("inf"), "timestamp": 3}, {}, "line 2 must have a finite number"),
+    ({"user": 1, "item": 2, "rating": 10**400, "timestamp": 3}, {}, "line 2 must have a finite number"),
+    ({"user": 1, "item": 2}, {}, "`timestamp` must name the column of .* read as JSON"),
+])  # fmt: skip
+def test_what_is_wrong_with_a_record(tmp_path, line, options, message):
+    good = {key: {"id": 1} if isinstance(value, dict) else 5 for key, value in line.items()}
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "log", f"{json.dumps(good)}\n{json.dumps(line)}\n", **options)
+
+
+def test_an_empty_array_or_bytes_that_are_no_text(tmp_path):
+    for text, message in (
+        ("[ ]", "at least one interaction"),
+        (b'{"user": "caf\xe9", "item": 1}', r"line 1 must be text in UTF-8 \(`encoding` names another"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read(tmp_path / "log", text)
+    # What only looks like JSON is text.
+    log, _ = read(tmp_path / "log", "{7F-1},a,5,1\n{7F-2},b,4,2\n")
+    assert rows_of(log) == [("{7F-1}", "a", 5.0, 1), ("{7F-2}", "b", 4.0, 2)]
