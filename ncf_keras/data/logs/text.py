@@ -42,8 +42,6 @@ MOST_COLUMNS = 10_000
 # Measured from the file to the written dataset: logs of 20 to 90 bytes a row, whose ids repeat, took 130 to 140
 # bytes a row, hardly more for long ids than for short ones. Dates and new ids everywhere take 150 to 300 more.
 TEXT_COST = Cost(row=120, byte=0.5)
-# Characters that stand in no number.
-GROUPING = "\x1e\x1d\x1c"
 OTHER_ENCODING = " (`encoding` names another, such as latin-1, cp1252 or utf-16)"
 OTHER_DIALECT = "`delimiter`, `quoting` or `escape` says how its columns are told apart"
 
@@ -146,10 +144,6 @@ def read_text(
         # Read as texts, so that the rating that is no number or too large can be shown as it is.
         frame = _parse(file, layout, wanted | {at["rating"]: "str"}, options, on_read)
     series = {role: frame[position] for role, position in at.items()}
-    for role in ("user", "item"):
-        if series[role].cat.categories.dtype == bool:
-            # The same of ids that are all `true` or `false`, in any case.
-            series[role] = _parse(file, layout, {at[role]: "str"}, options, on_read)[at[role]]
     if "timestamp" in at and options.time_format is None and not _is_exact(series["timestamp"]):
         texts = _parse(file, layout, {at["timestamp"]: "str"}, options, on_read)
         series["timestamp"] = texts[at["timestamp"]]
@@ -192,9 +186,6 @@ def _parse(
     quoting = csv.QUOTE_MINIMAL if layout.dialect.quoted else csv.QUOTE_NONE
     how: dict[str, Any] = {"sep": separator, "quoting": quoting, "escapechar": layout.dialect.escape}
     how |= {"dtype": known | dict.fromkeys(unwanted, "S1"), "na_values": absent}
-    # Since 3.1 pandas makes numbers of categories that all look like some, so that 007 is 7 and 1.0 is 1; not
-    # where digits may be grouped, here by a character that no number holds.
-    how["thousands"] = next(letter for letter in GROUPING if letter not in (separator, layout.dialect.escape))
     # A column that nobody asked for takes one byte a row.
     cost = TEXT_COST._replace(row=TEXT_COST.row + len(unwanted))
     with warnings.catch_warnings():
