@@ -95,7 +95,8 @@ def _pairs_of_records(file: Path, text: TextIO, item: str | None) -> Iterator[tu
             found = True
             item_id = id_text(record[key], "titles")
             if item_id is not None and isinstance(record[title], str):
-                yield item_id, record[title].strip()
+                # Half a character, which JSON can say, is none of a text that can be written.
+                yield item_id, record[title].strip().encode(errors="replace").decode()
     if not found:
         raise InputError(
             f"{file} must have records with the id of an item and its title, under a key such as title or "

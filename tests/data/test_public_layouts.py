@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import ncf_keras
 from ncf_keras.cli.ncf import main as ncf
-from ncf_keras.data import read_dataset
+from ncf_keras.cli.prepare import make_parser
+from ncf_keras.data import Dataset, read_dataset
+from ncf_keras.data.logs.options import LogOptions
 from tests.data.public_layouts import IN_PYTHON, PIPED, TABLE
 from tests.data.public_layouts.layout import Layout
 from tests.shared_files import PROJECT
@@ -40,35 +43,53 @@ def prepare(command, capsys):
     assert (name, status) == ("ncf", 0), capsys.readouterr().err
 
 
-def expect(layout: Layout, dropped=True):
-    """Compare what was written with what was put down by hand, by raw ids."""
-    dataset = read_dataset("Data/", layout.name)
+def expect(dataset: Dataset, layout: Layout):
+    """Compare a dataset with what was put down by hand, by raw ids."""
     users, items = dataset.user_ids, dataset.item_ids
     assert set(users) == set(layout.items)
     assert set(items) == {item for kept in layout.items.values() for item in kept}
-    train = {
-        (users[user], items[item]) for user, item in zip(dataset.train_users, dataset.train_items, strict=True)
-    }
+    pairs = zip(dataset.train_users, dataset.train_items, strict=True)
+    train = sorted((users[user], items[item]) for user, item in pairs)
     test = {users[user]: items[item] for user, item in zip(dataset.test_users, dataset.test_items, strict=True)}
     assert set(test) == {user for user, kept in layout.items.items() if len(kept) > 1}
     if layout.by_time:
         assert test == {user: layout.items[user][-1] for user in test}
     everything = {(user, item) for user, kept in layout.items.items() for item in kept}
-    assert train == everything - set(test.items())
-    assert len(dataset.train_users) == len(train)
-    titles = zip(items, dataset.item_titles or [], strict=bool(dataset.item_titles))
-    assert {item: title for item, title in titles if title} == layout.titles
-    if dropped:
-        report = json.loads(Path(f"Data/{layout.name}.json").read_text(encoding="utf-8"))
-        assert report["dropped"] == layout.dropped
-        assert report["counts"]["rows"] == len(everything) + sum(layout.dropped.values())
+    assert train == sorted(everything - set(test.items()))
+
+
+def expect_files(layout: Layout):
+    """Compare the files that were written."""
+    dataset = read_dataset("Data/", layout.name)
+    expect(dataset, layout)
+    titles = dict(zip(dataset.item_ids, dataset.item_titles or [""] * dataset.num_items, strict=True))
+    assert {item: title for item, title in titles.items() if title} == layout.titles
+
+
+def expect_report(layout: Layout):
+    """Compare the rows that were read and dropped, by reason."""
+    report = json.loads(Path(f"Data/{layout.name}.json").read_text(encoding="utf-8"))
+    assert report["dropped"] == layout.dropped
+    assert report["counts"]["rows"] == sum(map(len, layout.items.values())) + sum(layout.dropped.values())
 
 
 @by_name(TABLE)
 def test_a_file_in_the_layout_of_the_set(layout, here, capsys):
     layout.write(here)
     prepare(layout.command, capsys)
-    expect(layout)
+    expect_files(layout)
+    expect_report(layout)
+
+
+@by_name(TABLE)
+def test_the_same_file_as_a_frame(layout, here):
+    """What `read_log` returns for the flags of the command is split as the command splits it."""
+    layout.write(here)
+    flags = make_parser().parse_args(shlex.split(layout.command)[2:])
+    said = {name: getattr(flags, name) for name in LogOptions.__dataclass_fields__ if name != "header"}
+    frame = ncf_keras.read_log(flags.log, **said)
+    roles = {role: role for role in frame.columns}
+    expect(Dataset.from_dataframe(frame, **roles, min_rating=flags.min_rating, negatives=1), layout)
 
 
 @by_name(PIPED)
@@ -81,7 +102,8 @@ def test_a_file_that_other_programs_pipe(layout, here, capsys, monkeypatch):
     printed = subprocess.run(others, shell=True, capture_output=True, check=True).stdout
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(printed)))
     prepare(prepared, capsys)
-    expect(layout)
+    expect_files(layout)
+    expect_report(layout)
 
 
 @by_name(IN_PYTHON)
@@ -89,7 +111,7 @@ def test_a_file_that_pandas_takes_apart(layout, here, section):
     layout.write(here)
     (block,) = (block for block in blocks(section, "python") if layout.command in block)
     exec(block.replace("Dataset.from_dataframe(", "Dataset.from_dataframe(negatives=1, df="), {})
-    expect(layout, dropped=False)
+    expect_files(layout)
 
 
 def test_the_page_prints_what_is_tested_and_no_more(section):

@@ -51,6 +51,7 @@ RECORDS = (
     '{"parent_asin": 7, "title": " Seven\\nlines "}\n{"parent_asin": "B03"}\n{"title": "no id"}\n'
     '{"parent_asin": "B04", "title": null}\n{"parent_asin": null, "title": "no id"}\n'
     '{"parent_asin": "B01", "title": "again"}\n{"title": "Mis\u00e9rables", "asin": "B05"}\n'
+    '{"title": "half \\ud83d", "asin": "B06"}\n'
 )
 
 
@@ -59,7 +60,7 @@ RECORDS = (
 def test_records_of_json(tmp_path, text, coding):
     """The key of the log goes before one that is known; the outermost title counts."""
     (tmp_path / "titles").write_bytes(text.encode(coding))
-    titles = {"B01": 'Toy "Story"', "7": "Seven\nlines", "B05": "Mis\u00e9rables"}
+    titles = {"B01": 'Toy "Story"', "7": "Seven\nlines", "B05": "Mis\u00e9rables", "B06": "half ?"}
     assert read_titles(tmp_path / "titles", "parent_asin") == titles
     (tmp_path / "titles").write_text(
         '{"business_id": "b", "name": "B"}\n{"book_id": "c", "isbn": "d", "name": "C"}\n'
