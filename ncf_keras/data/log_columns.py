@@ -25,11 +25,13 @@ def plain_column(values: pd.Series) -> pd.Series:
     """Return a column of Arrow's types, or a sparse one, as what pandas has without them, all else as it is."""
     if isinstance(values.dtype, pd.SparseDtype):
         require_memory(8 * len(values), f"A sparse column of {len(values):,} rows as a dense one")
-        return values.sparse.to_dense()
+        return values.astype(values.dtype.subtype)
     if isinstance(values.dtype, pd.ArrowDtype):
         import pyarrow
 
         return column_of_arrow(pyarrow.table({"values": values}).column(0))
+    if isinstance(values.dtype, np.dtype) and not values.dtype.isnative:
+        return values.astype(values.dtype.newbyteorder("="))
     return values
 
 
@@ -44,7 +46,10 @@ def without_categories(values: pd.Series, argument: str) -> pd.Series:
     if isinstance(values.dtype, pd.CategoricalDtype):
         lengths = [len(value) for value in values.cat.categories if isinstance(value, str | bytes)]
         require_memory(len(values) * max(lengths, default=0), f"`{argument}` as texts of {len(values):,} rows")
-        return plain_column(values.astype(values.cat.categories.dtype))
+        dtype = values.cat.categories.dtype
+        # NumPy's integers and truth values have nothing for a gap.
+        has_gaps = isinstance(dtype, np.dtype) and dtype.kind in "iub" and values.isna().any()
+        return plain_column(values.astype(object if has_gaps else dtype))
     return values
 
 

@@ -119,7 +119,8 @@ def _as_texts(values: pd.Series) -> pd.Series:
     if values.dtype.kind == "f" and (values.mod(1) == 0).all() and (values.abs() < EXACT_FLOAT).all():
         return values.astype(np.int64).astype(str)
     if values.dtype == object:
-        values = values.map(lambda value: int(value) if _is_whole(value) else value)
+        numbers = [int(value) if _is_whole(value) else value for value in values]
+        values = pd.Series(numbers, values.index, dtype=object)
     return texts_of(values).str.strip()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import id_text
 from ncf_keras.data.log_layout import guess_delimiter, letters_of, listed
 from ncf_keras.data.reading import READ_ERRORS, Cost, Lines, open_text, unreadable
 
@@ -58,7 +59,7 @@ def _titles(file: Path, encoding: str) -> dict[str, str]:
             if not column:
                 column = _title_column(file, row)
             if len(row) > column:
-                titles.setdefault(row[0].strip(), row[column].strip())
+                titles.setdefault(id_text(row[0], "titles") or "", row[column].strip())
     if not column:
         _title_column(file, [])
     return titles
