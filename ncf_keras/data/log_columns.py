@@ -1,5 +1,6 @@
 """Columns of a log in any dtype of pandas: made plain, and ratings as numbers."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from numbers import Real
@@ -94,12 +95,15 @@ def kinds_of(values: pd.Series) -> set[type]:
 
 def numbers_of(values: pd.Series) -> pd.Series:
     """Return real numbers, NaN for what is none."""
-    try:
-        numbers = pd.to_numeric(values, errors="coerce")
-        if numbers.dtype.kind in "biuf":
-            return numbers
-    except (TypeError, ValueError, ArithmeticError):
-        pass
+    # Of complex numbers pandas would take the real part, with a warning.
+    is_complex = values.dtype == object and any(
+        issubclass(kind, np.complexfloating) for kind in kinds_of(values)
+    )
+    if not is_complex:
+        with contextlib.suppress(TypeError, ValueError, ArithmeticError):
+            numbers = pd.to_numeric(values, errors="coerce")
+            if numbers.dtype.kind in "biuf":
+                return numbers
     # Among them is something that pandas can't turn into a number, nor say so: 10**400, 1j, a lone surrogate.
     return pd.Series([_number(value) for value in values], values.index, dtype=np.float64)
 

@@ -80,7 +80,8 @@ def ids_of(log):
     (column([b"7", "7", 7, 7.0, Decimal(7), np.int8(7), Fraction(7), np.longdouble(7)], object), ["7"] * 8),
     (column([UUID]), [str(UUID)]),
     # Equal to each other, and different ids all the same.
-    (column([1, True, 1.0, "1", "True", False, 0, -0.0], object), ["1", "True", "1", "1", "True", "False", "0", "0"]),
+    (column([1, True, 1.0, "1", "True", False, 0, -0.0], object),
+     ["1", "True", "1", "1", "True", "False", "0", "0"]),
     (column([True, 1], object), ["True", "1"]),
     (column([10**22, 1e22, 10**22], object), [str(10**22), "1e+22", str(10**22)]),
     (column([np.bool_(True), None, np.int64(1), pd.NA, float("nan"), pd.NaT], object), ["True", "1"]),
@@ -137,7 +138,7 @@ TRUTHS = ["True", "False", "true", "FALSE", " True "]
     (column(["4", " 3 ", "1e1", ""], "string[python]"), [4, 3, 10]),
     (column([5, 3, None], "category"), [5, 3]),
     (column([b"4", b"true", b"NULL"], object), [4, 1]),
-    (column([Decimal("2.5"), Fraction(1, 2), np.float32(3)], object), [2.5, 0.5, 3]),
+    (column([Decimal("2.5"), np.float32(0.5), np.int8(3)], object), [2.5, 0.5, 3]),
     (arrow([5, None], pa.int64()), [5]),
     (arrow([True, None, False], pa.bool_()), [1, 0]),
     (arrow([Decimal("2.50"), None], pa.decimal128(5, 2)), [2.5]),
@@ -174,22 +175,22 @@ def test_a_column_that_holds_no_such_thing_is_refused(role, values, received):
 
 
 NO_NUMBERS = (
-    datetime.timedelta(1), np.timedelta64(1, "D"), pd.Timedelta(1), 1j, np.complex128(1), pd.Interval(0, 1), "yes",
-    [5], {}, UUID, 10**400, "1_000",
+    datetime.timedelta(1), np.timedelta64(1, "D"), pd.Timedelta(1), 1j, np.complex128(1), pd.Interval(0, 1),
+    "yes", [5], {}, UUID, 10**400, "1_000",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("value", NO_NUMBERS)
 def test_an_object_that_is_no_rating_or_timestamp_is_named_with_its_row(value):
     values = column([3, value], object)
-    with pytest.raises(InputError, match="^row 1 must have a finite number for the rating"):
+    with pytest.raises(InputError, match=r"^row 1 must have a finite number for the rating"):
         of("rating", values)
-    with pytest.raises(InputError, match="^row 1 must have a number or an ISO 8601 date for the timestamp"):
+    with pytest.raises(InputError, match=r"^row 1 must have a number or an ISO 8601 date for the timestamp"):
         of("timestamp", values)
     for odd in (datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1), pd.Period("2020"), datetime.time(1)):
-        with pytest.raises(InputError, match="^row 1 must have a finite number for the rating"):
+        with pytest.raises(InputError, match=r"^row 1 must have a finite number for the rating"):
             of("rating", column([3, odd], object))
-    with pytest.raises(InputError, match="^row 1 must have a number or an ISO"):
+    with pytest.raises(InputError, match=r"^row 1 must have a number or an ISO"):
         of("timestamp", column([3, True], object))
 
 
@@ -251,7 +252,8 @@ def in_nanoseconds(log):
     ("%Y%m%d", column([20200102, None, 20200101], "Int64"), [1, 0]),
     ("%Y%m%d", column([20200102.0, "20200101", None, 20200101], object), [1, 0, 0]),
     ("%Y%m%d", arrow([20200102, 20200101], pa.int64()), [1, 0]),
-    ("%a %b %d %H:%M:%S %z %Y", column(["Wed Jan 01 19:00:00 -0500 2020", "Wed Jan 01 09:00:00 +0900 2020"]), [1, 0]),
+    ("%a %b %d %H:%M:%S %z %Y",
+     column(["Wed Jan 01 19:00:00 -0500 2020", "Wed Jan 01 09:00:00 +0900 2020"]), [1, 0]),
     ("%m/%d/%Y %z", column(["01/02/2020 +0000", "01/01/2020 +0000"]), [1, 0]),
     ("%m/%d/%Y", dates("2020-01-02", "2020-01-01"), [1, 0]),
 ])  # fmt: skip
