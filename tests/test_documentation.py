@@ -22,8 +22,8 @@ RUN = (
 NOT_RUN = {
     "docs/guide.md": "tests/test_guide.py runs it",
     "docs/serving.md": "tests/serving/client/test_documented.py runs it",
-    "docs/data.md": "needs MovieLens-100K; tests/data/test_prepare.py, test_movielens.py and "
-    "test_public_layouts.py hold what it shows",
+    "docs/data.md": "needs MovieLens-100K; tests/data/test_prepare.py and test_movielens.py hold what it shows",
+    "docs/public_data.md": "needs the data; tests/data/test_public_layouts.py holds what it shows",
     "docs/baselines.md": "needs MovieLens-1M; tests/baselines run each",
     "docs/results.md": "a measurement, on an idle machine",
 }

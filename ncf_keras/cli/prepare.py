@@ -97,7 +97,7 @@ def _prepare_by_flags(flags: argparse.Namespace) -> None:
 
 def _prepare(flags: argparse.Namespace) -> None:
     from ncf_keras.data.dataset_writing import write_prepared
-    from ncf_keras.data.logs.doubts import doubts, suspects
+    from ncf_keras.data.logs.doubts import notes_on
     from ncf_keras.data.logs.files import log_files
     from ncf_keras.data.logs.log import Log
     from ncf_keras.data.prepare import PrepareOptions, prepare
@@ -113,7 +113,7 @@ def _prepare(flags: argparse.Namespace) -> None:
         titles = None if flags.titles is None else read_titles(flags.titles, log.item_name, flags.escape)
         with progress_bar(log.size, "bytes") as show:
             rows = log.read(lambda done: show("Reading", done))
-            for sentence in (*doubts(rows, log.layouts[0]), *suspects(rows)):
+            for sentence in notes_on(rows, log.layouts[0]):
                 print(f"Note: {sentence}.", file=sys.stderr)
             show("Splitting", log.size)
             prepared = prepare(rows, options)

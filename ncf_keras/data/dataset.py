@@ -1,7 +1,7 @@
 """Dataset: the interactions to learn from and the held-out test, validated once, never changed."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import id_text
 from ncf_keras.base.memory import require_memory
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ class Dataset:
         test_users: int32, shape (tests,).
         test_items: int32, shape (tests,): the held-out item of each test user.
         test_negatives: int32, shape (tests, negatives): items to rank the held-out item against.
-        user_ids: raw id of each user index, or None where the source has only indices.
-        item_ids: raw id of each item index, or None where the source has only indices.
+        user_ids: raw id of each user index, or None where the source has only indices. Whatever they are given
+            as, they are kept as texts by the rule for ids (docs/data.md); an empty text is nobody's id.
+        item_ids: the same of each item index.
         item_titles: title of each item index, or None.
         train_is_latest: bool, shape (interactions,): whether none of its user's train interactions has a later
             timestamp; None where the source has no timestamps.
@@ -81,6 +83,9 @@ class Dataset:
             values = getattr(self, argument)
             if values is not None and len(values) != count:
                 raise InputError(f"`{argument}` must have {count} entries{each}. Received: {len(values)}")
+        for argument in ("user_ids", "item_ids"):
+            if getattr(self, argument) is not None:
+                object.__setattr__(self, argument, _texts_of_ids(getattr(self, argument), argument))
         arrays = [self.train_offsets, self.train_items, self.test_users, self.test_items, self.test_negatives]
         for array in arrays if self.train_is_latest is None else [*arrays, self.train_is_latest]:
             array.setflags(write=False)
@@ -161,36 +166,43 @@ class Dataset:
     @classmethod
     def from_dataframe(
         cls,
-        df: "pd.DataFrame",
-        user: str = "user",
-        item: str = "item",
-        rating: str | None = None,
-        timestamp: str | None = None,
+        df: Any,
+        user: Hashable = "user",
+        item: Hashable = "item",
+        rating: Hashable | None = None,
+        timestamp: Hashable | None = None,
         *,
-        titles: Mapping[object, str] | None = None,
+        titles: "Mapping[Any, object] | pd.Series | None" = None,
         name: str = "dataset",
+        missing: Sequence[str] = (),
+        time_format: str | None = None,
         **options: Any,
     ) -> "Dataset":
         """Split a log of interactions leave-one-out, as `ncf prepare` does with a file.
 
         Args:
-            df: a row an interaction, with ids of any kind; rows that lack a value are dropped.
-            user, item: the columns of ids, which become texts.
+            df: a row an interaction; rows that lack a value are dropped. A DataFrame of pandas or polars, a
+                table of pyarrow or what else has the Arrow interface, a dict of columns, a list of dicts, a
+                NumPy array with named fields; or a list of tuples or an array of two dimensions, whose columns
+                are numbers from 0.
+            user, item: the columns of ids, which become texts by the rule of docs/data.md.
             rating: the column of ratings; a rating of 0 or below is no positive. None: every row is one.
             timestamp: the column of timestamps, numbers or dates; the latest interaction of each user is held
                 out. None: a random one is.
-            titles: title of each item id.
+            titles: title of each item id, in a dict or a Series.
             name: what output files are named after.
+            missing: texts that stand for a missing value, such as `["NULL"]`; so does a number of that value.
+            time_format: what texts of dates look like if not as in ISO 8601, such as `"%m/%d/%Y"`.
             **options: as in `ncf_keras.data.prepare.PrepareOptions`: `min_rating`, `min_user_interactions`,
                 `min_item_interactions`, `keep`, `negatives`, `seed`.
 
         Example:
             >>> Dataset.from_dataframe(df, user="u", item="i", timestamp="t", negatives=20)
         """
-        from ncf_keras.data.prepare import dataset_from_dataframe
+        from ncf_keras.data.frames import dataset_from_dataframe
 
         columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
-        return dataset_from_dataframe(df, columns, titles, name, options)
+        return dataset_from_dataframe(df, columns, titles, name, missing, time_format, options)
 
     def save(self, path: "str | os.PathLike[str]", name: str) -> None:
         """Write the files that the commands and `read_dataset` read, which make a Dataset equal to this one.
@@ -273,6 +285,16 @@ def _whole_numbers(values: np.ndarray, argument: str) -> np.ndarray:
     if wrong.any():
         raise InputError(f"`{argument}` must be whole numbers. Received: {numbers[wrong][0]}")
     return numbers
+
+
+def _texts_of_ids(ids: Iterable[object], argument: str) -> list[str]:
+    texts = []
+    for value in ids:
+        text = id_text(value, argument)
+        if text is None and not isinstance(value, str):
+            raise InputError(f"`{argument}` must hold the id of each index. Received: {value}")
+        texts.append(text or "")
+    return texts
 
 
 def _require_sizes(num_users: int, num_items: int) -> None:

@@ -1,5 +1,6 @@
 """Columns of a log in any dtype of pandas: made plain, and ratings as numbers."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from numbers import Real
@@ -25,11 +26,13 @@ def plain_column(values: pd.Series) -> pd.Series:
     """Return a column of Arrow's types, or a sparse one, as what pandas has without them, all else as it is."""
     if isinstance(values.dtype, pd.SparseDtype):
         require_memory(8 * len(values), f"A sparse column of {len(values):,} rows as a dense one")
-        return values.sparse.to_dense()
+        return values.astype(values.dtype.subtype)
     if isinstance(values.dtype, pd.ArrowDtype):
         import pyarrow
 
         return column_of_arrow(pyarrow.table({"values": values}).column(0))
+    if isinstance(values.dtype, np.dtype) and not values.dtype.isnative:
+        return values.astype(values.dtype.newbyteorder("="))
     return values
 
 
@@ -44,7 +47,10 @@ def without_categories(values: pd.Series, argument: str) -> pd.Series:
     if isinstance(values.dtype, pd.CategoricalDtype):
         lengths = [len(value) for value in values.cat.categories if isinstance(value, str | bytes)]
         require_memory(len(values) * max(lengths, default=0), f"`{argument}` as texts of {len(values):,} rows")
-        return plain_column(values.astype(values.cat.categories.dtype))
+        dtype = values.cat.categories.dtype
+        # NumPy's integers and truth values have nothing for a gap.
+        has_gaps = isinstance(dtype, np.dtype) and dtype.kind in "iub" and values.isna().any()
+        return plain_column(values.astype(object if has_gaps else dtype))
     return values
 
 
@@ -89,12 +95,15 @@ def kinds_of(values: pd.Series) -> set[type]:
 
 def numbers_of(values: pd.Series) -> pd.Series:
     """Return real numbers, NaN for what is none."""
-    try:
-        numbers = pd.to_numeric(values, errors="coerce")
-        if numbers.dtype.kind in "biuf":
-            return numbers
-    except (TypeError, ValueError, ArithmeticError):
-        pass
+    # Of complex numbers pandas would take the real part, with a warning.
+    is_complex = values.dtype == object and any(
+        issubclass(kind, np.complexfloating) for kind in kinds_of(values)
+    )
+    if not is_complex:
+        with contextlib.suppress(TypeError, ValueError, ArithmeticError):
+            numbers = pd.to_numeric(values, errors="coerce")
+            if numbers.dtype.kind in "biuf":
+                return numbers
     # Among them is something that pandas can't turn into a number, nor say so: 10**400, 1j, a lone surrogate.
     return pd.Series([_number(value) for value in values], values.index, dtype=np.float64)
 

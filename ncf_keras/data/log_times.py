@@ -23,7 +23,7 @@ from ncf_keras.data.log_columns import (
 # Forms that public data sets have and that pandas can't guess from a value: Twitter and Goodreads, HTTP,
 # spreadsheets with two digits of a year.
 FORMS = (
-    "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %Z", "%m %d, %Y", "%m/%d/%Y %I:%M:%S %p",
+    "%a %b %d %H:%M:%S %z %Y", "%m %d, %Y", "%m/%d/%Y %I:%M:%S %p",
     "%d/%m/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M %p", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y",
     "%m/%d/%y %H:%M", "%d/%m/%y %H:%M", "%d.%m.%y %H:%M",
 )  # fmt: skip
@@ -119,7 +119,8 @@ def _as_texts(values: pd.Series) -> pd.Series:
     if values.dtype.kind == "f" and (values.mod(1) == 0).all() and (values.abs() < EXACT_FLOAT).all():
         return values.astype(np.int64).astype(str)
     if values.dtype == object:
-        values = values.map(lambda value: int(value) if _is_whole(value) else value)
+        numbers = [int(value) if _is_whole(value) else value for value in values]
+        values = pd.Series(numbers, values.index, dtype=object)
     return texts_of(values).str.strip()
 
 

@@ -1,4 +1,4 @@
-"""A raw log, cleaned and split leave-one-out: for `ncf prepare` and `Dataset.from_dataframe`."""
+"""A tidy log, cleaned and split leave-one-out: for `ncf prepare` and `Dataset.from_dataframe`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -7,13 +7,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ncf_keras.base.checks import require_count, require_known_arguments, require_one_of
+from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.terminal import listed
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
-from ncf_keras.data.tidy_log import TidyLog, renumber, tidy_log
-from ncf_keras.data.titles import titles_of
+from ncf_keras.data.tidy_log import TidyLog, renumber
 
 
 @dataclass(frozen=True)
@@ -171,38 +169,6 @@ def core_filter(
     stays = np.zeros(len(users), dtype=bool)
     stays[left] = True
     return stays
-
-
-def dataset_from_dataframe(
-    df: pd.DataFrame,
-    columns: Mapping[str, str | None],
-    titles: Mapping[object, str] | None,
-    name: str,
-    options: Mapping[str, Any],
-) -> Dataset:
-    """Split a log of interactions leave-one-out: see `Dataset.from_dataframe`; `columns` are by role."""
-    known = [*PrepareOptions.__dataclass_fields__, *columns, "titles", "name"]
-    require_known_arguments(options, known, "Dataset.from_dataframe")
-    if not isinstance(df, pd.DataFrame):
-        raise InputError(f"`df` must be a pandas DataFrame. Received: {type(df).__name__}")
-    series = {}
-    for role, column in columns.items():
-        if column is None and role in ("rating", "timestamp"):
-            continue
-        if column not in df.columns or not isinstance(df[column], pd.Series):
-            names = listed([str(name) for name in df.columns[:13]])
-            raise InputError(f"`{role}` must be one of the columns {names} of `df`. Received: {column!r}")
-        series[role] = df[column]
-    if not len(df):
-        raise InputError("`df` must hold at least one interaction. Received: an empty DataFrame")
-    log = tidy_log(series, lambda row: f"`df`, row {row} (counted from 0)")
-    if not len(log.frame):
-        raise InputError(f"`df` must hold at least one complete interaction. Received: {dict(log.missing)}")
-    prepared = prepare(log, PrepareOptions(**options))
-    texts = None
-    if titles is not None:
-        texts = titles_of(prepared.item_ids, {str(item_id): str(title) for item_id, title in titles.items()})
-    return prepared.dataset(name, texts)
 
 
 def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: Literal["first", "last"]) -> np.ndarray:

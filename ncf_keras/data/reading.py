@@ -219,7 +219,8 @@ def _codec(first: bytes, encoding: str | None) -> str:
     marked = next((codec for mark, codec in BYTE_ORDER_MARKS.items() if first.startswith(mark)), None)
     if encoding is None:
         return marked or "utf-8-sig"
-    same = marked is not None and encoding.startswith(marked.removesuffix("-sig"))
+    # Python's own name for it, whatever the user called it.
+    same = marked is not None and codecs.lookup(encoding).name.startswith(marked.removesuffix("-sig"))
     return marked if marked is not None and same else encoding
 
 

@@ -80,7 +80,7 @@ def _pairs_of_lines(file: Path, text: io.TextIOBase, escape: str | None) -> Iter
         if not column:
             column = _title_column(file, row)
         if len(row) > column:
-            yield row[0].strip(), row[column].strip()
+            yield id_text(row[0], "titles") or "", row[column].strip()
     if not column:
         _title_column(file, [])
 

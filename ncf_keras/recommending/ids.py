@@ -8,36 +8,36 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import id_text, listed_ids
 
 
 class Ids:
     """The ids of a dataset's users, or of its items, by index.
 
     Args:
-        known: raw id of each index, or None where the dataset has only indices: then an integer, or digits, is
-            the id.
+        known: raw id of each index, or None where the dataset has only indices: then the index is the id.
         count: indices are 0 … count - 1.
     """
 
     def __init__(self, known: Sequence[str] | None, count: int):
         self._known, self._count = known, count
 
-    def find(self, ids: Iterable[object]) -> np.ndarray:
-        """Return the index of what prints as each id, -1 where there is none: int32, shape (ids,)."""
-        texts = [str(one) for one in ids]
+    def find(self, ids: Iterable[object], argument: str = "ids") -> np.ndarray:
+        """Return the index of each id, by the text that it has in a log, -1 where there is none: int32."""
+        texts = (id_text(one, argument) for one in ids)
         if self._known is not None:
-            return np.array([self._index_of.get(text, -1) for text in texts], np.int32)
-        # Digits of other scripts and signs are no indices; neither is a number too long to count with.
-        readable = (int(text) if text.isascii() and text.isdigit() and len(text) < 11 else -1 for text in texts)
-        return np.array([index if index < self._count else -1 for index in readable], np.int32)
+            found = (self._index_of.get(text, -1) if text else -1 for text in texts)
+        else:
+            found = (self._index(text) if text else -1 for text in texts)
+        return np.fromiter(found, np.int32)
 
     def require(self, ids: object, argument: str, advice: str = "") -> np.ndarray:
         """Return the index of each id, or of the only one (a text is one id): int32, shape (ids,).
 
         InputError names the first that is unknown, the `argument` that they came in, and adds `advice`.
         """
-        ids = [ids] if isinstance(ids, str | bytes) or not isinstance(ids, Iterable) else list(ids)
-        indices = self.find(ids)
+        ids = listed_ids(ids)
+        indices = self.find(ids, argument)
         if (indices < 0).any():
             rule = f"indices from 0 to {self._count - 1}"
             if self._known is not None:
@@ -49,6 +49,12 @@ class Ids:
     def named(self, indices: np.ndarray) -> Any:
         """Return the raw ids of indices where the dataset has them, else the indices, as a column."""
         return indices if self._names is None else self._names.take(indices)
+
+    def _index(self, text: str) -> int:
+        # Digits of other scripts, signs and leading zeros are no indices; neither is what is too long to count.
+        if not (text.isascii() and text.isdigit() and len(text) < 11) or text != str(int(text)):
+            return -1
+        return int(text) if int(text) < self._count else -1
 
     @cached_property
     def _index_of(self) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """A trained model and its dataset as one object that is asked for lists, with raw ids and titles in them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
+from ncf_keras.base.ids import id_text, listed_ids
 from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, require_factored, require_sizes
@@ -87,16 +88,15 @@ class Recommender:
             users: raw ids if the dataset has `user_ids`, else indices; one, or any number in any order.
             k: length of a list; a user who has seen all but fewer items gets a shorter one.
             include_seen: rank the user's train items too. The held-out test item always counts as not seen.
-            popular_for_unknown: give an unknown user the list of `popular` instead of an error. The ids are
-                then texts, as they were given, and `score` is such a list's number of train interactions.
+            popular_for_unknown: give an unknown user the list of `popular` instead of an error. The ids in the
+                table are then texts, and `score` is such a list's number of train interactions.
 
         The lists come in the order of `users`. InputError if the model's scores are not finite.
         """
         require_count(k, "k")
         ids = self._tables.users
         if popular_for_unknown:
-            users = [users] if isinstance(users, str) or not isinstance(users, Iterable) else users
-            names = [str(user) for user in users]
+            names = [_require_id(user, "users") for user in listed_ids(users)]
             indices, user_ids = ids.find(names), pd.Series(names).array
         else:
             indices = ids.require(users, "users")
@@ -229,6 +229,13 @@ def popular_items(dataset: Dataset, k: int = 10, users: Sequence[object] = ("",)
     items, scores = (np.tile(part[:k], (len(users), 1)) for part in popularity(dataset))
     sources = np.full(len(users), "popularity", object)
     return _Tables(dataset).of(items, scores, pd.Series(list(users)).array, sources)
+
+
+def _require_id(value: object, argument: str) -> str:
+    text = id_text(value, argument)
+    if text is None:
+        raise InputError(f"`{argument}` must hold ids. Received: {value!r}, which is none")
+    return text
 
 
 def require_room(lists: int, k: int) -> None:

@@ -57,8 +57,9 @@ class IdTable(tf.saved_model.experimental.TrackableResource):
         tf.raw_ops.InitializeTableV2(table_handle=self.resource_handle, keys=self.ids, values=indices)
 
     def find(self, ids: tf.Tensor) -> tf.Tensor:
-        """Return the index of each id, -1 where there is none: int32, of the shape of `ids`."""
-        found = tf.raw_ops.LookupTableFindV2(table_handle=self.resource_handle, keys=ids, default_value=-1)
+        """Return the index of each id, white space around it aside, -1 where there is none: int32."""
+        keys = tf.strings.strip(ids)
+        found = tf.raw_ops.LookupTableFindV2(table_handle=self.resource_handle, keys=keys, default_value=-1)
         return tf.ensure_shape(found, ids.shape)
 
 

@@ -74,6 +74,8 @@ def test_repr_ids_and_titles_tell_what_it_holds():
     dataset = small(**ids)
     assert {name: list(getattr(dataset, name)) for name in ids} == ids
     assert small().user_ids is small().item_ids is small().item_titles is None
+    dataset = small(user_ids=np.array([7.0, 2.5]), item_ids=[1, True, "1 ", b"x", ""])
+    assert (dataset.user_ids, dataset.item_ids) == (["7", "2.5"], ["1", "True", "1", "x", ""])
     assert repr(small(name="mine", num_users=1000, num_items=2000)) == (
         "<Dataset mine: 1,000 users x 2,000 items, 3 train interactions (0.00% of pairs), "
         "2 test pairs against 2 negatives each>"
@@ -99,6 +101,8 @@ def test_repr_ids_and_titles_tell_what_it_holds():
     ({"test_users": ["a", "b"]}, "`test_users` must be whole numbers. Received: an array of"),
     ({"num_items": 2**31}, f"`num_items` must be between 1 and {2**31 - 1}. Received: {2**31}"),
     ({"user_ids": ["only one"]}, "`user_ids` must have 2 entries. Received: 1"),
+    ({"item_ids": [1, 2, None, 4, 5]}, "`item_ids` must hold the id of each index. Received: None"),
+    ({"user_ids": ["a", ["b"]]}, "`user_ids` must hold single values as ids"),
     ({"item_titles": ["a"] * 9}, "`item_titles` must have 5 entries. Received: 9"),
 ])  # fmt: skip
 def test_what_breaks_a_rule_is_named(changes, message):

@@ -1,4 +1,4 @@
-"""Every command that docs/data.md prints for a public data set, on a made-up file in the exact layout."""
+"""Every command that docs/public_data.md prints, on a made-up file in the exact layout of the data set."""
 
 import io
 import json
@@ -22,9 +22,7 @@ from tests.shared_files import PROJECT
 
 @pytest.fixture(scope="module")
 def section():
-    page = (PROJECT / "docs/data.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"^## Public data sets\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
-    return text
+    return (PROJECT / "docs/public_data.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture

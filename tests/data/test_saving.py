@@ -111,7 +111,7 @@ def test_an_earlier_dataset_is_replaced_whole_or_the_name_is_refused(tmp_path):
     ({"num_items": 9}, "`num_items` must be 5, one more than the highest index .* Received: 9"),
     ({"test_users": [], "test_items": [], "test_negatives": np.zeros((0, 2), int)}, "Received: 0 with 2 each"),
     ({"test_negatives": np.zeros((2, 0), int)}, "must have test pairs, each with 1 .* Received: 2 with 0 each"),
-    ({"user_ids": ["u", 7]}, "`user_ids` must be texts .* Received: '7', a int"),
+    ({"item_titles": ["a", "b", "c", "d", 7]}, "`item_titles` must be texts .* Received: '7', a int"),
     ({"item_ids": ["a", "b", "c", "\udcff", "e"]}, "`item_ids` must be texts in UTF-8"),
     ({"item_titles": ["a", "b", None, "d", "e"]}, "`item_titles` must be .* Received: 'None', a NoneType"),
     ({"item_titles": ["a", "b", "x" * 131_073, "d", "e"]}, "`item_titles` must be texts .* at most 131,072"),

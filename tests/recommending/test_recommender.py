@@ -89,13 +89,13 @@ def test_without_raw_ids_users_and_items_are_indices(models):
     expected = [(user, item) for user in (3, 1) for item in expected_items(dataset, scores, user, 5)]
     assert list(zip(frame["user_id"], frame["item_id"], strict=True)) == expected
     assert frame["user_id"].dtype.kind == frame["item_id"].dtype.kind == "i"
-    for users in (["3", "1"], iter((3, 1)), pd.Series([3, 1])):
+    for users in (["3", "1"], iter((3, 1)), pd.Series([3, 1]), [3.0, " 1"]):
         pd.testing.assert_frame_equal(frame, recommender.recommend(users, 5))
     held_out = set(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True))
     frame = recommender.recommend(dataset.test_users, ITEMS)
     listed = set(zip(frame["user_id"], frame["item_id"], strict=True))
     assert held_out <= listed, "a held-out item counts as not seen"
-    for user in (8, -1, "-1", "²", "1.0", 1.5, "99999999999999999999"):
+    for user in (8, -1, "-1", "²", "1.0", 1.5, "99999999999999999999", True, "01", None):
         with pytest.raises(InputError, match="`users` must hold indices from 0 to 7"):
             recommender.recommend([user])
 
@@ -104,8 +104,19 @@ def test_a_number_is_a_raw_id_where_there_are_raw_ids_and_nobody_an_empty_table(
     # The raw id 3 is that of index 0, and the raw id of index 3 is another one.
     expected = gmf.recommend(["3"], 4)
     assert list(expected["user_id"]) == ["3"] * 4
-    for user in (3, "3", np.int64(3)):
+    for user in (3, "3", np.int64(3), 3.0, " 3 ", b"3", [3.0], pd.Series(["3"]), np.array(3)):
         pd.testing.assert_frame_equal(gmf.recommend(user, 4), expected)
+    frame = gmf.recommend([3.0, " 3", 8, True], 1, popular_for_unknown=True)
+    assert list(frame["user_id"]) == ["3", "3", "8", "True"]
+    assert list(frame["source"]) == ["model", "model", "popularity", "popularity"]
+    pd.testing.assert_frame_equal(gmf.similar_items([5.0, b" 4"], 2), gmf.similar_items(["5", "4"], 2))
+    pd.testing.assert_frame_equal(gmf.nearest(5, [4.0, 3.0]), gmf.nearest("5", ["4", "3"]))
+    pd.testing.assert_frame_equal(gmf.fold_in([5.0, np.int8(4)]), gmf.fold_in(["5", "4"]))
+    for ask in (gmf.recommend, lambda users: gmf.recommend(users, popular_for_unknown=True)):
+        with pytest.raises(InputError, match="`users` must hold ids"):
+            ask(["3", None])
+    with pytest.raises(InputError, match="`among` must hold single values as ids"):
+        gmf.nearest(5, [["4"]])
     for frame in (gmf.recommend([]), gmf.recommend([], popular_for_unknown=True)):
         assert len(frame) == 0 and list(frame.columns) == COLUMNS
 

@@ -135,8 +135,9 @@ def test_a_pair_out_of_range_is_nan_and_spoils_no_other(pairs, loaded, neumf_sco
 
 
 def test_lists_by_id_are_the_same_lists_with_ids_and_titles(loaded):
-    asked = ["nobody", *USER_IDS, ""]
-    indices = [-1, *range(USERS), -1]
+    # White space around an id counts for nothing; the data has one as " spaced ".
+    asked = ["nobody", *USER_IDS, "", "spaced", " 用户\r\n", "user 5\t"]
+    indices = [-1, *range(USERS), -1, 3, 1, 5]
     np.testing.assert_array_equal(
         loaded.run("recommend_default", user_input=indices)["items"],
         loaded.run("recommend", user_input=indices, k=10)["items"],

@@ -134,7 +134,8 @@ def _said_column(file: str, role: str, wanted: str, names: Sequence[str] | None,
                 return candidates.index(wanted)
     if how.startswith("JSON"):
         raise InputError(
-            f"`{role}` must be a key of {file}, one of {listed(names or ())}. Received: {shown(wanted)}"
+            f"`{role}` must be a key of the first records of {file}: one of {listed(names or ())}. "
+            f"Received: {shown(wanted)}"
         )
     if COLUMN_NUMBER.fullmatch(wanted) and int(wanted) <= width:
         return int(wanted) - 1

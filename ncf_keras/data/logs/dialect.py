@@ -7,7 +7,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.logs.layout import Dialect
 from ncf_keras.data.logs.options import LogOptions
-from ncf_keras.data.reading import may_be_quoted
+from ncf_keras.data.reading import may_be_quoted, number_in
 
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
 SUFFIX_DELIMITERS = {".tsv": "\t", ".dat": "::", ".data": "\t", ".inter": "\t", ".item": "|"}
@@ -52,7 +52,10 @@ def is_quoted_by_default(delimiter: str) -> bool:
 def dialect_of(line: str, file: Path, options: LogOptions) -> Dialect:
     """Return how the columns of a text are told apart, given its first line that is not blank.
 
-    Between tabs, fields are quoted if all those of the first line are. InputError: it can't be read so.
+    Between tabs, fields are quoted if all texts of the first line are, two or more.
+
+    Raises:
+        InputError: it can't be read as the user says.
     """
     said = {"auto": None, "csv": True, "none": False}[options.quoting]
     literal = False if said is False else None
@@ -64,7 +67,7 @@ def dialect_of(line: str, file: Path, options: LogOptions) -> Dialect:
         )
     if options.escape == delimiter:
         raise InputError(f"`escape` must not be what separates the columns. Received: {options.escape!r}")
-    fields = line.strip("\r\n").split(delimiter)
-    all_quoted = all(len(field) > 1 and field[0] == field[-1] == '"' for field in fields)
-    quoted = is_quoted_by_default(delimiter) or (delimiter == "\t" and all_quoted)
+    texts = [field for field in line.strip("\r\n").split(delimiter) if number_in(field or "0") is None]
+    are_quoted = len(texts) > 1 and all(len(text) > 1 and text[0] == text[-1] == '"' for text in texts)
+    quoted = is_quoted_by_default(delimiter) or (delimiter == "\t" and are_quoted)
     return Dialect(delimiter, quoted if said is None else said, options.escape)

@@ -18,6 +18,13 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+.*)?")
 SECONDS = re.compile(r"[0-9]{9,10}(\.[0-9]+)?|[0-9]{12,13}")
 
 
+def notes_on(log: TidyLog, layout: LogLayout) -> Iterator[str]:
+    """Yield a sentence, without its full stop, for whatever a user should look at."""
+    yield from doubts(log, layout)
+    yield from broken_ids(log)
+    yield from suspects(log)
+
+
 def doubts(log: TidyLog, layout: LogLayout) -> Iterator[str]:
     """Yield a sentence for each column whose role is a guess by its place that its contents speak against."""
     frame = log.frame
@@ -31,6 +38,17 @@ def doubts(log: TidyLog, layout: LogLayout) -> Iterator[str]:
             yield _sentence(role, layout, "holds another number in each row")
     if "rating" in layout.by_place and (np.abs(frame["rating"].to_numpy()) >= 1e8).mean() > 0.5:
         yield _sentence("rating", layout, f"looks like times, such as {frame['rating'].iloc[0]:.0f}")
+
+
+def broken_ids(log: TidyLog) -> Iterator[str]:
+    """Yield a sentence where ids hold the end of a line, as an unclosed quotation mark makes of several rows."""
+    for role, ids in (("user", log.user_ids), ("item", log.item_ids)):
+        wrong = [text for text in ids if "\n" in text]
+        if wrong:
+            yield (
+                f"{len(wrong):,} id(s) of the {role} hold the end of a line, such as {shown(wrong[0])} "
+                "(`--quoting none` takes quotation marks for letters)"
+            )
 
 
 def suspects(log: TidyLog) -> Iterator[str]:

@@ -34,8 +34,19 @@ OTHER_KINDS = {
     b"SQLite format": "an SQLite database; export the table as CSV",
     b"ARROW1": "an Arrow file; save it as Parquet",
     b"Obj\x01": "an Avro file; save it as Parquet",
+    b"ORC": "an ORC file; save it as Parquet",
+    b"\x89HDF": "an HDF5 file; save the table as Parquet",
+    b"\x93NUMPY": "a NumPy file; save it as CSV",
+    b"\x80\x04\x95": "a Python pickle, which is never read because it could run code; save it as Parquet",
+    b"\x80\x05\x95": "a Python pickle, which is never read because it could run code; save it as Parquet",
     b"\xd0\xcf\x11\xe0": "a spreadsheet; save it as CSV",
+    b"<!DOCTYPE": "a web page, not what it links to",
+    b"<html": "a web page, not what it links to",
+    b"version https://git-lfs": "a pointer of Git LFS; `git lfs pull` brings the file",
 }
+LONGEST_BEGIN = max(map(len, OTHER_KINDS))
+# A tar archive, packed or not, has this at its place.
+TAR, TAR_PLACE = "ustar", 257
 
 
 class Log:
@@ -181,7 +192,7 @@ def _kind_of(file: LogFile, options: LogOptions) -> str:
     """Tell what a file is by its first bytes; InputError if that is nothing that is read here."""
     with open_input(file, "The log") as stream:
         try:
-            first = stream.read(max(LONGEST_MAGIC, 16))
+            first = stream.read(max(LONGEST_MAGIC, LONGEST_BEGIN))
         except OSError as error:
             raise unreadable(file, error) from None
     if first.startswith(PARQUET_MAGIC):
@@ -191,9 +202,15 @@ def _kind_of(file: LogFile, options: LogOptions) -> str:
             raise InputError(f"{file} must be text, JSON or Parquet, as it is or packed. Received: {called}")
     try:
         with open_text(file, encoding=options.encoding, longest_line=None) as text:
-            return "json" if JSON_BEGINS.match(text.read(4096)) else "text"
+            begin = text.read(4096)
     except READ_ERRORS as error:
         raise unreadable(file, error, options.encoding, OTHER_ENCODING) from None
+    if begin[TAR_PLACE:].startswith(TAR):
+        raise InputError(
+            f"{file} must be text, JSON or Parquet, as it is or packed. Received: a tar archive; unpack it, "
+            "as in `tar -xOf FILE MEMBER | ncf prepare -`"
+        )
+    return "json" if JSON_BEGINS.match(begin) else "text"
 
 
 def _read_file(

@@ -72,7 +72,7 @@ class LogOptions:
             )
         object.__setattr__(self, "missing", tuple(text.strip() for text in self.missing))
         if self.encoding is not None:
-            object.__setattr__(self, "encoding", encoding_named(self.encoding))
+            require_encoding(self.encoding)
 
     def by_role(self) -> dict[str, str]:
         """Return what was said about the columns, by role."""
@@ -87,8 +87,8 @@ class LogOptions:
                 raise InputError(f"`{argument}` must be left out for {kind}. Received: {file}")
 
 
-def encoding_named(name: str) -> str:
-    """Return the name that Python has for an encoding of text; InputError if it knows none of that name."""
+def require_encoding(name: str) -> None:
+    """Raise InputError unless Python knows an encoding of text by this name."""
     try:
         found = codecs.lookup(name).name
         # Which takes no other codecs, such as base64.
@@ -100,4 +100,3 @@ def encoding_named(name: str) -> str:
             "`encoding` must be the name of one, such as utf-8, latin-1, cp1252 or utf-16. "
             f"Received: {shown(name)}"
         )
-    return found

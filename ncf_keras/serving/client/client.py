@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import id_text, listed_ids
 from ncf_keras.serving.client.limits import USUAL_LENGTH, Bounds
 from ncf_keras.serving.client.transport import Patience, Target, Transport, split_address
 from ncf_keras.serving.client.values import (
@@ -72,12 +73,12 @@ class Client:
         asked = _indices(items, "items")
         return ItemLists(**self._ranked("similar_items", "item_input", asked, k, BY_INDEX))
 
-    def recommend_by_id(self, user_ids: str | bytes | Iterable[str | bytes], k: int = 10) -> NamedItemLists:
-        """Return what `recommend` does, by raw ids as they stand in the data that the model was trained on."""
+    def recommend_by_id(self, user_ids: object, k: int = 10) -> NamedItemLists:
+        """Return what `recommend` does, by raw ids: one or a list, texts, bytes or numbers as in the data."""
         asked = _strings(user_ids, "user_ids")
         return NamedItemLists(**self._ranked("recommend_by_id", "user_id", asked, k, BY_ID))
 
-    def similar_items_by_id(self, item_ids: str | bytes | Iterable[str | bytes], k: int = 10) -> NamedItemLists:
+    def similar_items_by_id(self, item_ids: object, k: int = 10) -> NamedItemLists:
         """Return what `similar_items` does, by raw ids."""
         asked = _strings(item_ids, "item_ids")
         return NamedItemLists(**self._ranked("similar_items_by_id", "item_id", asked, k, BY_ID))
@@ -191,16 +192,17 @@ def _fits(array: np.ndarray) -> bool:
     return INT32.min <= array.min() <= array.max() <= INT32.max
 
 
-def _strings(values: str | bytes | Iterable[str | bytes], argument: str) -> np.ndarray:
-    """Return one text or a list of them as an object array [N] of bytes; raise InputError for anything else."""
-    listed = isinstance(values, Iterable) and not isinstance(values, str | bytes)
-    found = list(values) if listed else [values]
+def _strings(values: object, argument: str) -> np.ndarray:
+    """Return one id or a list of them as an object array [N] of the bytes of their texts."""
+    found = listed_ids(values)
     array = np.empty(len(found), object)
     for n, value in enumerate(found):
-        if not isinstance(value, str | bytes):
-            raise InputError(f"`{argument}` must be a text, or a list of texts. Received: {str(values)[:80]}")
+        # Bytes that are not UTF-8 go as they are: a model of another make may have such ids.
+        text = value.strip() if isinstance(value, bytes) else id_text(value, argument)
+        if not text:
+            raise InputError(f"`{argument}` must be an id, or a list of ids. Received: {str(values)[:80]!r}")
         try:
-            array[n] = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+            array[n] = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
             words = f"`{argument}` must be texts that UTF-8 can write. Received: {ascii(value)[:80]}"
             raise InputError(words) from None

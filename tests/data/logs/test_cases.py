@@ -1,10 +1,12 @@
 """Logs as users of public data sets met them: each stands for a kind. Contents are made up."""
 
+import gzip
+
 import numpy as np
 import pytest
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.logs.doubts import doubts, suspects
+from ncf_keras.data.logs.doubts import notes_on
 from ncf_keras.data.logs.log import Log
 from ncf_keras.data.logs.options import LogOptions
 from tests.data.logs.test_log import rows_of
@@ -16,7 +18,7 @@ def read(tmp_path, text, written_in="utf-8", name="log.csv", **options):
     file.write_bytes(text.encode(written_in))
     log = Log.of(file, LogOptions(**options))
     rows = log.read()
-    return rows_of(rows), log.layouts[0], [*doubts(rows, log.layouts[0]), *suspects(rows)]
+    return rows_of(rows), log.layouts[0], [*notes_on(rows, log.layouts[0])]
 
 
 BOOKS = '"User-ID";"ISBN";"Book-Rating"\r\n"1";"0X";"0"\r\n"1";"é";"5"\r\n"2";"M-º";"7"\r\n'
@@ -102,7 +104,11 @@ def test_quotation_marks_are_letters_between_tabs_and_long_delimiters(tmp_path, 
 @pytest.mark.parametrize(("text", "options", "rows"), [
     # All fields of the first line are quoted: then tabs have quotes.
     ('"user"\t"item"\n"a\tb"\t"x"\n"c"\t"y ""z"""\n', {}, [("a\tb", "x"), ("c", 'y "z"')]),
+    ('"a"\t"x"\t5\n"b"\t"y"\t4\n', {"rating": "3"}, [("a", "x", 5.0), ("b", "y", 4.0)]),
+    ('7\t"x"\t5\n8\t"y\t4\n', {"rating": "3"}, [("7", '"x"', 5.0), ("8", '"y', 4.0)]),
     ('user\titem\na\t"x"\nb\t"y""\n', {}, [("a", '"x"'), ("b", '"y""')]),
+    ('"a"\t"x"\t5\n"b"\t"y"\t4\n', {"rating": "3"}, [("a", "x", 5.0), ("b", "y", 4.0)]),
+    ('7\t"x"\t5\n8\t"y\t4\n', {"rating": "3"}, [("7", '"x"', 5.0), ("8", '"y', 4.0)]),
     ('user\titem\na\t"x"\nb\t"y"\n', {"quoting": "csv"}, [("a", "x"), ("b", "y")]),
     ('user,item\na,"x\nb,y"\n', {"quoting": "none"}, [("a", '"x'), ("b", 'y"')]),
     ('user;item\n"a\\"b";"x;\\\\"\nc;\\"y\n', {"escape": "\\"}, [('a"b', "x;\\"), ("c", '"y')]),
@@ -173,6 +179,28 @@ def test_an_id_that_says_null_is_noted_or_dropped(tmp_path):
 ORDERS = (
     'TRANSACTION_DT,CUSTOMER_ID,PRODUCT_ID\n"11/1/2005",0020,88\n"11/13/2005",0021,89\n"1/5/2006",0020,90\n'
 )
+
+
+def test_lone_quotes_that_swallow_rows_are_noted(tmp_path):
+    rows, _, notes = read(tmp_path, 'a,"x,5,1\nb,y",5,2\nb,z,4,3\n')
+    assert [row[:2] for row in rows] == [("a", "x,5,1\nb,y"), ("b", "z")]
+    assert len(notes) == 1 and notes[0].startswith("1 id(s) of the item hold the end of a line, such as x,5,1")
+
+
+@pytest.mark.parametrize(("begin", "called"), [
+    (b"7z\xbc\xaf'\x1c", "a 7z archive"), (b"SQLite format 3\0", "an SQLite database"), (b"ORC", "an ORC file"),
+    (b"ARROW1\0\0", "an Arrow file"), (b"\x80\x04\x95\0\0", "a Python pickle"), (b"\x93NUMPY\x01", "a NumPy"),
+    (b"<!DOCTYPE html><html>", "a web page"), (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+    (b"\xfd7zXZ\0\0", "`xz -dc FILE "), (b"\0" * 257 + b"ustar\x0000", "`tar -xOf FILE MEMBER "),
+    (gzip.compress(b"\0" * 257 + b"ustar\x0000"), "a tar archive"),
+])  # fmt: skip
+def test_what_is_no_log_is_told_by_name(tmp_path, begin, called):
+    file = tmp_path / "log"
+    file.write_bytes(begin)
+    with pytest.raises(
+        InputError, match=f"must be text, JSON or Parquet, as it is or packed. Received: .*{called}"
+    ):
+        Log.of(file)
 
 
 def test_american_dates(tmp_path):

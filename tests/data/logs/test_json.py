@@ -90,11 +90,11 @@ def test_integers_stay_exact_and_gaps_are_missing(tmp_path):
 
 
 @pytest.mark.parametrize(("line", "options", "message"), [
-    ({"user": {"id": 1}, "item": 2, "timestamp": 3}, {"user": "user"}, "`user` must be a key .*one of user.i"),
+    ({"user": {"id": 1}, "item": 2, "timestamp": 3}, {"user": "user"}, "`user` must be a key .* one of user.i"),
     ({"user": 1, "item": [2], "timestamp": 3}, {}, r"2 must have a single value for the key item. .*: \[2"),
     ({"user": 1, "item": 2, "timestamp": 3}, {"header": True}, "`header` must be left out for JSON"),
     ({"user": 1, "item": 2, "timestamp": 3}, {"delimiter": ","}, "`delimiter` must be left out for JSON"),
-    ({"user": 1, "item": 2, "timestamp": 3}, {"item": "2"}, "`item` must be a key of .*Received: 2$"),
+    ({"user": 1, "item": 2, "timestamp": 3}, {"item": "2"}, "`item` must be a key .*Received: 2$"),
     ({"user": 1, "item": "\ud800", "timestamp": 3}, {}, "must hold ids of whole characters"),
     ({"user": 1, "item": "a\0b", "timestamp": 3}, {}, "`item` must hold ids without NUL"),
     ({"user": 1, "item": 2, "rating": "five", "timestamp": 3}, {}, "line 2 must have a finite number"),

@@ -6,7 +6,7 @@ publisher's; every id, text and number is made up. What each file holds was writ
 
 from tests.data.public_layouts import amazon, events, listens, ratings, steps
 
-# As docs/data.md lists them.
+# As docs/public_data.md lists them.
 TABLE = (
     amazon.AMAZON_2014_RATINGS,
     amazon.AMAZON_2014_REVIEWS,

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import json
 import subprocess
 import sys
 from unittest import mock
@@ -44,9 +45,11 @@ NO_INDICES = (
         ("score", (1, "a"), "`items` must be a whole"),
         ("similar_items", (0.5,), "`items` must be a whole"),
         ("score", ([1, 2], [1, 2, 3]), r"`users` and `items` must be of one length\. Received: 2 and 3"),
-        ("similar_items_by_id", ([1],), "`item_ids` must be a text"),
+        ("similar_items_by_id", ([1, None],), "`item_ids` must be an id, or a list of ids"),
         ("recommend_by_id", ("\ud800",), "UTF-8 can write"),
-        *(("recommend_by_id", (ids,), "`user_ids` must be a text") for ids in (7, ["a", None], [["a"]], None)),
+        *(("recommend_by_id", (ids,), "`user_ids` must be an id, or a list of ids. Received: ")
+          for ids in (None, ["a", None], float("nan"), "", [b" "])),
+        ("recommend_by_id", ([["a"]],), r"`user_ids` must hold single values as ids\. Received: \['a'\]"),
         *(("recommend", (1, k), "`k` must be a whole number from 0 to 2147483647. Received: ")
           for k in (-1, 1.0, "5", None, True, 2**31)),
         ("recommend_by_id", ("1", -1), "`k` must be a whole number from 0 to 2147483647. Received: -1"),
@@ -62,6 +65,16 @@ def test_any_list_of_whole_numbers_is_taken(stub):
     with client_of(stub, "REST columns") as client:
         for users in (np.arange(2), (0, 1), range(2), iter([0, 1]), np.array([0, 1], np.uint8)):
             assert client.recommend(users, 1).items.tolist() == [[1], [2]]
+
+
+def test_ids_are_sent_as_the_texts_that_they_are_in_a_log(stub):
+    asked = [7, 7.0, np.int64(7), " 7 ", "07", 2.5, True, b" caf\xc3\xa9", "\xa0x"]
+    with client_of(stub, "REST columns") as client:
+        assert client.recommend_by_id(asked, 1).known.tolist() == [False] * 9
+        for one in ("ann", " ann\n", b"ann ", np.array("ann"), np.array(["ann"])):
+            assert client.recommend_by_id(one, 1).item_ids == [["père"]]
+    sent = json.loads(stub.requests[0][1])["inputs"]["user_id"]
+    assert sent == ["7", "7", "7", "7", "07", "2.5", "True", "café", "x"]
 
 
 @pytest.mark.parametrize(
