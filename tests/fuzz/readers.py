@@ -1,6 +1,7 @@
 """Every reader of something a user or a stranger hands over, with whole inputs to start from."""
 
 import argparse
+import bz2
 import functools
 import gzip
 import hashlib
@@ -26,6 +27,7 @@ from ncf_keras.training.callbacks.best_weights import BestWeights
 from ncf_keras.training.callbacks.checkpoints import Checkpoints
 from ncf_keras.training.checkpoints import CheckpointDirectory, read_checkpoint, require_format
 from ncf_keras.weights import read_weight_file
+from tests.data.written_logs import zstd
 from tests.reproduction.small_results import put
 from tests.small_data import NEGATIVES, TEST, TRAIN, write_files
 from tests.training.callbacks.trainers import trainer
@@ -78,7 +80,17 @@ def _ids_of_dataset() -> Reader:
 
 def _logs(directory: Path) -> list[bytes]:
     texts = [LOG, LOG.replace(",", "::").split("\n", 1)[1], LOG.replace(",", "\t")]
-    return [*(text.encode() for text in texts), gzip.compress(LOG.encode())]
+    packed = [pack(LOG.encode()) for pack in (gzip.compress, bz2.compress, zstd)]
+    return [*(text.encode() for text in texts), *packed, LOG.encode("utf-16")]
+
+
+def _json_logs(directory: Path) -> list[bytes]:
+    names, *rows = [line.split(",") for line in LOG.splitlines()]
+    records = [
+        {**dict(zip(names, row, strict=True)), "rating": float(row[2]), "who": {"a": [1]}} for row in rows
+    ]
+    lines = "\n".join(map(json.dumps, records)).encode()
+    return [lines, json.dumps(records, indent=1).encode(), gzip.compress(lines)]
 
 
 def _parquet(file: Path, **columns: object) -> list[bytes]:
@@ -154,8 +166,11 @@ def _titles() -> Reader:
     def check(file: Path) -> None:
         assert all(isinstance(text, str) for pair in read_titles(file).items() for text in pair)
 
+    records = b'{"item": 1, "title": "A \\u00e9"}\n{"item": "2", "title": "B", "name": null}\n'
     text = b'1::Toy Story (1995)::Animation\n2::"Jumanji" (1995)::Adventure\n'
-    return _of_file(lambda directory: [text, text.replace(b"::", b","), gzip.compress(text)], "titles", check)
+    return _of_file(
+        lambda directory: [text, text.replace(b"::", b","), gzip.compress(text), records], "titles", check
+    )
 
 
 def _weights() -> Reader:
@@ -219,6 +234,7 @@ READERS = {
     "test.negative": _dataset_part("negatives"),
     "id map": _ids_of_dataset(),
     "raw log": _of_file(_logs, "log", _check_log),
+    "raw log in JSON": _of_file(_json_logs, "log", _check_log),
     "raw log in Parquet": _of_file(_parquet_logs, "log", _check_log),
     "ratings": _of_file(_logs, "log", _check_ratings),
     "train.parquet": _of_file(_train_parquets, "small.train.parquet", _check_train),

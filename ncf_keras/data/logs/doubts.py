@@ -41,7 +41,7 @@ def doubts(log: TidyLog, layout: LogLayout) -> Iterator[str]:
 
 
 def broken_ids(log: TidyLog) -> Iterator[str]:
-    """Yield a sentence where ids hold the end of a line, as an unclosed quotation mark makes of several rows."""
+    """Yield a sentence where ids hold the end of a line, as a lone quotation mark makes of several rows."""
     for role, ids in (("user", log.user_ids), ("item", log.item_ids)):
         wrong = [text for text in ids if "\n" in text]
         if wrong:
