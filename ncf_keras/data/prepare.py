@@ -11,7 +11,13 @@ from ncf_keras.base.checks import require_count, require_known_arguments, requir
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.log_layout import listed
-from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
+from ncf_keras.data.split import (
+    draw_negatives,
+    free_items,
+    latest_interactions,
+    random_interactions,
+    too_many_negatives,
+)
 from ncf_keras.data.tidy_log import TidyLog, renumber, tidy_log
 from ncf_keras.data.titles import titles_of
 
@@ -58,6 +64,8 @@ class PreparedLog:
         test: the same columns, one row a test user, by user.
         dropped: number of rows of the log that were dropped, by reason, in the order of the steps.
         rows: number of rows of the log.
+        too_few_free: of each user with two or more interactions who is in train alone, because too few items
+            are left to draw negatives from, how many are left: int64.
     """
 
     train: pd.DataFrame = field(repr=False)
@@ -68,6 +76,7 @@ class PreparedLog:
     options: PrepareOptions
     dropped: Mapping[str, int]
     rows: int
+    too_few_free: np.ndarray = field(repr=False)
 
     def dataset(self, name: str, titles: list[str] | None = None) -> Dataset:
         """Return the same as a Dataset, what `read_dataset` returns once it is written and read."""
@@ -91,6 +100,12 @@ class PreparedLog:
         users, items = len(self.user_ids), len(self.item_ids)
         interactions = len(self.train) + len(self.test)
         by_time = "timestamp" in self.train
+        without_negatives = {}
+        if self.too_few_free.size:
+            without_negatives = {
+                "users_without_negatives": len(self.too_few_free),
+                "fewest_items_left": int(self.too_few_free.min()),
+            }
         return {
             "options": asdict(self.options),
             "split": "leave-one-out: of each user with two or more interactions "
@@ -104,6 +119,7 @@ class PreparedLog:
                 "train": len(self.train),
                 "test": len(self.test),
                 "users_without_test": users - len(self.test),
+                **without_negatives,
                 "negatives_per_test": int(self.negatives.shape[1]),
             },
             "sparsity": round(1 - interactions / (users * items), 6),
@@ -143,11 +159,18 @@ def prepare(log: TidyLog, options: PrepareOptions) -> PreparedLog:
             "The log must have a user with two interactions, one to learn from and one to hold out. "
             f"Received: {len(user_ids):,} user(s) with one each"
         )
+    free = free_items(users, users[held_out], len(item_ids))
+    enough = free >= options.negatives
+    if not enough.any():
+        raise too_many_negatives(free, options.negatives)
+    held_out = held_out[enough]
     test = frame.iloc[held_out]
     in_train = np.ones(len(frame), dtype=bool)
     in_train[held_out] = False
     drawn = draw_negatives(users, items, users[held_out], len(item_ids), options.negatives, generator)
-    return PreparedLog(frame[in_train], test, drawn, user_ids, item_ids, options, dropped, log.rows)
+    return PreparedLog(
+        frame[in_train], test, drawn, user_ids, item_ids, options, dropped, log.rows, free[~enough]
+    )
 
 
 def core_filter(
