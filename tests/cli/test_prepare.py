@@ -42,9 +42,7 @@ def test_prepares_a_log_and_says_what_it_did(log, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("items", "way_on"), [(range(10), ""), (range(8), " (`--negatives 2` tests them all)")]
 )
-def test_a_user_with_too_few_items_left_stays_in_train_and_nothing_else_changes(
-    log, tmp_path, capsys, items, way_on
-):
+def test_a_user_with_too_few_items_left_is_in_train_alone(log, tmp_path, capsys, items, way_on):
     """The greedy user comes last in the log, so that all ids, pairs and draws but theirs are the same."""
     greedy = tmp_path / "greedy.csv"
     greedy.write_text(LOG + "".join(f"greedy,{item},5,{item}\n" for item in items))
