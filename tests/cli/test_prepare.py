@@ -79,8 +79,8 @@ def test_no_timestamps_says_that_a_random_item_is_held_out(log, tmp_path, capsys
     (["--min_rating", "0"], "`--min_rating` must be above 0"),
     (["--min_rating", "3", "--rating", "none"], "`--min_rating` must be left out where a log has no"),
     (["--min_item_interactions", "50"], "must leave at least one interaction"),
-    (["--negatives", "99"], "`--negatives` must be at most 5, because no user with two or more interactions has "
-                            "more items left to draw from. Received: 99"),
+    (["--negatives", "99"], "`--negatives` must be at most 5, because no user with two or more interactions "
+                            "has more items left to draw from. Received: 99"),
     (["--user", "nobody"], "`--user` must be one of user, item, rating, timestamp or a column number"),
     (["--user", "none"], "`--user` must name a column"),
     (["--item", "user", "--user", "1"], "must each have one role. Received: user 1, item 1"),
