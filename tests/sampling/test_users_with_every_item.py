@@ -126,7 +126,8 @@ def test_positives_without_negatives_are_spread_over_the_epoch(draw):
 def test_pairs_are_of_positives_that_have_negatives(histories, num_neg):
     sampler = PairSampler(dataset_of(histories), num_neg, seed=1)
     drawn = rows([np.concatenate(column) for column in zip(*sampler.chunks(0, 7), strict=True)])
-    expected = {(user, i): num_neg for user, items in enumerate(histories) if len(items) < ITEMS for i in items}
+    some = [(user, items) for user, items in enumerate(histories) if len(items) < ITEMS]
+    expected = {(user, item): num_neg for user, items in some for item in items}
     assert Counter((user, positive) for user, positive, _ in drawn) == Counter(expected)
     assert all(negative not in histories[user] for user, _, negative in drawn)
     assert len(drawn) == sampler.num_examples
