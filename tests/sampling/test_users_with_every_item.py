@@ -141,9 +141,11 @@ def test_the_training_dataset_is_as_long_as_the_epoch():
     assert np.concatenate(labels).sum() == 8
 
 
-@pytest.mark.parametrize("make", [
-    NegativeSampler, PairSampler, DeviceSampler, lambda dataset, num_neg: ShardedSampler(dataset, num_neg, 1, 1),
-])  # fmt: skip
+def sharded(dataset, num_neg):
+    return ShardedSampler(dataset, num_neg, 1, 1)
+
+
+@pytest.mark.parametrize("make", [NegativeSampler, PairSampler, DeviceSampler, sharded])
 def test_where_every_user_has_every_item_there_is_nothing_to_learn_against(make):
     dataset = dataset_of([{0, 1}, set(), {0, 1}], 2)
     rule = "`num_neg` must be 0 where every user has interacted with every item: no negative exists"
