@@ -15,7 +15,7 @@ import numpy as np
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.sampling.example_numbers import ExampleNumbers, require_negatives
+from ncf_keras.sampling.example_numbers import ExampleNumbers, positives_alone, require_negatives
 from ncf_keras.sampling.order import MOST_IN_MEMORY, shuffled_order
 
 Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -212,6 +212,11 @@ class PairSampler(Sampler):
         item_weights: np.ndarray | None = None,
     ):
         require_count(num_neg, "num_neg")
+        if positives_alone(dataset) == dataset.num_train:
+            raise InputError(
+                "`dataset` must have a positive to pair with a negative. "
+                "Received: users who have all interacted with every item"
+            )
         super().__init__(dataset, num_neg, seed, item_weights)
 
     @property

@@ -145,9 +145,11 @@ def sharded(dataset, num_neg):
     return ShardedSampler(dataset, num_neg, 1, 1)
 
 
-@pytest.mark.parametrize("make", [NegativeSampler, PairSampler, DeviceSampler, sharded])
+@pytest.mark.parametrize("make", [NegativeSampler, DeviceSampler, sharded])
 def test_where_every_user_has_every_item_there_is_nothing_to_learn_against(make):
     dataset = dataset_of([{0, 1}, set(), {0, 1}], 2)
     rule = "`num_neg` must be 0 where every user has interacted with every item: no negative exists"
     with pytest.raises(InputError, match=rf"{rule}. Received: 3, and 2 user\(s\) .* all 2 items"):
         make(dataset, 3)
+    with pytest.raises(InputError, match="`dataset` must have a positive to pair with a negative"):
+        PairSampler(dataset, 3)
