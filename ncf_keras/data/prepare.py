@@ -31,7 +31,7 @@ class PrepareOptions:
             the authors' `Dataset.py` drops them.
         min_user_interactions, min_item_interactions: users and items with fewer are taken out, repeatedly.
         keep: which interaction stands for several of one user with one item, `first` or `last` in time.
-        negatives: items to rank each held-out item against.
+        negatives: items to rank each held-out item against; a user with fewer left is in train alone.
         seed: of the negatives, and of the held-out items where there are no timestamps.
     """
 

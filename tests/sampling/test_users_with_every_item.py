@@ -42,11 +42,15 @@ def by_host_in_computed_order(dataset, num_neg, epoch=0):
     return by_host(dataset, num_neg, epoch, most_in_memory=0)
 
 
-def by_device(dataset, num_neg, epoch=0):
+def by_device(dataset, num_neg, epoch=0, compiled=False):
     sampler = DeviceSampler(dataset, num_neg, seed=1)
-    places = tf.range(sampler.num_examples, dtype=tf.int64)
-    examples = sampler.examples(tf.constant(sampler.keys(epoch)), places)
+    draw = tf.function(sampler.examples, jit_compile=True, autograph=False) if compiled else sampler.examples
+    examples = draw(tf.constant(sampler.keys(epoch)), tf.range(sampler.num_examples, dtype=tf.int64))
     return sampler.num_examples, [tensor.numpy() for tensor in examples]
+
+
+def by_a_program_of_the_device(dataset, num_neg, epoch=0):
+    return by_device(dataset, num_neg, epoch, compiled=True)
 
 
 def by_shards(dataset, num_neg, epoch=0, replicas=1):
@@ -101,7 +105,7 @@ def test_replicas_draw_the_same_whatever_their_number():
     assert one[0] == two[0] and Counter(rows(one[1])) == Counter(rows(two[1]))
 
 
-@pytest.mark.parametrize("draw", SAMPLERS[:4])
+@pytest.mark.parametrize("draw", [by_host, by_a_program_of_the_device, by_shards])
 def test_negatives_beside_a_user_with_every_item_are_uniform(draw):
     histories = [set(range(9)), {0, 4, 8}, set(range(9)), {1, 2, 3, 5, 6}]
     _, (users, items, labels) = draw(dataset_of(histories, 9), 2_000)
@@ -109,6 +113,7 @@ def test_negatives_beside_a_user_with_every_item_are_uniform(draw):
         counts = np.bincount(items[(users == user) & (labels == 0)], minlength=9)
         assert counts.sum() == counts[free].sum() == 2_000 * len(histories[user])
         assert stats.chisquare(counts[free]).pvalue > 1e-3
+    assert (labels[(users == 0) | (users == 2)] == 1).all() and labels.sum() == sum(map(len, histories))
 
 
 @pytest.mark.parametrize("draw", SAMPLERS[:3])
