@@ -152,8 +152,17 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
     )
     for reason, count in report["dropped"].items():
         yield f"  dropped {count:,} of {counts['rows']:,} rows: {reason}"
-    if counts["users_without_test"]:
-        yield f"  {counts['users_without_test']:,} user(s) with one interaction: in train, not in test"
+    without_negatives = counts.get("users_without_negatives", 0)
+    with_one = counts["users_without_test"] - without_negatives
+    if with_one:
+        yield f"  {with_one:,} user(s) with one interaction: in train, not in test"
+    if without_negatives:
+        fewest = counts["fewest_items_left"]
+        way_on = f" (`--negatives {fewest}` tests them all)" if fewest else ""
+        yield (
+            f"  {without_negatives:,} user(s) with fewer than {report['options']['negatives']} items left to "
+            f"draw negatives from: in train, not in test{way_on}"
+        )
     yield f"  split: {report['split']}"
     path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"
     yield f"Train on it: ncf neumf --path {path or './'} --dataset {prefix.name}"

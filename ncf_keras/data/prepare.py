@@ -10,7 +10,13 @@ import pandas as pd
 from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
+from ncf_keras.data.split import (
+    draw_negatives,
+    free_items,
+    latest_interactions,
+    random_interactions,
+    too_many_negatives,
+)
 from ncf_keras.data.tidy_log import TidyLog, renumber
 
 
@@ -23,7 +29,7 @@ class PrepareOptions:
             the authors' `Dataset.py` drops them.
         min_user_interactions, min_item_interactions: users and items with fewer are taken out, repeatedly.
         keep: which interaction stands for several of one user with one item, `first` or `last` in time.
-        negatives: items to rank each held-out item against.
+        negatives: items to rank each held-out item against; a user with fewer left is in train alone.
         seed: of the negatives, and of the held-out items where there are no timestamps.
     """
 
@@ -56,6 +62,8 @@ class PreparedLog:
         test: the same columns, one row a test user, by user.
         dropped: number of rows of the log that were dropped, by reason, in the order of the steps.
         rows: number of rows of the log.
+        too_few_free: of each user with two or more interactions who is in train alone, because too few items
+            are left to draw negatives from, how many are left: int64.
     """
 
     train: pd.DataFrame = field(repr=False)
@@ -66,6 +74,7 @@ class PreparedLog:
     options: PrepareOptions
     dropped: Mapping[str, int]
     rows: int
+    too_few_free: np.ndarray = field(repr=False)
 
     def dataset(self, name: str, titles: list[str] | None = None) -> Dataset:
         """Return the same as a Dataset, what `read_dataset` returns once it is written and read."""
@@ -89,6 +98,12 @@ class PreparedLog:
         users, items = len(self.user_ids), len(self.item_ids)
         interactions = len(self.train) + len(self.test)
         by_time = "timestamp" in self.train
+        without_negatives = {}
+        if self.too_few_free.size:
+            without_negatives = {
+                "users_without_negatives": len(self.too_few_free),
+                "fewest_items_left": int(self.too_few_free.min()),
+            }
         return {
             "options": asdict(self.options),
             "split": "leave-one-out: of each user with two or more interactions "
@@ -102,6 +117,7 @@ class PreparedLog:
                 "train": len(self.train),
                 "test": len(self.test),
                 "users_without_test": users - len(self.test),
+                **without_negatives,
                 "negatives_per_test": int(self.negatives.shape[1]),
             },
             "sparsity": round(1 - interactions / (users * items), 6),
@@ -141,11 +157,18 @@ def prepare(log: TidyLog, options: PrepareOptions) -> PreparedLog:
             "The log must have a user with two interactions, one to learn from and one to hold out. "
             f"Received: {len(user_ids):,} user(s) with one each"
         )
+    free = free_items(users, users[held_out], len(item_ids))
+    enough = free >= options.negatives
+    if not enough.any():
+        raise too_many_negatives(free, options.negatives)
+    held_out = held_out[enough]
     test = frame.iloc[held_out]
     in_train = np.ones(len(frame), dtype=bool)
     in_train[held_out] = False
     drawn = draw_negatives(users, items, users[held_out], len(item_ids), options.negatives, generator)
-    return PreparedLog(frame[in_train], test, drawn, user_ids, item_ids, options, dropped, log.rows)
+    return PreparedLog(
+        frame[in_train], test, drawn, user_ids, item_ids, options, dropped, log.rows, free[~enough]
+    )
 
 
 def core_filter(

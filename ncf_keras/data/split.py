@@ -37,6 +37,30 @@ def random_interactions(users: np.ndarray, generator: np.random.Generator) -> np
     return order[first + generator.integers(0, counts)][counts > 1]
 
 
+def free_items(users: np.ndarray, test_users: np.ndarray, num_items: int) -> np.ndarray:
+    """Return how many items each test user has no interaction with: int64, shape (tests,)."""
+    counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
+    return num_items - counts[test_users]
+
+
+def too_many_negatives(free: np.ndarray, negatives: int) -> InputError:
+    """Return what to say where no user is left to test, because none has `negatives` free items.
+
+    `free` are the free items of each user with two or more interactions, shape (users,), at least one.
+    """
+    most = int(free.max())
+    if most == 0:
+        return InputError(
+            "`negatives` must leave a test user items to draw from, but each of "
+            f"{len(free):,} user(s) with two or more interactions has interacted with every item. "
+            f"Received: {negatives}"
+        )
+    return InputError(
+        f"`negatives` must be at most {most}, because no user with two or more interactions has more items "
+        f"left to draw from. Received: {negatives}"
+    )
+
+
 def draw_negatives(
     users: np.ndarray,
     items: np.ndarray,
@@ -51,23 +75,11 @@ def draw_negatives(
     of all users at once, every subset as likely; a rank then becomes an item by counting the taken items
     below it. So a user with a million interactions, or with just enough free items, costs no more.
 
-    `users` and `items` are int32, shape (interactions,), each pair once. The negatives are int32, shape (tests,
-    negatives).
+    `users` and `items` are int32, shape (interactions,), each pair once. Each test user must have at least
+    `negatives` free items. The negatives are int32, shape (tests, negatives).
     """
     counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
-    free = (num_items - counts[test_users]).astype(np.int64)
-    fewest = int(free.min(initial=negatives))
-    if fewest < negatives and fewest == 0:
-        raise InputError(
-            f"`negatives` must leave each test user items without interaction to draw from, but "
-            f"{np.count_nonzero(free == 0):,} user(s) have interacted with every item: filter them out of the "
-            f"log, or give a log with more items. Received: {negatives}"
-        )
-    if fewest < negatives:
-        raise InputError(
-            f"`negatives` must be at most {fewest}, because a test user has interacted with all but {fewest} "
-            f"of the items. Received: {negatives}"
-        )
+    free = free_items(users, test_users, num_items)
     require_memory(
         BYTES_OF_NEGATIVE * negatives * len(test_users), f"`negatives` for {len(test_users):,} test users"
     )
@@ -94,7 +106,8 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
     Held out is the latest train interaction of each user, as the test item was the latest of all; of several
     with that timestamp a random one. So it is a random one where a file has no timestamps: the order of the
     lines does not stand in for them, because it means something else in every file (the authors' ML-1M has a
-    user's latest first). A user with a single train interaction keeps it and has no validation pair.
+    user's latest first). A user with a single train interaction keeps it and has no validation pair; nor has
+    a user with fewer items to draw negatives from than are asked for, who keeps all train interactions.
 
     The negatives are drawn from all items that the user has no train interaction with, the held-out one
     included. The test item may be among them: it is unknown at that time, and leaving it out would leak it.
@@ -104,7 +117,7 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
         seed: of the draws. The same dataset and seed give the same pairs, whatever model they are for.
         negatives: how many for each validation pair; as many as the test pairs have if not given.
     """
-    negatives = dataset.test_negatives.shape[1] if negatives is None else negatives
+    given, negatives = negatives, dataset.test_negatives.shape[1] if negatives is None else negatives
     require_count(negatives, "negatives")
     generator = np.random.default_rng(seed)
     held_out = _held_out(dataset, generator)
@@ -114,6 +127,16 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
             f"validation. Received: {dataset.num_train:,} interaction(s), none of them of such a user"
         )
     users = dataset.train_users
+    free = free_items(users, users[held_out], dataset.num_items)
+    if free.max() < negatives:
+        if given is not None:
+            raise too_many_negatives(free, negatives)
+        raise InputError(
+            f"The train set must have a user with two interactions and {negatives} items to draw negatives "
+            f"from, as many as the test pairs have. Received: {free.max()} item(s) at the most that such a "
+            "user has not"
+        )
+    held_out = held_out[free >= negatives]
     drawn = draw_negatives(users, dataset.train_items, users[held_out], dataset.num_items, negatives, generator)
     counts = np.diff(dataset.train_offsets)
     counts[users[held_out]] -= 1

@@ -1,8 +1,9 @@
 """What a step trains on: positives and the negatives drawn for them, anew and in another order at each epoch.
 
 For each train positive (u, i), items are drawn uniformly with replacement from all items and redrawn while the
-pair is a train positive. The held-out test item can be drawn: it is unknown to training, and leaving it out
-would leak it. Source: `get_train_instances` in the authors' GMF.py.
+pair is a train positive; a user who has interacted with every item has none. The held-out test item can be
+drawn: it is unknown to training, and leaving it out would leak it. Source: `get_train_instances` in the
+authors' GMF.py.
 """
 
 import abc
@@ -14,6 +15,7 @@ import numpy as np
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
+from ncf_keras.sampling.example_numbers import ExampleNumbers, positives_alone, require_negatives
 from ncf_keras.sampling.order import MOST_IN_MEMORY, shuffled_order
 
 Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -82,7 +84,7 @@ class Sampler(abc.ABC):
 
     Args:
         dataset: whose train interactions are the positives.
-        num_neg: negatives for each positive.
+        num_neg: negatives for each positive, but for those of a user who has interacted with every item.
         seed: of every draw; None takes a fresh one from the operating system.
         item_weights: how likely each item is drawn as a negative, shape (items,), such as
             `popularity_weights`; None: all alike, as in the paper. A user for whom only items of weight 0 are
@@ -92,8 +94,8 @@ class Sampler(abc.ABC):
         most_in_memory: up to so many examples the order of an epoch is drawn, above it is computed.
 
     Raises:
-        InputError: `num_neg` is too small, or a user has interacted with every item, so that no negative of
-            theirs exists; or the weights are not finite numbers of at least 0, some above.
+        InputError: `num_neg` is too small, or every user has interacted with every item, so that no negative
+            exists; or the weights are not finite numbers of at least 0, some above.
     """
 
     most_in_memory = MOST_IN_MEMORY
@@ -109,6 +111,7 @@ class Sampler(abc.ABC):
         self._dataset = dataset
         self._users = dataset.train_users
         self._num_neg = num_neg
+        self._numbers = ExampleNumbers(dataset, num_neg)
         self._weights: np.ndarray | None = None
         if item_weights is not None:
             self._weights = _checked_weights(item_weights, dataset.num_items)
@@ -175,7 +178,7 @@ class Sampler(abc.ABC):
 
 
 class NegativeSampler(Sampler):
-    """Draws (user, item, label): every positive once and `num_neg` negatives for each.
+    """Draws (user, item, label): every positive once and `num_neg` negatives for each that has any.
 
     Arguments as in `Sampler`; `chunks` yields users int32, items int32 and labels float32, 1 or 0.
     """
@@ -183,14 +186,12 @@ class NegativeSampler(Sampler):
     @property
     def num_examples(self) -> int:
         """Number of examples in an epoch."""
-        return self._dataset.num_train * (1 + self._num_neg)
+        return self._numbers.num_examples
 
     def _examples(self, order: np.ndarray, generator: np.random.Generator) -> Examples:
-        # Example n belongs to positive n // (1 + num_neg); the first of each group is the positive itself.
-        positives, place = np.divmod(order, order.dtype.type(1 + self._num_neg))
+        positives, is_negative = self._numbers.positives(order)
         users = self._users[positives]
         items = self._dataset.train_items[positives]
-        is_negative = place != 0
         slots = np.flatnonzero(is_negative)
         items[slots] = self._draw_negatives(users[slots], generator)
         return users, items, (~is_negative).astype(np.float32)
@@ -199,7 +200,8 @@ class NegativeSampler(Sampler):
 class PairSampler(Sampler):
     """Draws (user, positive, negative), for pairwise learning: each positive with each of its negatives.
 
-    Arguments as in `Sampler`; `chunks` yields users, positive items and negative items, int32.
+    A positive whose user has interacted with every item is in no pair. Arguments as in `Sampler`; `chunks`
+    yields users, positive items and negative items, int32.
     """
 
     def __init__(
@@ -210,28 +212,22 @@ class PairSampler(Sampler):
         item_weights: np.ndarray | None = None,
     ):
         require_count(num_neg, "num_neg")
+        if positives_alone(dataset) == dataset.num_train:
+            raise InputError(
+                "`dataset` must have a positive to pair with a negative. "
+                "Received: users who have all interacted with every item"
+            )
         super().__init__(dataset, num_neg, seed, item_weights)
 
     @property
     def num_examples(self) -> int:
         """Number of pairs in an epoch."""
-        return self._dataset.num_train * self._num_neg
+        return self._numbers.with_negatives * self._num_neg
 
     def _examples(self, order: np.ndarray, generator: np.random.Generator) -> Examples:
-        positives = order // order.dtype.type(self._num_neg)
+        positives = self._numbers.positives_of_pairs(order)
         users = self._users[positives]
         return users, self._dataset.train_items[positives], self._draw_negatives(users, generator)
-
-
-def require_negatives(dataset: Dataset, num_neg: int) -> None:
-    """Raise InputError unless `num_neg` is a number of negatives that every user with a positive can have."""
-    require_count(num_neg, "num_neg", 0)
-    saturated = np.flatnonzero(np.diff(dataset.train_offsets) >= dataset.num_items)
-    if num_neg and saturated.size:
-        raise InputError(
-            f"`num_neg` must be 0 where a user has interacted with every item: no negative exists. "
-            f"Received: {num_neg}, and user {saturated[0]} has all {dataset.num_items} items"
-        )
 
 
 def popularity_weights(dataset: Dataset, exponent: float = 0.75) -> np.ndarray:

@@ -7,7 +7,8 @@ import numpy as np
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.sampling.samplers import Examples, NegativeSampler, require_negatives
+from ncf_keras.sampling.example_numbers import has_every_item, positives_alone, require_negatives
+from ncf_keras.sampling.samplers import Examples, NegativeSampler
 
 # The label of what only fills a batch up.
 PADDING = -1.0
@@ -64,14 +65,12 @@ class ShardedSampler:
     """
 
     def __init__(self, dataset: Dataset, num_neg: int, seed: int, count: int):
-        require_count(num_neg, "num_neg", 0)
         require_negatives(dataset, num_neg)
         self.users = users_of_shards(dataset, count)
         self.num_users, self.num_items = dataset.num_users, dataset.num_items
         self._dataset, self._num_neg, self._seed = dataset, num_neg, seed
-        interactions = np.diff(dataset.train_offsets)
-        positives = np.array([int(interactions[users].sum()) for users in self.users], np.int64)
-        self._examples = positives * (1 + num_neg)
+        examples = np.diff(dataset.train_offsets) * np.where(has_every_item(dataset), 1, 1 + num_neg)
+        self._examples = np.array([int(examples[users].sum()) for users in self.users], np.int64)
         self.num_examples = int(self._examples.sum())
         # Made when they are first drawn from: a worker holds the positives of its own shards alone.
         self._samplers: dict[int, _ShardSampler] = {}
@@ -150,7 +149,8 @@ class _ShardSampler(NegativeSampler):
     """The examples of one shard, drawn from a generator of its own."""
 
     def __init__(self, dataset: Dataset, num_neg: int, seed: int, shard: int):
-        super().__init__(dataset, num_neg, seed)
+        # All users of a shard may have every item.
+        super().__init__(dataset, num_neg if positives_alone(dataset) < dataset.num_train else 0, seed)
         self._shard = shard
 
     def _generator(self, epoch: int) -> np.random.Generator:

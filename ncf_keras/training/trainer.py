@@ -22,6 +22,7 @@ from ncf_keras.models import model_scores
 from ncf_keras.models.factored import require_sizes
 from ncf_keras.models.spec import FLOAT32
 from ncf_keras.sampling import DeviceSampler, ShardedSampler
+from ncf_keras.sampling.example_numbers import has_every_item
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
 from ncf_keras.training.engines.engine import Engine
 from ncf_keras.training.engines.guard import GuardedEngine
@@ -51,7 +52,8 @@ class Trainer:
         workers: the replicas among which the shards of the spec are divided; None trains in this process alone.
             With several worker processes, the chief (worker 0) calls `fit`, and the others call `follow`.
         on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`, when
-            all rows move at every step without being asked to, and by `fit` if the device draws the examples.
+            all rows move at every step without being asked to, when users have no negatives, and by `fit` if
+            the device draws the examples.
 
     Attributes:
         model: as given.
@@ -107,6 +109,9 @@ class Trainer:
             all_move = can_defer_rows(model) and getattr(engine, "moves_all_rows", False)
             if on_note and self.spec.step == "auto" and all_move:
                 on_note(_why_all_rows_move(self.spec))
+            without_negatives = int(has_every_item(examples).sum()) if self.spec.num_neg else 0
+            if on_note and without_negatives:
+                on_note(_who_has_no_negatives(without_negatives))
             self.engine: Engine = GuardedEngine(engine, model, self.spec.on_nan, on_note)
 
     def __repr__(self) -> str:
@@ -335,6 +340,12 @@ def _why_all_rows_move(spec: TrainingSpec) -> str:
         return f"{moves}, because skipped steps can't be summed up with this `beta_1` and `beta_2`: slower"
     return (
         f"{moves}, because a batch is large beside the tables; `--step deferred` moves those of a batch alone"
+    )
+
+
+def _who_has_no_negatives(users: int) -> str:
+    return (
+        f"{users:,} user(s) have interacted with every item: their positives are trained on without negatives"
     )
 
 

@@ -121,10 +121,11 @@ def test_a_training_whose_reader_has_gone_does_not_say_that_it_ended(files, monk
     )
 
 
-def test_a_user_with_every_item(files):
-    _, result = files(train="".join(f"1\t{item}\t1\n" for item in range(4)) + "0\t1\t1\n")
-    assert sentence(result).startswith("`--num_neg` must be 0 where a user has interacted with every item")
-    assert "user 1 has all 4 items" in result.errors
+def test_users_who_all_have_every_item(files):
+    everything = "".join(f"{user}\t{item}\t1\n" for user in range(2) for item in range(4))
+    _, result = files(train=everything)
+    assert sentence(result).startswith("`--num_neg` must be 0 where every user has interacted with every item")
+    assert "2 user(s) with train interactions, each with all 4 items" in result.errors
 
 
 def test_pretrained_models_that_are_none(files, tmp_path):

@@ -40,6 +40,29 @@ def test_prepares_a_log_and_says_what_it_did(log, tmp_path, capsys):
     assert json.loads((out.parent / "mine.json").read_text())["source"]["name"] == "clicks.csv"
 
 
+@pytest.mark.parametrize(
+    ("items", "way_on"), [(range(10), ""), (range(8), " (`--negatives 2` tests them all)")]
+)
+def test_a_user_with_too_few_items_left_is_in_train_alone(log, tmp_path, capsys, items, way_on):
+    """The greedy user comes last in the log, so that all ids, pairs and draws but theirs are the same."""
+    greedy = tmp_path / "greedy.csv"
+    greedy.write_text(LOG + "".join(f"greedy,{item},5,{item}\n" for item in items))
+    assert main([str(log), "--out", str(tmp_path / "usual"), "--negatives", "5"]) == 0
+    assert main([str(greedy), "--out", str(tmp_path / "d"), "--negatives", "5"]) == 0
+    printed = capsys.readouterr().out.splitlines()[-3]
+    assert printed == (
+        f"  1 user(s) with fewer than 5 items left to draw negatives from: in train, not in test{way_on}"
+    )
+    for suffix in (".test.rating", ".test.negative", ".items.csv"):
+        assert (tmp_path / f"d{suffix}").read_bytes() == (tmp_path / f"usual{suffix}").read_bytes()
+    train = (tmp_path / "usual.train.rating").read_text() + "".join(f"6\t{item}\t5\t{item}\n" for item in items)
+    assert (tmp_path / "d.train.rating").read_text() == train
+    counts = json.loads((tmp_path / "d.json").read_text())["counts"]
+    assert counts["users_without_negatives"] == counts["users_without_test"] == 1
+    assert counts["fewest_items_left"] == 10 - len(items)
+    assert "users_without_negatives" not in json.loads((tmp_path / "usual.json").read_text())["counts"]
+
+
 def test_no_timestamps_says_that_a_random_item_is_held_out(log, tmp_path, capsys):
     held_out = []
     for seed in ("1", "1", "2"):
@@ -57,8 +80,8 @@ def test_no_timestamps_says_that_a_random_item_is_held_out(log, tmp_path, capsys
     (["--min_rating", "0"], "`--min_rating` must be above 0"),
     (["--min_rating", "3", "--rating", "none"], "`--min_rating` must be left out where a log has no"),
     (["--min_item_interactions", "50"], "must leave at least one interaction"),
-    (["--negatives", "99"], "`--negatives` must be at most 5, because a test user has interacted with all "
-                            "but 5 of the items. Received: 99"),
+    (["--negatives", "99"], "`--negatives` must be at most 5, because no user with two or more interactions "
+                            "has more items left to draw from. Received: 99"),
     (["--user", "nobody"], "`--user` must be one of user, item, rating, timestamp or a column number"),
     (["--user", "none"], "`--user` must name a column"),
     (["--item", "user", "--user", "1"], "must each have one role. Received: user 1, item 1"),

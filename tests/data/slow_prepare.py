@@ -75,18 +75,20 @@ def slow_prepare(rows, options, has_rating, has_time):
             best[pair] = row
     left = [row for row in left if best[row[:2]] is row]
     left = core(left, options["min_user"], options["min_item"])
+    items = [item for item in items if any(row[1] == item for row in left)]
     train, test = {}, {}
     for user in users:
         mine = [row for row in left if row[0] == user]
-        held_out = max(mine, key=lambda row: (row[3], row[4]))[1] if len(mine) > 1 else None
+        untouched = [item for item in items if all(row[1] != item for row in mine)]
+        can_be_tested = len(mine) > 1 and len(untouched) >= options["negatives"]
+        held_out = max(mine, key=lambda row: (row[3], row[4]))[1] if can_be_tested else None
         if held_out is not None:
             test[user] = held_out
         if mine:
             train[user] = {row[1]: row[2] for row in mine if row[1] != held_out}
     users = [user for user in users if user in train]
-    items = [item for item in items if any(row[1] == item for row in left)]
-    if not test or any(len(items) - len(train[user]) - 1 < options["negatives"] for user in test):
-        raise Refused("too little is left")
+    if not test:
+        raise Refused("nobody can be tested")
     return Expected(users, items, train, test, len(rows) - len(left), len(rows))
 
 

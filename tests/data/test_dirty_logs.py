@@ -121,6 +121,10 @@ def require_expected(folder, dataset, expected, negatives):
         assert not seen & {items[index] for index in row}
     report = json.loads((folder / "out/d.json").read_text())
     assert (report["counts"]["rows"], sum(report["dropped"].values())) == (expected.rows, expected.dropped)
+    untested = [user for user in expected.users if user not in expected.test]
+    assert report["counts"]["users_without_test"] == len(untested)
+    without_negatives = sum(len(expected.train[user]) > 1 for user in untested)
+    assert report["counts"].get("users_without_negatives", 0) == without_negatives
 
 
 def check(folder, capsys, rows, form, options):

@@ -66,6 +66,26 @@ def test_low_ratings_go_before_repeats_and_rare_items_after():
     assert report["options"]["min_rating"] == 4
 
 
+def test_a_user_with_too_few_items_left_is_in_train_alone_and_counted():
+    """b has all four items, c all but one, d and e a single one."""
+    histories = [("a", "wx"), ("b", "xywz"), ("c", "wxz"), ("d", "z"), ("e", "y")]
+    rows = [(user, item, 5, time) for user, items in histories for time, item in enumerate(items)]
+    log = prepared(rows, negatives=2)
+    assert named(log, "test") == [("a", "x", 5, 1)]
+    assert named(log, "train") == [row for row in rows if row != ("a", "x", 5, 1)]
+    assert set(log.item_ids[log.negatives[0]]) == {"y", "z"}
+    counts = log.report()["counts"]
+    assert (counts["train"], counts["test"], counts["users_without_test"]) == (10, 1, 4)
+    assert (counts["users_without_negatives"], counts["fewest_items_left"]) == (2, 0)
+    counts = prepared([row for row in rows if row[0] != "b"], negatives=2).report()["counts"]
+    assert (counts["users_without_negatives"], counts["fewest_items_left"]) == (1, 1)
+    frame = pd.DataFrame(rows, columns=["user", "item", "rating", "time"])
+    dataset = Dataset.from_dataframe(frame, timestamp="time", negatives=1)
+    assert list(zip(dataset.test_users, dataset.test_items, strict=True)) == [(0, 1), (2, 3)]
+    with pytest.raises(InputError, match=r"at most 2, because no user .* has more items left .* Received: 3"):
+        prepared(rows, negatives=3)
+
+
 def test_nothing_left_and_nobody_to_hold_out():
     with pytest.raises(
         InputError, match=r"leave at least one interaction\. Received: 1 with rating not above 0"
@@ -149,7 +169,7 @@ def test_equals_what_is_written_and_read(tmp_path, frame):
     ({"min_rating": 0}, "`min_rating` must be above 0"),
     ({"min_rating": 3}, "`min_rating` must be left out where a log has no ratings"),
     ({"negatives": 0}, "`negatives` must be a whole number of at least 1"),
-    ({"negatives": 99}, "`negatives` must be at most 2"),
+    ({"negatives": 99}, "`negatives` must be at most 3"),
     ({"seed": -1}, "`seed` must be a whole number of at least 0"),
     ({"sed": 3}, r"`sed` must be an argument of Dataset.from_dataframe: did you mean `seed`\?.*: 'sed'"),
     ({"zzz": 3}, "`zzz` must be an argument of .*: it takes min_rating, .*, user, .*name."),

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
-from ncf_keras.data.split import draw_negatives, latest_interactions, random_interactions
+from ncf_keras.data.split import draw_negatives, free_items, latest_interactions, random_interactions
 from tests.small_data import write_files
 
 ITEMS = 12
@@ -62,12 +62,10 @@ def test_negatives_are_distinct_items_without_interaction(histories, negatives, 
     users = np.repeat(np.arange(len(histories), dtype=np.int32), [len(h) for h in histories])
     items = np.concatenate([np.array(sorted(h, reverse=True)) for h in histories]).astype(np.int32)
     test_users = np.arange(0, len(histories), 2, dtype=np.int32)
-    fewest = min(10 - len(histories[user]) for user in test_users)
+    free = free_items(users, test_users, 10)
+    assert free.tolist() == [10 - len(histories[user]) for user in test_users]
+    test_users = test_users[free >= negatives]
     generator = np.random.default_rng(seed)
-    if fewest < negatives:
-        with pytest.raises(InputError, match=f"`negatives` must be at most {fewest}"):
-            draw_negatives(users, items, test_users, 10, negatives, generator)
-        return
     drawn = draw_negatives(users, items, test_users, 10, negatives, generator)
     assert drawn.shape == (len(test_users), negatives) and drawn.dtype == np.int32
     for user, row in zip(test_users, drawn.tolist(), strict=True):
@@ -171,7 +169,23 @@ def test_timestamps_that_are_missing_are_refused(times, rule):
     ([0, 0], 0, "`negatives` must be a whole number of at least 1. Received: 0"),
     # The item of the test pair can be a negative.
     ([0, 0], 3, "`negatives` must be at most 2, .*Received: 3"),
+    ([0, 0], None, r"two interactions and 3 items to draw negatives from, .* Received: 2 item\(s\) at the"),
 ])  # fmt: skip
 def test_what_cannot_be_split_is_said(users, negatives, rule):
     with pytest.raises(InputError, match=rule):
-        split_validation(Dataset.from_pairs(users, [0, 1], [0], [2], [[3]]), negatives=negatives)
+        split_validation(Dataset.from_pairs(users, [0, 1], [0], [2], [[3, 3, 3]]), negatives=negatives)
+
+
+def test_a_user_with_too_few_items_left_keeps_all_of_them_and_has_no_validation_pair():
+    """User 0 has all items, user 1 all but one; the pairs of user 2 are those of the data without the two."""
+    others = [(2, 0), (2, 3), (3, 1)]
+    full = [(0, item) for item in range(5)] + [(1, item) for item in range(4)]
+    test = [2], [1], [[2, 4]]
+    users, items = np.array(full + others).T
+    split = split_validation(Dataset.from_pairs(users, items, *test, train_timestamps=items), seed=1)
+    assert pairs(split.test_users, split.test_items) == [(2, 3)]
+    assert set(split.test_negatives[0]) <= {1, 2, 4}
+    assert pairs(split.train_users, split.train_items) == [*full, (2, 0), (3, 1)]
+    one_each = split_validation(Dataset.from_pairs(users, items, *test, train_timestamps=items), negatives=1)
+    assert pairs(one_each.test_users, one_each.test_items) == [(1, 3), (2, 3)]
+    assert one_each.test_negatives[0].tolist() == [4]

@@ -74,14 +74,6 @@ def test_a_user_with_all_items_but_one_gets_that_one(missing):
     assert set(drawn[labels == 0].tolist()) == {missing} and (labels == 0).sum() == 2 * 3999
 
 
-def test_a_user_with_every_item_is_named_and_may_have_positives_alone():
-    dataset = dataset_of([(0, 1), *((3, item) for item in range(5))], 5, 5)
-    with pytest.raises(InputError, match="user 3 has all 5 items"):
-        DeviceSampler(dataset, num_neg=4)
-    sampler = DeviceSampler(dataset, num_neg=0, seed=1)
-    assert sorted(rows(*eager(sampler))) == [(0, 1, 1.0)] + [(3, item, 1.0) for item in range(5)]
-
-
 @pytest.fixture(scope="module")
 def uneven():
     """9 users with 1 to 27 positives of 30 items each, at random; the last one lacks items at both ends."""

@@ -136,10 +136,3 @@ def test_batches_smaller_than_the_number_of_shards(dataset):
 def test_wrong_numbers_of_shards_are_refused(dataset, count):
     with pytest.raises(InputError, match="`shards` must be "):
         ShardedSampler(dataset, 1, 0, count)
-
-
-def test_a_user_without_negatives_is_named_as_in_the_dataset():
-    nobody = np.zeros(0, int)
-    full = Dataset.from_pairs([0, 1, 1, 2], [0, 0, 1, 1], nobody, nobody, nobody[:, None])
-    with pytest.raises(InputError, match="user 1 has all 2 items"):
-        ShardedSampler(full, 1, 0, 3)

@@ -11,7 +11,8 @@ class Layout(NamedTuple):
     """One public data set.
 
     Attributes:
-        command: the line that docs/public_data.md prints. It may begin with programs that pipe into it; or the end of a block of Python.
+        command: the line that docs/public_data.md prints. It may begin with programs that pipe into it; or the
+            end of a block of Python.
         files: the bytes of each file, by the publisher's name.
         items: of each user the items that stay: from the first to the latest where there are times.
         dropped: number of rows that do not stay, by reason.
