@@ -127,8 +127,8 @@ def _column(values: Any, name: Any) -> pd.Series:
     # Of objects that are none of Arrow's values polars would give the addresses.
     if hasattr(values, "__arrow_c_stream__") and str(getattr(values, "dtype", "")) != "Object":
         pyarrow = _pyarrow()
-        # A type that pyarrow has not, such as integers of 128 bits, goes one value at a time.
-        with contextlib.suppress(pyarrow.ArrowException):
+        # What pyarrow has not, such as integers of 128 bits, goes one value at a time.
+        with contextlib.suppress(pyarrow.ArrowException, TypeError, ValueError):
             return column_of_arrow(pyarrow.chunked_array(values))
     if hasattr(values, "__arrow_c_array__"):
         return column_of_arrow(_pyarrow().chunked_array([values]))

@@ -161,10 +161,10 @@ ANY = r"`df` must be a table: .*, or a list of dicts\. Received: "
     (pl.DataFrame({"user": [], "item": []}), "`df` must hold at least one interaction"),
     ({"user": [None], "item": [1]}, "at least one complete interaction. Received: 1 without user"),
     ({"user": "ann", "item": [1]}, "`df` must have a list of values in column 'user'. Received: str"),
-    ({"user": [1, 2], "item": [1]}, "columns of `df` must be of one length. Received: 2 in `user`, 1 in `item`"),
+    ({"user": [1, 2], "item": [1]}, "The columns of `df` must be of one length. Received: 2 in `user`, 1 in"),
     ([(1, 2), (1,)], r"`df`, row 1 \(counted from 0\) must have as many values as the first, 2\. Received: 1"),
     ({"users": [1]}, "`user` must be one of the columns users of `df`. Received: 'user'"),
-    (pa.table([[1], [2], [3]], ["user", "item", "item"]), "`item` must be one of the columns user, item, item of"),
+    (pa.table([[1], [2], [3]], ["user", "item", "item"]), "`item` must be one of the columns user, item, item"),
 ])  # fmt: skip
 def test_what_is_no_log_is_answered_with_what_leads_on(df, words):
     with pytest.raises(InputError, match=words):
