@@ -21,7 +21,7 @@ import urllib3
 from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client.deadline import BoundedAdapter, TooLong, Until
 from ncf_keras.serving.client.limits import FRAME_BYTES, NO_LISTS, Bounds
-from ncf_keras.serving.client.transport import Target, TryAgain, ask_patiently
+from ncf_keras.serving.client.transport import Question, Target, TryAgain, ask_patiently
 from ncf_keras.serving.client.values import ServingError, one_line, unreadable
 
 BLOCK = 1 << 16
@@ -61,14 +61,13 @@ class RestTransport:
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
-    def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...], bounds: Bounds
-    ) -> dict[str, Any]:
-        """Run a signature; see `Transport`."""
-        body = request_body(signature, inputs, self._rows)
-        answer = self._ask("POST", ":predict", body, f"signature {signature!r}", bounds)
+    def predict(self, question: Question, inputs: Mapping[str, np.ndarray], bounds: Bounds) -> dict[str, Any]:
+        """Send one request of a question; see `Transport`. The server does not tell which version answers."""
+        body = request_body(question.signature, inputs, self._rows)
+        what = f"signature {question.signature!r}"
+        answer = self._ask("POST", ":predict", body, what, bounds, question.asked)
         refuse_more(answer, bounds)
-        return read_answer(answer, outputs, self._rows)
+        return read_answer(answer, question.outputs, self._rows)
 
     def status(self) -> Mapping[str, Any]:
         """Return the versions of the model; see `Transport`."""
@@ -82,14 +81,24 @@ class RestTransport:
         """Close the connections that are idle."""
         self._session.close()
 
-    def _ask(self, method: str, path: str, body: bytes | None, asked: str, bounds: Bounds = NO_LISTS) -> bytes:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        what: str,
+        bounds: Bounds = NO_LISTS,
+        asked: float | None = None,
+    ) -> bytes:
         url = self._url + path
         return ask_patiently(
-            lambda seconds: self._try(method, url, body, asked, seconds, bounds), self._target.patience
+            lambda seconds: self._try(method, url, body, what, seconds, bounds),
+            self._target.patience,
+            asked=asked,
         )
 
     def _try(
-        self, method: str, url: str, body: bytes | None, asked: str, seconds: float, bounds: Bounds
+        self, method: str, url: str, body: bytes | None, what: str, seconds: float, bounds: Bounds
     ) -> bytes:
         shown = self._target.shown
         end = time.monotonic() + seconds
@@ -116,7 +125,7 @@ class RestTransport:
         words = _error_in(answer)
         received = f"HTTP {response.status_code}, {response.reason if words is None else words}"
         refused = response.status_code in REFUSED and words is not None
-        raise self._target.failure("REST", asked, received, response.status_code in PASSING, refused)
+        raise self._target.failure("REST", what, received, response.status_code in PASSING, refused)
 
 
 def _body(response: requests.Response, size: int) -> bytes:
