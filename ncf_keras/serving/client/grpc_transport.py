@@ -99,7 +99,10 @@ class GrpcTransport:
         refuse_more(body, bounds)
         answer = _read(PredictResponse, body, "tensors")
         if self._target.version is None and answer.model_spec.HasField("version"):
-            question.version = answer.model_spec.version.value
+            version = answer.model_spec.version.value
+            if question.version not in (None, version):
+                raise self._target.version_gone(question.version, f"version {version}")
+            question.version = version
         return {name: _array(tensor) for name, tensor in answer.outputs.items()}
 
     def status(self) -> Mapping[str, Any]:
@@ -134,10 +137,10 @@ class GrpcTransport:
         bounds: Bounds = NO_LISTS,
         question: Question | None = None,
     ) -> bytes:
-        target, first = self._target, question.version if question else None
+        target, pinned = self._target, question.version if question else None
         request.model_spec.name = target.model
-        if target.version is not None or first is not None:
-            request.model_spec.version.value = target.version if first is None else first
+        if target.version is not None or pinned is not None:
+            request.model_spec.version.value = target.version if pinned is None else pinned
         elif target.label is not None:
             request.model_spec.version_label = target.label
         call = self._channel(bounds.size).unary_unary(method, type(request).SerializeToString)
@@ -159,8 +162,8 @@ class GrpcTransport:
                     raise target.too_long(bounds)
                 return body
             received = f"{code}, {words}"
-            if first is not None and code == "NOT_FOUND":
-                raise target.version_gone(first, received)
+            if pinned is not None and code == "NOT_FOUND":
+                raise target.version_gone(pinned, received)
             raise target.failure("gRPC", what, received, code in PASSING, code in REFUSED)
 
         return ask_patiently(ask, target.patience, asked=question.asked if question else None)

@@ -34,7 +34,7 @@ class TryAgain(ServingError):
 
 
 class VersionGone(ServingError):
-    """The version that answered the first rows of a question is no longer loaded."""
+    """The version that answered the first rows of a question does not answer the others."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Target:
         rule = f"must answer in at most {bounds.size:,} bytes, by what was asked"
         return ServingError(f"{self.shown} {rule}. Received: more")
 
-    def version_gone(self, version: int, received: str) -> VersionGone:
+    def version_gone(self, version: int | None, received: str) -> VersionGone:
         """Return the error to raise for a version that answered the first rows and is there no more."""
         rule = f"must keep version {version} of model {self.model!r} until it has answered all rows"
         return VersionGone(f"{self.shown} {rule}. Received: {one_line(received)}")

@@ -251,7 +251,7 @@ def answering(content, encoding=b""):
     """Serve one answer over gRPC; yield the address."""
     frame, field = hostile_grpc.frame, hostile_grpc.field
 
-    def script(_, stream):
+    def script(_number, stream, _request):
         head = field(":status", b"200") + field("content-type", b"application/grpc")
         yield frame(1, 4, stream, head + (field("grpc-encoding", encoding) if encoding else b""))
         message = b"" if content is None else struct.pack(">?I", bool(encoding), len(content)) + content
