@@ -107,20 +107,20 @@ class Client:
 
     def _ask(self, signature: str, inputs: Mapping[str, np.ndarray], outputs: Outputs) -> dict[str, np.ndarray]:
         """Return the outputs of a signature, asked for in as many requests as the rows of the inputs need."""
-        asked = time.monotonic()
+        begin = time.monotonic()
 
-        def parts() -> Iterator[dict[str, np.ndarray]]:
-            question = Question(signature, outputs.names, asked)
+        def parts(question: Question) -> Iterator[dict[str, np.ndarray]]:
             for piece in pieces(inputs, outputs.row, self._piece):
                 rows = {name: array[piece] for name, array in inputs.items()}
                 bounds = outputs.row.times(piece.stop - piece.start)
                 yield outputs.read(self._transport.predict(question, rows, bounds), bounds.rows)
+                question.asked = begin
 
         try:
-            found = list(parts())
+            found = list(parts(Question(signature, outputs.names)))
         except VersionGone:
             # Another was loaded in its place, which answers all rows.
-            found = list(parts())
+            found = list(parts(Question(signature, outputs.names, asked=begin)))
         if not found:
             return outputs.none
         return {name: joined([part[name] for part in found]) for name in outputs.names}

@@ -86,13 +86,13 @@ def ask_patiently(
 
     It raises `TryAgain` if another try may succeed. If none did, the ServingError has the message of the last
     one, the tries and the seconds counted. `draw` gives a random number between two bounds. `asked` is when the
-    question was asked that this is a request of: the deadline counts from then.
+    question was, if requests of it went before this one: the deadline counts from then.
     """
     begin = clock()
     end = patience.deadline + (begin if asked is None else asked)
     if begin >= end:
         rule = f"the server must answer all rows within the `deadline`, {patience.deadline:g} s"
-        raise ServingError(f"{rule}. Received: not yet all of them")
+        raise ServingError(f"{rule}. Received: no more than the first of them")
     tries, longest = 0, patience.first_wait
     while True:
         tries += 1
@@ -103,7 +103,7 @@ def ask_patiently(
             wait = draw(0.0, longest)
             if tries > patience.retries or clock() + wait >= end:
                 counted = f"{tries} {'try' if tries == 1 else 'tries'} in {clock() - begin:.1f} s"
-                if asked is not None and begin - asked >= 0.05:
+                if asked is not None:
                     counted += f", {clock() - asked:.1f} s in all"
                 raise ServingError(f"{error} ({counted})") from error
         sleep(wait)
@@ -211,14 +211,15 @@ class Question:
     Attributes:
         signature: the name of the signature to run.
         outputs: the names of its outputs.
-        asked: when it was asked, by `time.monotonic`; the deadline counts from then.
+        asked: when it was asked, by `time.monotonic`, if requests of it went before: its deadline counts from
+            then.
         version: the version of the model that answered the first request, once it is known and if nobody chose
             one: the others ask for the same, as a new one may be loaded between them.
     """
 
     signature: str
     outputs: tuple[str, ...]
-    asked: float
+    asked: float | None = None
     version: int | None = None
 
 

@@ -31,8 +31,8 @@ from tests.serving.client.json_tensor import Refused, invalid, read_request, wri
 # The bytes of a gRPC message that the server takes: server.cc has SetMaxMessageSize(kint32max). Its HTTP server
 # has no limit for a body (evhttp_server.cc sets none, and libevent has none), and neither has one for answers.
 SERVER_BYTES = 2**31 - 1
-# What proxies before a server take where nobody says otherwise: a gRPC message of 4 MiB, either way, as gRPC has
-# it; and a body of 1 MiB, as nginx's client_max_body_size is.
+# What proxies before a server take where nobody says otherwise: a gRPC message of 4 MiB, either way, as gRPC
+# has it; and a body of 1 MiB, as nginx's client_max_body_size is.
 PROXY_GRPC_BYTES, PROXY_BODY_BYTES = 4 << 20, 1 << 20
 # What a fault makes the server answer instead.
 REFUSALS = {
