@@ -21,6 +21,7 @@ import urllib3
 from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client.deadline import BoundedAdapter, TooLong, Until
 from ncf_keras.serving.client.limits import FRAME_BYTES, NO_LISTS, Bounds
+from ncf_keras.serving.client.reasons import reason
 from ncf_keras.serving.client.transport import Question, Target, TryAgain, ask_patiently
 from ncf_keras.serving.client.values import ServingError, one_line, unreadable
 
@@ -119,7 +120,7 @@ class RestTransport:
             if isinstance(error, requests.exceptions.Timeout) or time.monotonic() >= end:
                 late = f"{shown} must answer in time. Received: no whole answer in {seconds:.1f} s"
                 raise TryAgain(late) from None
-            raise TryAgain(f"{shown} must answer. Received: {one_line(_reason(error))}") from None
+            raise TryAgain(f"{shown} must answer. Received: {one_line(reason(error))}") from None
         if response.status_code == OK:
             return answer
         words = _error_in(answer)
@@ -233,13 +234,3 @@ def _error_in(body: bytes) -> str | None:
     except ServingError:
         return None
     return words if isinstance(words, str) else None
-
-
-def _reason(error: BaseException) -> str:
-    """Return the innermost words of an error: requests and urllib3 wrap what the system said several times."""
-    while True:
-        inner = getattr(error, "reason", None) or error.__cause__ or error.__context__
-        if not isinstance(inner, BaseException) or isinstance(inner, TimeoutError):
-            break
-        error = inner
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -91,7 +91,7 @@ def ask_patiently(
     begin = clock()
     end = patience.deadline + (begin if asked is None else asked)
     if begin >= end:
-        rule = f"the server must answer all rows within the `deadline`, {patience.deadline:g} s"
+        rule = f"the server must answer all rows within the deadline of {patience.deadline:g} s"
         raise ServingError(f"{rule}. Received: no more than the first of them")
     tries, longest = 0, patience.first_wait
     while True:

@@ -79,7 +79,7 @@ def test_requests_of_one_question_share_its_deadline():
         ask_patiently(ask, patience, lambda: clock[0], lambda _: None, asked=100.0)
     assert str(caught.value) == "nobody there (2 tries in 3.0 s, 10.0 s in all)"
     assert given == [2, 1]
-    words = "must answer all rows within the `deadline`, 10 s. Received: no more than the first of them"
+    words = "must answer all rows within the deadline of 10 s. Received: no more than the first of them"
     with pytest.raises(ServingError, match=words):
         ask_patiently(ask, patience, lambda: clock[0], asked=100.0)
     assert given == [2, 1]
