@@ -221,6 +221,8 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
     """The REST paths and formats; subclasses set `stub`."""
 
     protocol_version = "HTTP/1.1"
+    # Headers and body are sent apart: else the second would wait 40 ms for the first to be acknowledged.
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from ncf_keras.base.errors import InputError
@@ -55,16 +55,9 @@ def sizes(stub):
     return found
 
 
-# The stub, which is Python, takes 3 s to write 400,000 numbers in JSON.
+# The stub takes 2 s to write 400,000 rows of the row format.
 @pytest.mark.parametrize(
-    ("way", "count"),
-    [
-        ("gRPC", COUNT),
-        ("REST columns", COUNT // 10),
-        ("REST rows", COUNT // 10),
-        pytest.param("REST columns", COUNT, marks=pytest.mark.slow),
-        pytest.param("REST rows", COUNT, marks=pytest.mark.slow),
-    ],
+    ("way", "count"), [("gRPC", COUNT), ("REST columns", COUNT), ("REST rows", COUNT // 10)]
 )
 def test_400_000_pairs_through_a_proxy(behind_proxies, way, count):
     users, items = np.divmod(np.arange(count), 700)
@@ -116,6 +109,7 @@ def texts(items, all_texts, k):
     return [all_texts[item].decode("utf-8", "surrogateescape") if item >= 0 else "" for item in items[:k]]
 
 
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.sampled_from([0, 1, 2, 3, 9, -1]), st.integers(-1, 5)), max_size=9),
     st.integers(0, 7),
@@ -173,6 +167,7 @@ def test_pieces_over_a_connection(stub, way):
 IDS = st.lists(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)), min_size=1, max_size=12)
 
 
+@settings(max_examples=60)
 @given(IDS, st.integers(-(2**31), 2**31 - 1), st.integers(1, 9), st.integers(1100, 2500), st.integers(1, 5))
 def test_requests_are_as_small_as_they_are_to_be(ids, number, most, request, places):
     """Their bytes in each format, with what is around them, and the bytes of the answers that are taken."""
@@ -199,7 +194,7 @@ def test_requests_are_as_small_as_they_are_to_be(ids, number, most, request, pla
 def test_the_answer_to_a_request_is_bounded_too(k, texts):
     """So that a proxy hands it on: 4 MiB, but for a single list that may be longer."""
     row = Bounds(1, numbers=2 * k, texts=texts * k)
-    (first, *_) = pieces({"users": np.zeros(50_000, np.int32)}, row, USUAL)
+    first = next(pieces({"users": np.zeros(50_000, np.int32)}, row, USUAL))
     assert row.times(first.stop).size <= 4 << 20 or first.stop == 1
     assert k > 200 or first.stop > 10
 
