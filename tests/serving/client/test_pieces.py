@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ncf_keras.serving.client import Client, Patience, ServingError
 from ncf_keras.serving.client.limits import Bounds
 from ncf_keras.serving.client.pieces import USUAL, Piece, pieces
 from ncf_keras.serving.client.rest import request_body
+from ncf_keras.serving.client.transport import VersionGone
 from tests.serving.client.conftest import client_of
 from tests.serving.client.stub import running
 from tests.serving.client.tables import ITEM_IDS, LISTS, SCORES, SIMILAR, TITLES, USER_IDS, Tables
@@ -189,6 +191,25 @@ def test_requests_are_as_small_as_they_are_to_be(ids, number, most, request, pla
         assert 1 <= count <= most and (count == 1 or row.times(count).size <= answer)
 
 
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"user_input": np.full(5000, -(2**31), np.int32), "item_input": np.full(5000, -(2**31), np.int32)},
+        {"user_id": np.array([b"\1" * 100] * 1000, object), "k": np.full(1000, 2**31 - 1, np.int32)},
+        {"item_id": np.array([b"\xff" * 100] * 2000, object), "k": np.full(2000, 2**31 - 1, np.int32)},
+    ],
+    ids=["numbers", "escapes", "no UTF-8"],
+)
+def test_what_takes_the_most_bytes_in_json(inputs):
+    """Six for one where a character is escaped; and all names in each row."""
+    most = USUAL._replace(rows=5000, request=1 << 18, answer=1 << 30)
+    found = list(pieces(inputs, Bounds(1), most))
+    assert len(found) > 1
+    for one in found:
+        rows = {name: array[one] for name, array in inputs.items()}
+        assert len(request_body("similar_items_by_id", rows, True)) <= 1 << 18
+
+
 @pytest.mark.parametrize("k", [10, 200, 10**6, 2**31 - 1])
 @pytest.mark.parametrize("texts", [0, 1])
 def test_the_answer_to_a_request_is_bounded_too(k, texts):
@@ -298,6 +319,21 @@ def test_a_version_that_goes_leaves_the_question_to_the_next(stub, replaced):
         pytest.raises(InputError, match="model 'new', version 1, signature 'score'"),
     ):
         in_pieces(client, rows=2).score(range(7), 0)
+
+
+def test_the_deadline_is_over_both_versions_too():
+    asked = []
+
+    def predict(question, inputs, bounds):
+        asked.append(question.asked)
+        if len(asked) == 2:
+            raise VersionGone("version 1 is gone")
+        return {"prediction": np.zeros(bounds.rows, np.float32)}
+
+    before = time.monotonic()
+    Client(SimpleNamespace(predict=predict), Piece(rows=2)).score(range(4), 0)
+    first, *others = asked
+    assert first is None and len(others) == 3 and before <= min(others) == max(others)
 
 
 def test_a_request_is_json_of_its_own_rows(stub):
