@@ -23,7 +23,7 @@ SPARE = 8
 # What one request may hold (see pieces.py): rows, bytes, and the bytes of its answer. Its bytes are counted as
 # those for all that is no row; for each number or text of a row, with its name, commas and blanks; and for each
 # byte of a text, as JSON may have to escape it.
-MOST_ROWS = 4096
+MOST_ROWS = 1000
 MOST_REQUEST_BYTES = 1 << 20
 MOST_ANSWER_BYTES = 4 << 20
 REQUEST_BYTES = 1024

@@ -1,8 +1,8 @@
 """A question of many rows in several requests, each of few bytes, and its answer in one piece.
 
 The server takes requests of any size, but what stands before it does not: a gRPC proxy takes 4 MiB, as gRPC
-does where nobody says otherwise, and nginx a body of 1 MiB. A server that batches refuses more rows than its
-queue holds.
+does where nobody says otherwise, and nginx a body of 1 MiB. A server that batches refuses more rows than
+its `max_batch_size`, which is 1,000 where nobody says otherwise.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -34,6 +34,9 @@ SERVER_BYTES = 2**31 - 1
 # What proxies before a server take where nobody says otherwise: a gRPC message of 4 MiB, either way, as gRPC
 # has it; and a body of 1 MiB, as nginx's client_max_body_size is.
 PROXY_GRPC_BYTES, PROXY_BODY_BYTES = 4 << 20, 1 << 20
+# The rows of a request that a server takes which batches, where nobody says otherwise (TensorFlow's
+# shared_batch_scheduler.h, input_batch_size_limit).
+BATCH_ROWS = 1000
 # What a fault makes the server answer instead.
 REFUSALS = {
     "overloaded": ("UNAVAILABLE", 503, "The queue to which this task was submitted is full"),
@@ -73,7 +76,7 @@ class Stub:
         requests: (path or method, body or message, headers) of each request so far.
         most_body: the bytes of an HTTP body that are taken, None for any number.
         neighbours: {input: values}, rows of another client that the server batches with those of each request.
-            It then refuses single values as inputs, as a server with --enable_batching does.
+            It then refuses single values as inputs, and many rows, as a server with --enable_batching does.
         failed: {(name, version): words} of versions that could not be loaded.
         released: set when the server is to stop being slow.
     """
@@ -117,6 +120,8 @@ class Stub:
             outputs = version.run(signature, tensors)
         else:
             ((rows,),) = {tensor.shape for tensor in tensors.values()}
+            if rows > BATCH_ROWS:
+                raise invalid(f"Task size {rows} is larger than maximum input batch size {BATCH_ROWS}")
             batch = {
                 name: np.append(one, np.array(self.neighbours[name], one.dtype))
                 for name, one in tensors.items()

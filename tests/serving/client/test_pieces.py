@@ -69,9 +69,9 @@ def test_400_000_pairs_through_a_proxy(behind_proxies, way, count):
         np.testing.assert_array_equal(scores, formula(users, items))
         np.testing.assert_array_equal(client.score(41, items[:9000]), formula(41, items[:9000]))
     asked = sizes(behind_proxies)
-    assert max(asked) <= 1 << 20 and len(asked) == -(-count // 4096) + 3
+    assert max(asked) <= 1 << 20 and len(asked) == -(-count // 1000) + 9
     rows = behind_proxies.models["ncf"][1].rows
-    assert sum(rows) == count + 9000 and max(rows) == 4096
+    assert sum(rows) == count + 9000 and max(rows) == 1000
     rows.clear()
 
 
@@ -164,6 +164,14 @@ def test_pieces_over_a_connection(stub, way):
         named = few.recommend_by_id([*USER_IDS, "nobody"], 2)
         assert named.item_ids == [texts(LISTS[user][0], ITEM_IDS, 2) for user in (0, 1, 2, 3, 9)]
         assert named.scores.shape == (5, 2)
+
+
+def test_a_server_that_batches_takes_so_many_rows(stub, way):
+    stub.neighbours = {"user_input": [77], "item_input": [1]}
+    with client_of(stub, way) as client:
+        assert np.isnan(client.score(9, range(2500))).all() and len(stub.requests) == 3
+        with pytest.raises(InputError, match="Task size 1001 is larger than maximum input batch size 1000"):
+            in_pieces(client, rows=1001).score(9, range(2500))
 
 
 IDS = st.lists(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)), min_size=1, max_size=12)
