@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.terminal import escaped
 from ncf_keras.cli.console import run_with_flags
+from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import LARGEST_COUNT, number_above, whole_number
 from ncf_keras.serving.client.limits import HIGHEST_VERSION, LONGEST_SECONDS, MOST_RETRIES
 
 if TYPE_CHECKING:
     from ncf_keras.serving.client import Client, ItemLists, NamedItemLists
 
+# Flags that may be given many values, which the client has in the plural.
+ASKED = ("user", "item", "user_id", "item_id")
 # The names of the columns, and the rows under them.
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -97,9 +100,13 @@ def _ask(options: argparse.Namespace) -> None:
     # gRPC's C++ core writes to standard error what it thinks of a server.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     patience = Patience(timeout=options.timeout, deadline=options.deadline, retries=options.retries)
-    with connect(
-        options.server, options.model, version=options.version, label=options.label, patience=patience
-    ) as client:
+    named = same_names(vars(options)) | {f"{name}s": f"`--{name}`" for name in ASKED}
+    with (
+        flag_names(named),
+        connect(
+            options.server, options.model, version=options.version, label=options.label, patience=patience
+        ) as client,
+    ):
         columns, rows = options.answer(client, options)
     if options.format == "json":
         print(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], allow_nan=False))

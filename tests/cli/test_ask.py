@@ -133,6 +133,23 @@ def test_values_that_nothing_can_be_asked_with(arguments, capfd):
     assert (status, out) == (2, "") and "error: " in err.splitlines()[-1] and "Received: " in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["score", "--user", 1, 2, "--item", 1, 2, 3],
+         "`--user` and `--item` must be of one length. Received: 2 and 3"),
+        (["recommend", "--user_id", "\ud800"], "`--user_id` must be "),
+        (["similar", "--item_id", "\ud800"], "`--item_id` must be "),
+        (["--model", "", "status"], "`--model` must be the name"),
+        (["--label", "", "status"], "`--label` must be a name"),
+        (["--server", "there", "status"], "`--server` must be the address"),
+    ],
+)  # fmt: skip
+def test_messages_name_the_flags_that_were_typed(stub, arguments, words, capfd):
+    assert asked(stub.rest, *arguments) == 2
+    assert capfd.readouterr().err.startswith(f"error: {words}")
+
+
 def test_a_score_that_json_can_not_say_is_the_servers_mistake(stub, capfd):
     with mock.patch.object(Tables, "run", lambda *_: {"prediction": np.array([np.inf], np.float32)}):
         for server in (stub.rest, stub.grpc):

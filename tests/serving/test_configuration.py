@@ -8,13 +8,14 @@ import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from ncf_keras.serving.client.limits import MOST_ROWS
 from tests.serving.client.stub import running
 from tests.serving.client.tables import Tables
 from tests.shared_files import PROJECT
 
 SERVING = PROJECT / "serving"
 
-# tensorflow-serving-api leaves these messages out. Field names, numbers and types are those of TensorFlow
+# tensorflow-serving-api leaves these messages out. Field names and types are those of TensorFlow
 # Serving's config/monitoring_config.proto and servables/tensorflow/session_bundle_config.proto.
 FIELD = descriptor_pb2.FieldDescriptorProto
 INT64 = ".google.protobuf.Int64Value"
@@ -25,6 +26,7 @@ LEFT_OUT = {
         "max_batch_size": INT64, "batch_timeout_micros": INT64, "max_enqueued_batches": INT64,
         "num_batch_threads": INT64, "thread_pool_name": ".google.protobuf.StringValue",
         "allowed_batch_sizes": FIELD.TYPE_INT64, "pad_variable_length_inputs": FIELD.TYPE_BOOL,
+        "enable_large_batch_splitting": ".google.protobuf.BoolValue", "max_execution_batch_size": INT64,
     },
 }  # fmt: skip
 # Flags of tensorflow_model_server, from the table of TensorFlow Serving's model_servers/main.cc.
@@ -70,8 +72,11 @@ def test_the_files_say_what_the_docs_do(messages):
     assert not model.version_labels
     batching = parsed("batching.config", messages["BatchingParameters"])
     found = {field.name: value.value for field, value in batching.ListFields()}
-    most = {"max_batch_size": 64, "max_enqueued_batches": 100}
-    assert found == most | {"batch_timeout_micros": 1000, "num_batch_threads": 4}
+    most = {"max_batch_size": 1000, "max_execution_batch_size": 64, "max_enqueued_batches": 100}
+    others = {"batch_timeout_micros": 1000, "num_batch_threads": 4, "enable_large_batch_splitting": True}
+    assert found == most | others
+    # A request of the client is taken, and there is room for it in an empty queue.
+    assert MOST_ROWS <= most["max_batch_size"] <= 64 * 100
     monitoring = parsed("monitoring.config", messages["MonitoringConfig"]).prometheus_config
     assert monitoring.enable and monitoring.path == "/monitoring/prometheus/metrics"
 

@@ -1,20 +1,26 @@
 """The questions that a model answers, the same over REST and gRPC."""
 
-import reprlib
-from collections.abc import Iterable, Mapping
-from itertools import chain
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text, listed_ids
-from ncf_keras.serving.client.limits import USUAL_LENGTH, Bounds
-from ncf_keras.serving.client.transport import Patience, Target, Transport, split_address
+from ncf_keras.serving.client.outputs import Outputs
+from ncf_keras.serving.client.pieces import USUAL, Piece, joined, pieces
+from ncf_keras.serving.client.transport import (
+    Patience,
+    Question,
+    Target,
+    Transport,
+    VersionGone,
+    split_address,
+)
 from ncf_keras.serving.client.values import (
     ItemLists,
     NamedItemLists,
-    ServingError,
     Signature,
     VersionStatus,
     read_signatures,
@@ -22,15 +28,6 @@ from ncf_keras.serving.client.values import (
 )
 
 INT32 = np.iinfo(np.int32)
-# By the type of an output, the types that JSON has for it, and that of an array of them. A whole number may
-# stand for a real one.
-JSON_TYPES: Mapping[type, tuple[set[type], type]] = {
-    np.float32: ({int, float}, np.float64),
-    np.int32: ({int}, np.int64),
-    np.bool_: ({bool}, np.bool_),
-    np.object_: ({str}, np.object_),
-}
-# What signatures that rank items answer, besides `known`.
 BY_INDEX = {"items": np.int32, "scores": np.float32}
 BY_ID = {"scores": np.float32, "item_ids": np.object_, "titles": np.object_}
 
@@ -43,8 +40,9 @@ class Client:
     and `ServingError` if the server gives no answer, or none that can be used.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, piece: Piece = USUAL) -> None:
         self._transport = transport
+        self._piece = piece
 
     def score(self, users: int | Iterable[int], items: int | Iterable[int]) -> np.ndarray:
         """Return how likely each user is to choose the item beside it, float32 [N], NaN where one is unknown.
@@ -57,12 +55,8 @@ class Client:
                 f"`users` and `items` must be of one length. Received: {len(rows)} and {len(columns)}"
             )
         rows, columns = np.broadcast_arrays(rows, columns)
-        if not len(rows):
-            return np.zeros(0, np.float32)
         inputs = {"user_input": rows, "item_input": columns}
-        bounds = Bounds(len(rows), numbers=len(rows))
-        answer = self._transport.predict("score", inputs, ("prediction",), bounds)
-        return _array(answer, "prediction", np.float32, (len(rows),))
+        return self._ask("score", inputs, Outputs({"prediction": np.float32}))["prediction"]
 
     def recommend(self, users: int | Iterable[int], k: int = 10) -> ItemLists:
         """Return the best `k` items for each user, without those that the user has seen in training."""
@@ -107,24 +101,30 @@ class Client:
         """Return the outputs of a signature that ranks items, [N, K], and `known`, by name."""
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 0 <= k <= INT32.max:
             raise InputError(f"`k` must be a whole number from 0 to {INT32.max}. Received: {k!r}")
-        rows = len(asked)
-        if rows:
-            # One k for each row: a server that batches requests takes no single values.
-            inputs = {name: asked, "k": np.full(rows, k, np.int32)}
-            places = rows * max(int(k), USUAL_LENGTH)
-            texts = sum(dtype is np.object_ for dtype in outputs.values())
-            bounds = Bounds(rows, numbers=places * (len(outputs) - texts), texts=places * texts)
-            answer = self._transport.predict(signature, inputs, (*outputs, "known"), bounds)
-        else:
-            answer = {**dict.fromkeys(outputs, np.zeros((0, k))), "known": np.zeros(0)}
-        shape: tuple[int | None, ...] = (rows, None)
-        lists: dict[str, Any] = {}
-        for output, dtype in outputs.items():
-            array = _array(answer, output, dtype, shape)
-            shape = array.shape
-            # A server that batches may answer longer lists than this request asked for.
-            lists[output] = _texts(array[:, :k]) if dtype is np.object_ else array[:, :k]
-        return {**lists, "known": _array(answer, "known", np.bool_, (rows,))}
+        # One k for each row: a server that batches requests takes no single values.
+        inputs = {name: asked, "k": np.broadcast_to(np.int32(k), len(asked))}
+        found = self._ask(signature, inputs, Outputs({"known": np.bool_}, outputs, int(k)))
+        return {name: _texts(one) if one.dtype == object else one for name, one in found.items()}
+
+    def _ask(self, signature: str, inputs: Mapping[str, np.ndarray], outputs: Outputs) -> dict[str, np.ndarray]:
+        """Return the outputs of a signature, asked for in as many requests as the rows of the inputs need."""
+        begin = time.monotonic()
+
+        def parts(question: Question) -> Iterator[dict[str, np.ndarray]]:
+            for piece in pieces(inputs, outputs.row, self._piece):
+                rows = {name: array[piece] for name, array in inputs.items()}
+                bounds = outputs.row.times(piece.stop - piece.start)
+                yield outputs.read(self._transport.predict(question, rows, bounds), bounds.rows)
+                question.asked = begin
+
+        try:
+            found = list(parts(Question(signature, outputs.names)))
+        except VersionGone:
+            # Another was loaded in its place, which answers all rows.
+            found = list(parts(Question(signature, outputs.names, asked=begin)))
+        if not found:
+            return outputs.none
+        return {name: joined([part[name] for part in found]) for name in outputs.names}
 
 
 def connect(
@@ -207,61 +207,6 @@ def _strings(values: object, argument: str) -> np.ndarray:
             words = f"`{argument}` must be texts that UTF-8 can write. Received: {ascii(value)[:80]}"
             raise InputError(words) from None
     return array
-
-
-def _array(outputs: Mapping[str, Any], name: str, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
-    """Return an output as an array of `shape`, None in which stands for any size; `object_` is for texts."""
-    if name not in outputs:
-        rule = f"the server must answer `{name}`, as models exported by this project do"
-        raise ServingError(f"{rule}. Received: {reprlib.repr(sorted(outputs)) if outputs else 'nothing'}")
-    values = outputs[name]
-    try:
-        array = values if isinstance(values, np.ndarray) else _of_lists(values, dtype)
-        if array is values and array.size and array.dtype != dtype:
-            raise TypeError
-        if array.ndim == len(shape) and all(
-            size is None or size == found for size, found in zip(shape, array.shape, strict=True)
-        ):
-            return _narrowed(array, dtype)
-        received = f"shape {list(array.shape)}"
-    except TypeError:
-        received = f"values such as {reprlib.repr(values)}"
-    except OverflowError:
-        received = f"numbers beyond {dtype.__name__}"
-    sizes = ["any" if size is None else size for size in shape]
-    raise ServingError(f"the server must answer `{name}` of shape {sizes}. Received: {received}")
-
-
-def _of_lists(values: Any, dtype: type) -> np.ndarray:
-    """Return nested lists as an array of numbers of 64 bits, of truths or of texts.
-
-    Lists of unequal length, or values of another kind, raise TypeError, before memory is taken: NumPy would
-    make room for the longest text in every place. Numbers beyond 64 bits raise OverflowError.
-    """
-    kinds, wide = JSON_TYPES[dtype]
-    flat: list[Any] = [values]
-    shape: list[Any] = []
-    # One more than any output has, to be told as a wrong shape.
-    while flat and isinstance(flat[0], list) and len(shape) < 3:
-        sizes = {len(one) if isinstance(one, list) else None for one in flat}
-        if len(sizes) > 1:
-            raise TypeError
-        shape += sizes
-        flat = flat[0] if len(flat) == 1 else list(chain.from_iterable(flat))
-    if not set(map(type, flat)) <= kinds:
-        raise TypeError
-    return np.array(flat, wide).reshape(shape)
-
-
-def _narrowed(array: np.ndarray, dtype: type) -> np.ndarray:
-    """Return an array as one of `dtype`; raise OverflowError for a number beyond it. NaN means unknown."""
-    with np.errstate(over="ignore"):
-        found: np.ndarray = array.astype(dtype)
-    if dtype is np.float32 and np.isinf(found).any():
-        raise OverflowError
-    if dtype is np.int32 and (found != array).any():
-        raise OverflowError
-    return found
 
 
 def _texts(rows: np.ndarray) -> list[list[str]]:

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError, Message
 
 from ncf_keras.serving.client.limits import FRAME_BYTES, NO_LISTS, Bounds
 from ncf_keras.serving.client.messages import without_tensorflow
-from ncf_keras.serving.client.transport import Target, ascii_host, ask_patiently
+from ncf_keras.serving.client.transport import Question, Target, ascii_host, ask_patiently
 from ncf_keras.serving.client.values import ServingError, unreadable
 
 with without_tensorflow():
@@ -38,9 +38,9 @@ PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN")
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
-# Requests of any size; tries are counted here, not by gRPC; a server that is back is found at once rather than
-# after gRPC's own waits of a second and more; headers are no longer than in HTTP/1; nothing is unpacked, as a
-# few bytes may become any number.
+# A single text may be of any size; tries are counted here, not by gRPC; a server that is back is found at once
+# rather than after gRPC's own waits of a second and more; headers are no longer than in HTTP/1; nothing is
+# unpacked, as a few bytes may become any number.
 OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_retries", 0),
@@ -81,11 +81,11 @@ class GrpcTransport:
         self._lock = threading.Lock()
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...], bounds: Bounds
+        self, question: Question, inputs: Mapping[str, np.ndarray], bounds: Bounds
     ) -> dict[str, np.ndarray]:
-        """Run a signature; see `Transport`."""
+        """Send one request of a question; see `Transport`."""
         request = PredictRequest()
-        request.model_spec.signature_name = signature
+        request.model_spec.signature_name = question.signature
         for name, array in inputs.items():
             tensor = request.inputs[name]
             tensor.tensor_shape.dim.add(size=len(array))
@@ -95,9 +95,14 @@ class GrpcTransport:
             else:
                 tensor.dtype = DT_INT32
                 tensor.tensor_content = array.tobytes()
-        body = self._ask(PREDICT, request, f"signature {signature!r}", bounds)
+        body = self._ask(PREDICT, request, f"signature {question.signature!r}", bounds, question)
         refuse_more(body, bounds)
         answer = _read(PredictResponse, body, "tensors")
+        if self._target.version is None and answer.model_spec.HasField("version"):
+            version = answer.model_spec.version.value
+            if question.version not in (None, version):
+                raise self._target.version_gone(question.version, f"version {version}")
+            question.version = version
         return {name: _array(tensor) for name, tensor in answer.outputs.items()}
 
     def status(self) -> Mapping[str, Any]:
@@ -124,11 +129,18 @@ class GrpcTransport:
         for thread in closing:
             thread.join(CLOSING_SECONDS)
 
-    def _ask(self, method: str, request: Any, asked: str, bounds: Bounds = NO_LISTS) -> bytes:
-        target = self._target
+    def _ask(
+        self,
+        method: str,
+        request: Any,
+        what: str,
+        bounds: Bounds = NO_LISTS,
+        question: Question | None = None,
+    ) -> bytes:
+        target, pinned = self._target, question.version if question else None
         request.model_spec.name = target.model
-        if target.version is not None:
-            request.model_spec.version.value = target.version
+        if target.version is not None or pinned is not None:
+            request.model_spec.version.value = target.version if pinned is None else pinned
         elif target.label is not None:
             request.model_spec.version_label = target.label
         call = self._channel(bounds.size).unary_unary(method, type(request).SerializeToString)
@@ -149,9 +161,12 @@ class GrpcTransport:
                 if len(body) > bounds.size:
                     raise target.too_long(bounds)
                 return body
-            raise target.failure("gRPC", asked, f"{code}, {words}", code in PASSING, code in REFUSED)
+            received = f"{code}, {words}"
+            if pinned is not None and code == "NOT_FOUND":
+                raise target.version_gone(pinned, received)
+            raise target.failure("gRPC", what, received, code in PASSING, code in REFUSED)
 
-        return ask_patiently(ask, target.patience)
+        return ask_patiently(ask, target.patience, asked=question.asked if question else None)
 
     def _channel(self, size: int) -> grpc.Channel:
         """Return a channel for answers of at least that many bytes; there are five sorts at most."""

@@ -20,6 +20,15 @@ ROW_VALUES = 32
 # counts as lists of so many places at least, and so many times as many may come if their bytes are few.
 USUAL_LENGTH = 20
 SPARE = 8
+# What one request may hold (see pieces.py): rows, bytes, and the bytes of its answer. Its bytes are counted as
+# those for all that is no row; for each number or text of a row, with its name, commas and blanks; and for each
+# byte of a text, as JSON may have to escape it.
+MOST_ROWS = 1000
+MOST_REQUEST_BYTES = 1 << 20
+MOST_ANSWER_BYTES = 4 << 20
+REQUEST_BYTES = 1024
+INPUT_BYTES = 32
+ESCAPED_BYTES = 6
 
 
 class Bounds(NamedTuple):
@@ -29,11 +38,19 @@ class Bounds(NamedTuple):
     numbers: int = 0
     texts: int = 0
 
+    def times(self, rows: int) -> "Bounds":
+        """Return the bounds of so many rows, if these are those of one."""
+        return Bounds(*(one * rows for one in self))
+
+    @property
+    def asked(self) -> int:
+        """The bytes of what was asked for."""
+        return self.rows * ROW_BYTES + self.numbers * NUMBER_BYTES + self.texts * TEXT_BYTES
+
     @property
     def size(self) -> int:
         """The bytes on the wire."""
-        asked = self.rows * ROW_BYTES + self.numbers * NUMBER_BYTES + self.texts * TEXT_BYTES
-        return min(FRAME_BYTES + asked, MOST_BYTES)
+        return min(FRAME_BYTES + self.asked, MOST_BYTES)
 
     @property
     def strings(self) -> int:

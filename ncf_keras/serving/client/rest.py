@@ -21,7 +21,8 @@ import urllib3
 from ncf_keras.base.errors import InputError
 from ncf_keras.serving.client.deadline import BoundedAdapter, TooLong, Until
 from ncf_keras.serving.client.limits import FRAME_BYTES, NO_LISTS, Bounds
-from ncf_keras.serving.client.transport import Target, TryAgain, ask_patiently
+from ncf_keras.serving.client.reasons import reason
+from ncf_keras.serving.client.transport import Question, Target, TryAgain, ask_patiently
 from ncf_keras.serving.client.values import ServingError, one_line, unreadable
 
 BLOCK = 1 << 16
@@ -61,14 +62,13 @@ class RestTransport:
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
-    def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...], bounds: Bounds
-    ) -> dict[str, Any]:
-        """Run a signature; see `Transport`."""
-        body = request_body(signature, inputs, self._rows)
-        answer = self._ask("POST", ":predict", body, f"signature {signature!r}", bounds)
+    def predict(self, question: Question, inputs: Mapping[str, np.ndarray], bounds: Bounds) -> dict[str, Any]:
+        """Send one request of a question; see `Transport`. The server does not tell which version answers."""
+        body = request_body(question.signature, inputs, self._rows)
+        what = f"signature {question.signature!r}"
+        answer = self._ask("POST", ":predict", body, what, bounds, question.asked)
         refuse_more(answer, bounds)
-        return read_answer(answer, outputs, self._rows)
+        return read_answer(answer, question.outputs, self._rows)
 
     def status(self) -> Mapping[str, Any]:
         """Return the versions of the model; see `Transport`."""
@@ -82,14 +82,24 @@ class RestTransport:
         """Close the connections that are idle."""
         self._session.close()
 
-    def _ask(self, method: str, path: str, body: bytes | None, asked: str, bounds: Bounds = NO_LISTS) -> bytes:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        what: str,
+        bounds: Bounds = NO_LISTS,
+        asked: float | None = None,
+    ) -> bytes:
         url = self._url + path
         return ask_patiently(
-            lambda seconds: self._try(method, url, body, asked, seconds, bounds), self._target.patience
+            lambda seconds: self._try(method, url, body, what, seconds, bounds),
+            self._target.patience,
+            asked=asked,
         )
 
     def _try(
-        self, method: str, url: str, body: bytes | None, asked: str, seconds: float, bounds: Bounds
+        self, method: str, url: str, body: bytes | None, what: str, seconds: float, bounds: Bounds
     ) -> bytes:
         shown = self._target.shown
         end = time.monotonic() + seconds
@@ -110,13 +120,13 @@ class RestTransport:
             if isinstance(error, requests.exceptions.Timeout) or time.monotonic() >= end:
                 late = f"{shown} must answer in time. Received: no whole answer in {seconds:.1f} s"
                 raise TryAgain(late) from None
-            raise TryAgain(f"{shown} must answer. Received: {one_line(_reason(error))}") from None
+            raise TryAgain(f"{shown} must answer. Received: {one_line(reason(error))}") from None
         if response.status_code == OK:
             return answer
         words = _error_in(answer)
         received = f"HTTP {response.status_code}, {response.reason if words is None else words}"
         refused = response.status_code in REFUSED and words is not None
-        raise self._target.failure("REST", asked, received, response.status_code in PASSING, refused)
+        raise self._target.failure("REST", what, received, response.status_code in PASSING, refused)
 
 
 def _body(response: requests.Response, size: int) -> bytes:
@@ -224,13 +234,3 @@ def _error_in(body: bytes) -> str | None:
     except ServingError:
         return None
     return words if isinstance(words, str) else None
-
-
-def _reason(error: BaseException) -> str:
-    """Return the innermost words of an error: requests and urllib3 wrap what the system said several times."""
-    while True:
-        inner = getattr(error, "reason", None) or error.__cause__ or error.__context__
-        if not isinstance(inner, BaseException) or isinstance(inner, TimeoutError):
-            break
-        error = inner
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

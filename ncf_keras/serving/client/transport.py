@@ -33,6 +33,10 @@ class TryAgain(ServingError):
     """A try that failed in a way that may pass: no connection, no answer in time, an overloaded server."""
 
 
+class VersionGone(ServingError):
+    """The version that answered the first rows of a question does not answer the others."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """When to give up; a value that breaks its rule raises `InputError`.
@@ -41,10 +45,13 @@ class Patience:
     clients do not ask a recovering server all at once (M. Brooker, Exponential Backoff And Jitter, AWS
     Architecture Blog, 2015).
 
+    A question of many rows is asked in several requests, one after the other, which share one deadline.
+
     Attributes:
-        timeout: seconds that one try may take.
-        deadline: seconds that all tries and the waits between them may take together.
-        retries: how often to ask again after a first try that failed in a way that may pass.
+        timeout: seconds that one try of a request may take.
+        deadline: seconds that all requests of a question may take together, with their tries and the waits
+            between.
+        retries: how often to send a request again after a first try that failed in a way that may pass.
         first_wait: seconds, the bound of the wait after the first try; it doubles after each further one.
         longest_wait: seconds, the most that the bound grows to.
     """
@@ -73,23 +80,31 @@ def ask_patiently(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     draw: Callable[[float, float], float] = random.uniform,
+    asked: float | None = None,
 ) -> Answer:
     """Call `ask` with the seconds that a try may take until it answers, fails for good, or patience ends.
 
     It raises `TryAgain` if another try may succeed. If none did, the ServingError has the message of the last
-    one, the tries and the seconds counted. `draw` gives a random number between two bounds.
+    one, the tries and the seconds counted. `draw` gives a random number between two bounds. `asked` is when the
+    question was, if requests of it went before this one: the deadline counts from then.
     """
     begin = clock()
+    end = patience.deadline + (begin if asked is None else asked)
+    if begin >= end:
+        rule = f"the server must answer all rows within the deadline of {patience.deadline:g} s"
+        raise ServingError(f"{rule}. Received: no more than the first of them")
     tries, longest = 0, patience.first_wait
     while True:
         tries += 1
         try:
-            return ask(min(patience.timeout, patience.deadline - (clock() - begin)))
+            return ask(min(patience.timeout, end - clock()))
         except TryAgain as error:
             longest = min(patience.longest_wait, longest)
             wait = draw(0.0, longest)
-            if tries > patience.retries or clock() - begin + wait >= patience.deadline:
+            if tries > patience.retries or clock() + wait >= end:
                 counted = f"{tries} {'try' if tries == 1 else 'tries'} in {clock() - begin:.1f} s"
+                if asked is not None:
+                    counted += f", {clock() - asked:.1f} s in all"
                 raise ServingError(f"{error} ({counted})") from error
         sleep(wait)
         longest *= 2
@@ -162,6 +177,11 @@ class Target:
         rule = f"must answer in at most {bounds.size:,} bytes, by what was asked"
         return ServingError(f"{self.shown} {rule}. Received: more")
 
+    def version_gone(self, version: int | None, received: str) -> VersionGone:
+        """Return the error to raise for a version that answered the first rows and is there no more."""
+        rule = f"must keep version {version} of model {self.model!r} until it has answered all rows"
+        return VersionGone(f"{self.shown} {rule}. Received: {one_line(received)}")
+
     def failure(self, port: str, asked: str, received: str, passing: bool, refused: bool) -> Exception:
         """Return the error to raise for a server's error: another try may succeed if it is `passing`.
 
@@ -184,17 +204,37 @@ class Target:
         return ServingError(f"{self.shown} {rule}. Received: {received}")
 
 
+@dataclass
+class Question:
+    """What the requests of one question have in common.
+
+    Attributes:
+        signature: the name of the signature to run.
+        outputs: the names of its outputs.
+        asked: when it was asked, by `time.monotonic`, if requests of it went before: its deadline counts from
+            then.
+        version: the version of the model that answered the first request, once it is known and if nobody chose
+            one: the others ask for the same, as a new one may be loaded between them.
+    """
+
+    signature: str
+    outputs: tuple[str, ...]
+    asked: float | None = None
+    version: int | None = None
+
+
 class Transport(Protocol):
     """A way to a model on a server. Threads may share one; the errors are those of `Client`."""
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...], bounds: Bounds
+        self, question: Question, inputs: Mapping[str, np.ndarray], bounds: Bounds
     ) -> Mapping[str, Any]:
-        """Run a signature, and return its outputs as arrays or nested lists; strings are `str` or `bytes`.
+        """Send one request of a question, and return its outputs as arrays or nested lists.
 
-        An answer beyond the bounds is refused before memory is taken for it.
-
-        The inputs are int32 arrays [N], or object arrays [N] of bytes for strings; N is above 0.
+        The inputs are int32 arrays [N], or object arrays [N] of bytes for strings; N is above 0. Strings in the
+        answer are `str` or `bytes`. An answer beyond the bounds is refused before memory is taken for it. A
+        transport that learns which version answered says so in the question, and then raises `VersionGone` if
+        it is there no more.
         """
 
     def status(self) -> Mapping[str, Any]:

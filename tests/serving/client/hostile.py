@@ -143,6 +143,16 @@ def read_request(connection: socket.socket) -> bytes:
     return b""
 
 
+def asked_in(request: bytes, asked: Question) -> Question:
+    """Return the question with the rows of one REST request of it: there may be several."""
+    body = json.loads(request.partition(b"\r\n\r\n")[2] or b"{}")
+    if "instances" in body:
+        return dataclasses.replace(asked, rows=len(body["instances"]))
+    for values in body.get("inputs", {}).values():
+        return dataclasses.replace(asked, rows=len(values))
+    return asked
+
+
 def number_in(request: bytes) -> int | None:
     """Return the number of the server that a request is for, which stands in the model's name."""
     found = re.search(rb"draw-(\d+)\.", request)

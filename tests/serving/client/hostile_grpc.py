@@ -1,12 +1,15 @@
 """Hostile servers over gRPC: HTTP/2 and protocol buffers written byte by byte, drawn from a seed."""
 
 import contextlib
+import dataclasses
 import gzip
 import itertools
 import random
 import socket
 import struct
 from collections.abc import Callable, Iterator
+
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from tests.serving.client import hostile
 from tests.serving.client.hostile import BLOCK, Question, generator, question
@@ -21,17 +24,17 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 def serving(seed: int) -> Iterator[str]:
     """Serve the servers of a seed; yield their address."""
 
-    def script(number: int, stream: int) -> Iterator[bytes | float]:
+    def script(number: int, stream: int, request: bytes) -> Iterator[bytes | float]:
         draw = generator(seed, number, "gRPC")
-        return hostile.paced(draw, answer(draw, question(seed, number), stream))
+        return hostile.paced(draw, answer(draw, asked_in(request, question(seed, number)), stream))
 
     with answering(script) as address:
         yield address
 
 
 @contextlib.contextmanager
-def answering(script: Callable[[int, int], Iterator[bytes | float]]) -> Iterator[str]:
-    """Answer each request with what `script(number, stream)` yields; yield the address."""
+def answering(script: Callable[[int, int, bytes], Iterator[bytes | float]]) -> Iterator[str]:
+    """Answer each request with what `script(number, stream, message)` yields; yield the address."""
 
     def serve(connection: socket.socket) -> None:
         connection.sendall(frame(SETTINGS, 0, 0))
@@ -44,10 +47,18 @@ def answering(script: Callable[[int, int], Iterator[bytes | float]]) -> Iterator
                 if kind in (SETTINGS, PING) and not flags & ACK:
                     connection.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
                 elif kind == DATA and (number := hostile.number_in(payload)) is not None:
-                    hostile.play(connection, script(number, int.from_bytes(stream, "big")))
+                    hostile.play(connection, script(number, int.from_bytes(stream, "big"), payload[5:]))
 
     with hostile.listening(serve) as port:
         yield f"grpc://127.0.0.1:{port}"
+
+
+def asked_in(request: bytes, asked: Question) -> Question:
+    """Return the question with the rows of one request of it, which fits into a frame: there may be several."""
+    if asked.kind in ("status", "signatures"):
+        return asked
+    (rows,) = {one.tensor_shape.dim[0].size for one in PredictRequest.FromString(request).inputs.values()}
+    return dataclasses.replace(asked, rows=rows)
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

@@ -31,11 +31,13 @@ def serving(seed: int) -> Iterator[str]:
     """Serve the servers of a seed; yield their address."""
 
     def serve(connection: socket.socket) -> None:
-        number = hostile.number_in(hostile.read_request(connection))
+        request = hostile.read_request(connection)
+        number = hostile.number_in(request)
         if number is None:
             return
         draw = generator(seed, number, "REST")
-        hostile.play(connection, hostile.paced(draw, answer(draw, question(seed, number))))
+        asked = hostile.asked_in(request, question(seed, number))
+        hostile.play(connection, hostile.paced(draw, answer(draw, asked)))
 
     with hostile.listening(serve) as port:
         yield f"http://127.0.0.1:{port}"

@@ -28,6 +28,15 @@ from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
 from tests.serving.client.json_tensor import Refused, invalid, read_request, write_answer
 
+# The bytes of a gRPC message that the server takes: server.cc has SetMaxMessageSize(kint32max). Its HTTP server
+# has no limit for a body (evhttp_server.cc sets none, and libevent has none), and neither has one for answers.
+SERVER_BYTES = 2**31 - 1
+# What proxies before a server take where nobody says otherwise: a gRPC message of 4 MiB, either way, as gRPC
+# has it; and a body of 1 MiB, as nginx's client_max_body_size is.
+PROXY_GRPC_BYTES, PROXY_BODY_BYTES = 4 << 20, 1 << 20
+# The rows of a request that a server takes which batches, where nobody says otherwise (TensorFlow's
+# shared_batch_scheduler.h, input_batch_size_limit).
+BATCH_ROWS = 1000
 # What a fault makes the server answer instead.
 REFUSALS = {
     "overloaded": ("UNAVAILABLE", 503, "The queue to which this task was submitted is full"),
@@ -65,8 +74,9 @@ class Stub:
         labels: {(name, label): version}.
         faults: what goes wrong, one name for each request to come; "" for none.
         requests: (path or method, body or message, headers) of each request so far.
+        most_body: the bytes of an HTTP body that are taken, None for any number.
         neighbours: {input: values}, rows of another client that the server batches with those of each request.
-            It then refuses single values as inputs, as a server with --enable_batching does.
+            It then refuses single values as inputs, and many rows, as a server with --enable_batching does.
         failed: {(name, version): words} of versions that could not be loaded.
         released: set when the server is to stop being slow.
     """
@@ -75,6 +85,7 @@ class Stub:
         self.models, self.labels, self.failed = models, {}, {}
         self.faults, self.requests, self.neighbours = collections.deque(), [], None
         self.released = threading.Event()
+        self.most_body = None
 
     def reset(self):
         for change in (self.faults, self.failed, self.requests):
@@ -109,6 +120,8 @@ class Stub:
             outputs = version.run(signature, tensors)
         else:
             ((rows,),) = {tensor.shape for tensor in tensors.values()}
+            if rows > BATCH_ROWS:
+                raise invalid(f"Task size {rows} is larger than maximum input batch size {BATCH_ROWS}")
             batch = {
                 name: np.append(one, np.array(self.neighbours[name], one.dtype))
                 for name, one in tensors.items()
@@ -172,12 +185,14 @@ class GrpcService(predictions_grpc.PredictionServiceServicer, models_grpc.ModelS
         return serve
 
     def predict(self, of, request, fault):
-        _, version = self.stub.version(*of)
+        number, version = self.stub.version(*of)
         signature = request.model_spec.signature_name
         if signature not in version.signature_defs:
             raise Refused("FAILED_PRECONDITION", 400, f'Serving signature key "{signature}" not found.')
         tensors = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
         response = PredictResponse()
+        response.model_spec.name, response.model_spec.signature_name = of[0], signature
+        response.model_spec.version.value = number
         for name, array in self.stub.predict(version, signature, tensors, fault).items():
             response.outputs[name].CopyFrom(typed_fields(array))
             if fault == "no tensors":
@@ -211,12 +226,17 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
     """The REST paths and formats; subclasses set `stub`."""
 
     protocol_version = "HTTP/1.1"
+    # Headers and body are sent apart: else the second would wait 40 ms for the first to be acknowledged.
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass
 
     def do_GET(self):
         body = self.rfile.read(int(self.headers["Content-Length"])) if self.command == "POST" else None
+        if body and self.stub.most_body is not None and len(body) > self.stub.most_body:
+            self.send(413, b"<html>", "")
+            return
         self.stub.requests.append((self.path, body, dict(self.headers)))
         fault = ""
         try:
@@ -274,10 +294,17 @@ class RestHandler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def running(models):
-    """Serve {name: {number: version}} on loopback; yield the Stub, whose `rest` and `grpc` are addresses."""
+def running(models, behind_proxies=False):
+    """Serve {name: {number: version}} on loopback; yield the Stub, whose `rest` and `grpc` are addresses.
+
+    It takes what the server takes, or what proxies before one do.
+    """
     stub = Stub(models)
-    service = grpc.server(concurrent.futures.ThreadPoolExecutor(16))
+    options = [("grpc.max_receive_message_length", SERVER_BYTES), ("grpc.max_send_message_length", -1)]
+    if behind_proxies:
+        stub.most_body = PROXY_BODY_BYTES
+        options = [(name, PROXY_GRPC_BYTES) for name, _ in options]
+    service = grpc.server(concurrent.futures.ThreadPoolExecutor(16), options=options)
     predictions_grpc.add_PredictionServiceServicer_to_server(GrpcService(stub), service)
     models_grpc.add_ModelServiceServicer_to_server(GrpcService(stub), service)
     stub.grpc = f"grpc://127.0.0.1:{service.add_insecure_port('127.0.0.1:0')}"

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -19,6 +20,10 @@ from tests.serving.client import hostile, hostile_grpc, hostile_rest
 from tests.shared_files import PROJECT
 
 MEMORY = 300 << 20
+# What Python says of errors: their classes, functions, places.
+PYTHON = re.compile(
+    r"\b[A-Z]\w+(Error|Exception|Read|Length|Disconnected)\b|\bint\(\)|_ssl\.c|\bcodec\b|literal for"
+)
 
 
 def drawn(serving, seed, first, last, share=1.0):
@@ -33,6 +38,8 @@ def drawn(serving, seed, first, last, share=1.0):
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     before = lines.pop(0)["before"] if "before" in lines[0] else 0
     assert len(lines) == last - first
+    # No message is Python's own.
+    assert [line for line in lines if PYTHON.search(line["end"].partition("Received: ")[2])] == []
     for line in lines:
         line["memory"] -= before
         line["kind"] = line["end"].split(":")[0]
@@ -110,6 +117,16 @@ REST = {
     "slow trailers": ("recommend", lambda: slowly(OK + CHUNKED + b"2\r\n{}\r\n0\r\n", b"X: y\r\n"), LATE),
     "slow and closed at the end": ("recommend", lambda: slowly(OK + b"Connection: close\r\n\r\n", b"x"), LATE),
     "100 Continue": ("recommend", lambda: endlessly(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), LONG),
+    "no chunk": ("recommend", lambda: [OK + CHUNKED + b"zzz\r\n"],
+    r"must answer\. Received: an answer in chunks, one of them without its length \(1 try"),
+    "half a chunk": ("recommend", lambda: [OK + CHUNKED + b"9\r\nabc"],
+    "Received: an answer that ends too soon "),
+    "half a body": ("recommend", lambda: whole(b"{")[:1], "Received: an answer that ends too soon "),
+    "no words": ("recommend", lambda: [b"\r\n\r\n"], "Received: an answer that is not HTTP/1: '"),
+    "other words": ("recommend", lambda: [b"hello\r\n"], r"Received: an answer that is not HTTP/1: 'hello"),
+    "HTTP/2": ("recommend", lambda: [b"HTTP/2 200 OK\r\n\r\n"],
+    "Received: an answer that is not HTTP/1: 'HTTP/2"),
+    "nothing": ("recommend", list, "Received: the connection was closed without an answer "),
     "endless body": ("recommend", lambda: endlessly(OK + b"\r\n", b"x" * 9999), LONG),
     "endless chunks": ("status", lambda: endlessly(OK + CHUNKED, b"1000\r\n" + b"x" * 4096 + b"\r\n"), LONG),
     "a chunk of -1 bytes": ("status", lambda: endlessly(OK + CHUNKED + b"-1\r\n", b"x" * 9999), "must answer"),
@@ -251,7 +268,7 @@ def answering(content, encoding=b""):
     """Serve one answer over gRPC; yield the address."""
     frame, field = hostile_grpc.frame, hostile_grpc.field
 
-    def script(_, stream):
+    def script(_number, stream, _request):
         head = field(":status", b"200") + field("content-type", b"application/grpc")
         yield frame(1, 4, stream, head + (field("grpc-encoding", encoding) if encoding else b""))
         message = b"" if content is None else struct.pack(">?I", bool(encoding), len(content)) + content

@@ -65,6 +65,26 @@ def test_it_ends_with_an_answer_after_the_retries_or_at_the_deadline(
     assert (ended, waited) == (end, waits) and allowed == pytest.approx(given)
 
 
+def test_requests_of_one_question_share_its_deadline():
+    """Of ten seconds, the requests before have taken seven, and then all."""
+    clock, given = [107.0], []
+
+    def ask(seconds):
+        given.append(seconds)
+        clock[0] += seconds
+        raise TryAgain("nobody there")
+
+    patience = Patience(timeout=2, deadline=10, retries=5, first_wait=0)
+    with pytest.raises(ServingError) as caught:
+        ask_patiently(ask, patience, lambda: clock[0], lambda _: None, asked=100.0)
+    assert str(caught.value) == "nobody there (2 tries in 3.0 s, 10.0 s in all)"
+    assert given == [2, 1]
+    words = "must answer all rows within the deadline of 10 s. Received: no more than the first of them"
+    with pytest.raises(ServingError, match=words):
+        ask_patiently(ask, patience, lambda: clock[0], asked=100.0)
+    assert given == [2, 1]
+
+
 @pytest.mark.parametrize("error", [InputError("no"), ServingError("no"), KeyError("no")])
 def test_any_other_error_is_final(error):
     with pytest.raises(type(error)) as caught:
