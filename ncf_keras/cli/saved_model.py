@@ -45,10 +45,10 @@ def load_saved_model(
     names `argument`, the flag or argument that `weights` came from.
     """
     import_tensorflow_quietly()
-    from ncf_keras.weights import build_model_for, model_sizes, read_weight_file, sizes_in_words
+    from ncf_keras.weights import build_model_for, read_weight_file, sizes_in_words, sizes_of_file
 
     file = read_weight_file(weights)
-    spec = model_sizes(file.layers, weights)
+    spec = sizes_of_file(file)
     found = f"{weights}, which holds {sizes_in_words(spec)}"
     if kind is not None and spec.kind != kind:
         raise InputError(f"`{argument}` must hold a {kind}. Received: {found}")
