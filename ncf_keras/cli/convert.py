@@ -1,4 +1,4 @@
-"""`ncf convert`: turn a weight file of any Keras into another format."""
+"""`ncf convert`: turn a weight file of Keras 1, 2 or 3 into another format."""
 
 import argparse
 import sys
@@ -18,12 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
-        description="Turn the weights of a GMF, MLP or NeuMF, as any version of Keras wrote them, into another "
+        description="Turn the weights of a GMF, MLP or NeuMF, as Keras 1, 2 or 3 wrote them, into another "
         "format. What the file is, is read from its content.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "file", type=InputFile, metavar="FILE", help="weight file of any Keras; it may come from anyone"
+        "file", type=InputFile, metavar="FILE", help="weight file of Keras 1, 2 or 3; it may come from anyone"
     )
     parser.add_argument(
         "--to", type=OutputFile, required=True, metavar="OUT", help="the new file; an existing one is replaced"

@@ -39,7 +39,7 @@ def newest_saved(directory: str, dataset: str | None) -> tuple[str, str]:
 def load_saved_model(
     weights: str, dataset: "Dataset | None", kind: str | None = None, argument: str = "--weights"
 ) -> "keras.Model":
-    """Read a weight file of any Keras and build its model; the kind and the sizes are read from the file.
+    """Read a weight file of Keras 1, 2 or 3 and build its model; the kind and the sizes are read from the file.
 
     InputError unless it is of `kind`, if that is given, and of the sizes of `dataset`, if that is; the sentence
     names `argument`, the flag or argument that `weights` came from.

@@ -1,4 +1,4 @@
-"""Weight files of every Keras in and out, and NeuMF started from a trained GMF and MLP."""
+"""Weight files of Keras 1, 2 and 3 in and out, and NeuMF started from a trained GMF and MLP."""
 
 from typing import TYPE_CHECKING
 

@@ -29,7 +29,7 @@ class _OtherNames(InputError):
 def load_weights(
     model: keras.Model, path: str | os.PathLike, *, rename: Mapping[str, str] | None = None
 ) -> WeightFile:
-    """Load the weights of a file of any Keras into a model, layer by layer by name; return what was read.
+    """Load the weights of a file of Keras 1, 2 or 3 into a model, layer by layer by name; return what was read.
 
     The model is built, and its layers have the names that the file has, as those of `build_gmf`, `build_mlp`
     and `build_neumf` do, or those that `rename` gives them: `{"embedding": "user_embedding"}`. If a layer is
@@ -42,7 +42,7 @@ def load_weights(
 
 
 def load_model(path: str | os.PathLike, *, rename: Mapping[str, str] | None = None) -> keras.Model:
-    """Return the GMF, MLP or NeuMF in a weight file of any Keras; its sizes are read from the file.
+    """Return the GMF, MLP or NeuMF in a weight file of Keras 1, 2 or 3; its sizes are read from the file.
 
     `rename` gives new names to layers that are called otherwise than ours: `{"embedding": "user_embedding"}`.
     """

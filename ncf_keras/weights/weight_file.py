@@ -1,4 +1,4 @@
-"""A weight file of any Keras, read into memory without TensorFlow and without trusting it.
+"""A weight file of Keras 1, 2 or 3, read into memory without TensorFlow and without trusting it.
 
 Layers are found by name, never by order. Where each Keras keeps their arrays:
 
