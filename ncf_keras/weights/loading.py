@@ -5,6 +5,7 @@ Only names and numbers are taken from a file, never code or a configuration, so 
 
 import itertools
 import os
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,7 +81,7 @@ def _way_on(file: WeightFile) -> str:
         if command:
             taken = ", if its first input is the users'" if by_order else ""
             return f", which are wired as {sizes_in_words(spec)}{taken}; to name them so: {command}"
-    return f"; if they are those under other names: ncf convert {file.path} --rename OLD=NEW,… --to OUT"
+    return f"; if they are those under other names: ncf convert {shlex.quote(str(file.path))} --rename OLD=NEW,… --to OUT"
 
 
 def model_sizes(layers: Layers, source: str) -> ModelSpec:
