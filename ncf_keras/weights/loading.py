@@ -81,7 +81,8 @@ def _way_on(file: WeightFile) -> str:
         if command:
             taken = ", if its first input is the users'" if by_order else ""
             return f", which are wired as {sizes_in_words(spec)}{taken}; to name them so: {command}"
-    return f"; if they are those under other names: ncf convert {shlex.quote(str(file.path))} --rename OLD=NEW,… --to OUT"
+    path = shlex.quote(str(file.path))
+    return f"; if they are those under other names: ncf convert {path} --rename OLD=NEW,… --to OUT"
 
 
 def model_sizes(layers: Layers, source: str) -> ModelSpec:
