@@ -1,4 +1,4 @@
-"""Turn a weight file of any Keras into another format; `--help` lists the flags."""
+"""Turn a weight file of Keras 1, 2 or 3 into another format; `--help` lists the flags."""
 
 import sys
 

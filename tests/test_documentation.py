@@ -30,6 +30,8 @@ NOT_RUN = {
 BEFORE = """
 import warnings
 warnings.simplefilter("error")
+# Keras' own, when it saves a model of TensorFlow.
+warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
 import ncf_keras
 dataset = ncf_keras.sample_dataset()
 model = ncf_keras.ModelSpec("NeuMF", dataset.num_users, dataset.num_items).build(seed=1)

@@ -46,6 +46,7 @@ NOT_RUN = (
         "five minutes; tests/training/test_tuned.py does it small",
     ),
     (r".*--strategy multiworker.*", "several processes; tests/cli/test_cluster.py starts them"),
+    (r".*ncf .*theirs\.keras .*", "a model of the page's Python; tests/weights/test_page.py runs them"),
     (r".*: ncf browse( .*)?", "a server; tests/browsing ask it"),
     (r".*--dataset big .*", "100 million interactions"),
 )

@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     newest = f"if left out, the newest that a run has saved to {SAVED_TO}/, with its dataset"
-    add("--weights", type=InputFile, metavar="FILE", help=f"weight file of any Keras; {newest}")
+    add("--weights", type=InputFile, metavar="FILE", help=f"weight file of Keras 1, 2 or 3; {newest}")
     add_data_flags(parser)
     parser.set_defaults(dataset=None)
     add("--port", type=whole_number(0, 65535), default=PORT, help="of 127.0.0.1; 0 for any that is free")

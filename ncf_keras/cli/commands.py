@@ -46,7 +46,7 @@ COMMANDS = {
         Command("browse", "Look", "look at the lists of a saved model in a browser", "browse"),
         Command("plot", "Look", "draw learning curves", "plot"),
         Command("recommend", "Use", "list items for users, or items like an item", "recommend"),
-        Command("convert", "Use", "turn a weight file of any Keras into another format", "convert"),
+        Command("convert", "Use", "turn a weight file of Keras 1, 2 or 3 into another format", "convert"),
         Command("export", "Use", "write a saved model for TensorFlow Serving", "export"),
         Command("ask", "Use", "ask a model that is served", "ask"),
         Command("completion", "Shell", "complete commands, flags and files by the Tab key", "completion"),

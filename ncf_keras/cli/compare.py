@@ -38,7 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("a", type=InputFile, metavar="A", help="weight file of any Keras")
+    parser.add_argument("a", type=InputFile, metavar="A", help="weight file of Keras 1, 2 or 3")
     parser.add_argument("b", type=InputFile, metavar="B", help="another")
     add_data_flags(parser)
     add_protocol_flags(parser)

@@ -38,7 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--weights", type=InputFile, required=True, metavar="FILE", help="weight file of any Keras"
+        "--weights", type=InputFile, required=True, metavar="FILE", help="weight file of Keras 1, 2 or 3"
     )
     parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of them if left out")
     add_data_flags(parser)

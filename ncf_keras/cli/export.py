@@ -29,7 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of these if left out")
     parser.add_argument(
-        "--weights", type=InputFile, required=True, metavar="FILE", help="weight file of any Keras"
+        "--weights", type=InputFile, required=True, metavar="FILE", help="weight file of Keras 1, 2 or 3"
     )
     served = "the served model, such as serving/ncf; made if it is missing"
     parser.add_argument("--to", required=True, metavar="DIR", help=served)

@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--weights", type=InputFile, metavar="FILE", help="weight file of any Keras; --popular needs none"
+        "--weights", type=InputFile, metavar="FILE", help="weight file of Keras 1, 2 or 3; --popular needs none"
     )
     add_data_flags(parser)
     add = parser.add_argument_group("for whom (one kind)").add_argument

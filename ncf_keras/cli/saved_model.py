@@ -39,16 +39,16 @@ def newest_saved(directory: str, dataset: str | None) -> tuple[str, str]:
 def load_saved_model(
     weights: str, dataset: "Dataset | None", kind: str | None = None, argument: str = "--weights"
 ) -> "keras.Model":
-    """Read a weight file of any Keras and build its model; the kind and the sizes are read from the file.
+    """Read a weight file of Keras 1, 2 or 3 and build its model; the kind and the sizes are read from the file.
 
     InputError unless it is of `kind`, if that is given, and of the sizes of `dataset`, if that is; the sentence
     names `argument`, the flag or argument that `weights` came from.
     """
     import_tensorflow_quietly()
-    from ncf_keras.weights import build_model_for, model_sizes, read_weight_file, sizes_in_words
+    from ncf_keras.weights import build_model_for, read_weight_file, sizes_in_words, sizes_of_file
 
     file = read_weight_file(weights)
-    spec = model_sizes(file.layers, weights)
+    spec = sizes_of_file(file)
     found = f"{weights}, which holds {sizes_in_words(spec)}"
     if kind is not None and spec.kind != kind:
         raise InputError(f"`{argument}` must hold a {kind}. Received: {found}")

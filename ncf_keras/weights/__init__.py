@@ -1,4 +1,4 @@
-"""Weight files of every Keras in and out, and NeuMF started from a trained GMF and MLP."""
+"""Weight files of Keras 1, 2 and 3 in and out, and NeuMF started from a trained GMF and MLP."""
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         load_weights as load_weights,
         model_sizes as model_sizes,
         sizes_in_words as sizes_in_words,
+        sizes_of_file as sizes_of_file,
     )
     from ncf_keras.weights.saving import (
         SUFFIXES as SUFFIXES,
@@ -24,7 +25,14 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "fusion": ("fuse_pretrained",),
-        "loading": ("build_model_for", "load_model", "load_weights", "model_sizes", "sizes_in_words"),
+        "loading": (
+            "build_model_for",
+            "load_model",
+            "load_weights",
+            "model_sizes",
+            "sizes_in_words",
+            "sizes_of_file",
+        ),
         "saving": ("SUFFIXES", "format_of", "save_weights"),
         "weight_file": ("WeightFile", "read_weight_file"),
     },

@@ -114,13 +114,17 @@ class Hdf5Node:
             raise Hdf5Error(f"holds {child.path}, which should be an array")
         return child.values()
 
-    def text(self, attribute: str) -> list[str] | None:
-        """Return the strings of a text attribute, one for a scalar; None if there is no such attribute."""
+    def text(self, attribute: str, longest: int = _LONGEST_TEXT) -> list[str] | None:
+        """Return the strings of a text attribute, one for a scalar; None if there is no such attribute.
+
+        Raises:
+            Hdf5Error: it is broken, not text, or has a string of more than `longest` bytes.
+        """
         for kind, body in self._messages:
             if kind == _ATTRIBUTE:
                 name, datatype, dataspace, value = _attribute_parts(body)
                 if name == attribute:
-                    return self._strings(datatype, _shape(dataspace), value)
+                    return self._strings(datatype, _shape(dataspace), value, longest)
         return None
 
     def _members(self) -> dict[str, int]:
@@ -163,7 +167,9 @@ class Hdf5Node:
             raise Hdf5Error(f"is damaged: the description of {self.path} is broken")
         return bodies[0]
 
-    def _strings(self, datatype: memoryview, shape: tuple[int, ...], value: memoryview) -> list[str]:
+    def _strings(
+        self, datatype: memoryview, shape: tuple[int, ...], value: memoryview, longest: int
+    ) -> list[str]:
         count = math.prod(shape)
         if count == 0:
             return []
@@ -174,7 +180,7 @@ class Hdf5Node:
         if head & 15 == _STRING_CLASS:
             return [_decoded(cell) for cell in cells]
         if head & 15 == _VARIABLE_CLASS and bits[0] & 15 == 1:
-            return [self._source.collected_text(*_unpack(_TEXT_REFERENCE, cell)) for cell in cells]
+            return [self._source.collected_text(cell, longest) for cell in cells]
         raise Hdf5Error(f"has an attribute of {self.path} that is not text")
 
 
@@ -308,14 +314,15 @@ class _Bytes:
             return children
         return [leaf for child in children for leaf in self._leaves(child, found_level - 1)]
 
-    def collected_text(self, length: int, address: int, index: int) -> str:
-        """Return a string of variable length: number `index` of the global heap collection at `address`."""
+    def collected_text(self, reference: memoryview, longest: int) -> str:
+        """Return a string of variable length, object `index` of the global heap collection at `address`."""
+        length, address, index = _unpack(_TEXT_REFERENCE, reference)
         if length == 0:
             return ""
         if address not in self._collections:
             self._collections[address] = self._collection(address)
         offset, stored = self._collections[address].get(index, (0, 0))
-        if length > min(stored, _LONGEST_TEXT):
+        if length > min(stored, longest):
             raise Hdf5Error("is damaged: the text of an attribute is missing")
         return _decoded(self.view(offset, length))
 

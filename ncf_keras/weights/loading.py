@@ -5,12 +5,15 @@ Only names and numbers are taken from a file, never code or a configuration, so 
 
 import itertools
 import os
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.models.spec import ModelSpec
+from ncf_keras.weights.renaming import rename_command, renamed
 from ncf_keras.weights.weight_file import Layers, WeightFile, read_weight_file
 
 Shapes = dict[str, list[tuple[int, ...]]]
@@ -20,28 +23,66 @@ _MF = ("mf_embedding_user", "mf_embedding_item")
 _MLP = ("mlp_embedding_user", "mlp_embedding_item")
 
 
-def load_weights(model: keras.Model, path: str | os.PathLike) -> WeightFile:
-    """Load the weights of a file of any Keras into a model, layer by layer by name; return what was read.
+class _OtherNames(InputError):
+    """The layers are called otherwise than those of GMF, MLP and NeuMF."""
+
+
+def load_weights(
+    model: keras.Model, path: str | os.PathLike, *, rename: Mapping[str, str] | None = None
+) -> WeightFile:
+    """Load the weights of a file of Keras 1, 2 or 3 into a model, layer by layer by name; return what was read.
 
     The model is built, and its layers have the names that the file has, as those of `build_gmf`, `build_mlp`
-    and `build_neumf` do. If a layer is missing in the file, is not in the model, or has another shape, the
-    message of the InputError is a table, and the model stays as it was.
+    and `build_neumf` do, or those that `rename` gives them: `{"embedding": "user_embedding"}`. If a layer is
+    missing in the file, is not in the model, or has another shape, the message of the InputError is a table,
+    and the model stays as it was.
     """
-    file = read_weight_file(path)
+    file = read_weight_file(path, rename=rename)
     assign_layers(model, file.layers, source=str(file.path))
     return file
 
 
-def load_model(path: str | os.PathLike) -> keras.Model:
-    """Return the GMF, MLP or NeuMF in a weight file of any Keras; its sizes are read from the file."""
-    return build_model_for(read_weight_file(path))
+def load_model(path: str | os.PathLike, *, rename: Mapping[str, str] | None = None) -> keras.Model:
+    """Return the GMF, MLP or NeuMF in a weight file of Keras 1, 2 or 3; its sizes are read from the file.
+
+    `rename` gives new names to layers that are called otherwise than ours: `{"embedding": "user_embedding"}`.
+    """
+    return build_model_for(read_weight_file(path, rename=rename))
 
 
 def build_model_for(file: WeightFile) -> keras.Model:
     """Build the GMF, MLP or NeuMF that the weights of a file belong to, without penalties, and load them."""
-    model = model_sizes(file.layers, str(file.path)).build()
+    model = sizes_of_file(file).build()
     assign_layers(model, file.layers, str(file.path))
     return model
+
+
+def sizes_of_file(file: WeightFile) -> ModelSpec:
+    """Tell the model and its sizes from a file, as `model_sizes` does.
+
+    Raises:
+        InputError: as there; where the layers have other names than ours, the sentence ends with the command
+            that gives them these, with the names filled in if the file's wiring tells which is which.
+    """
+    try:
+        return model_sizes(file.layers, str(file.path))
+    except _OtherNames as error:
+        raise InputError(f"{error}{_way_on(file)}") from None
+
+
+def _way_on(file: WeightFile) -> str:
+    if file.our_names is not None:
+        names, by_order = file.our_names
+        command = rename_command(file.path, names)
+        try:
+            spec = model_sizes(renamed(file.layers, names, str(file.path)), str(file.path))
+        except InputError:
+            command = None
+        if command:
+            taken = ", if its first input is the users'" if by_order else ""
+            return f", which are wired as {sizes_in_words(spec)}{taken}; to name them so: {command}"
+    path = shlex.quote(str(file.path))
+    return f"; if they are those under other names: ncf convert {path} --rename OLD=NEW,… --to OUT"
 
 
 def model_sizes(layers: Layers, source: str) -> ModelSpec:
@@ -74,7 +115,7 @@ def model_sizes(layers: Layers, source: str) -> ModelSpec:
         user, item = _PLAIN
         kind = "GMF" if not hidden and shape("prediction")[0] == shape(user)[1] else "MLP"
     else:
-        raise InputError(
+        raise _OtherNames(
             f"{source} must hold the layers of GMF, MLP or NeuMF. Received: {', '.join(sorted(layers))}"
         )
     num_users, width = shape(user)

@@ -1,12 +1,11 @@
-"""A weight file of any Keras, read into memory without TensorFlow and without trusting it.
+"""A weight file of Keras 1, 2 or 3, read into memory without TensorFlow and without trusting it.
 
 Layers are found by name, never by order. Where each Keras keeps their arrays:
 
 - Keras 1 and 2 (and the `.h5` of Keras 3): a group for each layer, at the root or under `model_weights`, whose
   attribute `weight_names` lists its arrays: `user_embedding_W`, `layer1_b` in Keras 1,
   `user_embedding/embeddings:0`, `layer1/bias:0` in Keras 2.
-- Keras 3 `.weights.h5`, also inside `.keras`: arrays `layers/<class>_<number>/vars/<place>`. The layer's name
-  is an attribute of `vars` since Keras 3.6; before, only the configuration in a `.keras` archive tells it.
+- Keras since 2.12, `.weights.h5`, also inside `.keras`: groups called after classes (`groups.py`).
 """
 
 import os
@@ -21,9 +20,16 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import open_input, unreadable
 from ncf_keras.base.memory import require_memory
 from ncf_keras.weights.archive import ArchiveError, is_archive, read_archive
+from ncf_keras.weights.configuration import (
+    LARGEST_CONFIGURATION,
+    Configuration,
+    ConfigurationError,
+    read_configuration,
+)
+from ncf_keras.weights.groups import Layers as Layers, has_groups, read_groups
 from ncf_keras.weights.hdf5 import Hdf5Error, Hdf5Node, read_hdf5
-
-Layers = dict[str, tuple[np.ndarray, ...]]
+from ncf_keras.weights.renaming import renamed
+from ncf_keras.weights.wiring import OurNames, names_by_wiring
 
 _FIRST = ("W", "embeddings", "kernel")
 _SECOND = ("b", "bias")
@@ -37,25 +43,30 @@ class WeightFile:
         path: the file.
         layout: `keras1`, `keras2`, `keras3` or `archive`.
         layers: for each layer with weights, its name and its float32 arrays: (table,) or (kernel, bias).
+        our_names: what GMF, MLP or NeuMF call the layers, if the file says how they are wired, as one of these.
     """
 
     path: Path
     layout: str
     layers: Layers
+    our_names: OurNames | None = None
 
 
-def read_weight_file(path: str | os.PathLike) -> WeightFile:
+def read_weight_file(path: str | os.PathLike, *, rename: Mapping[str, str] | None = None) -> WeightFile:
     """Read a weight file; its content tells the layout, its suffix does not matter.
 
-    Reads Keras 1 HDF5, Keras 2 HDF5 weights and whole models, and `.weights.h5`, `.keras` and `.h5` of Keras 3.
+    Reads HDF5 weights and whole models of Keras 1 to 3, `.keras` of every Keras that writes it, and the
+    `.weights.h5` of Keras 3.6 and newer; those of Keras 2.12 to 3.5 do not say which layer is which.
 
     Args:
         path: the file. It may come from anyone: no code in it is run, no file it names is opened, no more
             memory than a small multiple of its size is used.
+        rename: new names of layers, such as `{"embedding": "user_embedding"}`; the others keep theirs.
 
     Raises:
         InputError: it can't be read, is none of these, is damaged, compressed or out of proportion, or holds
-            anything but finite floating-point numbers.
+            anything but finite floating-point numbers; or `rename` names a layer that it has not, or gives two
+            layers one name.
     """
     path = Path(path)
     with open_input(path) as file:
@@ -64,16 +75,22 @@ def read_weight_file(path: str | os.PathLike) -> WeightFile:
         data = _content(path, file)
     try:
         if is_archive(data):
-            weights, names_of_groups = read_archive(data)
-            layout, layers = "archive", _layers(read_hdf5(weights), names_of_groups)[1]
+            weights, beside = read_archive(data)
+            layout, (_, layers) = "archive", _layers(read_hdf5(weights), beside)
+            configuration: Configuration | None = beside
         else:
-            layout, layers = _layers(read_hdf5(data), {})
+            root = read_hdf5(data)
+            layout, layers = _layers(root, None)
+            configuration = _configuration(root)
     except (ArchiveError, Hdf5Error) as error:
         raise InputError(f"{path} must be a weight file of Keras. Received: a file that {error}") from None
     if not layers:
         raise InputError(f"{path} must be a weight file of Keras. Received: one without any weights")
     checked = {name: tuple(_float32(path, name, array) for array in arrays) for name, arrays in layers.items()}
-    return WeightFile(path, layout, checked)
+    if rename is not None:
+        return WeightFile(path, layout, renamed(checked, rename, str(path)))
+    our_names = names_by_wiring(configuration) if configuration else None
+    return WeightFile(path, layout, checked, our_names)
 
 
 def _content(path: Path, file: BinaryIO) -> bytes:
@@ -91,18 +108,26 @@ def _float32(path: Path, layer: str, array: np.ndarray) -> np.ndarray:
     return values
 
 
-def _layers(root: Hdf5Node, names_of_groups: Mapping[str, str]) -> tuple[str, Layers]:
+def _configuration(root: Hdf5Node) -> Configuration | None:
+    """Return the configuration in a whole model, which is only good for advice: None if anything is amiss."""
+    try:
+        text = root.text("model_config", LARGEST_CONFIGURATION)
+        return read_configuration(text[0]) if text else None
+    except (Hdf5Error, ConfigurationError):
+        return None
+
+
+def _layers(root: Hdf5Node, configuration: Configuration | None) -> tuple[str, Layers]:
     """Return the layout (`keras1`, `keras2` or `keras3`) and the arrays of each layer, as they are stored.
 
-    `names_of_groups` has the layer's name for each group of `layers`, for files that don't say it themselves.
+    The configuration, if there is one beside the file, names the layers where the file does not.
     """
-    members = root.names()
     if root.text("layer_names") is not None:
         return _legacy(root)
-    if "model_weights" in members:
+    if "model_weights" in root.names():
         return _legacy(root.group("model_weights"))
-    if "layers" in members:
-        return "keras3", _keras3(root.group("layers"), names_of_groups)
+    if has_groups(root):
+        return "keras3", read_groups(root, configuration.layers if configuration else None)
     raise Hdf5Error("is HDF5 without the weights of a Keras model")
 
 
@@ -141,29 +166,3 @@ def _legacy_layer(group: Hdf5Node, layer: str) -> dict[str, np.ndarray]:
             )
         arrays[role] = inner.array(name)
     return arrays
-
-
-def _keras3(layers: Hdf5Node, names_of_groups: Mapping[str, str]) -> Layers:
-    found: Layers = {}
-    for member in layers.names():
-        group = layers.group(member)
-        if not set(group.names()) <= {"vars"}:
-            raise Hdf5Error(f"holds {group.path}, a layer with layers in it")
-        if not group.names():
-            continue
-        variables = group.group("vars")
-        places = variables.names()
-        if not places:
-            continue
-        named = variables.text("name")
-        name = named[0] if named else names_of_groups.get(member)
-        if name is None:
-            raise Hdf5Error(
-                "does not name its layers, as Keras before 3.6 wrote .weights.h5; "
-                "save the model as .keras or .h5 there"
-            )
-        in_order = [str(place) for place in range(len(places))]
-        if name in found or set(places) != set(in_order):
-            raise Hdf5Error(f"is damaged: the arrays of layer {name!r} are not in order")
-        found[name] = tuple(variables.array(place) for place in in_order)
-    return found

@@ -5,7 +5,7 @@ import pytest
 
 from ncf_keras.cli.convert import main
 from ncf_keras.weights import load_model, read_weight_file
-from tests.weights.small_models import WRITERS, arrays, assert_equal_bits, small_model, written
+from tests.weights.small_models import WRITERS, arrays, assert_equal_bits, small_model, write_keras2, written
 
 TARGETS = ("out_[8,6]_1.h5", "out_[8,6]_1.keras", "out_[8,6]_1.weights.h5")
 
@@ -33,7 +33,29 @@ def test_the_format_may_be_named_and_a_file_converted_onto_itself(tmp_path):
         assert_equal_bits(arrays(model), arrays(small_model("GMF")))
 
 
+def test_layers_get_new_names(tmp_path, capfd):
+    ours = arrays(small_model("GMF", 6, 6))
+    theirs = {"embedding": "user_embedding", "embedding_1": "item_embedding", "dense": "prediction"}
+    write_keras2(tmp_path / "in.h5", {old: ours[new] for old, new in theirs.items()})
+    target = tmp_path / "out.keras"
+    assert main([str(tmp_path / "in.h5"), "--to", str(target)]) == 2 and not target.exists()
+    assert "--rename OLD=NEW,…" in capfd.readouterr().err
+    pairs = ", ".join(f"{old}={new}" for old, new in theirs.items())
+    assert main([str(tmp_path / "in.h5"), "--to", str(target), "--rename", pairs]) == 0
+    assert_equal_bits(read_weight_file(target).layers, ours)
+
+
+@pytest.mark.parametrize("text", ["", "a", "a=", "=a", "a=b,", "a=b=c", "user_embedding=b,user_embedding=c"])
+def test_new_names_that_are_none(text, tmp_path, capfd):
+    with pytest.raises(SystemExit) as caught:
+        main([str(written(small_model("GMF"), "keras1.h5", tmp_path)), "--to", "out.h5", "--rename", text])
+    assert caught.value.code == 2
+    assert "argument --rename: must be OLD=NEW for each layer once" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(("arguments", "sentence"), [
+    (["in.h5", "--to", "out.h5", "--rename", "x=y"], "`--rename` must name layers of in.h5: "),
+    (["in.h5", "--to", "out.h5", "--rename", "prediction=user_embedding"], "`--rename` must give each layer"),
     (["absent.h5", "--to", "out.h5"], "absent.h5 must be a file that can be read"),
     (["in.h5", "--to", "out.npz"], "out.npz must end with .h5, .keras or .weights.h5"),
     (["in.h5", "--to", "out.h5", "--format", "keras"], "out.h5 must end with .keras"),

@@ -1,6 +1,11 @@
 """Small models with random weights, and their files as each Keras writes them."""
 
-from collections.abc import Callable
+import functools
+import io
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import h5py
@@ -73,6 +78,63 @@ def _names(names: list[str], text: str) -> np.ndarray | list[str]:
     return np.array(names, dtype="S") if text == "fixed" else names
 
 
+def group_file(
+    layers: Mapping[str, tuple[str, tuple]], container: str, step: int = 1, separator: str = "/"
+) -> bytes:
+    """Return the `.weights.h5` of a Keras between 2.12 and 3.5, as `_save_container_state` writes its groups.
+
+    Args:
+        layers: for each layer, in the order of the model, its class as in `input_layer`, and its arrays.
+        container: `layers`, before Keras 2.15 `_layer_checkpoint_dependencies`.
+        step: 2 before Keras 2.14, which met each layer with weights twice and counted it twice.
+        separator: a backslash on Windows, where HDF5 takes the path for one name.
+    """
+    count: Counter[str] = Counter()
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.create_group("vars")
+        file.create_group("optimizer/vars").create_dataset("0", data=np.int64(3))
+        for kind, arrays in layers.values():
+            group = f"{kind}_{count[kind]}" if count[kind] else kind
+            count[kind] += step if arrays else 1
+            variables = file.create_group(f"{container}{separator}{group}").create_group("vars")
+            for place, array in enumerate(arrays):
+                variables[str(place)] = array
+    return content.getvalue()
+
+
+def keras2_archive(path: Path, weights: bytes, layers: Mapping[str, tuple[str, tuple]]) -> None:
+    """Write a `.keras` of Keras 2 around the weights; its configuration has no wiring."""
+    configured = [
+        {"class_name": kind.title().replace("_", ""), "config": {"name": name}, "name": name}
+        for name, (kind, _) in layers.items()
+    ]
+    model = {"class_name": "Functional", "config": {"name": "model", "layers": configured}}
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("metadata.json", '{"keras_version": "2.13.1", "date_saved": "2023-10-02@11:04:05"}')
+        file.writestr("config.json", json.dumps(model))
+        file.writestr("model.weights.h5", weights)
+
+
+def kinds_and_arrays(model: keras.Model) -> dict[str, tuple[str, tuple]]:
+    """Return each layer of a model, in its order, for `group_file`."""
+    found = arrays(model)
+    snake = {"InputLayer": "input_layer"}
+    return {
+        layer.name: (
+            snake.get(type(layer).__name__, type(layer).__name__.lower()),
+            found.get(layer.name, ()),
+        )
+        for layer in model.layers
+    }
+
+
+def write_old_archive(model: keras.Model, path: Path, **how: object) -> None:
+    layers = kinds_and_arrays(model)
+    keras2_archive(path, group_file(layers, **how), layers)
+
+
+OLD_GROUPS = "_layer_checkpoint_dependencies"
 # How to write a model in each layout; Keras 3 writes its own.
 WRITERS: dict[str, Callable[[keras.Model, Path], None]] = {
     "keras1.h5": lambda model, path: save_weights(model, path, "h5"),
@@ -82,8 +144,12 @@ WRITERS: dict[str, Callable[[keras.Model, Path], None]] = {
     "keras3.weights.h5": keras.Model.save_weights,
     "keras3.keras": keras.Model.save,
     "keras3_whole.h5": keras.Model.save,
+    "keras2_13.keras": functools.partial(write_old_archive, container=OLD_GROUPS, step=2),
+    "keras2_14.keras": functools.partial(write_old_archive, container=OLD_GROUPS),
+    "keras2_15_windows.keras": functools.partial(write_old_archive, container="layers", separator="\\"),
 }
-SPECIAL = {"keras3.keras": "archive", "keras1.h5": "keras1", "keras3.weights.h5": "keras3"}
+ARCHIVES = {name: "archive" for name in WRITERS if name.endswith(".keras")}
+SPECIAL = ARCHIVES | {"keras1.h5": "keras1", "keras3.weights.h5": "keras3"}
 LAYOUTS = {name: SPECIAL.get(name, "keras2") for name in WRITERS}
 
 

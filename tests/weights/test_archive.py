@@ -65,7 +65,7 @@ def test_an_older_archive_with_layers_that_the_configuration_lacks(members, tmp_
     layers = config["config"]["layers"]
     config["config"]["layers"] = [layer for layer in layers if layer["config"]["name"] != "prediction"]
     contents = members | {WEIGHTS: without_names(members[WEIGHTS]), CONFIG: json.dumps(config).encode()}
-    with pytest.raises(InputError, match="does not name its layers"):
+    with pytest.raises(InputError, match="which is which can't be told"):
         read_weight_file(zipped(tmp_path / "m.keras", contents))
 
 
