@@ -228,7 +228,7 @@ def test_a_server_that_does_not_read():
         connect(f"http://localhost:{port}", "ncf", patience=ONCE) as client,
         late(),
     ):
-        client.recommend_by_id("x" * (8 << 20))
+        client.recommend_by_id(b"x" * (8 << 20))
 
 
 def slowly(begin, block):

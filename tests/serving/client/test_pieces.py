@@ -78,7 +78,8 @@ def test_400_000_pairs_through_a_proxy(behind_proxies, way, count):
 @pytest.mark.parametrize(("way", "words"), [("gRPC", "RESOURCE_EXHAUSTED"), ("REST columns", "HTTP 413")])
 def test_the_proxies_take_no_more_and_the_server_does(stub, behind_proxies, way, words):
     """The stub's two modes differ as the real ones do, so the test above means something."""
-    ids = ["x" * (5 << 20)]
+    # Ids in bytes go as they are, however long.
+    ids = [b"x" * (5 << 20)]
     with client_of(behind_proxies, way) as client, pytest.raises(ServingError, match=words):
         Client(client._transport, WHOLE).score(0, range(600_000))
     # A text that is longer than a request may be goes alone, to a server that takes it.
