@@ -1,8 +1,6 @@
 """Timestamps of a log: numbers of any unit, dates, and texts of dates in any form that a user names."""
 
-import calendar
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -21,18 +19,16 @@ from ncf_keras.data.log_columns import (
     without_categories,
 )
 
-# Forms that public data sets have and that are not guessed from a value: Twitter and Goodreads, HTTP, shops,
-# Amazon, spreadsheets with two digits of a year.
-FORMS = (
-    "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S GMT", "%Y-%m-%d %H:%M:%S UTC", "%m %d, %Y",
-    "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M %p",
-    "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%m/%d/%y %H:%M", "%d/%m/%y %H:%M", "%d.%m.%y %H:%M",
-    "%d %b %Y", "%d-%b-%Y", "%d-%b-%y",
+# Forms that logs have besides ISO 8601: a date and a time of these, the month before the day where both fit, and
+# what Twitter and Goodreads, shops and web servers write. Names of time zones are none: to tell one, files of that
+# name would be opened.
+DATES = (
+    "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%Y.%m.%d", "%m-%d-%Y", "%d-%m-%Y", "%Y%m%d", "%m/%d/%y",
+    "%d/%m/%y", "%d.%m.%y", "%m-%d-%y", "%d-%m-%y", "%b %d, %Y", "%B %d, %Y", "%m %d, %Y", "%d %b %Y",
+    "%d %B %Y", "%d-%b-%Y", "%d-%b-%y",
 )  # fmt: skip
-WORDS = frozenset(
-    word.lower() for names in (calendar.month_name, calendar.month_abbr, calendar.day_name, calendar.day_abbr)
-    for word in names
-) | {"am", "pm"}  # fmt: skip
+TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f")
+WHOLE = ("%a %b %d %H:%M:%S %z %Y", "%Y-%m-%d %H:%M:%S UTC", "%a, %d %b %Y %H:%M:%S GMT")
 # A form that doesn't fit is mostly told by the first values.
 FEW = 100
 
@@ -89,24 +85,11 @@ def require_time_format(time_format: str) -> None:
 
 
 def propose_time_format(texts: pd.Series) -> str | None:
-    """Return a form that all of these texts of dates have, or None."""
-    for form in dict.fromkeys([*_guessed(texts.iloc[0]), *FORMS]):
-        if all(_parsed(part, form).notna().all() for part in (texts.iloc[:FEW], texts)):
+    """Return the first known form that all of these texts of dates have, or None."""
+    for form in (*WHOLE, *(date + time for time in TIMES for date in DATES)):
+        if all(_parsed(part, form).notna().all() for part in (texts.iloc[:1], texts.iloc[:FEW], texts)):
             return form
     return None
-
-
-def _guessed(text: str) -> list[str]:
-    """Return the forms that pandas sees in a date: with the month first, with the day first."""
-    if not set(re.findall("[a-z]{2,}", text.lower())) <= WORDS:
-        # To tell whether a word is the name of a time zone, files of that name would be opened.
-        return []
-    from pandas.tseries.api import guess_datetime_format
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        guessed = (guess_datetime_format(text, dayfirst=dayfirst) for dayfirst in (False, True))
-        return [form for form in guessed if form]
 
 
 def _numbers_or_dates(present: pd.Series) -> tuple[np.ndarray, str]:
