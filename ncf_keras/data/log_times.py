@@ -1,7 +1,6 @@
 """Timestamps of a log: numbers of any unit, dates, and texts of dates in any form that a user names."""
 
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -20,13 +19,16 @@ from ncf_keras.data.log_columns import (
     without_categories,
 )
 
-# Forms that public data sets have and that pandas can't guess from a value: Twitter and Goodreads, HTTP,
-# spreadsheets with two digits of a year.
-FORMS = (
-    "%a %b %d %H:%M:%S %z %Y", "%m %d, %Y", "%m/%d/%Y %I:%M:%S %p",
-    "%d/%m/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M %p", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y",
-    "%m/%d/%y %H:%M", "%d/%m/%y %H:%M", "%d.%m.%y %H:%M",
+# Forms that logs have besides ISO 8601: a date and a time of these, the month before the day where both fit, and
+# what Twitter and Goodreads, shops and web servers write. Names of time zones are none: to tell one, files of that
+# name would be opened.
+DATES = (
+    "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%Y.%m.%d", "%m-%d-%Y", "%d-%m-%Y", "%Y%m%d", "%m/%d/%y",
+    "%d/%m/%y", "%d.%m.%y", "%m-%d-%y", "%d-%m-%y", "%b %d, %Y", "%B %d, %Y", "%m %d, %Y", "%d %b %Y",
+    "%d %B %Y", "%d-%b-%Y", "%d-%b-%y",
 )  # fmt: skip
+TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f")
+WHOLE = ("%a %b %d %H:%M:%S %z %Y", "%Y-%m-%d %H:%M:%S UTC", "%a, %d %b %Y %H:%M:%S GMT")
 # A form that doesn't fit is mostly told by the first values.
 FEW = 100
 
@@ -83,17 +85,10 @@ def require_time_format(time_format: str) -> None:
 
 
 def propose_time_format(texts: pd.Series) -> str | None:
-    """Return a form that all of these texts of dates have, or None."""
-    # Of pandas, but only there.
-    from pandas.tseries.api import guess_datetime_format
-
-    texts = texts.str.strip()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        guessed = [guess_datetime_format(texts.iloc[0], dayfirst=dayfirst) for dayfirst in (False, True)]
-        for form in dict.fromkeys([*filter(None, guessed), *FORMS]):
-            if all(_parsed(part, form).notna().all() for part in (texts.iloc[:FEW], texts)):
-                return form
+    """Return the first known form that all of these texts of dates have, or None."""
+    for form in (*WHOLE, *(date + time for time in TIMES for date in DATES)):
+        if all(_parsed(part, form).notna().all() for part in (texts.iloc[:1], texts.iloc[:FEW], texts)):
+            return form
     return None
 
 
