@@ -29,8 +29,13 @@ def id_text(value: object, argument: str = "ids") -> str | None:
     Raises:
         InputError: it is no single value, holds NUL, or is longer than `LONGEST_ID` characters.
     """
-    # Most are texts; one of NumPy or of an enumeration is made a plain one.
-    text = str.__str__(value).strip() if isinstance(value, str) else _printed(value, argument)
+    # Most are texts or small integers; a text of NumPy or of an enumeration is made a plain one.
+    if isinstance(value, str):
+        text = str.__str__(value).strip()
+    elif type(value) is int and value.bit_length() < 64:
+        return str(value)
+    else:
+        text = _printed(value, argument)
     if not text:
         return None
     if "\0" in text:
@@ -63,8 +68,6 @@ def is_missing(value: object) -> bool:
 
 def _printed(value: object, argument: str) -> str:
     """Return the text of what is no text, with white space around it where it has some; "" where missing."""
-    if type(value) is int:
-        return _of_whole(value, argument)
     if type(value) is not float:
         value = _of_python(value)
     if is_missing(value):

@@ -1,6 +1,7 @@
 """A raw log as one clean table, whatever it was read from, and a count of the rows that were incomplete."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,8 +13,11 @@ from ncf_keras.data.log_columns import MISSING_MARKS as MISSING_MARKS, kinds_of,
 from ncf_keras.data.log_times import require_time_format, timestamps
 
 # What programs write for no value, in any case. As an id it may be meant, so it is told, not dropped.
-SUSPECTS = frozenset(MISSING_MARKS) - {""}
-LONGEST_SUSPECT = max(map(len, SUSPECTS))
+SUSPECTS = frozenset(
+    "".join(letters)
+    for mark in filter(None, MISSING_MARKS)
+    for letters in itertools.product(*((letter, letter.upper()) for letter in mark))
+)
 
 
 @dataclass(frozen=True)
@@ -129,11 +133,9 @@ def _factorized(values: pd.Series) -> tuple[np.ndarray, list]:
     return codes, objects[present][first].tolist()
 
 
-def _suspects(indices: np.ndarray, ids: Iterable[str]) -> dict[str, int]:
+def _suspects(indices: np.ndarray, ids: np.ndarray) -> dict[str, int]:
     """Return how many rows have each id that reads as if it were missing."""
-    found = {
-        text: index
-        for index, text in enumerate(ids)
-        if len(text) <= LONGEST_SUSPECT and text.lower() in SUSPECTS
-    }
+    if SUSPECTS.isdisjoint(ids):
+        return {}
+    found = {text: index for index, text in enumerate(ids) if text in SUSPECTS}
     return {text: int(np.count_nonzero(indices == index)) for text, index in found.items()}
