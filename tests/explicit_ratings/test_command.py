@@ -63,7 +63,7 @@ def test_the_seed_decides_and_one_that_was_drawn_is_told(tmp_path, capsys):
     (LOG, ["--test_share", "0.9999"], r"`--test_share` must leave at least 2 of the .* Received: 0\.9999"),
     (LOG, ["--layers", "8"], r"`--layers` must be a list of whole numbers.* Received: '8'"),
     (LOG, ["--test_share", "1"], r"`--test_share` must be above 0 and below 1\. Received: 1\.0"),
-    (LOG, ["--rating", "9"], r"`--rating` must be a column number of .*log\.tsv from 1 to 4\. Received: 9"),
+    (LOG, ["--rating", "9"], r"`--rating` must be a column number of .*log\.tsv from 1 to 4\. Received: 9, .*"),
     (LOG, ["--rating", "none"], r"`--rating` must name the column of .*log\.tsv that has the ratings\. .*"),
     ("a\tx\t3\t1\nb\ty\t3\t2\n", [], r"The ratings of .* at least two values\. Received: 3 for all of them"),
     ("a\tx\t3\t1\nb\ty\t4\t2\n", [], r".*log\.tsv must have at least 3 ratings: .* Received: 2"),
