@@ -3,18 +3,20 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, TextIO
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import shown
 
-BLOCK = 1 << 20
+# Characters that are read, and records that are yielded at once: few, so that they stay near the processor.
+BLOCK, BATCH = 1 << 18, 1 << 10
 LONGEST_RECORD = 1 << 24
 BLANK = re.compile(r"[ \t\r\n]*")
 
 
 class JsonRecords:
-    """Yields each record, a dict.
+    """Yields each record, a dict, or many at once.
 
     Args:
         text: what to read.
@@ -34,8 +36,40 @@ class JsonRecords:
         self._lines_before = 0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        decode = json.JSONDecoder().raw_decode
+        return self._one_by_one(in_array=self._next() == "[")
+
+    def batches(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield the records, many at once: where each has a line of its own, many lines are parsed at once."""
         in_array = self._next() == "["
+        while not in_array and (batch := self._lines()) is not None:
+            if not batch:
+                return
+            yield batch
+        records = self._one_by_one(in_array)
+        while batch := list(islice(records, BATCH)):
+            yield batch
+
+    def _lines(self) -> list[dict[str, Any]] | None:
+        """Return the records of the next lines, none at the end; None where a line is not one record."""
+        self._next()
+        while (end := self._buffer.rfind("\n", self._at)) < 0 and self._more():
+            if len(self._buffer) > LONGEST_RECORD:
+                return None
+        end = end if end >= 0 else len(self._buffer)
+        lines = [line for line in self._buffer[self._at : end].split("\n") if not line.isspace()]
+        try:
+            records = json.loads(f"[{','.join(filter(None, lines))}]")
+        except (ValueError, RecursionError):
+            return None
+        # A line end within a text, which JSON forbids, was taken for a comma.
+        if len(records) != len(lines) - lines.count("") or set(map(type, records)) - {dict}:
+            return None
+        self._at = end
+        return records
+
+    def _one_by_one(self, in_array: bool) -> Iterator[dict[str, Any]]:
+        decode = json.JSONDecoder().raw_decode
+        self._next()
         self._at += in_array
         is_first = True
         while (letter := self._next()) and not (in_array and letter == "]"):

@@ -1,5 +1,6 @@
 import io
 import json
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -33,6 +34,7 @@ def test_records_are_those_of_the_json_module_however_they_are_cut(records, form
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(json_records, "BLOCK", block)
         assert list(JsonRecords(io.StringIO(text), "log")) == records
+        assert list(chain.from_iterable(JsonRecords(io.StringIO(text), "log").batches())) == records
 
 
 @pytest.mark.parametrize(("text", "message"), [
@@ -50,8 +52,28 @@ def test_records_are_those_of_the_json_module_however_they_are_cut(records, form
     ('{"a": "' + "x" * 2 * json_records.LONGEST_RECORD, "must be a JSON object of at most 16,777,216 "),
 ])  # fmt: skip
 def test_what_is_no_json_is_told_by_its_line(text, message):
-    with pytest.raises(InputError, match=message):
-        list(JsonRecords(io.StringIO(text), "log"))
+    for read in (list, lambda records: list(records.batches())):
+        with pytest.raises(InputError, match=message):
+            read(JsonRecords(io.StringIO(text), "log"))
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 18])
+def test_lines_that_are_not_one_record_each_are_read_or_refused_one_by_one(monkeypatch, block):
+    monkeypatch.setattr(json_records, "BLOCK", block)
+    good = '{"a": 1}\r\n\n \r\n{"a": "x,y"}\n'
+    for text, expected in (
+        (good, [{"a": 1}, {"a": "x,y"}]),
+        (good + '{"a": 2}{"a": 3}\n{"a":\n4}', [{"a": 1}, {"a": "x,y"}, {"a": 2}, {"a": 3}, {"a": 4}]),
+        (good + '{"a": "x\ny"}', None),  # JSON has no line ends in texts
+        (good + '[{"a": 2}]', None),
+        (good + '{"a": 2},\n{"a": 3}', None),
+    ):
+        records = JsonRecords(io.StringIO(text), "log").batches()
+        if expected is None:
+            with pytest.raises(InputError, match="log, line 5 must be a JSON object"):
+                list(records)
+        else:
+            assert list(chain.from_iterable(records)) == expected
 
 
 def test_keys_may_be_nested_and_ids_numbers(tmp_path):
