@@ -19,9 +19,9 @@ from ncf_keras.data.log_columns import (
     without_categories,
 )
 
-# Forms that logs have besides ISO 8601: a date and a time of these, the month before the day where both fit, and
-# what Twitter and Goodreads, shops and web servers write. Names of time zones are none: to tell one, files of that
-# name would be opened.
+# Forms that logs have besides ISO 8601: a date and a time of these, the month before the day where both fit,
+# and what Twitter and Goodreads, shops and web servers write. Names of time zones are none: to tell one, files
+# of that name would be opened.
 DATES = (
     "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%Y.%m.%d", "%m-%d-%Y", "%d-%m-%Y", "%Y%m%d", "%m/%d/%y",
     "%d/%m/%y", "%d.%m.%y", "%m-%d-%y", "%d-%m-%y", "%b %d, %Y", "%B %d, %Y", "%m %d, %Y", "%d %b %Y",
