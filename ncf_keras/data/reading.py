@@ -39,7 +39,10 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 # Which of the first four bytes are NUL, where there is no such mark.
-UNMARKED = {(False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be"}
+UNMARKED: dict[tuple[bool, ...], str] = {
+    (False, True, False, True): "utf-16-le",
+    (True, False, True, False): "utf-16-be",
+}
 
 
 class Cost(NamedTuple):

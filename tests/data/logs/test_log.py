@@ -207,6 +207,26 @@ def test_parquet(tmp_path):
         read(bad, timestamp="when")
 
 
+def test_parquet_of_columns_within_columns_and_of_one_name(tmp_path):
+    """As BigQuery exports them; pyarrow writes two columns of one name."""
+    pyarrow = pytest.importorskip("pyarrow", exc_type=ImportError)
+    parquet = pytest.importorskip("pyarrow.parquet", exc_type=ImportError)
+    users = pyarrow.array([{"id": 2**60 + 1, "at": {"city": "x"}}, None, {"id": None, "at": None}, {"id": 7}])
+    columns = [users, pyarrow.array([[1]] * 4), pyarrow.array(["a"] * 4), pyarrow.array(["b"] * 4)]
+    table = pyarrow.table([*columns, pyarrow.array(range(4))], ["user", "list", "sku", "sku", "ts"])
+    parquet.write_table(table, tmp_path / "log.parquet")
+    log, layout = read(tmp_path / "log.parquet", user="user.id", item="5")
+    assert (list(log.user_ids), list(log.item_ids)) == ([str(2**60 + 1), "7"], ["b"])
+    assert layout.names == ("user.id", "user.at.city", "list", "sku", "sku", "ts")
+    assert log.missing["user"] == 2
+    log, _ = read(tmp_path / "log.parquet", user="user.at.city", item="4")
+    assert (list(log.user_ids), list(log.item_ids)) == (["x"], ["a"])
+    with pytest.raises(InputError, match="the name of 2 columns; give its number"):
+        read(tmp_path / "log.parquet", user="user.id", item="sku")
+    with pytest.raises(InputError, match=r"`user` must be one of user\.id, user\.at\.city, list, "):
+        read(tmp_path / "log.parquet", user="user", item="5")
+
+
 def test_parquet_with_text_that_is_not_utf8_or_integers_of_no_known_size_is_refused(tmp_path):
     """Found by tests/fuzz: pyarrow's errors are one of its own and a NotImplementedError."""
     parquet = pytest.importorskip("pyarrow.parquet", exc_type=ImportError)
