@@ -61,7 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_columns(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the columns (by name or by number from 1; in JSON a key, or a.b)")
+    group = parser.add_argument_group("the columns (by name or by number from 1; within another: user.id)")
     for role, absent in (("user", ""), ("item", ""), ("rating", ", or none"), ("timestamp", ", or none")):
         group.add_argument(f"--{role}", metavar="COLUMN", help=f"the {role} column{absent}")
     meaning = "hold out a random interaction of each user, not the latest"

@@ -98,9 +98,9 @@ def _lists(flags: argparse.Namespace, dataset: "Dataset", users: list, history: 
     known_items.require(history, "--history")
     recommender = Recommender(load_saved_model(flags.weights, dataset), dataset)
     if flags.user:
-        return recommender.recommend(flags.user, flags.k, flags.include_seen)
+        return _noted(recommender.recommend(flags.user, flags.k, flags.include_seen), len(flags.user))
     if history:
-        return recommender.fold_in(history, flags.k, flags.include_seen).drop(columns="user_id")
+        return _noted(recommender.fold_in(history, flags.k, flags.include_seen), 1).drop(columns="user_id")
     if flags.similar_items:
         return recommender.similar_items(flags.similar_items, flags.k)
     frame = recommender.recommend(users, flags.k, flags.include_seen, popular_for_unknown=True)
@@ -108,6 +108,17 @@ def _lists(flags: argparse.Namespace, dataset: "Dataset", users: list, history: 
     if unknown.any():
         counts = f"{unknown.sum()} of {len(users)} users are unknown"
         print(f"{counts}: they get the popularity list", file=sys.stderr)
+    return _noted(frame, len(users))
+
+
+def _noted(frame: "pd.DataFrame", users: int) -> "pd.DataFrame":
+    """Return the lists, after a sentence on standard error where some of so many users have none."""
+    if without := users - int(frame["rank"].eq(1).sum()):
+        print(
+            f"{without} of {users} users have an empty list: they have interacted with every item "
+            "(`--include_seen` ranks these too)",
+            file=sys.stderr,
+        )
     return frame
 
 

@@ -1,6 +1,7 @@
 """Columns of a log in any dtype of pandas: made plain, and ratings as numbers."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from numbers import Real
@@ -14,6 +15,7 @@ from ncf_keras.base.memory import require_memory
 
 # What stands for a missing rating or timestamp, in any case. An id is missing only where it is empty.
 MISSING_MARKS = ("", "nan", "na", "n/a", "null", "none", "\\n")
+DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9]+,[0-9]+\s*")
 TRUTHS = {"true": 1.0, "false": 0.0}
 # By the letter that NumPy has for a dtype, or by the class that pandas has.
 KINDS = {"b": "truth values", "m": "time differences", "M": "dates", "c": "complex numbers"}
@@ -71,7 +73,11 @@ def ratings(
         found[lacking] = truths
     if missing:
         found = np.where(equals_one_of(found, missing), np.nan, found)
-    require_none(is_wrong | np.isinf(found), values, "a finite number for the rating", where)
+    is_wrong |= np.isinf(found)
+    rule = "a finite number for the rating"
+    if is_wrong.any() and DECIMAL_COMMA.fullmatch(str(values.iloc[int(np.argmax(is_wrong))])):
+        rule += ", with a point before its decimals"
+    require_none(is_wrong, values, rule, where)
     if largest is not None:
         rule = f"a rating from {-largest:.0f} to {largest:.0f}"
         require_none(np.abs(found) > largest, values, rule, where)

@@ -25,7 +25,8 @@ def read_log(
 
     Args:
         path: the file, a directory of parts, or a list of them; `-` is standard input.
-        user, item: the name of the column, or its number counted from 1; in JSON a key, nested ones by dots.
+        user, item: the name of the column, or its number counted from 1; in JSON a key. What is within
+            another has dots: `user.id`.
             What is left out is found out.
         rating, timestamp: the same, or `"none"` where the log has none.
         **options: as in `ncf_keras.data.logs.options.LogOptions`: `no_timestamps`, `format`, `encoding`,

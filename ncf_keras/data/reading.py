@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -36,6 +37,11 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
+}
+# Which of the first four bytes are NUL, where there is no such mark.
+UNMARKED: dict[tuple[bool, ...], str] = {
+    (False, True, False, True): "utf-16-le",
+    (True, False, True, False): "utf-16-be",
 }
 
 
@@ -143,11 +149,13 @@ class ParserText(io.TextIOBase):
         text: what is read.
         delimiter: what separates its columns.
         before: lines that come before it.
+        escape: the character before one that is meant literally, if there is one.
     """
 
-    def __init__(self, text: io.TextIOBase, delimiter: str, before: str = ""):
+    def __init__(self, text: io.TextIOBase, delimiter: str, before: str = "", escape: str | None = None):
         self._text = text
         self._delimiter = delimiter
+        self._escape = escape
         self._before = before
         self._rest = ""
 
@@ -156,8 +164,8 @@ class ParserText(io.TextIOBase):
         return True
 
     def read(self, size: int | None = -1, /) -> str:
-        """Return at most `size` characters; with a long delimiter whole lines, so that none is cut in two."""
-        if may_be_quoted(self._delimiter):
+        """Return at most `size` characters; whole lines where a long delimiter or `\\N` may be cut in two."""
+        if may_be_quoted(self._delimiter) and self._escape is None:
             return self._chunk(size)
         size = size if size and size > 0 else LONGEST_LINE
         chunks = [self._rest]
@@ -168,6 +176,9 @@ class ParserText(io.TextIOBase):
         whole = "".join(chunks)
         end = whole.rfind("\n") + 1 if chunk else len(whole)
         lines, self._rest = whole[:end], whole[end:]
+        lines = keep_nulls(lines, self._delimiter, self._escape)
+        if may_be_quoted(self._delimiter):
+            return lines
         if UNIT_SEPARATOR in lines:
             raise ForbiddenCharacter(UNIT_SEPARATOR)
         return lines.replace(self._delimiter, UNIT_SEPARATOR)
@@ -200,7 +211,7 @@ def open_text(
         subject: as of `open_input`.
         cost: of parsing what is read, held against the memory of the machine; None if it is not kept.
         may_be_packed: unpack the file if its first bytes tell how.
-        encoding: of the text; None: UTF-8, or what a byte order mark says.
+        encoding: of the text; None: UTF-8, or what a byte order mark or the NULs of UTF-16 say.
         longest_line: the most bytes of a line; None for no limit.
     """
     with open_input(file, subject) as opened, io.BufferedReader(CountedFile(opened, on_read), BLOCK) as raw:
@@ -217,8 +228,12 @@ def open_text(
 def _codec(first: bytes, encoding: str | None) -> str:
     """Return the codec for a text that begins with these bytes: one that drops a byte order mark."""
     marked = next((codec for mark, codec in BYTE_ORDER_MARKS.items() if first.startswith(mark)), None)
+    # No text holds NUL; in UTF-16 it is the other half of a letter's two bytes.
+    unmarked = UNMARKED.get(tuple(byte == 0 for byte in first[:4]))
     if encoding is None:
-        return marked or "utf-8-sig"
+        return marked or unmarked or "utf-8-sig"
+    if marked is None and unmarked is not None and codecs.lookup(encoding).name == "utf-16":
+        return unmarked
     # Python's own name for it, whatever the user called it.
     same = marked is not None and codecs.lookup(encoding).name.startswith(marked.removesuffix("-sig"))
     return marked if marked is not None and same else encoding
@@ -276,6 +291,17 @@ def unreadable(
         return InputError(f"{file}{_line_not_text(file, error, encoding)} {rule}. Received: {received}")
     reason = " ".join(shortened(reason_of(error), LONGEST_REASON).split())
     return InputError(f"{file} must be a file that can be read to its end. Received: {reason}")
+
+
+def keep_nulls(lines: str, delimiter: str, escape: str | None) -> str:
+    """Return whole lines in which a field that is `\\N` stays so, where a backslash makes a letter of the next.
+
+    Databases that write a backslash before what is meant literally write `\\N` for a missing value.
+    """
+    if escape != "\\" or "\\N" not in lines:
+        return lines
+    bound = re.escape(delimiter)
+    return re.sub(rf"(?:(?<=[\r\n])|(?<={bound})|\A)\\N(?={bound}|[\r\n]|\Z)", r"\\\\N", lines)
 
 
 def may_be_quoted(delimiter: str) -> bool:

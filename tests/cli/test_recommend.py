@@ -129,6 +129,16 @@ def test_users_of_a_file_come_in_order_and_unknown_ones_are_popular(run, recomme
         assert_json(out, expected)
 
 
+def test_who_has_interacted_with_every_item_is_told_of_an_empty_list(run):
+    line = io.StringIO()
+    csv.writer(line).writerow(ITEM_IDS)
+    status, out, err = run("--history", line.getvalue(), "--k", 2, "--format", "json")
+    assert (status, json.loads(out)) == (0, [])
+    assert "1 of 1 users have an empty list: they have interacted with every item (`--include_seen`" in err
+    _, out, err = run("--history", line.getvalue(), "--k", 2, "--format", "json", "--include_seen")
+    assert len(json.loads(out)) == 2 and "empty" not in err
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".JSON"])
 def test_a_file_holds_what_standard_output_would(run, tmp_path, suffix):
     file = tmp_path / f"lists{suffix}"

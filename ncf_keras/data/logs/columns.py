@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import listed, shown
+from ncf_keras.data.log_columns import MISSING_MARKS
 from ncf_keras.data.logs.options import ROLES, LogOptions
 from ncf_keras.data.reading import number_in
 
 # A column that is counted from 1.
 COLUMN_NUMBER = re.compile("[1-9][0-9]{0,5}")
+BEGINS_A_NUMBER = re.compile(r"\s*[-+.]*[0-9]")
 # Header names that need no flag, as letters and digits only: `User_ID` and `userId` are both `userid`.
 KNOWN_NAMES = {
     "user": {"user", "userid", "uid", "customer", "customerid", "visitor", "visitorid", "member", "memberid",
@@ -65,7 +67,7 @@ def has_header(first: Sequence[str], second: Sequence[str], options: LogOptions)
     """Tell whether the fields `first` of the first line are names, given those of the line after it.
 
     They are if `are_names` says so, or if there is a word and no number where the second line has its rating
-    and timestamp.
+    and timestamp. A word does not begin with a digit, as a rating or timestamp does, such as 3,5 or 1.12.2024.
     """
     if are_names(first, options):
         return True
@@ -74,7 +76,7 @@ def has_header(first: Sequence[str], second: Sequence[str], options: LogOptions)
     numeric = [int(column) - 1 if COLUMN_NUMBER.fullmatch(column) else default for column, default in places]
     pairs = [(first[at], second[at]) for at in numeric if 0 <= at < min(len(first), len(second))]
     names_are_numbers = [number_in(name) is not None for name, _ in pairs]
-    words = [name.strip() and number_in(value) is not None for name, value in pairs]
+    words = [_is_word(name) and BEGINS_A_NUMBER.match(value) is not None for name, value in pairs]
     return any(words) and not any(names_are_numbers)
 
 
@@ -166,6 +168,10 @@ def _is_known_by_last_words(role: str, name: str) -> bool:
     words = [word.lower() for word in WORD.findall(_without_type(name))]
     endings = {"".join(words[-count:]) for count in (1, 2)}
     return letters_of(name) in RARER_NAMES[role] or bool(endings & LAST_WORDS[role])
+
+
+def _is_word(name: str) -> bool:
+    return name.strip().lower() not in MISSING_MARKS and not BEGINS_A_NUMBER.match(name)
 
 
 def _without_type(name: str) -> str:

@@ -22,7 +22,8 @@ class LogOptions:
     """How a raw log is to be read.
 
     Attributes:
-        user, item: the name of the column, or its number counted from 1; in JSON a key, nested ones by dots.
+        user, item: the name of the column, or its number counted from 1; in JSON a key. What is within
+            another has dots: `user.id`.
         rating, timestamp: the same, or `none` where the log has none, such as a log of clicks.
         no_timestamps: read no timestamps. Otherwise the log must have them.
         format: `text`, `json`, `parquet`, or `auto`: told by the first bytes.

@@ -1,5 +1,8 @@
 """Logs in Parquet, read by pyarrow."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pandas as pd
 
 from ncf_keras.data.logs.columns import find_columns
@@ -11,31 +14,69 @@ from ncf_keras.data.reading import open_parquet, require_room_for_parquet
 
 # As TEXT_COST, measured besides the columns as they are unpacked.
 PARQUET_ROW = 180
+Path = tuple[str, ...]
 
 
 def parquet_layout(file: LogFile, options: LogOptions) -> LogLayout | None:
     """Find out where a file keeps its columns; None if it holds no interaction."""
     options.require_fit("Parquet", file, ("encoding", *OF_TEXT_ALONE))
     with open_parquet(file) as table:
-        names = tuple(table.schema_arrow.names)
+        paths = [path for _, path, _ in _leaves(table.schema_arrow)]
         rows = table.metadata.num_rows
-    require_few_columns(file, len(names))
+    require_few_columns(file, len(paths))
+    names = tuple(".".join(path) for path in paths)
     found = find_columns(str(file), names, len(names), options, "Parquet")
-    return LogLayout("Parquet", names, len(names), found.positions) if rows else None
+    return LogLayout("Parquet", names, len(names), found.positions, paths=tuple(paths)) if rows else None
 
 
 def read_parquet(file: LogFile, layout: LogLayout) -> dict[str, pd.Series]:
     """Return the columns that `layout` names, by role."""
-    assert layout.names is not None
-    names = {role: layout.names[position] for role, position in layout.positions.items()}
-    wanted = list(names.values())
+    wanted = [".".join(layout.paths[position]) for position in layout.positions.values()]
     with open_parquet(file) as parquet:
         require_room_for_parquet(file, parquet, len(wanted), PARQUET_ROW)
-        types = parquet.schema_arrow.types
-    few = [names[role] for role, position in layout.positions.items() if not types[position].num_fields]
+        leaves = list(_leaves(parquet.schema_arrow))
+        tops = parquet.schema_arrow.names
+    places = layout.positions.values()
+    few = [name for name, at in zip(wanted, places, strict=True) if not leaves[at][2].num_fields]
     # Texts stay the few that they are in the file, with a number a row, however long they are.
     with open_parquet(file, read_dictionary=few) as parquet:
-        table = parquet.read(columns=wanted).unify_dictionaries()
+        import pyarrow
+
+        table = parquet.read(columns=wanted)
+        columns = {}
+        for role, position in layout.positions.items():
+            top, path, _ = leaves[position]
+            # Of columns of one name all are read.
+            same = [place for place, name in enumerate(table.column_names) if name == path[0]]
+            columns[role] = _within(table.column(same[tops[:top].count(path[0])]), path[1:])
         # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
-        frame = table.to_pandas(strings_to_categorical=True, integer_object_nulls=True, ignore_metadata=True)
-    return {role: frame[name] for role, name in names.items()}
+        frame = (
+            pyarrow.table(columns)
+            .unify_dictionaries()
+            .to_pandas(strings_to_categorical=True, integer_object_nulls=True, ignore_metadata=True)
+        )
+    return {role: frame[role] for role in columns}
+
+
+def _leaves(schema: Any) -> Iterator[tuple[int, Path, Any]]:
+    """Yield, of each column that holds no others, the place of its outermost one, its path, and its type."""
+    import pyarrow
+
+    inner: list[tuple[int, Path, Any]] = [(at, (field.name,), field.type) for at, field in enumerate(schema)]
+    inner.reverse()
+    while inner:
+        at, path, type = inner.pop()
+        if pyarrow.types.is_struct(type):
+            fields = [type.field(number) for number in range(type.num_fields)]
+            inner += [(at, (*path, field.name), field.type) for field in reversed(fields)]
+        else:
+            yield at, path, type
+
+
+def _within(column: Any, path: Path) -> Any:
+    """Return a column within others, null where one of these is."""
+    import pyarrow.compute
+
+    for name in path:
+        column = pyarrow.compute.struct_field(column, name)
+    return column

@@ -31,6 +31,7 @@ from ncf_keras.data.reading import (
     Cost,
     Lines,
     ParserText,
+    keep_nulls,
     may_be_quoted,
     open_text,
     raise_if_out_of_memory,
@@ -194,7 +195,8 @@ def _parse(
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         try:
             with open_text(file, on_read, cost=cost, encoding=layout.encoding) as text:
-                source: Any = ParserText(text, delimiter, _letters(layout, known, delimiter))
+                letters = _letters(layout, known, delimiter)
+                source: Any = ParserText(text, delimiter, letters, layout.dialect.escape)
                 frame = pd.read_csv(
                     source, header=None, index_col=False, engine="c", names=range(layout.width),
                     skiprows=range(1, 1 + layout.header_lines), keep_default_na=False, **how,
@@ -244,7 +246,10 @@ def _split(lines: Lines, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
         return
     separator = dialect.delimiter if may_be_quoted(dialect.delimiter) else UNIT_SEPARATOR
     reader = csv.reader(
-        (line.replace(dialect.delimiter, separator) for line in lines),
+        (
+            keep_nulls(line, dialect.delimiter, dialect.escape).replace(dialect.delimiter, separator)
+            for line in lines
+        ),
         delimiter=separator,
         quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
         escapechar=dialect.escape,

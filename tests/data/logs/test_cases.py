@@ -113,6 +113,10 @@ def test_quotation_marks_are_letters_between_tabs_and_long_delimiters(tmp_path, 
     ('user,item\na,"x\nb,y"\n', {"quoting": "none"}, [("a", '"x'), ("b", 'y"')]),
     ('user;item\n"a\\"b";"x;\\\\"\nc;\\"y\n', {"escape": "\\"}, [('a"b', "x;\\"), ("c", '"y')]),
     ("user,item\na\\,b,x\nc,y\\\\\n", {"escape": "\\", "quoting": "none"}, [("a,b", "x"), ("c", "y\\")]),
+    # What MySQL and PostgreSQL write for a missing value; a N and a text of two letters are others.
+    ("\\N\tx\t5\na\t\\N\t4\nb\ty\t\\N\r\nN\t\\\\N\t3\n", {"escape": "\\", "rating": "3", "header": False},
+     [("\\N", "x", 5.0), ("a", "\\N", 4.0), ("N", "\\N", 3.0)]),
+    ("a::x::\\N\n\\N::y::5\n", {"escape": "\\", "rating": "3", "header": False}, [("\\N", "y", 5.0)]),
     ("user::item\na\\::b,x\n", {"escape": "\\", "delimiter": ","}, None),
 ])  # fmt: skip
 def test_quoting_and_escapes(tmp_path, text, options, rows):
@@ -121,6 +125,19 @@ def test_quoting_and_escapes(tmp_path, text, options, rows):
             read(tmp_path, text, no_timestamps=True, **options)
         return
     assert read(tmp_path, text, no_timestamps=True, name="log", **options)[0] == rows
+
+
+def test_a_missing_value_is_not_cut_between_blocks(tmp_path):
+    rows = [(f"u{row}", "\\N") for row in range(200_000)]
+    text = "".join(f"{user}\t{item}\n" for user, item in rows)
+    assert read(tmp_path, text, no_timestamps=True, escape="\\")[0] == rows
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark(tmp_path, encoding):
+    for said in (None, "utf-16", encoding):
+        rows, _, _ = read(tmp_path, "user,item\ncafé,x\nb,€\n", encoding, no_timestamps=True, encoding=said)
+        assert rows == [("café", "x"), ("b", "€")]
 
 
 @pytest.mark.parametrize("escape", ["", "ab", '"', "\n", "é", "\0"])

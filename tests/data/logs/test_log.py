@@ -111,7 +111,8 @@ def test_dates_are_compared_in_utc_to_the_last_digit(tmp_path):
     ("user,item,timestamp\n", "a header alone"),
     ("a,x,5,1\nb,y,five,2\n", "line 2 must have a finite number for the rating. Received: 'five'"),
     ("a,x,5,1\n\n\nb,y,inf,2\n", "line 4 must have a finite number for the rating. Received: 'inf'"),
-    ('a,"x\nz",5,1\nb,y,"1,5",2\n', "line 3 must have a finite number for the rating. Received: '1,5'"),
+    ('a,"x\nz",5,1\nb,y,"1,5",2\n',
+     "line 3 must have a finite number for the rating, with a point before its decimals. Received: '1,5'"),
     (f"a,x,{10**400},1\nb,y,1_000,2\n", "line 1 must have a finite number for the rating. Received: '1000"),
     ("a,x,1e400,1\nb,y,1e39,2\n", "line 1 must have a finite number for the rating. Received: '1e400'"),
     (f"a,x,1,1\nb,y,1e39,{10**400}\n", "line 2 must have a number or an ISO 8601 date .*: '1000"),
@@ -204,6 +205,26 @@ def test_parquet(tmp_path):
     frame.assign(rating=["5", "x", "3"]).to_parquet(bad)
     with pytest.raises(InputError, match="row 2 must have a finite number"):
         read(bad, timestamp="when")
+
+
+def test_parquet_of_columns_within_columns_and_of_one_name(tmp_path):
+    """As BigQuery exports them; pyarrow writes two columns of one name."""
+    pyarrow = pytest.importorskip("pyarrow", exc_type=ImportError)
+    parquet = pytest.importorskip("pyarrow.parquet", exc_type=ImportError)
+    users = pyarrow.array([{"id": 2**60 + 1, "at": {"city": "x"}}, None, {"id": None, "at": None}, {"id": 7}])
+    columns = [users, pyarrow.array([[1]] * 4), pyarrow.array(["a"] * 4), pyarrow.array(["b"] * 4)]
+    table = pyarrow.table([*columns, pyarrow.array(range(4))], ["user", "list", "sku", "sku", "ts"])
+    parquet.write_table(table, tmp_path / "log.parquet")
+    log, layout = read(tmp_path / "log.parquet", user="user.id", item="5")
+    assert (list(log.user_ids), list(log.item_ids)) == ([str(2**60 + 1), "7"], ["b"])
+    assert layout.names == ("user.id", "user.at.city", "list", "sku", "sku", "ts")
+    assert log.missing["user"] == 2
+    log, _ = read(tmp_path / "log.parquet", user="user.at.city", item="4")
+    assert (list(log.user_ids), list(log.item_ids)) == (["x"], ["a"])
+    with pytest.raises(InputError, match="the name of 2 columns; give its number"):
+        read(tmp_path / "log.parquet", user="user.id", item="sku")
+    with pytest.raises(InputError, match=r"`user` must be one of user\.id, user\.at\.city, list, "):
+        read(tmp_path / "log.parquet", user="user", item="5")
 
 
 def test_parquet_with_text_that_is_not_utf8_or_integers_of_no_known_size_is_refused(tmp_path):
