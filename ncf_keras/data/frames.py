@@ -127,8 +127,9 @@ def _column(values: Any, name: Any) -> pd.Series:
     # Of objects that are none of Arrow's values polars would give the addresses.
     if hasattr(values, "__arrow_c_stream__") and str(getattr(values, "dtype", "")) != "Object":
         pyarrow = _pyarrow()
-        # What pyarrow has not, such as integers of 128 bits, goes one value at a time.
-        with contextlib.suppress(pyarrow.ArrowException, TypeError, ValueError):
+        # What pyarrow has not, such as integers of 128 bits, or what polars gives wrongly, such as categories
+        # in 1.20, goes one value at a time.
+        with contextlib.suppress(InputError, pyarrow.ArrowException, OSError, TypeError, ValueError):
             return column_of_arrow(pyarrow.chunked_array(values))
     if hasattr(values, "__arrow_c_array__"):
         return column_of_arrow(_pyarrow().chunked_array([values]))
@@ -154,20 +155,22 @@ def _of_arrow(df: Any) -> Table:
     pyarrow = _pyarrow()
     try:
         table = df if isinstance(df, pyarrow.Table) else pyarrow.table(df)
-    except (pyarrow.ArrowException, TypeError, ValueError):
+    except (pyarrow.ArrowException, OSError, TypeError, ValueError):
         raise InputError(f"`df` must be a table that Arrow knows. Received: {_described(df)}") from None
     return _table(table.column_names, lambda name: column_of_arrow(table.column(name)))
 
 
 def _pyarrow() -> Any:
-    try:
+    with contextlib.suppress(ImportError):
         import pyarrow
-    except ImportError:
-        raise InputError(
-            "`df` must be a DataFrame of pandas or a dict of lists where pyarrow is not installed "
-            "(pip install 'ncf-keras[parquet]'). Received: another table"
-        ) from None
-    return pyarrow
+
+        # Older ones, before 16, would take a column's texts for lists of letters.
+        if hasattr(pyarrow.ChunkedArray, "__arrow_c_stream__"):
+            return pyarrow
+    raise InputError(
+        "`df` must be a DataFrame of pandas or a dict of lists where pyarrow >=16 is not installed "
+        "(pip install 'ncf-keras[parquet]'). Received: another table"
+    )
 
 
 def _described(df: Any) -> str:

@@ -40,8 +40,14 @@ def plain_column(values: pd.Series) -> pd.Series:
 
 def column_of_arrow(column: Any) -> pd.Series:
     """Return a `pyarrow.ChunkedArray` as a column without Arrow's types."""
-    # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
-    return column.unify_dictionaries().to_pandas(strings_to_categorical=True, integer_object_nulls=True)
+    errors = (LookupError, NotImplementedError, TypeError, ValueError)
+    with contextlib.suppress(*errors):
+        # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
+        return column.unify_dictionaries().to_pandas(strings_to_categorical=True, integer_object_nulls=True)
+    # Unions, and before pyarrow 22 categories of unsigned numbers, as those of polars are: one value at a time.
+    with contextlib.suppress(*errors):
+        return pd.Series(column.to_pylist(), dtype=object)
+    raise InputError(f"`df` must have columns that have plain values. Received: a column of {column.type}")
 
 
 def without_categories(values: pd.Series, argument: str) -> pd.Series:

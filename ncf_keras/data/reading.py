@@ -252,8 +252,8 @@ def open_parquet(file: os.PathLike, **options: Any) -> Iterator[Any]:
             yield table
     except (InputError, MemoryError):
         raise
-    # Some errors of pyarrow are ValueErrors, some NotImplementedErrors, some neither.
-    except (OSError, ValueError, NotImplementedError, pyarrow.ArrowException) as error:
+    # Some errors of pyarrow are ValueErrors, some NotImplementedErrors, some neither; pytz' is a KeyError.
+    except (OSError, ValueError, LookupError, NotImplementedError, pyarrow.ArrowException) as error:
         raise unreadable(file, error) from None
 
 

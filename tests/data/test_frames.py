@@ -3,6 +3,7 @@
 import collections
 import datetime
 import sys
+import types
 import uuid
 from pathlib import Path
 
@@ -105,6 +106,27 @@ def test_values_that_arrow_has_not_are_taken_one_by_one():
     assert (dataset.user_ids, dataset.item_ids) == ([str(ids[0]), str(ids[1])], ["1", "2", "3"])
 
 
+def test_texts_of_one_length_are_no_lists_of_letters():
+    """As of a column that has no gap pyarrow before 16 takes them."""
+    df = pl.DataFrame({"user": ["u1", "u1", "u2"], "item": ["i1", "i2", "i3"]})
+    assert Dataset.from_dataframe(df, negatives=1).item_ids == ["i1", "i2", "i3"]
+
+
+def test_types_of_arrow_that_pandas_has_not():
+    numbers, texts = pa.array([0, 1, 2], pa.uint32()), pa.array(["a", "b", "c"])
+    kinds = pa.array([0, 1, 0], pa.int8())
+    union = pa.UnionArray.from_dense(kinds, pa.array([0, 0, 1], pa.int32()), [texts, pa.array([5])])
+    zone = pa.array([1, 2, 3], pa.timestamp("us", "Nowhere/None"))
+    df = pa.table([numbers, pa.DictionaryArray.from_arrays(numbers, texts), union, zone], [*"nduz"])
+    users = {"user": ["u", "u", "v"]}
+    for column, ids in (("d", ["a", "b", "c"]), ("u", ["a", "5", "b"])):
+        series = pd.Series(df[column], dtype=pd.ArrowDtype(df[column].type))
+        for values in (df[column], df[column].chunk(0), series):
+            assert Dataset.from_dataframe({**users, "item": values}, negatives=1).item_ids == ids
+    with pytest.raises(InputError, match=r"columns that have plain values\. Received: a column of timestamp\["):
+        Dataset.from_dataframe(df, "n", "z", negatives=1)
+
+
 def test_integers_beside_a_gap_are_not_rounded():
     columns = {"user": [1, 1, 1, 2], "item": [2**60, 2**60 + 1, None, 5]}
     records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -178,7 +200,8 @@ def test_a_name_that_is_none_is_shown(name):
             Dataset.from_dataframe(df, user=name)
 
 
-def test_a_frame_of_polars_without_pyarrow_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
+@pytest.mark.parametrize("pyarrow", [None, types.SimpleNamespace(ChunkedArray=list)], ids=["none", "older"])
+def test_a_frame_of_polars_without_pyarrow_names_the_extra(monkeypatch, pyarrow):
+    monkeypatch.setitem(sys.modules, "pyarrow", pyarrow)
     with pytest.raises(InputError, match=r"pip install 'ncf-keras\[parquet\]'"):
         Dataset.from_dataframe(pl.DataFrame({"user": ["u"], "item": ["i"]}))

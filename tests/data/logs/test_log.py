@@ -251,6 +251,15 @@ def test_parquet_with_text_that_is_not_utf8_or_integers_of_no_known_size_is_refu
         read(file)
 
 
+def test_parquet_with_a_time_zone_that_is_none_is_refused(tmp_path):
+    """Where pandas brings pytz, it raises a KeyError."""
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet", exc_type=ImportError)
+    times = pa.array([5], pa.timestamp("us", "Nowhere/None"))
+    parquet.write_table(pa.table([["u"], ["i"], times], ["user", "item", "time"]), tmp_path / "log.parquet")
+    with pytest.raises(InputError, match=r"log\.parquet must be a file that can be read to its end"):
+        read(tmp_path / "log.parquet")
+
+
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
