@@ -32,7 +32,10 @@ def plain_column(values: pd.Series) -> pd.Series:
 
         return column_of_arrow(pyarrow.table({"values": values}).column(0))
     if isinstance(values.dtype, np.dtype) and not values.dtype.isnative:
-        return values.astype(values.dtype.newbyteorder("="))
+        return plain_column(values.astype(values.dtype.newbyteorder("=")))
+    if values.dtype == np.clongdouble:
+        # pandas has no table of them.
+        return values.astype(np.complex128)
     return values
 
 

@@ -26,6 +26,7 @@ ROWS = [
     ("bob", 10, 1.0, 7),
 ]  # fmt: skip
 Row = collections.namedtuple("Row", COLUMNS)
+NO_UTF_8 = pa.StringArray.from_buffers(1, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff"))
 
 
 def frame(rows=ROWS):
@@ -105,6 +106,17 @@ def test_values_that_arrow_has_not_are_taken_one_by_one():
     assert (dataset.user_ids, dataset.item_ids) == ([str(ids[0]), str(ids[1])], ["1", "2", "3"])
 
 
+def test_half_characters_and_wide_complex_numbers_are_ids():
+    users = ["\ud800", "\ud800", "b"]
+    assert from_table({"user": users, "item": [1, 2, 3]}).user_ids == ["\ud800", "b"]
+    wide = np.array([1, 1, 2], np.clongdouble)
+    assert from_table({"user": wide, "item": [1, 2, 3]}).user_ids == ["(1+0j)", "(2+0j)"]
+
+
+def from_table(df):
+    return Dataset.from_dataframe(df, user="user", item="item", negatives=1)
+
+
 def test_integers_beside_a_gap_are_not_rounded():
     columns = {"user": [1, 1, 1, 2], "item": [2**60, 2**60 + 1, None, 5]}
     records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -164,7 +176,15 @@ ANY = r"`df` must be a table: .*, or a list of dicts\. Received: "
     ({"user": [1, 2], "item": [1]}, "The columns of `df` must be of one length. Received: 2 in `user`, 1 in"),
     ([(1, 2), (1,)], r"`df`, row 1 \(counted from 0\) must have as many values as the first, 2\. Received: 1"),
     ({"users": [1]}, "`user` must be one of the columns users of `df`. Received: 'user'"),
-    (pa.table([[1], [2], [3]], ["user", "item", "item"]), "`item` must be one of the columns user, item, item"),
+    (pa.table([[1], [2], [3]], ["user", "item", "item"]), "`item` must name one column .* of 2 columns"),
+    (pd.DataFrame([[1, 2, 3]], columns=["user", "user", "item"]), "`user` must name one column .* of 2 col"),
+    (pd.DataFrame, "Received: type"),
+    (np.zeros((2, 2), [("user", int), ("item", int)]), "`df` must be a table"),
+    (np.zeros(2, [("user", int, (2,)), ("item", int)]), "a list of values in column 'user'. Received: ndarray"),
+    (pa.table({"user": pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])]), "item": [1]}),
+     "must have single values, and texts in UTF-8, in column 'user'. Received: a column of type sparse_union"),
+    ({"user": [1], "item": NO_UTF_8},
+     "must have single values, and texts in UTF-8, in column 'item'"),
 ])  # fmt: skip
 def test_what_is_no_log_is_answered_with_what_leads_on(df, words):
     with pytest.raises(InputError, match=words):

@@ -21,7 +21,7 @@ SECONDS = re.compile(r"[0-9]{9,10}(\.[0-9]+)?|[0-9]{12,13}")
 def notes_on(log: TidyLog, layout: LogLayout) -> Iterator[str]:
     """Yield a sentence, without its full stop, for whatever a user should look at."""
     yield from doubts(log, layout)
-    yield from broken_ids(log)
+    yield from broken_ids(log, layout)
     yield from suspects(log)
 
 
@@ -40,15 +40,14 @@ def doubts(log: TidyLog, layout: LogLayout) -> Iterator[str]:
         yield _sentence("rating", layout, f"looks like times, such as {frame['rating'].iloc[0]:.0f}")
 
 
-def broken_ids(log: TidyLog) -> Iterator[str]:
+def broken_ids(log: TidyLog, layout: LogLayout) -> Iterator[str]:
     """Yield a sentence where ids hold the end of a line, as a lone quotation mark makes of several rows."""
+    way_on = " (`--quoting none` takes quotation marks for letters)" if layout.kind == "text" else ""
     for role, ids in (("user", log.user_ids), ("item", log.item_ids)):
         wrong = [text for text in ids if "\n" in text]
         if wrong:
-            yield (
-                f"{len(wrong):,} id(s) of the {role} hold the end of a line, such as {shown(wrong[0])} "
-                "(`--quoting none` takes quotation marks for letters)"
-            )
+            such = f"such as {shown(wrong[0])}{way_on}"
+            yield f"{len(wrong):,} id(s) of the {role} hold the end of a line, {such}"
 
 
 def suspects(log: TidyLog) -> Iterator[str]:

@@ -22,6 +22,7 @@ class JsonRecords:
 
     Attributes:
         line: the line on which the last record begins, counted from 1.
+        characters: how many were read so far.
 
     Raises:
         InputError: it is no JSON, a record is no object or has no end, or an array is cut short.
@@ -32,6 +33,7 @@ class JsonRecords:
         self._buffer = ""
         self._at = 0
         self._lines_before = 0
+        self.characters = 0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         decode = json.JSONDecoder().raw_decode
@@ -51,7 +53,7 @@ class JsonRecords:
                 # It may be the end of what was read so far.
                 record, end = self._longer(decode)
             if type(record) is not dict:
-                raise self._wrong('must be a JSON object, such as {"user": "ann", "item": 7},')
+                raise self._wrong('must be a JSON object, such as {"user": "ann", "item": 7}')
             yield record
             self._at = end
         if in_array:
@@ -83,6 +85,7 @@ class JsonRecords:
         """Read on, at least as much again as is left; return whether there was anything."""
         rest = len(self._buffer) - self._at
         block = self._text.read(max(BLOCK, rest))
+        self.characters += len(block)
         self._lines_before += self._buffer.count("\n", 0, self._at)
         self._buffer = self._buffer[self._at :] + block
         self._at = 0
