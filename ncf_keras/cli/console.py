@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import errno
+import itertools
 import os
 import signal
 import sys
@@ -39,12 +40,21 @@ def run_with_flags(
     """
 
     def checked() -> None:
+        _require_values(sys.argv[1:] if arguments is None else arguments)
         flags = parse(arguments)
         require_apart(flags)
         with memory_checked(not getattr(flags, "no_memory_check", False)):
             command(flags)
 
     return run_command(checked)
+
+
+def _require_values(arguments: Sequence[str]) -> None:
+    """Raise InputError for `--flag=--`, of which argparse before Python 3.13 makes an empty list unchecked."""
+    for argument in itertools.takewhile(lambda one: one != "--", arguments):
+        flag, _, value = argument.partition("=")
+        if flag.startswith("-") and value == "--":
+            raise InputError(f"`{flag}` must be other than --, which ends the flags. Received: {argument}")
 
 
 def run_command(command: Callable[[], None]) -> int:

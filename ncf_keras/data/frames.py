@@ -65,10 +65,10 @@ def table_of(df: Any) -> Table:
         return Table(list(df.columns), lambda name: _of_pandas(df, name))
     if isinstance(df, Mapping):
         return _table(list(df), lambda name: _column(df[name], name))
-    if isinstance(df, np.ndarray) and df.dtype.names:
-        return _table(df.dtype.names, lambda name: pd.Series(df[name]))
-    if isinstance(df, np.ndarray) and df.ndim == 2:
-        return _table(range(df.shape[1]), lambda name: pd.Series(df[:, name]))
+    if isinstance(df, np.ndarray) and df.dtype.names and df.ndim == 1:
+        return _table(df.dtype.names, lambda name: _column(df[name], name))
+    if isinstance(df, np.ndarray) and not df.dtype.names and df.ndim == 2:
+        return _table(range(df.shape[1]), lambda name: _column(df[:, name], name))
     if isinstance(df, list | tuple) and all(isinstance(row, Mapping) for row in df):
         names = list(dict.fromkeys(chain.from_iterable(df)))
         return _table(names, lambda name: _of_objects(row.get(name) for row in df))
@@ -76,7 +76,7 @@ def table_of(df: Any) -> Table:
         return _of_rows(df)
     if type(df).__module__.startswith("polars") and hasattr(df, "get_column"):
         return _table(df.columns, lambda name: _column(df.get_column(name), name))
-    if hasattr(df, "__arrow_c_stream__") and type(df).__name__ not in ONE_COLUMN:
+    if hasattr(df, "__arrow_c_stream__") and not isinstance(df, type) and type(df).__name__ not in ONE_COLUMN:
         return _of_arrow(df)
     raise InputError(
         "`df` must be a table: a DataFrame of pandas or polars, a table of Arrow, a dict of columns, or a list "
@@ -94,6 +94,10 @@ def _series_by_role(df: Any, columns: Mapping[str, Any]) -> dict[str, pd.Series]
         # A list, say, can't be a name, and True would be the number 1.
         column = None if type(name).__hash__ is None or isinstance(name, bool) else table.find(name)
         if column is None:
+            if (count := list(table.names).count(name)) > 1:
+                raise InputError(
+                    f"`{role}` must name one column of `df`. Received: {name!r}, the name of {count} columns"
+                )
             names = listed([str(one) for one in table.names[:MOST_NAMES]])
             raise InputError(f"`{role}` must be one of the columns {names} of `df`. Received: {name!r}")
         series[role] = column
@@ -115,7 +119,7 @@ def _of_pandas(df: pd.DataFrame, name: Any) -> pd.Series | None:
 
 def _of_objects(values: Iterable[Any]) -> pd.Series:
     # As objects: 2**60 beside None would be rounded, and True beside 1 be one of them.
-    return pd.Series(np.fromiter(values, dtype=object))
+    return pd.Series(np.fromiter(values, dtype=object), dtype=object)
 
 
 def _column(values: Any, name: Any) -> pd.Series:
@@ -132,7 +136,7 @@ def _column(values: Any, name: Any) -> pd.Series:
         with contextlib.suppress(InputError, pyarrow.ArrowException, OSError, TypeError, ValueError):
             return column_of_arrow(pyarrow.chunked_array(values))
     if hasattr(values, "__arrow_c_array__"):
-        return column_of_arrow(_pyarrow().chunked_array([values]))
+        return column_of_arrow(_pyarrow().chunked_array([values]), f" in column {name!r}")
     if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping | np.ndarray):
         return _of_objects(values)
     raise InputError(f"`df` must have a list of values in column {name!r}. Received: {type(values).__name__}")
@@ -157,7 +161,7 @@ def _of_arrow(df: Any) -> Table:
         table = df if isinstance(df, pyarrow.Table) else pyarrow.table(df)
     except (pyarrow.ArrowException, OSError, TypeError, ValueError):
         raise InputError(f"`df` must be a table that Arrow knows. Received: {_described(df)}") from None
-    return _table(table.column_names, lambda name: column_of_arrow(table.column(name)))
+    return _table(table.column_names, lambda name: column_of_arrow(table.column(name), f" in column {name!r}"))
 
 
 def _pyarrow() -> Any:

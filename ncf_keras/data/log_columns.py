@@ -34,20 +34,27 @@ def plain_column(values: pd.Series) -> pd.Series:
 
         return column_of_arrow(pyarrow.table({"values": values}).column(0))
     if isinstance(values.dtype, np.dtype) and not values.dtype.isnative:
-        return values.astype(values.dtype.newbyteorder("="))
+        return plain_column(values.astype(values.dtype.newbyteorder("=")))
+    if values.dtype == np.clongdouble:
+        # pandas has no table of them.
+        return values.astype(np.complex128)
     return values
 
 
-def column_of_arrow(column: Any) -> pd.Series:
-    """Return a `pyarrow.ChunkedArray` as a column without Arrow's types."""
-    errors = (LookupError, NotImplementedError, TypeError, ValueError)
+def column_of_arrow(column: Any, place: str = "") -> pd.Series:
+    """Return a `pyarrow.ChunkedArray` as a column without Arrow's types; `place` is for an error."""
+    import pyarrow
+
+    errors = (pyarrow.ArrowException, LookupError, NotImplementedError, TypeError, ValueError)
     with contextlib.suppress(*errors):
         # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
         return column.unify_dictionaries().to_pandas(strings_to_categorical=True, integer_object_nulls=True)
     # Unions, and before pyarrow 22 categories of unsigned numbers, as those of polars are: one value at a time.
     with contextlib.suppress(*errors):
         return pd.Series(column.to_pylist(), dtype=object)
-    raise InputError(f"`df` must have columns that have plain values. Received: a column of {column.type}")
+    raise InputError(
+        f"`df` must have single values, and texts in UTF-8{place}. Received: a column of type {column.type}"
+    )
 
 
 def without_categories(values: pd.Series, argument: str) -> pd.Series:

@@ -17,6 +17,7 @@ from ncf_keras.data.logs.columns import KNOWN_NAMES, letters_of
 from ncf_keras.data.logs.dialect import guess_delimiter
 from ncf_keras.data.logs.json_records import JsonRecords
 from ncf_keras.data.logs.log import JSON_BEGINS
+from ncf_keras.data.logs.text import plain_words
 from ncf_keras.data.reading import LONGEST_LINE, READ_ERRORS, Cost, Lines, open_text, unreadable
 
 # Measured: of a line, besides its text.
@@ -45,7 +46,7 @@ def read_titles(file: str | os.PathLike, item: str | None = None, escape: str | 
     except UnicodeError:
         return _titles(file, "latin-1", item, escape)
     except csv.Error as error:
-        raise InputError(f"{file} must be a table of ids and titles. Received: {error}") from None
+        raise InputError(f"{file} must be a table of ids and titles. Received: {plain_words(error)}") from None
     except READ_ERRORS as error:
         raise unreadable(file, error) from None
 

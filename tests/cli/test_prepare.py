@@ -21,6 +21,14 @@ def log(tmp_path):
     return file
 
 
+@pytest.mark.parametrize("flag", ["--delimiter", "--missing", "--user", "--negatives", "--out"])
+def test_a_flag_whose_value_is_two_dashes_is_refused(log, tmp_path, capsys, flag):
+    assert main([str(log), "--out", str(tmp_path / "x"), f"{flag}=--"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: `{flag}` must be other than --, which ends the flags. Received: {flag}=--\n"
+    )
+
+
 def test_prepares_a_log_and_says_what_it_did(log, tmp_path, capsys):
     out = tmp_path / "new/folder/mine"
     assert main([str(log), "--out", str(out), "--negatives", "3", "--min_rating", "2"]) == 0

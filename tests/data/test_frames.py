@@ -27,6 +27,7 @@ ROWS = [
     ("bob", 10, 1.0, 7),
 ]  # fmt: skip
 Row = collections.namedtuple("Row", COLUMNS)
+NO_UTF_8 = pa.StringArray.from_buffers(1, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff"))
 
 
 def frame(rows=ROWS):
@@ -123,8 +124,19 @@ def test_types_of_arrow_that_pandas_has_not():
         series = pd.Series(df[column], dtype=pd.ArrowDtype(df[column].type))
         for values in (df[column], df[column].chunk(0), series):
             assert Dataset.from_dataframe({**users, "item": values}, negatives=1).item_ids == ids
-    with pytest.raises(InputError, match=r"columns that have plain values\. Received: a column of timestamp\["):
+    with pytest.raises(InputError, match=r"single values, .* in column 'z'\. .* of type timestamp\["):
         Dataset.from_dataframe(df, "n", "z", negatives=1)
+
+
+def test_half_characters_and_wide_complex_numbers_are_ids():
+    users = ["\ud800", "\ud800", "b"]
+    assert from_table({"user": users, "item": [1, 2, 3]}).user_ids == ["\ud800", "b"]
+    wide = np.array([1, 1, 2], np.clongdouble)
+    assert from_table({"user": wide, "item": [1, 2, 3]}).user_ids == ["(1+0j)", "(2+0j)"]
+
+
+def from_table(df):
+    return Dataset.from_dataframe(df, user="user", item="item", negatives=1)
 
 
 def test_integers_beside_a_gap_are_not_rounded():
@@ -186,7 +198,13 @@ ANY = r"`df` must be a table: .*, or a list of dicts\. Received: "
     ({"user": [1, 2], "item": [1]}, "The columns of `df` must be of one length. Received: 2 in `user`, 1 in"),
     ([(1, 2), (1,)], r"`df`, row 1 \(counted from 0\) must have as many values as the first, 2\. Received: 1"),
     ({"users": [1]}, "`user` must be one of the columns users of `df`. Received: 'user'"),
-    (pa.table([[1], [2], [3]], ["user", "item", "item"]), "`item` must be one of the columns user, item, item"),
+    (pa.table([[1], [2], [3]], ["user", "item", "item"]), "`item` must name one column .* of 2 columns"),
+    (pd.DataFrame([[1, 2, 3]], columns=["user", "user", "item"]), "`user` must name one column .* of 2 col"),
+    (pd.DataFrame, "Received: type"),
+    (np.zeros((2, 2), [("user", int), ("item", int)]), "`df` must be a table"),
+    (np.zeros(2, [("user", int, (2,)), ("item", int)]), "a list of values in column 'user'. Received: ndarray"),
+    ({"user": [1], "item": NO_UTF_8},
+     "must have single values, and texts in UTF-8 in column 'item'"),
 ])  # fmt: skip
 def test_what_is_no_log_is_answered_with_what_leads_on(df, words):
     with pytest.raises(InputError, match=words):

@@ -110,7 +110,7 @@ def find_columns(
                 by_place.add(role)
     for role in ("user", "item"):
         if role not in found:
-            has = f"the columns {listed(names)}" if names is not None else f"{width} column(s) and no header"
+            has = f"the columns {listed(names)}" if names else f"{width} column(s) and no header"
             separated = " (or `delimiter` what separates its columns)" if how.startswith("text") else ""
             raise InputError(
                 f"`{role}` must name the column of {file} with the {role} ids{separated}. "

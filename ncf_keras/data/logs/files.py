@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.inputs import kind_of
+from ncf_keras.base.inputs import kind_of, reason_of, unreadable
+from ncf_keras.base.terminal import escaped
 
 MOST_PARTS = 100_000
 BLOCK = 1 << 24
@@ -35,18 +36,33 @@ class LogFile(os.PathLike):
         return str(self.path)
 
     def __str__(self) -> str:
-        return self.name
+        return escaped(self.name, keep="")
 
 
 def parts_of(path: str) -> list[Path]:
     """Return the files that a path of a log stands for: itself, or of a directory all within, by name.
 
-    What begins with a dot or an underscore is left out, such as the `_SUCCESS` that Spark writes.
+    What begins with a dot or an underscore is left out, such as the `_SUCCESS` that Spark writes. Links are
+    followed; a directory that was reached already is not entered again.
+
+    Raises:
+        InputError: there are too many, or a directory can't be looked into.
     """
     if kind_of(path) != "a directory":
         return [Path(path)]
+
+    def fail(error: OSError) -> None:
+        # Else the parts in it would be missing without a word.
+        raise unreadable(str(error.filename), error) from None
+
     found: list[Path] = []
-    for folder, folders, names in os.walk(path):
+    reached: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(path, onerror=fail, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in reached:
+            folders.clear()
+            continue
+        reached.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         found += [Path(folder, name) for name in sorted(names) if name[0] not in "._"]
         if len(found) > MOST_PARTS:
@@ -58,18 +74,18 @@ def parts_of(path: str) -> list[Path]:
 def log_files(paths: Iterable[str | os.PathLike]) -> Iterator[list[LogFile]]:
     """Yield the files of a log that consists of these files and directories; `-` is standard input.
 
-    Standard input, which can be read only once, is copied to a temporary file while the block runs.
+    Standard input, which can be read only once, is copied to a temporary file while the block runs; where the
+    system can open a file without a name, nothing of it stays, however the process ends.
 
     Raises:
-        InputError: one can't be looked at, a directory holds none, or there is no room for standard input.
+        InputError: one can't be looked at, a directory holds none, or standard input can't be read or copied.
     """
     with contextlib.ExitStack() as stack:
         files: list[LogFile] = []
         for given in paths:
             path = str(given)
             if path == "-":
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ncf-"))
-                files.append(LogFile(_copied(sys.stdin.buffer, Path(folder, "log")), "standard input"))
+                files.append(LogFile(_copied_input(stack), "standard input"))
                 continue
             parts = parts_of(path)
             if not parts:
@@ -78,13 +94,32 @@ def log_files(paths: Iterable[str | os.PathLike]) -> Iterator[list[LogFile]]:
         yield files
 
 
-def _copied(stream: BinaryIO, file: Path) -> Path:
-    with file.open("wb") as copy:
-        while block := stream.read(BLOCK):
-            if shutil.disk_usage(file.parent).free < SPARE_DISK + len(block):
-                raise InputError(
-                    f"standard input must fit on the disk of {file.parent.parent} (`TMPDIR` names another). "
-                    f"Received: more than {copy.tell():,} bytes"
-                )
-            copy.write(block)
-    return file
+def _copied_input(stack: contextlib.ExitStack) -> Path:
+    """Copy standard input to a file that is there until `stack` is closed; return its path."""
+    copy: BinaryIO = stack.enter_context(tempfile.TemporaryFile(prefix="ncf-"))  # noqa: SIM115
+    path = Path(f"/proc/self/fd/{copy.fileno()}")
+    if not path.exists():
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ncf-")), "log")
+        copy = stack.enter_context(path.open("wb"))
+    stream = getattr(sys.stdin, "buffer", None)
+    while block := _block(stream):
+        folder = tempfile.gettempdir()
+        if shutil.disk_usage(folder).free < SPARE_DISK + len(block):
+            raise InputError(
+                f"standard input must fit on the disk of {folder} (`TMPDIR` names another). "
+                f"Received: more than {copy.tell():,} bytes"
+            )
+        copy.write(block)
+    copy.flush()
+    return path
+
+
+def _block(stream: BinaryIO | None) -> bytes:
+    try:
+        if stream is None:
+            raise OSError("a standard input without bytes")
+        return stream.read(BLOCK)
+    except OSError as error:
+        raise InputError(
+            f"standard input must be something that can be read to its end. Received: {reason_of(error)}"
+        ) from None

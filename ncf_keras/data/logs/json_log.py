@@ -1,6 +1,7 @@
 """Logs in JSON: a record a line, or an array of records; keys may be nested."""
 
 import itertools
+import sys
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,12 +34,14 @@ def json_layout(file: LogFile, options: LogOptions) -> LogLayout | None:
     """Find out the keys of a log, from its first records; None if it holds none."""
     options.require_fit("JSON", file, OF_TEXT_ALONE)
     paths: dict[str, tuple[str, ...]] = {}
+    ambiguous: set[str] = set()
     count = 0
     with _records(file, options.encoding) as records:
         for record in itertools.islice(records, SAMPLE):
             count += 1
             for path in _leaves(record, ()):
-                paths.setdefault(".".join(path), path)
+                if paths.setdefault(".".join(path), path) != path:
+                    ambiguous.add(".".join(path))
             require_few_columns(file, len(paths))
     if not count:
         return None
@@ -47,6 +50,12 @@ def json_layout(file: LogFile, options: LogOptions) -> LogLayout | None:
     paths = {name: path for name, path in paths.items() if path not in inner}
     names = tuple(paths)
     found = find_columns(str(file), names, len(names), options, "JSON")
+    for role, position in found.positions.items():
+        if names[position] in ambiguous:
+            raise InputError(
+                f"`{role}` must be one key of the records of {file}. Received: {shown(names[position])}, once "
+                "a key with a dot in it and once a key within another"
+            )
     return LogLayout(
         "JSON", names, len(names), found.positions, encoding=options.encoding, paths=tuple(paths.values())
     )
@@ -59,7 +68,8 @@ def read_json(file: LogFile, layout: LogLayout, on_read: Callable[[int], None]) 
     allowed, rows = allowed_memory(), 0
     with _records(file, layout.encoding, on_read) as records:
         for chunk in records.batches():
-            require_within((rows + len(chunk)) * JSON_ROW, allowed, str(file))
+            needed = (rows + len(chunk)) * JSON_ROW + sum(column.text for column in columns.values())
+            require_within(needed, allowed, str(file))
             for role, path in paths.items():
                 values = _values(chunk, path)
                 kinds = set(map(type, values))
@@ -112,48 +122,59 @@ def _values(records: list[dict[str, Any]], path: tuple[str, ...]) -> list[Any]:
 
 
 class _Ids:
-    """A column of ids: a number a row, and each id once; `role` and `file` are for errors."""
+    """A column of ids: a number a row, and each id once, `text` bytes of them.
+
+    `role` and `file` are for errors.
+    """
 
     def __init__(self, role: str, file: LogFile) -> None:
         self._role, self._file = role, file
         self._index_of: dict[str, int] = {}
         self._codes = array("i")
+        self.text = 0
 
     def add(self, values: list[Any], kinds: set[type]) -> None:
         """Take the values of some more records, and their types."""
         index_of = self._index_of
+        before = len(index_of)
         if kinds == {str}:
             self._codes.extend([index_of.setdefault(text, len(index_of)) for text in values])
-            return
-        for value in values:
-            text = value if type(value) is str else id_text(value, self._role)
-            self._codes.append(-1 if text is None else index_of.setdefault(text, len(index_of)))
+        else:
+            for value in values:
+                text = value if type(value) is str else id_text(value, self._role)
+                self._codes.append(-1 if text is None else index_of.setdefault(text, len(index_of)))
+        self._take_stock(list(itertools.islice(reversed(index_of), len(index_of) - before)))
 
     def series(self) -> pd.Series:
         """Return the column, as categories."""
-        ids = list(self._index_of)
+        categories = pd.Index(list(self._index_of), dtype=object)
+        return pd.Series(pd.Categorical.from_codes(np.array(self._codes, np.int32), categories))
+
+    def _take_stock(self, new: list[str]) -> None:
+        self.text += sum(map(sys.getsizeof, new))
         try:
-            "".join(ids).encode()
+            "".join(new).encode()
         except UnicodeError:
             # JSON can write half of a character, as in "\\ud800", and no file can hold it.
-            wrong = next(text for text in ids if any("\ud800" <= letter <= "\udfff" for letter in text))
+            wrong = next(text for text in new if any("\ud800" <= letter <= "\udfff" for letter in text))
             raise InputError(
                 f"{self._file} must hold ids of whole characters. Received: {ascii(wrong)[:LONGEST_SHOWN]}"
             ) from None
-        categories = pd.Index(ids, dtype=object)
-        return pd.Series(pd.Categorical.from_codes(np.array(self._codes, np.int32), categories))
 
 
 class _Values:
-    """A column of ratings or timestamps, as numbers where all are."""
+    """A column of ratings or timestamps, as numbers where all are; `text` is how long the texts are."""
 
     def __init__(self) -> None:
         self._chunks: list[pd.Series] = []
         self._values: list[Any] = []
+        self.text = 0
 
     def add(self, values: list[Any], kinds: set[type]) -> None:
         """Take the values of some more records, and their types."""
         self._values += values
+        if str in kinds:
+            self.text += sum(len(value) for value in values if type(value) is str)
         if len(self._values) >= CHUNK:
             self._pack()
 

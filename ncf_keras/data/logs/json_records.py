@@ -3,14 +3,15 @@
 import json
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, TextIO
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import shown
 
-# Characters that are read, and records that are yielded at once: few, so that they stay near the processor.
-BLOCK, BATCH = 1 << 18, 1 << 10
+# Characters that are read at once: few, so that what is made of them stays near the processor.
+BLOCK = 1 << 18
+# Records that are yielded at once: so many, and no more than begin within so many characters.
+BATCH, BATCH_CHARACTERS = 1 << 10, 1 << 22
 LONGEST_RECORD = 1 << 24
 BLANK = re.compile(r"[ \t\r\n]*")
 
@@ -24,6 +25,7 @@ class JsonRecords:
 
     Attributes:
         line: the line on which the last record begins, counted from 1.
+        characters: how many were read so far.
 
     Raises:
         InputError: it is no JSON, a record is no object or has no end, or an array is cut short.
@@ -34,6 +36,7 @@ class JsonRecords:
         self._buffer = ""
         self._at = 0
         self._lines_before = 0
+        self.characters = 0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self._one_by_one(in_array=self._next() == "[")
@@ -45,8 +48,13 @@ class JsonRecords:
             if not batch:
                 return
             yield batch
-        records = self._one_by_one(in_array)
-        while batch := list(islice(records, BATCH)):
+        batch, begin = [], self.characters
+        for record in self._one_by_one(in_array):
+            batch.append(record)
+            if len(batch) == BATCH or self.characters - begin >= BATCH_CHARACTERS:
+                yield batch
+                batch, begin = [], self.characters
+        if batch:
             yield batch
 
     def _lines(self) -> list[dict[str, Any]] | None:
@@ -85,7 +93,7 @@ class JsonRecords:
                 # It may be the end of what was read so far.
                 record, end = self._longer(decode)
             if type(record) is not dict:
-                raise self._wrong('must be a JSON object, such as {"user": "ann", "item": 7},')
+                raise self._wrong('must be a JSON object, such as {"user": "ann", "item": 7}')
             yield record
             self._at = end
         if in_array:
@@ -117,6 +125,7 @@ class JsonRecords:
         """Read on, at least as much again as is left; return whether there was anything."""
         rest = len(self._buffer) - self._at
         block = self._text.read(max(BLOCK, rest))
+        self.characters += len(block)
         self._lines_before += self._buffer.count("\n", 0, self._at)
         self._buffer = self._buffer[self._at :] + block
         self._at = 0

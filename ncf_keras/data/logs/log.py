@@ -24,8 +24,9 @@ from ncf_keras.data.reading import READ_ERRORS, file_digest, open_text, unreadab
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
 
 PARQUET_MAGIC = b"PAR1"
-# What JSON begins with; an id in braces, as some systems write theirs, is followed by a digit.
-JSON_BEGINS = re.compile(r"""\s*(\[\s*)?\{\s*(["'}]|u')|\s*\[\s*\]""")
+# What JSON begins with; an id in braces, as some systems write theirs, is followed by a digit. Arrays of arrays
+# or texts are told to be no records, while as text their brackets would be letters of ids.
+JSON_BEGINS = re.compile(r"""\s*(\[\s*)?\{\s*(["'}]|u')|\s*\[\s*[]["]""")
 OTHER_KINDS = {
     b"PK\x03\x04": "a zip archive; unpack it, as in `unzip -p FILE | ncf prepare -`; save a spreadsheet as CSV",
     b"\xfd7zXZ": "an xz archive; unpack it, as in `xz -dc FILE | ncf prepare -`",

@@ -25,7 +25,6 @@ from ncf_keras.data.logs.files import LogFile
 from ncf_keras.data.logs.layout import Dialect, LogLayout
 from ncf_keras.data.logs.options import LogOptions
 from ncf_keras.data.reading import (
-    LONGEST_RECORD,
     READ_ERRORS,
     UNIT_SEPARATOR,
     Cost,
@@ -70,7 +69,7 @@ def text_layout(file: LogFile, options: LogOptions, before: LogLayout | None = N
         dialect = dialect_of(_first_line(file, options.encoding), Path(file), options)
         records = list(itertools.islice(_records_of(file, dialect, options.encoding), 2))
     except csv.Error as error:
-        raise InputError(f"{file} must begin with a line of a table. Received: {_plain(error)}") from None
+        raise InputError(f"{file} must begin with a line of a table. Received: {plain_words(error)}") from None
     except READ_ERRORS as error:
         raise unreadable(file, error, options.encoding, OTHER_ENCODING) from None
     if not records:
@@ -164,8 +163,7 @@ def line_of_row(file: LogFile, layout: LogLayout, row: int) -> str:
 
 def _first_line(file: LogFile, encoding: str | None) -> str:
     with open_text(file, encoding=encoding) as text:
-        lines = iter(lambda: text.readline(LONGEST_RECORD), "")
-        return next((line for line in lines if line.strip()), "")
+        return next((line for line in Lines(text) if line.strip()), "")
 
 
 def _parse(
@@ -277,7 +275,7 @@ def _first_wrong_line(file: LogFile, layout: LogLayout) -> InputError:
     )
 
 
-def _plain(error: csv.Error) -> str:
+def plain_words(error: csv.Error) -> str:
     """Return what the csv module says, in our words where it speaks of its own settings."""
     words = str(error)
     return "a field of more than 131,072 characters" if "field limit" in words else words

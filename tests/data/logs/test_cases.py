@@ -9,6 +9,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.data.logs.doubts import notes_on
 from ncf_keras.data.logs.log import Log
 from ncf_keras.data.logs.options import LogOptions
+from ncf_keras.data.reading import LONGEST_RECORD
 from tests.data.logs.test_log import rows_of
 
 
@@ -198,10 +199,20 @@ ORDERS = (
 )
 
 
+def test_blank_lines_without_end_are_no_table(tmp_path):
+    (tmp_path / "log").write_bytes(b"\n" * (LONGEST_RECORD + 2))
+    with pytest.raises(InputError, match="must begin with a line of a table"):
+        Log.of(tmp_path / "log")
+
+
 def test_lone_quotes_that_swallow_rows_are_noted(tmp_path):
     rows, _, notes = read(tmp_path, 'a,"x,5,1\nb,y",5,2\nb,z,4,3\n')
     assert [row[:2] for row in rows] == [("a", "x,5,1\nb,y"), ("b", "z")]
     assert len(notes) == 1 and notes[0].startswith("1 id(s) of the item hold the end of a line, such as x,5,1")
+    assert "--quoting none" in notes[0]
+    lines = "".join(f'{{"user": {n}, "item": "a\\nb", "timestamp": 1}}\n' for n in range(2))
+    _, _, notes = read(tmp_path, lines)
+    assert notes == ["1 id(s) of the item hold the end of a line, such as a\\nb"]
 
 
 @pytest.mark.parametrize(("begin", "called"), [

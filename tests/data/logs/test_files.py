@@ -1,9 +1,13 @@
 import bz2
 import gzip
 import io
+import os
 import shutil
+import subprocess
 import sys
 from collections import namedtuple
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,6 +42,37 @@ def test_a_directory_of_parts(tmp_path, parts):
     assert rows(tmp_path / "p") == ROWS
     files = [tmp_path / name for name in parts if not {"_", "."} & {part[0] for part in name.split("/")}]
     assert rows(files) == ROWS
+
+
+def test_links_to_directories_are_followed_once(tmp_path):
+    for name, text in {"p/0.csv": HEADER + FIRST, "elsewhere/1.csv": HEADER + SECOND}.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    (tmp_path / "p" / "later").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "p" / "itself").symlink_to(tmp_path / "p")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path)
+    assert rows(tmp_path / "p") == ROWS
+
+
+def test_a_directory_that_cannot_be_looked_into_is_not_left_out(tmp_path, monkeypatch):
+    (tmp_path / "0.csv").write_text(HEADER + FIRST)
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"closed must be a file that can be read.* Permission denied"):
+        read_log(tmp_path)
+
+
+def test_a_line_end_in_a_name_is_escaped(tmp_path):
+    (tmp_path / "a\nb.csv").write_text("a,x,five,1\nb,y,4,2\n")
+    with pytest.raises(InputError, match=r"a\\nb\.csv, line 1 must have a finite number"):
+        read_log(tmp_path)
 
 
 def test_a_row_is_told_by_its_own_file(tmp_path):
@@ -98,11 +133,42 @@ def test_standard_input_is_copied_while_it_is_read(tmp_path, monkeypatch):
     with log_files(["-"]) as files:
         copied = files[0].path
         assert copied.read_text() == FIRST
-    assert not copied.parent.exists()
+    assert not copied.exists()
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 1000, 1000))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FIRST.encode())))
     with pytest.raises(InputError, match="standard input must fit on the disk of"):
+        read_log("-")
+
+
+def test_nothing_of_standard_input_stays_where_the_process_is_ended(tmp_path):
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("no file without a name can be opened again here")
+    code = (
+        "import time; from ncf_keras.data.logs.files import log_files\n"
+        "with log_files('-'): print(1, flush=True), time.sleep(60)"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as process:
+        process.stdin.write(b"a" * (1 << 20))
+        process.stdin.close()
+        process.stdout.readline()
+        process.kill()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_standard_input_that_cannot_be_read(tmp_path, monkeypatch):
+    rule = "standard input must be something that can be read to its end. Received: "
+    with (tmp_path / "log").open("wb") as written:
+        monkeypatch.setattr(
+            sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.FileIO(written.fileno(), closefd=False)))
+        )
+        with pytest.raises(InputError, match=rule):
+            read_log("-")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(FIRST))  # as in a notebook
+    with pytest.raises(InputError, match=rule):
         read_log("-")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.logs import json_records
+from ncf_keras.data.logs import json_log, json_records
 from ncf_keras.data.logs.json_records import JsonRecords
 from ncf_keras.data.logs.log import Log
 from ncf_keras.data.logs.options import LogOptions
@@ -128,6 +128,38 @@ def test_what_is_wrong_with_a_record(tmp_path, line, options, message):
     good = {key: {"id": 1} if isinstance(value, dict) else 5 for key, value in line.items()}
     with pytest.raises(InputError, match=message):
         read(tmp_path / "log", f"{json.dumps(good)}\n{json.dumps(line)}\n", **options)
+
+
+@pytest.mark.parametrize("text", ['[["a","x",5,1],\n["b","y",4,2]]', '["a","x"]\n["b","y"]\n', '[\n"a"]'])
+def test_arrays_of_arrays_are_no_text_with_brackets_in_its_ids(tmp_path, text):
+    with pytest.raises(InputError, match=r"must be a JSON object, such as .*\}\. Received"):
+        read(tmp_path / "log", text, no_timestamps=True)
+
+
+def test_a_key_with_a_dot_beside_the_same_nested_key_is_refused(tmp_path):
+    record = json.dumps({"a": {"b": 1}, "a.b": 2, "item": 3, "timestamp": 4})
+    with pytest.raises(InputError, match=r"`user` must be one key .* Received: a.b, once a key with a dot"):
+        read(tmp_path / "log", record, user="a.b")
+    assert rows_of(read(tmp_path / "log", record, user="item", item="timestamp", no_timestamps=True)[0])
+
+
+def test_records_and_ids_are_taken_in_pieces_that_fit_into_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_records, "BATCH_CHARACTERS", 1)
+    monkeypatch.setattr(json_records, "BLOCK", 100)
+    chunks = []
+    take = json_log._values
+    monkeypatch.setattr(json_log, "_values", lambda some, path: chunks.append(len(some)) or take(some, path))
+    lines = "\n".join(json.dumps({"user": f"{n}" * 60, "item": n, "timestamp": n}) for n in range(9))
+    log, _ = read(tmp_path / "log", lines)
+    assert len(log.frame) == 9
+    assert max(chunks) <= 3
+    chunks.clear()
+    read(tmp_path / "log", "[" + lines.replace("\n", ",") + "]")
+    assert max(chunks) <= 3
+    # Ids that never come twice are counted, however few the rows.
+    monkeypatch.setattr(json_log, "allowed_memory", lambda: 9 * json_log.JSON_ROW + 500)
+    with pytest.raises(InputError, match="must fit into the memory that is free"):
+        read(tmp_path / "log", lines)
 
 
 def test_an_empty_array_or_bytes_that_are_no_text(tmp_path):
