@@ -233,11 +233,21 @@ class Draw:
             self._data()
 
     def _prepare(self) -> None:
-        self._flag("", "input", ("log.csv", "log.csv.gz", "link.csv", "hard.csv"), ".csv")
-        self._flag("--out", "prefix", ("Data/new", "Data/v", "Data/w", "link-Data/new", "new/deep/set"))
+        for _ in range(self._of((1, 1, 1, 2))):
+            self._flag("", "input", ("log.csv", "log.csv.gz", "link.csv", "hard.csv", "parts", "-"), ".csv")
+        out = ("Data/new", "Data/v", "Data/w", "link-Data/new", "new/deep/set", "parts/new", "parts/day=2/new")
+        self._flag("--out", "prefix", out)
         if self._chance(0.5):
             self._flag("--titles", "input", ("movies.csv",), ".csv")
-        self.arguments += ["--negatives", "1"]
+        odd = (
+            "--quoting=none",
+            "--escape=\\",
+            "--encoding=utf-16",
+            "--format=json",
+            "--missing=ann",
+            "--header=no",
+        )
+        self.arguments += ["--negatives", "1", *([self._of(odd)] if self._chance(0.2) else [])]
 
     def _plot(self) -> None:
         for _ in range(self._of((1, 1, 2))):
@@ -362,6 +372,9 @@ class Judge:
         for use in self._draw.uses:
             if use.role == "input":
                 yield use.path
+                # A directory is read with all that is in it, but for a log alone.
+                for folder, _, names in os.walk(os.path.join(self._pool, use.path)):  # noqa: PTH118
+                    yield from (os.path.join(folder, name) for name in names if self._draw.command == "prepare")  # noqa: PTH118
             elif use.role == "data":
                 for suffix in (*SPLIT, ".train.parquet"):
                     yield use.path.replace("{slash}", "") + suffix

@@ -34,7 +34,7 @@ def build_template(directory: Path, server=None) -> None:
     directory.mkdir()
     for name in ("Data", "saved", "ck", "ck-cut", "ck-odd", "ck-new", "ck-lock-link", "ck-lock-pipe",
                  "ck-lock-directory", "served/1", "served/.exporting-dead", "tb", "dl-pipe", "dl-part",
-                 "dl-link", "Data/.writing-strange-abc"):  # fmt: skip
+                 "dl-link", "Data/.writing-strange-abc", "parts/day=2"):  # fmt: skip
         (directory / name).mkdir(parents=True)
     for suffix, text in _dataset().items():
         (directory / f"Data/v{suffix}").write_text(text)
@@ -47,6 +47,10 @@ def build_template(directory: Path, server=None) -> None:
         (directory / place / FOREIGN).write_text("of another command")
     (directory / "log.csv").write_text(LOG)
     (directory / "log.csv.gz").write_bytes(gzip.compress(LOG.encode(), mtime=0))
+    header, *rows = LOG.splitlines(keepends=True)
+    (directory / "parts/0.csv").write_text(header + "".join(rows[:3]))
+    (directory / "parts/day=2/1.csv.gz").write_bytes(gzip.compress("".join(rows[3:]).encode(), mtime=0))
+    (directory / "parts/_SUCCESS").touch()
     (directory / "movies.csv").write_text(TITLES)
     (directory / "users.txt").write_text("ann\n007\nnobody\n")
     rows = "iteration,hr,ndcg,loss,train_seconds,evaluation_seconds\r\n-1,0.1,0.1,,,0\r\n0,0.5,0.2,0.7,1,0\r\n"
