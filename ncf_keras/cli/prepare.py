@@ -77,7 +77,7 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
     formats = ("auto", "text", "json", "parquet")
     meaning = "what the log is (default: told by its first bytes)"
     group.add_argument("--format", choices=formats, default="auto", help=meaning)
-    meaning = "of text and JSON, such as latin-1, cp1252 or utf-16 (default: UTF-8)"
+    meaning = "of text and JSON, such as latin-1 or cp1252 (default: UTF-8, or UTF-16 where the text begins so)"
     group.add_argument("--encoding", metavar="NAME", help=meaning)
     meaning = "what separates the columns of a text, such as ';', '::' or tab"
     group.add_argument("--delimiter", metavar="TEXT", help=meaning)
