@@ -7,6 +7,7 @@ import pandas as pd
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import EXACT_FLOAT
+from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.log_columns import (
     Where,
     equals_one_of,
@@ -52,7 +53,7 @@ def timestamps(
         found, rule = _in_utc(present), ""
     elif time_format is not None:
         found = _in_utc(_parsed(_as_texts(present), time_format))
-        rule = f"a time of the form {time_format!r} (`time_format`) for the timestamp"
+        rule = f"a time of the form {repr(time_format)[:LONGEST_SHOWN]} (`time_format`) for the timestamp"
     else:
         found, rule = _numbers_or_dates(present)
     wrong = np.isnat(found) if found.dtype.kind == "M" else ~np.isfinite(found)
@@ -80,7 +81,7 @@ def require_time_format(time_format: str) -> None:
     except (ValueError, TypeError, LookupError, re.error):
         raise InputError(
             "`time_format` must be a form of dates in the letters of Python's strptime, such as '%m/%d/%Y'. "
-            f"Received: {time_format!r}"
+            f"Received: {repr(time_format)[:LONGEST_SHOWN]}"
         ) from None
 
 

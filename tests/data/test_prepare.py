@@ -95,11 +95,23 @@ def test_nothing_left_and_nobody_to_hold_out():
         prepared([("a", "x", 5, 1), ("b", "x", 5, 1), ("b", "x", 5, 2)])
 
 
-@given(PAIRS, st.integers(1, 4), st.integers(1, 4))
-def test_equals_taking_out_one_interaction_at_a_time(pairs, min_user, min_item):
+@given(PAIRS, st.integers(1, 4), st.integers(1, 4), st.sampled_from([0, 1, 30]))
+def test_equals_taking_out_one_interaction_at_a_time(pairs, min_user, min_item, rounds):
     users, items = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
-    stays = core_filter(users, items, min_user, min_item)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("ncf_keras.data.prepare.ROUNDS", rounds)
+        stays = core_filter(users, items, min_user, min_item)
     assert [pair for pair, kept in zip(pairs, stays, strict=True) if kept] == core(pairs, min_user, min_item)
+
+
+def test_a_chain_is_taken_out_link_by_link_but_not_in_a_round_for_each(monkeypatch):
+    links = 2000
+    users, items = np.repeat(np.arange(links), 2), (np.arange(2 * links) + 1) // 2
+    rounds = []
+    count = np.bincount
+    monkeypatch.setattr(np, "bincount", lambda ids: rounds.append(1) or count(ids))
+    assert not core_filter(users.astype(np.int32), items.astype(np.int32), 2, 2).any()
+    assert len(rounds) < 100
 
 
 @pytest.fixture
@@ -197,5 +209,5 @@ def test_what_is_no_frame_or_empty(frame):
             with pytest.raises(InputError, match=rf"row 1 .* must have {rule}"):
                 Dataset.from_dataframe(odd, **{role: "odd"})
     doubled = pd.concat([frame, frame["u"]], axis=1)
-    with pytest.raises(InputError, match="`user` must be one of the columns"):
+    with pytest.raises(InputError, match="`user` must name one column .*'u', the name of 2 columns"):
         Dataset.from_dataframe(doubled, "u", "i")

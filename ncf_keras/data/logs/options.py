@@ -96,7 +96,8 @@ def require_encoding(name: str) -> None:
         io.TextIOWrapper(io.BytesIO(), encoding=name).close()
     except (LookupError, ValueError):
         found = ""
-    if not found or found in NO_ENCODINGS:
+    # Python looks beyond a line end in a name.
+    if not found or found in NO_ENCODINGS or not name.isprintable():
         raise InputError(
             "`encoding` must be the name of one, such as utf-8, latin-1, cp1252 or utf-16. "
             f"Received: {shown(name)}"

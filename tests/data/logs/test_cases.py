@@ -55,7 +55,18 @@ def test_an_encoding_that_is_none_or_another(tmp_path):
         read(tmp_path, BOOKS, "latin-1", no_timestamps=True)
     with pytest.raises(InputError, match="must be text in ascii"):
         read(tmp_path, BOOKS, encoding="ascii", no_timestamps=True)
-    for name in ("latin-17", "base64", "rot13", "idna", "undefined", "unicode_escape", "", "a\0b", "é"):
+    for name in (
+        "latin-17",
+        "base64",
+        "rot13",
+        "idna",
+        "undefined",
+        "unicode_escape",
+        "",
+        "a\0b",
+        "é",
+        "utf-8\n",
+    ):
         with pytest.raises(InputError, match=r"`encoding` must be the name of one, such as utf-8, latin-1"):
             LogOptions(encoding=name)
 
