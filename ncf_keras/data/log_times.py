@@ -30,6 +30,8 @@ DATES = (
 )  # fmt: skip
 TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f")
 WHOLE = ("%a %b %d %H:%M:%S %z %Y", "%Y-%m-%d %H:%M:%S UTC", "%a, %d %b %Y %H:%M:%S GMT")
+# An ISO 8601 date with something behind it that makes its time one of a zone.
+ZONE = r"\s*[^\s]{8}.*[-+Zz]"
 # A form that doesn't fit is mostly told by the first values.
 FEW = 100
 
@@ -126,7 +128,13 @@ def _is_whole(value: object) -> bool:
 
 def _parsed(texts: pd.Series, form: str) -> pd.Series:
     """Return dates in UTC, NaT for a text of another form."""
-    return pd.to_datetime(texts, errors="coerce", utc=True, format=form)
+    dates = pd.to_datetime(texts, errors="coerce", utc=True, format=form)
+    if form == "ISO8601":
+        # In pandas 2.2 and 2.3 a time without a zone takes the zone of a time before it.
+        has_zone = texts.str.match(ZONE).to_numpy(dtype=bool)
+        if has_zone.any() and not has_zone.all():
+            dates[~has_zone] = pd.to_datetime(texts[~has_zone], errors="coerce", utc=True, format=form)
+    return dates
 
 
 def _is_dates(values: pd.Series) -> bool:
