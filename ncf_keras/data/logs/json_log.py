@@ -26,7 +26,8 @@ from ncf_keras.data.reading import READ_ERRORS, open_text, unreadable
 SAMPLE, DEEPEST = 1000, 8
 # Records that are taken at once: so many, and no more than fit into so many characters.
 CHUNK, CHUNK_CHARACTERS = 1 << 14, 1 << 22
-JSON_ROW = 180
+# Measured from the file to the written dataset: bytes of a record, and how often there is the text of an id.
+JSON_ROW, ID_COPIES = 180, 3
 
 
 def json_layout(file: LogFile, options: LogOptions) -> LogLayout | None:
@@ -134,7 +135,7 @@ def _values(records: list[dict[str, Any]], path: tuple[str, ...]) -> list[Any]:
 
 
 class _Ids:
-    """A column of ids: a number a row, and each id once, `text` bytes of them.
+    """A column of ids: a number a row, and each id once; `text` is what their texts take of memory.
 
     `role` and `file` are for errors.
     """
@@ -163,7 +164,7 @@ class _Ids:
         return pd.Series(pd.Categorical.from_codes(np.array(self._codes, np.int32), categories))
 
     def _take_stock(self, new: list[str]) -> None:
-        self.text += sum(map(sys.getsizeof, new))
+        self.text += ID_COPIES * sum(map(sys.getsizeof, new))
         try:
             "".join(new).encode()
         except UnicodeError:
