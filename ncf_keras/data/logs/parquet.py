@@ -1,5 +1,8 @@
 """Logs in Parquet, read by pyarrow."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 
 from ncf_keras.data.logs.columns import find_columns
@@ -36,6 +39,15 @@ def read_parquet(file: LogFile, layout: LogLayout) -> dict[str, pd.Series]:
     # Texts stay the few that they are in the file, with a number a row, however long they are.
     with open_parquet(file, read_dictionary=few) as parquet:
         table = parquet.read(columns=wanted).unify_dictionaries()
+        # Of columns of one name all were read.
+        table = table.select([_place(table, layout.names, at) for at in layout.positions.values()])
+        table = table.rename_columns(list(layout.positions))
         # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
         frame = table.to_pandas(strings_to_categorical=True, integer_object_nulls=True, ignore_metadata=True)
-    return {role: frame[name] for role, name in names.items()}
+    return {role: frame[role] for role in names}
+
+
+def _place(table: Any, names: Sequence[str], position: int) -> int:
+    """Return where a table of some columns has that at a position among all, which are called `names`."""
+    name = names[position]
+    return [place for place, one in enumerate(table.column_names) if one == name][names[:position].count(name)]
