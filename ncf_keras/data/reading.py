@@ -244,7 +244,7 @@ def open_parquet(file: os.PathLike, **options: Any) -> Iterator[Any]:
         # What pyarrow says is about its own parts.
         raise InputError(
             f"{file} must be a file that can be read to its end. Received: a damaged Parquet file, or one with "
-            "a packing or a kind of column that pyarrow does not read"
+            "a packing or a kind of column that is not read here"
         ) from None
 
 
