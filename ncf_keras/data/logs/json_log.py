@@ -196,4 +196,4 @@ class _Values:
         if len(dtypes) > 1:
             # Not as floats, which would round integers.
             self._chunks = [chunk.astype(object) for chunk in self._chunks]
-        return pd.concat(self._chunks, ignore_index=True)
+        return pd.concat(self._chunks, ignore_index=True) if self._chunks else pd.Series([], dtype=object)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.logs.columns import find_columns
 from ncf_keras.data.logs.files import LogFile
 from ncf_keras.data.logs.layout import LogLayout
@@ -35,6 +36,8 @@ def read_parquet(file: LogFile, layout: LogLayout) -> dict[str, pd.Series]:
     with open_parquet(file) as parquet:
         require_room_for_parquet(file, parquet, len(wanted), PARQUET_ROW)
         types = parquet.schema_arrow.types
+        if tuple(parquet.schema_arrow.names) != layout.names:
+            raise InputError(f"{file} must stay as it is while it is read. Received: other columns")
     few = [names[role] for role, position in layout.positions.items() if not types[position].num_fields]
     # Texts stay the few that they are in the file, with a number a row, however long they are.
     with open_parquet(file, read_dictionary=few) as parquet:

@@ -232,10 +232,10 @@ def test_parquet_with_text_that_is_not_utf8_or_integers_of_no_known_size_is_refu
 
 
 def test_columns_of_one_name_are_told_by_their_number(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     columns = [["a", "b"], [1, 2], [3, 4], [5, 6], [9, 8]]
     table = pyarrow.table(columns, ["user", "item", "item", "a.b", "timestamp"])
-    pyarrow.parquet.write_table(table, tmp_path / "log")
+    parquet.write_table(table, tmp_path / "log")
     for number, items in (("2", ["1", "2"]), ("3", ["3", "4"]), ("a.b", ["5", "6"])):
         log, _ = read(tmp_path / "log", item=number)
         assert [row[:2] for row in rows_of(log)] == list(zip("ab", items, strict=True))
