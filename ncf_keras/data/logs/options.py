@@ -8,7 +8,7 @@ from typing import Literal
 
 from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.ids import id_text, listed_ids
+from ncf_keras.base.ids import missing_marks
 from ncf_keras.base.terminal import LONGEST_SHOWN, shown
 
 ROLES = ("user", "item", "rating", "timestamp")
@@ -75,8 +75,7 @@ class LogOptions:
                 "`escape` must be one ASCII character, neither a quotation mark nor the delimiter nor a line "
                 f"end. Received: {escape[:LONGEST_SHOWN]!r}"
             )
-        marks = tuple(id_text(mark, "missing") or "" for mark in listed_ids(self.missing))
-        object.__setattr__(self, "missing", marks)
+        object.__setattr__(self, "missing", missing_marks(self.missing))
         if self.encoding is not None:
             require_encoding(self.encoding)
 
