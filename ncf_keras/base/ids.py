@@ -55,6 +55,16 @@ def listed_ids(ids: object) -> list[Any]:
     return list(ids)
 
 
+def missing_marks(missing: object) -> tuple[str, ...]:
+    """Return the texts that stand for a missing value, by the rule for ids; InputError if one is no text."""
+    marks = tuple(filter(None, (id_text(mark, "missing") for mark in listed_ids(missing))))
+    for mark in marks:
+        if any("\ud800" <= letter <= "\udfff" for letter in mark):
+            # Bytes of a command line that are no UTF-8 are halves of characters.
+            raise InputError(f"`missing` must hold texts of whole characters. Received: {ascii(mark)[:40]}")
+    return marks
+
+
 def is_missing(value: object) -> bool:
     """Return whether a single value stands for none: None, NaN of any kind, or NaT and NA of pandas."""
     if isinstance(value, float):

@@ -12,7 +12,7 @@ import pandas as pd
 from ncf_keras.base.checks import require_known_arguments
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text, is_missing
-from ncf_keras.base.terminal import listed
+from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.log_columns import column_of_arrow
 from ncf_keras.data.prepare import PrepareOptions, prepare
@@ -91,15 +91,17 @@ def _series_by_role(df: Any, columns: Mapping[str, Any]) -> dict[str, pd.Series]
         raise InputError("`df` must hold at least one interaction. Received: none")
     series = {}
     for role, name in wanted.items():
-        # A list, say, can't be a name, and True would be the number 1.
-        column = None if type(name).__hash__ is None or isinstance(name, bool) else table.find(name)
+        # A list, say, can't be a name, NA is equal to nothing, and True would be the number 1.
+        is_name = type(name).__hash__ is not None and not isinstance(name, bool) and name is not pd.NA
+        column = table.find(name) if is_name else None
         if column is None:
-            if (count := list(table.names).count(name)) > 1:
+            if is_name and (count := list(table.names).count(name)) > 1:
                 raise InputError(
                     f"`{role}` must name one column of `df`. Received: {name!r}, the name of {count} columns"
                 )
             names = listed([str(one) for one in table.names[:MOST_NAMES]])
-            raise InputError(f"`{role}` must be one of the columns {names} of `df`. Received: {name!r}")
+            received = repr(name[:LONGEST_SHOWN] if isinstance(name, str) else name)
+            raise InputError(f"`{role}` must be one of the columns {names} of `df`. Received: {received}")
         series[role] = column
     lengths = {role: len(column) for role, column in series.items()}
     if len(set(lengths.values())) > 1:

@@ -1,5 +1,6 @@
 """A raw log as a DataFrame: what `ncf prepare` would split."""
 
+import io
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -8,6 +9,7 @@ import pandas as pd
 
 from ncf_keras.base.checks import require_known_arguments
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.logs.files import log_files
 from ncf_keras.data.logs.log import Log
 from ncf_keras.data.logs.options import LogOptions
@@ -46,12 +48,7 @@ def read_log(
     columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
     require_known_arguments(options, [*LogOptions.__dataclass_fields__], "read_log")
     said: dict[str, Any] = {role: None if column is None else str(column) for role, column in columns.items()}
-    if isinstance(options.get("missing"), str):
-        options["missing"] = (options["missing"],)
-    paths: Any = [path] if isinstance(path, str | os.PathLike) else path
-    if not isinstance(paths, Iterable):
-        raise InputError(f"`path` must be a path, or a list of them. Received: {type(path).__name__}")
-    with log_files(paths) as files:
+    with log_files(_paths(path)) as files:
         log = Log(files, LogOptions(**said, **options)).read()
     frame = log.frame
     ids = {"user": log.user_ids, "item": log.item_ids}
@@ -60,3 +57,15 @@ def read_log(
         for role, names in ids.items()
     }
     return pd.DataFrame({**texts, **{role: frame[role] for role in frame.columns[2:]}}, copy=False)
+
+
+def _paths(path: Any) -> list[str | os.PathLike]:
+    """Return the paths that `read_log` was given."""
+    paths: Any = [path] if isinstance(path, str | os.PathLike) else path
+    # The lines of an open file are no paths, nor are the numbers of bytes.
+    if isinstance(paths, Iterable) and not isinstance(paths, bytes | bytearray | io.IOBase):
+        found = list(paths)
+        if found and all(isinstance(one, str | os.PathLike) and str(one) for one in found):
+            return found
+    received = repr(path)[:LONGEST_SHOWN] if isinstance(path, str | list | tuple) else type(path).__name__
+    raise InputError(f"`path` must be a path, or a list of them. Received: {received}")

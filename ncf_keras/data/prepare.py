@@ -1,7 +1,9 @@
 """A tidy log, cleaned and split leave-one-out: for `ncf prepare` and `Dataset.from_dataframe`."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -44,10 +46,11 @@ class PrepareOptions:
     seed: int = 2017
 
     def __post_init__(self):
-        if self.min_rating is not None and not 0 < self.min_rating < np.inf:
+        least = self.min_rating
+        if least is not None and not (isinstance(least, Real) and 0 < least <= sys.float_info.max):
             raise InputError(
                 "`min_rating` must be above 0, because a rating of 0 or below is never a positive. "
-                f"Received: {self.min_rating}"
+                f"Received: {least if isinstance(least, int | float) else type(least).__name__}"
             )
         require_one_of(self.keep, ("first", "last"), "keep")
         for argument in ("min_user_interactions", "min_item_interactions", "negatives"):

@@ -254,7 +254,13 @@ def open_parquet(file: os.PathLike, **options: Any) -> Iterator[Any]:
         raise
     # Some errors of pyarrow are ValueErrors, some NotImplementedErrors, some neither; pytz' is a KeyError.
     except (OSError, ValueError, LookupError, NotImplementedError, pyarrow.ArrowException) as error:
-        raise unreadable(file, error) from None
+        if getattr(error, "errno", None):
+            raise unreadable(file, error) from None
+        # What pyarrow says is about its own parts.
+        raise InputError(
+            f"{file} must be a file that can be read to its end. Received: a damaged Parquet file, or one with "
+            "a packing or a kind of column that is not read here"
+        ) from None
 
 
 def require_room_for_parquet(file: os.PathLike, table: Any, columns: int, row: int) -> None:

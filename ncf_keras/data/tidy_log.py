@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.ids import EXACT_FLOAT as EXACT_FLOAT, id_text, listed_ids
+from ncf_keras.base.ids import EXACT_FLOAT as EXACT_FLOAT, id_text, missing_marks
 from ncf_keras.data.log_columns import MISSING_MARKS as MISSING_MARKS, kinds_of, plain_column, ratings
 from ncf_keras.data.log_times import require_time_format, timestamps
 
@@ -62,7 +62,7 @@ def tidy_log(
             numbers, ratings and timestamps of that value are missing too, however they are written.
         time_format: what texts of timestamps look like, in the letters of `strptime`; numbers are then texts.
     """
-    marks = frozenset(filter(None, (id_text(mark, "missing") for mark in listed_ids(missing))))
+    marks = frozenset(missing_marks(missing))
     if time_format is not None:
         require_time_format(time_format)
     series = {role: plain_column(column) for role, column in series.items()}

@@ -223,3 +223,18 @@ def test_a_frame_of_polars_without_pyarrow_names_the_extra(monkeypatch, pyarrow)
     monkeypatch.setitem(sys.modules, "pyarrow", pyarrow)
     with pytest.raises(InputError, match=r"pip install 'ncf-keras\[parquet\]'"):
         Dataset.from_dataframe(pl.DataFrame({"user": ["u"], "item": ["i"]}))
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"missing": "\ud800"}, r"`missing` must hold texts of whole characters. Received: '\\ud800'$"),
+    ({"min_rating": "3"}, "`min_rating` must be above 0, .* Received: str$"),
+    ({"min_rating": [3]}, "`min_rating` must be above 0, .* Received: list$"),
+    ({"min_rating": pd.NA}, "`min_rating` must be above 0"),
+    ({"user": np.array([1, 2])}, "`user` must be one of the columns user, item, rating of `df`"),
+    ({"user": pd.NA}, "`user` must be one of the columns user, item, rating of `df`. Received: <NA>$"),
+    ({"user": "x" * 20_000}, "`user` must be one of the columns user, item, rating of .*: 'x{40}'$"),
+])  # fmt: skip
+def test_arguments_of_other_kinds(change, message):
+    df = {"user": [1, 1, 2], "item": [1, 2, 3], "rating": [1, 2, 3]}
+    with pytest.raises(InputError, match=message):
+        Dataset.from_dataframe(df, **{"user": "user", "item": "item", "rating": "rating", **change})

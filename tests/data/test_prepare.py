@@ -209,5 +209,5 @@ def test_what_is_no_frame_or_empty(frame):
             with pytest.raises(InputError, match=rf"row 1 .* must have {rule}"):
                 Dataset.from_dataframe(odd, **{role: "odd"})
     doubled = pd.concat([frame, frame["u"]], axis=1)
-    with pytest.raises(InputError, match="`user` must name one column .*'u', the name of 2 columns"):
+    with pytest.raises(InputError, match=r"`user` must name one column .*'u', the name of 2 columns"):
         Dataset.from_dataframe(doubled, "u", "i")

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import missing_marks
 from ncf_keras.base.terminal import LONGEST_SHOWN, shown
 
 ROLES = ("user", "item", "rating", "timestamp")
@@ -51,6 +52,10 @@ class LogOptions:
     time_format: str | None = None
 
     def __post_init__(self):
+        for argument in ("encoding", "delimiter", "escape"):
+            value = getattr(self, argument)
+            if value is not None and not isinstance(value, str):
+                raise InputError(f"`{argument}` must be a text. Received: {repr(value)[:LONGEST_SHOWN]}")
         if self.delimiter in ("\\t", "tab"):
             object.__setattr__(self, "delimiter", "\t")
         if self.delimiter is not None and not re.fullmatch(r'[^"\r\n\0]+', self.delimiter):
@@ -71,7 +76,7 @@ class LogOptions:
                 "`escape` must be one ASCII character, neither a quotation mark nor the delimiter nor a line "
                 f"end. Received: {escape[:LONGEST_SHOWN]!r}"
             )
-        object.__setattr__(self, "missing", tuple(text.strip() for text in self.missing))
+        object.__setattr__(self, "missing", missing_marks(self.missing))
         if self.encoding is not None:
             require_encoding(self.encoding)
 

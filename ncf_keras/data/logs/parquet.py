@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.logs.columns import find_columns
 from ncf_keras.data.logs.files import LogFile
 from ncf_keras.data.logs.layout import LogLayout
@@ -35,6 +36,8 @@ def read_parquet(file: LogFile, layout: LogLayout) -> dict[str, pd.Series]:
     with open_parquet(file) as parquet:
         require_room_for_parquet(file, parquet, len(wanted), PARQUET_ROW)
         leaves = list(_leaves(parquet.schema_arrow))
+        if tuple(path for _, path, _ in leaves) != layout.paths:
+            raise InputError(f"{file} must stay as it is while it is read. Received: other columns")
         tops = parquet.schema_arrow.names
     places = layout.positions.values()
     few = [name for name, at in zip(wanted, places, strict=True) if not leaves[at][2].num_fields]

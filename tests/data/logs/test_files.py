@@ -14,6 +14,7 @@ import pytest
 from ncf_keras import read_log
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.logs.files import log_files
+from ncf_keras.data.logs.log import Log
 from tests.data.written_logs import zstd
 
 HEADER, FIRST, SECOND = "user,item,rating,time\n", "a,x,5,3\nb,y,4,2\n", "a,y,3,1\n"
@@ -173,10 +174,39 @@ def test_a_standard_input_that_cannot_be_read(tmp_path, monkeypatch):
 
 
 def test_what_is_no_path(tmp_path):
-    for path in (5, None):
+    for path in (5, None, b"log", [], {}, [None], [["log"]], "", [""], io.StringIO("log\n")):
         with pytest.raises(InputError, match="`path` must be a path, or a list of them"):
             read_log(path)
     with pytest.raises(InputError, match="must be a file that can be read"):
         read_log(tmp_path / "missing.csv")
     with pytest.raises(InputError, match="read_log"):
         read_log(tmp_path / "missing.csv", delimeter=",")
+
+
+@pytest.mark.parametrize("argument", ["encoding", "delimiter", "escape"])
+@pytest.mark.parametrize("value", [5, b",", [","], float("nan")])
+def test_what_is_no_text(tmp_path, argument, value):
+    (tmp_path / "log").write_text(HEADER + FIRST)
+    with pytest.raises(InputError, match=f"`{argument}` must be a text. Received: "):
+        read_log(tmp_path / "log", **{argument: value})
+
+
+def test_missing_may_be_a_number_or_one_text(tmp_path):
+    (tmp_path / "log").write_text(HEADER + FIRST + SECOND + "-1,z,4,4\n")
+    for missing in (-1, "-1", ["-1"], [-1.0], (" -1 ",)):
+        assert rows(tmp_path / "log", missing=missing) == ROWS
+
+
+def test_a_file_that_changes_before_it_is_read(tmp_path):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "log"
+    file.write_text('{"user": 1, "item": 2, "timestamp": 3}')
+    log = Log.of(file)
+    file.write_text("")
+    with pytest.raises(InputError, match="must hold at least one complete interaction"):
+        log.read()
+    parquet.write_table(pyarrow.table({"user": [1], "item": [1], "timestamp": [1]}), file)
+    log = Log.of(file)
+    parquet.write_table(pyarrow.table({"user": [1]}), file)
+    with pytest.raises(InputError, match=r"must stay as it is while it is read\. Received: other columns"):
+        log.read()

@@ -157,7 +157,7 @@ def test_records_and_ids_are_taken_in_pieces_that_fit_into_memory(tmp_path, monk
     read(tmp_path / "log", "[" + lines.replace("\n", ",") + "]")
     assert max(chunks) <= 3
     # Ids that never come twice are counted, however few the rows.
-    monkeypatch.setattr(json_log, "allowed_memory", lambda: 9 * json_log.JSON_ROW + 500)
+    monkeypatch.setattr(json_log, "allowed_memory", lambda: 9 * json_log.JSON_ROW + 1000)
     with pytest.raises(InputError, match="must fit into the memory that is free"):
         read(tmp_path / "log", lines)
 

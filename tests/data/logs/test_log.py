@@ -247,7 +247,8 @@ def test_parquet_with_text_that_is_not_utf8_or_integers_of_no_known_size_is_refu
     file.write_bytes(damaged)
     with pytest.raises(NotImplementedError):
         parquet.read_schema(file)
-    with pytest.raises(InputError, match=r"log\.parquet must be a file that can be read to its end"):
+    rule = r"log\.parquet must be a file that can be read to its end. Received: a damaged Parquet file, or one"
+    with pytest.raises(InputError, match=rule):
         read(file)
 
 
@@ -258,6 +259,18 @@ def test_parquet_with_a_time_zone_that_is_none_is_refused(tmp_path):
     parquet.write_table(pa.table([["u"], ["i"], times], ["user", "item", "time"]), tmp_path / "log.parquet")
     with pytest.raises(InputError, match=r"log\.parquet must be a file that can be read to its end"):
         read(tmp_path / "log.parquet")
+
+
+def test_columns_of_one_name_are_told_by_their_number(tmp_path):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = [["a", "b"], [1, 2], [3, 4], [5, 6], [9, 8]]
+    table = pyarrow.table(columns, ["user", "item", "item", "a.b", "timestamp"])
+    parquet.write_table(table, tmp_path / "log")
+    for number, items in (("2", ["1", "2"]), ("3", ["3", "4"]), ("a.b", ["5", "6"])):
+        log, _ = read(tmp_path / "log", item=number)
+        assert [row[:2] for row in rows_of(log)] == list(zip("ab", items, strict=True))
+    with pytest.raises(InputError, match=r"`item` must name one column .* of 2 columns; give its number"):
+        read(tmp_path / "log", item="item")
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
