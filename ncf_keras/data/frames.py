@@ -14,8 +14,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text, is_missing
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.log_columns import column_of_arrow
 from ncf_keras.data.prepare import PrepareOptions, prepare
+from ncf_keras.data.tidy_columns import column_of_arrow
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import titles_of
 

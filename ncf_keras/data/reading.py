@@ -295,7 +295,11 @@ def unreadable(
             expected, received = error.encoding.upper(), f"the byte 0x{error.object[error.start]:02X}"
         rule = f"must be text in {expected if encoding is None else encoding}{way_on}"
         return InputError(f"{file}{_line_not_text(file, error, encoding)} {rule}. Received: {received}")
-    reason = " ".join(shortened(reason_of(error), LONGEST_REASON).split())
+    if getattr(error, "errno", None):
+        reason = " ".join(shortened(reason_of(error), LONGEST_REASON).split())
+    else:
+        # What a library says of it is about its own parts.
+        reason = "one that is cut short" if isinstance(error, EOFError) else "a damaged one"
     return InputError(f"{file} must be a file that can be read to its end. Received: {reason}")
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, strategies as st
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_writing import write_prepared
-from ncf_keras.data.prepare import PrepareOptions, core_filter, prepare
+from ncf_keras.data.k_core import core_filter
+from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
 from tests.data.slow_prepare import core
 
@@ -99,7 +100,7 @@ def test_nothing_left_and_nobody_to_hold_out():
 def test_equals_taking_out_one_interaction_at_a_time(pairs, min_user, min_item, rounds):
     users, items = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("ncf_keras.data.prepare.ROUNDS", rounds)
+        patched.setattr("ncf_keras.data.k_core.ROUNDS", rounds)
         stays = core_filter(users, items, min_user, min_item)
     assert [pair for pair, kept in zip(pairs, stays, strict=True) if kept] == core(pairs, min_user, min_item)
 

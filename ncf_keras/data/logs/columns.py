@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import listed, shown
-from ncf_keras.data.log_columns import MISSING_MARKS
 from ncf_keras.data.logs.options import ROLES, LogOptions
 from ncf_keras.data.reading import number_in
+from ncf_keras.data.tidy_columns import MISSING_MARKS
 
 # A column that is counted from 1.
 COLUMN_NUMBER = re.compile("[1-9][0-9]{0,5}")

@@ -8,7 +8,7 @@ import pandas as pd
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import EXACT_FLOAT
 from ncf_keras.base.terminal import LONGEST_SHOWN
-from ncf_keras.data.log_columns import (
+from ncf_keras.data.tidy_columns import (
     Where,
     equals_one_of,
     is_missing_text,
