@@ -1,6 +1,7 @@
 """How the columns of a text are told apart: found out from its first line, unless the user says."""
 
 import csv
+import re
 from pathlib import Path
 
 from ncf_keras.base.errors import InputError
@@ -49,6 +50,12 @@ def is_quoted_by_default(delimiter: str) -> bool:
     return may_be_quoted(delimiter) and delimiter != "\t"
 
 
+def delimiter_told(line: str) -> str | None:
+    """Return the delimiter that a first line names for Excel, as in `sep=;`; None if it does not."""
+    told = re.fullmatch(r'"?sep=([^"\r\n\0])"?', line.strip("\r\n"))
+    return told[1] if told else None
+
+
 def dialect_of(line: str, file: Path, options: LogOptions) -> Dialect:
     """Return how the columns of a text are told apart, given its first line that is not blank.
 
@@ -59,7 +66,7 @@ def dialect_of(line: str, file: Path, options: LogOptions) -> Dialect:
     """
     said = {"auto": None, "csv": True, "none": False}[options.quoting]
     literal = False if said is False else None
-    delimiter = options.delimiter or guess_delimiter(line, file, literal)
+    delimiter = options.delimiter or delimiter_told(line) or guess_delimiter(line, file, literal)
     if said and not may_be_quoted(delimiter):
         raise InputError(
             "`quoting` must be none where other than one ASCII character separates the columns, as "

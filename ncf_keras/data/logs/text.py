@@ -20,7 +20,7 @@ import pandas as pd
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.logs.columns import are_names, find_columns, has_header
-from ncf_keras.data.logs.dialect import dialect_of
+from ncf_keras.data.logs.dialect import delimiter_told, dialect_of
 from ncf_keras.data.logs.files import LogFile
 from ncf_keras.data.logs.layout import Dialect, LogLayout
 from ncf_keras.data.logs.options import LogOptions
@@ -66,8 +66,11 @@ def text_layout(file: LogFile, options: LogOptions, before: LogLayout | None = N
         None if it holds no interaction.
     """
     try:
-        dialect = dialect_of(_first_line(file, options.encoding), Path(file), options)
-        records = list(itertools.islice(_records_of(file, dialect, options.encoding), 2))
+        line = _first_line(file, options.encoding)
+        dialect = dialect_of(line, Path(file), options)
+        # A line that Excel writes for itself is none of the log.
+        begin = int(delimiter_told(line) is not None)
+        records = list(itertools.islice(_records_of(file, dialect, options.encoding), begin, begin + 2))
     except csv.Error as error:
         raise InputError(f"{file} must begin with a line of a table. Received: {plain_words(error)}") from None
     except READ_ERRORS as error:

@@ -152,6 +152,14 @@ def test_utf_16_without_a_mark(tmp_path, encoding):
         assert rows == [("café", "x"), ("b", "€")]
 
 
+@pytest.mark.parametrize("begin", ["sep=;\n", '"sep=;"\r\n', "\nsep=;\n\n"])
+@pytest.mark.parametrize("header", ["user;item;rating\n", ""])
+def test_the_line_with_which_excel_tells_its_delimiter(tmp_path, begin, header):
+    rows, layout, _ = read(tmp_path, begin + header + "007;a,b;5\n8;c;4\n", no_timestamps=True)
+    assert rows == [("007", "a,b", 5.0), ("8", "c", 4.0)]
+    assert (layout.names is not None) is bool(header)
+
+
 @pytest.mark.parametrize("escape", ["", "ab", '"', "\n", "é", "\0"])
 def test_what_is_no_escape(escape):
     with pytest.raises(InputError, match="`escape` must be one ASCII character"):
