@@ -102,7 +102,7 @@ class Client:
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 0 <= k <= INT32.max:
             raise InputError(f"`k` must be a whole number from 0 to {INT32.max}. Received: {k!r}")
         # One k for each row: a server that batches requests takes no single values.
-        inputs = {name: asked, "k": np.broadcast_to(np.int32(k), len(asked))}
+        inputs = {name: asked, "k": np.full(len(asked), k, np.int32)}
         found = self._ask(signature, inputs, Outputs({"known": np.bool_}, outputs, int(k)))
         return {name: _texts(one) if one.dtype == object else one for name, one in found.items()}
 
