@@ -4,17 +4,15 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.cli.console import print_done, progress_bar, run_with_flags
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_memory_flag, whole_number
+from ncf_keras.cli.log_flags import add_column_flags, add_format_flags, log_options
 from ncf_keras.cli.paths import InputFile, InputLog, OutputPrefix
-
-if TYPE_CHECKING:
-    from ncf_keras.data.logs.options import LogOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,8 +37,8 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="PREFIX",
         help="directory and name of the dataset, such as Data/mydata",
     )
-    _add_columns(parser)
-    _add_format(parser)
+    add_column_flags(parser)
+    add_format_flags(parser)
     meaning = "item titles: id and title, such as movies.dat, u.item or records of JSON"
     parser.add_argument("--titles", type=InputFile, metavar="FILE", help=meaning)
     kept = parser.add_argument_group("what is kept")
@@ -60,35 +58,6 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_columns(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the columns (by name or by number from 1; within another: user.id)")
-    for role, absent in (("user", ""), ("item", ""), ("rating", ", or none"), ("timestamp", ", or none")):
-        group.add_argument(f"--{role}", metavar="COLUMN", help=f"the {role} column{absent}")
-    meaning = "hold out a random interaction of each user, not the latest"
-    group.add_argument("--no_timestamps", action="store_true", help=meaning)
-    meaning = "how timestamps are written, such as '%%m/%%d/%%Y' (default: numbers or ISO 8601 dates)"
-    group.add_argument("--time_format", metavar="FORMAT", help=meaning)
-    meaning = "a text that stands for a missing value, such as NULL; may be given several times"
-    group.add_argument("--missing", action="append", default=[], metavar="TEXT", help=meaning)
-
-
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how the log is written")
-    formats = ("auto", "text", "json", "parquet")
-    meaning = "what the log is (default: told by its first bytes)"
-    group.add_argument("--format", choices=formats, default="auto", help=meaning)
-    meaning = "of text and JSON, such as latin-1 or cp1252 (default: UTF-8, or UTF-16 where the text begins so)"
-    group.add_argument("--encoding", metavar="NAME", help=meaning)
-    meaning = "what separates the columns of a text, such as ';', '::' or tab"
-    group.add_argument("--delimiter", metavar="TEXT", help=meaning)
-    meaning = "whether the first line of a text names the columns"
-    group.add_argument("--header", choices=("auto", "yes", "no"), default="auto", help=meaning)
-    meaning = "csv: fields may be quoted; none: quotation marks are letters (default: none after tabs and ::)"
-    group.add_argument("--quoting", choices=("auto", "csv", "none"), default="auto", help=meaning)
-    meaning = "what stands before a character that is meant literally, such as a backslash"
-    group.add_argument("--escape", metavar="CHARACTER", help=meaning)
-
-
 def _prepare_by_flags(flags: argparse.Namespace) -> None:
     names = same_names(vars(flags))
     with flag_names(names | {"prefix": "`--out`", "log": "`LOG`"}):
@@ -103,11 +72,11 @@ def _prepare(flags: argparse.Namespace) -> None:
     from ncf_keras.data.prepare import PrepareOptions, prepare
     from ncf_keras.data.titles import read_titles, titles_of
 
-    prefix, log_options = Path(flags.out), _log_options(flags)
+    prefix, how = Path(flags.out), log_options(flags)
     options = PrepareOptions(**{name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__})
     _require_out(flags.out)
     with log_files(flags.log) as files:
-        log = Log(files, log_options)
+        log = Log(files, how)
         # Before anything that may be wrong because it was read in another way than it is meant.
         print(log.in_words(), file=sys.stderr)
         titles = None if flags.titles is None else read_titles(flags.titles, log.item_name, flags.escape)
@@ -122,14 +91,6 @@ def _prepare(flags: argparse.Namespace) -> None:
             show(f"Writing {prefix.name}", log.size)
             write_prepared(prefix, prepared, source, texts)
     print_done("\n".join(_report_lines(prefix, prepared.report())), f"the dataset {prefix}")
-
-
-def _log_options(flags: argparse.Namespace) -> "LogOptions":
-    from ncf_keras.data.logs.options import LogOptions
-
-    said = {name: getattr(flags, name) for name in LogOptions.__dataclass_fields__}
-    header = {"auto": None, "yes": True, "no": False}[flags.header]
-    return LogOptions(**(said | {"header": header, "missing": tuple(flags.missing)}))
 
 
 def _require_out(out: str) -> None:

@@ -18,6 +18,7 @@ from ncf_keras.cli.flags import (
     whole_number,
 )
 from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.log_flags import add_column_flags, add_format_flags, log_options
 
 if TYPE_CHECKING:
     from explicit_ratings.ratings import Ratings
@@ -38,9 +39,8 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("log", metavar="LOG", help="the file: a row a rating")
-    for role in ("user", "item", "rating"):
-        parser.add_argument(f"--{role}", metavar="COLUMN", help=f"the {role} column, by name or number from 1")
-    parser.add_argument("--delimiter", metavar="TEXT", help="what separates the columns; found out if left out")
+    add_column_flags(parser, with_times=False)
+    add_format_flags(parser)
     parser.add_argument("--test_share", type=float, default=0.1, help="share of the ratings that is held out")
     parser.add_argument(
         "--num_factors", type=whole_number(1, LARGEST_WIDTH), default=32, help="width of both embeddings"
@@ -124,13 +124,11 @@ def _run(flags: argparse.Namespace) -> None:
 
 def _read(flags: argparse.Namespace) -> "Ratings":
     from explicit_ratings.ratings import read_ratings
-    from ncf_keras.data.logs.options import LogOptions
 
     file = Path(flags.log)
     size = file.stat().st_size if file.is_file() else 0
     with flag_names(same_names(vars(flags))), progress_bar(size, "bytes") as show:
-        options = LogOptions(flags.user, flags.item, flags.rating, delimiter=flags.delimiter)
-        return read_ratings(file, options, lambda done: show(f"Reading {file.name}", done))
+        return read_ratings(file, log_options(flags), lambda done: show(f"Reading {file.name}", done))
 
 
 def _print_epoch(epoch: "RatingEpoch") -> None:
