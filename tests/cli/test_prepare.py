@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
-from ncf_keras.cli.prepare import main
+from ncf_keras.cli.prepare import main, make_parser
 from ncf_keras.data import read_dataset
+from ncf_keras.data.logs.options import LogOptions
+from ncf_keras.data.prepare import PrepareOptions
 from tests.shared_files import PROJECT
 
 PAIRS = [(user, item) for user in range(6) for item in range(user, user + 5)]
@@ -138,6 +140,12 @@ def test_the_log_is_never_overwritten_and_delimiter_and_header_are_flags_of_text
     assert main([str(file), "--out", str(tmp_path / "other"), "--header", "yes"]) == 2
     assert "`--header` must be left out for Parquet" in capsys.readouterr().err
     assert file.read_bytes() == b"PAR1"
+
+
+def test_each_option_that_a_sentence_may_name_is_a_flag():
+    """`flag_names` puts the flag in place of an argument only where there is one of that name."""
+    options = set(LogOptions.__dataclass_fields__) | set(PrepareOptions.__dataclass_fields__)
+    assert options <= set(vars(make_parser().parse_args(["log.csv", "--out", "d"])))
 
 
 def test_help_needs_no_data_libraries():
