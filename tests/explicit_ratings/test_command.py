@@ -68,7 +68,7 @@ def test_the_seed_decides_and_one_that_was_drawn_is_told(tmp_path, capsys):
     ("a\tx\t3\t1\nb\ty\t3\t2\n", [], r"The ratings of .* at least two values\. Received: 3 for all of them"),
     ("a\tx\t3\t1\nb\ty\t4\t2\n", [], r".*log\.tsv must have at least 3 ratings: .* Received: 2"),
     (LOG.replace("4", "1e308"), [], r".*log\.tsv, line 2 must have .* Received: '1e308'"),
-    ("user,rating\na,1\n", [], r"`--item` must name the column .* `--delimiter` what separates its columns\)\. .*"),
+    ("user,rating\na,1\n", [], r"`--item` must name the column .* `--delimiter` what separates .*"),
     (LOG.replace("x", "\udce9"), [], r".*log\.tsv, line 1 must be text in UTF-8 \(`--encoding` names .*"),
     (None, [], r"The log must be a file that can be read\. Received: .*"),
 ])  # fmt: skip
