@@ -33,6 +33,7 @@ NOT_RUN = (
         r".*: python3 -c .*|.*: ncf prepare - .*",
         "tests/data/test_public_layouts.py pipes the one into the other",
     ),
+    (r".*: ncf prepare logs/.*", "needs logs; tests/data/logs/test_files.py reads directories of parts"),
     (r".*run/download.py .*|.*ncf download .*", "needs a network; tests/data/test_download.py serves it"),
     (
         r".*run/benchmarks/.*",
