@@ -64,13 +64,13 @@ class JsonRecords:
             if len(self._buffer) > LONGEST_RECORD:
                 return None
         end = end if end >= 0 else len(self._buffer)
-        lines = [line for line in self._buffer[self._at : end].split("\n") if not line.isspace()]
+        lines = [line for line in self._buffer[self._at : end].split("\n") if line.strip(" \t\r")]
         try:
-            records = json.loads(f"[{','.join(filter(None, lines))}]")
+            records = json.loads(f"[{','.join(lines)}]")
         except (ValueError, RecursionError):
             return None
         # A line end within a text, which JSON forbids, was taken for a comma.
-        if len(records) != len(lines) - lines.count("") or set(map(type, records)) - {dict}:
+        if len(records) != len(lines) or set(map(type, records)) - {dict}:
             return None
         self._at = end
         return records
