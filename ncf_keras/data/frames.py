@@ -111,7 +111,9 @@ def _series_by_role(df: Any, columns: Mapping[str, Any]) -> dict[str, pd.Series]
 
 
 def _table(names: Sequence[Any], column: Callable[[Any], pd.Series]) -> Table:
-    return Table(names, lambda name: column(name) if list(names).count(name) == 1 else None)
+    own = list(names)
+    # By the table's own name: 0.0 is equal to 0, but no place in an array.
+    return Table(names, lambda name: column(own[own.index(name)]) if own.count(name) == 1 else None)
 
 
 def _of_pandas(df: pd.DataFrame, name: Any) -> pd.Series | None:
