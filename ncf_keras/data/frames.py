@@ -19,6 +19,7 @@ from ncf_keras.data.tidy_columns import column_of_arrow
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import titles_of
 
+# One more than are listed, so that dots stand for it.
 MOST_NAMES = 13
 ONE_COLUMN = ("Series", "Index", "ChunkedArray", "Array")
 # What makes a table in memory of one that is elsewhere or not computed yet: Spark, cuDF, Dask, polars.
