@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from ncf_keras.base.errors import InputError
@@ -131,7 +131,7 @@ class JsonRecords:
         self._at = 0
         return bool(block)
 
-    def _longer(self, decode: Any) -> tuple[Any, int]:
+    def _longer(self, decode: Callable[[str, int], tuple[Any, int]]) -> tuple[Any, int]:
         """Return a record that what was read so far holds no more than the beginning of."""
         while len(self._buffer) - self._at <= LONGEST_RECORD:
             is_end = not self._more()
