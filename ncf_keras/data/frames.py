@@ -19,6 +19,7 @@ from ncf_keras.data.tidy_columns import column_of_arrow
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import titles_of
 
+# One more than are listed, so that dots stand for it.
 MOST_NAMES = 13
 ONE_COLUMN = ("Series", "Index", "ChunkedArray", "Array")
 # What makes a table in memory of one that is elsewhere or not computed yet: Spark, cuDF, Dask, polars.
@@ -111,7 +112,9 @@ def _series_by_role(df: Any, columns: Mapping[str, Any]) -> dict[str, pd.Series]
 
 
 def _table(names: Sequence[Any], column: Callable[[Any], pd.Series]) -> Table:
-    return Table(names, lambda name: column(name) if list(names).count(name) == 1 else None)
+    own = list(names)
+    # By the table's own name: 0.0 is equal to 0, but no place in an array.
+    return Table(names, lambda name: column(own[own.index(name)]) if own.count(name) == 1 else None)
 
 
 def _of_pandas(df: pd.DataFrame, name: Any) -> pd.Series | None:

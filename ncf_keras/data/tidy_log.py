@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.ids import EXACT_FLOAT as EXACT_FLOAT, id_text, missing_marks
-from ncf_keras.data.tidy_columns import MISSING_MARKS as MISSING_MARKS, kinds_of, plain_column, ratings
+from ncf_keras.base.ids import id_text, missing_marks
+from ncf_keras.data.tidy_columns import MISSING_MARKS, kinds_of, plain_column, ratings
 from ncf_keras.data.tidy_times import require_time_format, timestamps
 
 # What programs write for no value, in any case. As an id it may be meant, so it is told, not dropped.

@@ -32,8 +32,8 @@ def read_titles(file: str | os.PathLike, item: str | None = None, escape: str | 
 
     The id stands in the first column; the title in the column that a header calls title or name, else in the
     second. Only commas and semicolons are quoted as in CSV: titles hold quotation marks. In JSON the id has the
-    key that it has in the log, or one that is known for ids of items. What is not UTF-8 is read as Latin-1,
-    which the older MovieLens files are in. An id's first title counts.
+    key that it has in the log, or one that is known for ids of items. What is neither UTF-8 nor UTF-16
+    is read as Latin-1, which the older MovieLens files are in. An id's first title counts.
 
     Args:
         file: the titles.
@@ -42,7 +42,7 @@ def read_titles(file: str | os.PathLike, item: str | None = None, escape: str | 
     """
     file = Path(file)
     try:
-        return _titles(file, "utf-8-sig", item, escape)
+        return _titles(file, None, item, escape)
     except UnicodeError:
         return _titles(file, "latin-1", item, escape)
     except csv.Error as error:
@@ -62,12 +62,11 @@ def titles_of(item_ids: Sequence[str] | np.ndarray, titles: Mapping[str, str]) -
     return found
 
 
-def _titles(file: Path, encoding: str, item: str | None, escape: str | None) -> dict[str, str]:
-    with open_text(file, subject="`titles`", cost=TITLES_COST, longest_line=None) as text:
-        text.reconfigure(encoding=encoding)
+def _titles(file: Path, encoding: str | None, item: str | None, escape: str | None) -> dict[str, str]:
+    with open_text(file, subject="`titles`", cost=TITLES_COST, encoding=encoding, longest_line=None) as text:
         is_json = JSON_BEGINS.match(text.read(4096))
-    with open_text(file, cost=TITLES_COST, longest_line=None if is_json else LONGEST_LINE) as text:
-        text.reconfigure(encoding=encoding)
+    longest = None if is_json else LONGEST_LINE
+    with open_text(file, cost=TITLES_COST, encoding=encoding, longest_line=longest) as text:
         pairs = _pairs_of_records(file, text, item) if is_json else _pairs_of_lines(file, text, escape)
         titles: dict[str, str] = {}
         for item_id, title in pairs:

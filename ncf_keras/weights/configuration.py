@@ -28,12 +28,14 @@ class ConfiguredLayer:
         class_name: such as `Embedding`.
         name: such as `user_embedding`.
         operation: what a layer of a general class does, such as `math.multiply` or `concat`; "" if not said.
+        activation: such as `relu`; "" if not said.
         calls: for each call of the layer, the layers whose tensors it was given, in order.
     """
 
     class_name: str
     name: str
     operation: str
+    activation: str
     calls: tuple[tuple[str, ...], ...]
 
 
@@ -76,8 +78,17 @@ def _layer(described: Any) -> ConfiguredLayer:
         class_name,
         name,
         operation if isinstance(operation, str) else "",
+        _activation(class_name, settings),
         tuple(tuple(_tensors(call)) for call in calls) if isinstance(calls, list) else (),
     )
+
+
+def _activation(class_name: str, settings: dict[str, Any]) -> str:
+    if class_name == "ReLU":
+        is_plain = not any(settings.get(bend) for bend in ("max_value", "negative_slope", "threshold"))
+        return "relu" if is_plain else "another relu"
+    said = settings.get("activation", "")
+    return said if isinstance(said, str) else "a function"
 
 
 def _member(described: object, key: str) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from ncf_keras.base.checks import is_number
 from ncf_keras.base.errors import InputError
 from ncf_keras.models.spec import ModelSpec
+from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.loading import (
     assign_layers,
     expected_shapes,
@@ -16,7 +17,6 @@ from ncf_keras.weights.loading import (
     shapes_in_words,
     shapes_of,
 )
-from ncf_keras.weights.weight_file import Layers
 
 
 def fuse_pretrained(

@@ -13,8 +13,9 @@ import keras
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.models.spec import ModelSpec
+from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.renaming import rename_command, renamed
-from ncf_keras.weights.weight_file import Layers, WeightFile, read_weight_file
+from ncf_keras.weights.weight_file import WeightFile, read_weight_file
 
 Shapes = dict[str, list[tuple[int, ...]]]
 

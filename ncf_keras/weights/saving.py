@@ -15,8 +15,8 @@ from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import written_beside
 from ncf_keras.models.spec import ModelSpec
+from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.loading import layers_of, model_sizes
-from ncf_keras.weights.weight_file import Layers
 
 # Groups, attributes and rounding, for models of some dozens of layers.
 HDF5_OVERHEAD = 2**17

@@ -26,7 +26,7 @@ from ncf_keras.weights.configuration import (
     ConfigurationError,
     read_configuration,
 )
-from ncf_keras.weights.groups import Layers as Layers, has_groups, read_groups
+from ncf_keras.weights.groups import Layers, has_groups, read_groups
 from ncf_keras.weights.hdf5 import Hdf5Error, Hdf5Node, read_hdf5
 from ncf_keras.weights.renaming import renamed
 from ncf_keras.weights.wiring import OurNames, names_by_wiring

@@ -2,9 +2,11 @@
 
 Keras calls layers `embedding`, `embedding_1`, `dense` unless it is told names. Which is the users' table and
 which the items', and which belongs to which part, is then said by the wiring alone. A model that is wired in
-any other way than the three is none of them: nothing is guessed.
+any other way than the three is none of them: nothing is guessed. So is one with other activations: its weights
+would give other scores in our layers.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -14,12 +16,14 @@ Value = TypeVar("Value")
 
 # More than a file has arrays.
 _MOST_LAYERS = 1000
-# Layers without weights that leave each number where it is among the others.
+# Layers without weights that leave each number where it is among the others, if not what it is.
 _PASSING = {"Flatten", "Reshape", "Dropout", "Activation", "ReLU"}
 # Classes, and for classes that do several things what a layer does.
 _PRODUCTS = {("Multiply", ""), ("TFOpLambda", "math.multiply"), ("Merge", "mul")}
 _CONCATENATIONS = {("Concatenate", ""), ("TFOpLambda", "concat"), ("Merge", "concat")}
 _SIDES = ("user", "item")
+# A sigmoid leaves the items of a user in the order that they have without it.
+_OF_HIDDEN, _OF_PREDICTION = ("", "relu"), ("", "sigmoid", "linear")
 
 
 class OurNames(NamedTuple):
@@ -85,7 +89,7 @@ class _Wiring:
                 raise _Another
             names |= {table.embedding: pattern.format(_SIDES[table.input != users]) for table in pair}
         names |= {name: f"layer{number}" for number, name in enumerate(hidden, 1)}
-        names[self._dense(prediction)] = "prediction"
+        names[self._dense(prediction, _OF_PREDICTION)] = "prediction"
         if len(names) != 2 * len(pairs) + len(hidden) + 1:
             raise _Another
         return OurNames(names, by_order)
@@ -94,7 +98,7 @@ class _Wiring:
         """Return the names of the hidden layers, the lowest first, and the concatenation below them."""
         hidden: list[str] = []
         while not _is(top, _CONCATENATIONS):
-            if self._dense(top) in hidden:
+            if self._dense(top, _OF_HIDDEN) in hidden:
                 raise _Another
             hidden.append(top.name)
             top = self._source(top)
@@ -109,7 +113,7 @@ class _Wiring:
 
     def _table(self, layer: ConfiguredLayer) -> _Table:
         name = _only(_only(layer.calls))
-        if layer.class_name != "Embedding" or name not in self._inputs:
+        if layer.class_name != "Embedding" or layer.activation or name not in self._inputs:
             raise _Another
         return _Table(layer.name, name)
 
@@ -124,8 +128,8 @@ class _Wiring:
             raise _Another
         return self._inputs[min(told, default=0)], not told
 
-    def _dense(self, layer: ConfiguredLayer) -> str:
-        if layer.class_name != "Dense":
+    def _dense(self, layer: ConfiguredLayer, activations: tuple[str, ...]) -> str:
+        if layer.class_name != "Dense" or layer.activation not in activations:
             raise _Another
         return layer.name
 
@@ -139,13 +143,19 @@ class _Wiring:
         return self._maker(sources[0]), self._maker(sources[1])
 
     def _maker(self, name: str) -> ConfiguredLayer:
-        """Return the layer that made the numbers of the layer `name`, which may merely pass them on."""
+        """Return the layer that made the numbers of the layer `name`, which may merely pass them on.
+
+        Its activation is all that was done to each number since.
+        """
+        activations: set[str] = set()
         for _ in self._layers:
             layer = self._layers.get(name)
             if layer is None:
                 raise _Another
+            activations.add(layer.activation)
             if layer.class_name not in _PASSING:
-                return layer
+                done = " and ".join(sorted(activations - {"", "linear"}))
+                return dataclasses.replace(layer, activation=done or layer.activation)
             name = _only(_only(layer.calls))
         raise _Another
 
@@ -157,7 +167,7 @@ def _only(values: Sequence[Value]) -> Value:
 
 
 def _is(layer: ConfiguredLayer, kinds: set[tuple[str, str]]) -> bool:
-    return (layer.class_name, layer.operation) in kinds
+    return (layer.class_name, layer.operation) in kinds and not layer.activation
 
 
 def _side_in(name: str) -> str | None:

@@ -1,6 +1,6 @@
 """This checkout held against an earlier one: start-up, `prepare` of a million rows, one question of the client.
 
-JSON, which the earlier checkouts do not read, is measured here alone: a record is about 200 bytes, with a date.
+JSON, which the earlier checkouts do not read, is measured here alone: a record is about 185 bytes, with a date.
 
 Command:  git worktree add ../earlier 102a5eb
           python run/benchmarks/earlier.py --than ../earlier --json earlier.json         (about 5 minutes)

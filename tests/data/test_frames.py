@@ -92,6 +92,8 @@ def test_columns_of_other_kinds_and_labels():
     ):
         dataset = Dataset.from_dataframe(df, user=0, item=1, timestamp="t", negatives=1)
         assert dataset.item_ids == ["a", "b", "c"] and dataset.test_items.tolist() == [1]
+    numbers = np.array([[1, 7], [1, 8], [2, 9]])
+    assert Dataset.from_dataframe(numbers, user=0.0, item=np.int64(1), negatives=1).item_ids == ["7", "8", "9"]
     pairs = pd.MultiIndex.from_tuples([("who", "id"), ("what", "id")])
     df = pd.DataFrame([["u", 1], ["u", 2], ["v", 3]], columns=pairs)
     assert Dataset.from_dataframe(df, ("who", "id"), ("what", "id"), negatives=1).item_ids == ["1", "2", "3"]

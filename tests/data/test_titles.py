@@ -18,9 +18,9 @@ from ncf_keras.data.titles import read_titles, titles_of
     ("items.txt", "﻿1;Toy Story (1995)\r\n\r\n73;Misérables, Les\r\n2;\"5\"\" of \"\"Snow\"\"\"\r\n"
      "1;again\r\n9"),
 ])  # fmt: skip
-@pytest.mark.parametrize("coding", ["utf-8", "latin-1", "gzip"])
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1", "utf-16", "gzip"])
 def test_the_same_titles_in_many_formats(tmp_path, name, text, coding):
-    data = text.removeprefix("﻿").encode("latin-1") if coding == "latin-1" else text.encode()
+    data = text.encode() if coding == "gzip" else text.removeprefix("﻿").encode(coding)
     file = tmp_path / name
     file.write_bytes(gzip.compress(data) if coding == "gzip" else data)
     titles = read_titles(file)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ncf_keras.models.spec import ModelSpec
 from ncf_keras.weights import save_weights
-from ncf_keras.weights.weight_file import Layers
+from ncf_keras.weights.groups import Layers
 
 KINDS = ("GMF", "MLP", "NeuMF")
 

@@ -169,6 +169,24 @@ def test_says_nothing_of_other_models(name):
     assert ours(configuration(*NO_MODEL_OF_OURS[name])) is None
 
 
+@pytest.mark.parametrize(("between", "setting", "is_ours"), [
+    ({}, {"dense": "relu", "dense_1": "relu", "dense_2": "sigmoid"}, True),
+    ({"dropout": "Activation"}, {"dense": "linear", "dropout": "relu", "dense_2": "linear"}, True),
+    ({"dropout": "ReLU"}, {"dense": "linear"}, True),
+    ({}, {"dense": "tanh"}, False), ({}, {"dense_1": "linear"}, False), ({}, {"dense_2": "relu"}, False),
+    ({}, {"dense": {"class_name": "Function"}}, False), ({}, {"dense": None}, False),
+    ({"dropout": "Activation"}, {"dense": "relu", "dropout": "tanh"}, False),
+    ({"flatten": "Activation"}, {"flatten": "relu"}, False), ({"flatten": "ReLU"}, {}, False),
+])  # fmt: skip
+def test_activations_are_those_of_our_layers(between, setting, is_ours):
+    """With others the weights would give other scores in our layers, without a word."""
+    model = MLP | {name: (kind, *MLP[name][1:]) for name, kind in between.items()}
+    text = configuration(model, "dense_2", **{name: {"activation": said} for name, said in setting.items()})
+    assert ours(text) == ((OURS["MLP"], True) if is_ours else None)
+    bent = configuration(MLP | {"dropout": ("ReLU", "dense")}, "dense_2", dropout={"max_value": 6.0})
+    assert ours(bent) is None
+
+
 def test_says_nothing_of_three_inputs_or_one():
     for inputs in (("one", "two", "three"), ("one",), ("one", "one"), ()):
         assert ours(configuration(GMF, "dense", inputs=inputs)) is None
@@ -234,7 +252,7 @@ def unnamed(kind, inputs=(None, None)):
         return [keras.layers.Flatten()(table(ids)) for table, ids in zip(tables, (user, item), strict=True)]
 
     def dense(width, ours, vector):
-        layer = keras.layers.Dense(width)
+        layer = keras.layers.Dense(width, None if ours == "prediction" else "relu")
         names.append((layer.name, ours))
         return layer(vector)
 

@@ -47,6 +47,9 @@ def read_log(
     """
     columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
     require_known_arguments(options, [*LogOptions.__dataclass_fields__], "read_log")
+    if timestamp == "none":
+        # Nothing is held out here, so that nothing has to take the place of times.
+        options = {"no_timestamps": True, **options}
     said: dict[str, Any] = {role: None if column is None else str(column) for role, column in columns.items()}
     with log_files(_paths(path)) as files:
         log = Log(files, LogOptions(**said, **options)).read()

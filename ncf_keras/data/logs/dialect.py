@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import LONGEST_SHOWN
-from ncf_keras.data.logs.layout import Dialect
+from ncf_keras.data.logs.layout import Dialect, is_quoted_by_default
 from ncf_keras.data.logs.options import LogOptions
 from ncf_keras.data.reading import may_be_quoted, number_in
 
@@ -40,14 +40,6 @@ def guess_delimiter(line: str, file: Path, quoted: bool | None = None) -> str:
     counts = {delimiter: len(split_line(line, delimiter, quoted)) for delimiter in DELIMITERS[:-1]}
     best = max(counts, key=lambda delimiter: counts[delimiter])
     return best if counts[best] > 1 else DELIMITERS[-1]
-
-
-def is_quoted_by_default(delimiter: str) -> bool:
-    """Tell whether fields between such delimiters are quoted as in CSV, where nothing else is known.
-
-    Tabs stand between fields that hold no tab, so that their writers quote nothing; titles hold lone quotes.
-    """
-    return may_be_quoted(delimiter) and delimiter != "\t"
 
 
 def delimiter_told(line: str) -> str | None:

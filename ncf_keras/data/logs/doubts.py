@@ -7,6 +7,7 @@ import numpy as np
 
 from ncf_keras.base.terminal import shown
 from ncf_keras.data.logs.layout import LogLayout
+from ncf_keras.data.reading import may_be_quoted
 from ncf_keras.data.tidy_log import TidyLog
 
 # As many ids as are looked at.
@@ -22,6 +23,7 @@ def notes_on(log: TidyLog, layout: LogLayout) -> Iterator[str]:
     """Yield a sentence, without its full stop, for whatever a user should look at."""
     yield from doubts(log, layout)
     yield from broken_ids(log, layout)
+    yield from quoted_ids(log, layout)
     yield from suspects(log)
 
 
@@ -49,6 +51,18 @@ def broken_ids(log: TidyLog, layout: LogLayout) -> Iterator[str]:
         if wrong:
             count = f"{len(wrong):,} id(s) of the {role}"
             yield f"{count} hold the end of a line, such as {shown(wrong[0])}{way_on}"
+
+
+def quoted_ids(log: TidyLog, layout: LogLayout) -> Iterator[str]:
+    """Yield a sentence where all ids stand in quotation marks, which were taken for letters."""
+    if layout.dialect is None or layout.dialect.quoted or not may_be_quoted(layout.dialect.delimiter):
+        return
+    for role, ids in (("user", log.user_ids), ("item", log.item_ids)):
+        if all(len(text) > 1 and text[0] == text[-1] == '"' for text in ids[:SAMPLE]):
+            yield (
+                f"the ids of the {role} stand in quotation marks, which are taken for letters, such as "
+                f"{shown(ids[0])} (`--quoting csv` takes them off)"
+            )
 
 
 def suspects(log: TidyLog) -> Iterator[str]:

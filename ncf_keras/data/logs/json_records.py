@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from ncf_keras.base.errors import InputError
@@ -64,13 +64,13 @@ class JsonRecords:
             if len(self._buffer) > LONGEST_RECORD:
                 return None
         end = end if end >= 0 else len(self._buffer)
-        lines = [line for line in self._buffer[self._at : end].split("\n") if not line.isspace()]
+        lines = [line for line in self._buffer[self._at : end].split("\n") if line.strip(" \t\r")]
         try:
-            records = json.loads(f"[{','.join(filter(None, lines))}]")
+            records = json.loads(f"[{','.join(lines)}]")
         except (ValueError, RecursionError):
             return None
         # A line end within a text, which JSON forbids, was taken for a comma.
-        if len(records) != len(lines) - lines.count("") or set(map(type, records)) - {dict}:
+        if len(records) != len(lines) or set(map(type, records)) - {dict}:
             return None
         self._at = end
         return records
@@ -131,7 +131,7 @@ class JsonRecords:
         self._at = 0
         return bool(block)
 
-    def _longer(self, decode: Any) -> tuple[Any, int]:
+    def _longer(self, decode: Callable[[str, int], tuple[Any, int]]) -> tuple[Any, int]:
         """Return a record that what was read so far holds no more than the beginning of."""
         while len(self._buffer) - self._at <= LONGEST_RECORD:
             is_end = not self._more()

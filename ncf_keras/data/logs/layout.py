@@ -10,6 +10,14 @@ from ncf_keras.data.reading import may_be_quoted
 SEPARATORS = {"\t": "tabs", ",": "commas", " ": "spaces"}
 
 
+def is_quoted_by_default(delimiter: str) -> bool:
+    """Tell whether fields between such delimiters are quoted as in CSV, where nothing else is known.
+
+    Tabs stand between fields that hold no tab, so that their writers quote nothing; titles hold lone quotes.
+    """
+    return may_be_quoted(delimiter) and delimiter != "\t"
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How the columns of a text are told apart.
@@ -27,7 +35,7 @@ class Dialect:
     def in_words(self) -> str:
         """Return it for a sentence, with what is not as usual for the delimiter."""
         words = f"separated by {SEPARATORS.get(self.delimiter, repr(self.delimiter[:LONGEST_SHOWN]))}"
-        if self.quoted != (self.delimiter != "\t" and may_be_quoted(self.delimiter)):
+        if self.quoted != is_quoted_by_default(self.delimiter):
             words += " and quoted as in CSV" if self.quoted else ", quotation marks as letters"
         return words + (f", {self.escape!r} before what is meant literally" if self.escape else "")
 

@@ -186,7 +186,10 @@ def _layout_of(file: LogFile, options: LogOptions, before: LogLayout | None) -> 
     kind = _kind_of(file, options) if options.format == "auto" else options.format
     if kind == "parquet":
         return parquet_layout(file, options)
-    return json_layout(file, options) if kind == "json" else text_layout(file, options, before)
+    if kind == "json":
+        return json_layout(file, options)
+    # The keys of JSON, and the columns of Parquet, tell nothing of the order in which a text has its columns.
+    return text_layout(file, options, before if before is not None and before.kind == "text" else None)
 
 
 def _kind_of(file: LogFile, options: LogOptions) -> str:

@@ -30,7 +30,7 @@ class LogOptions:
         format: `text`, `json`, `parquet`, or `auto`: told by the first bytes.
         encoding: of text and JSON, such as `latin-1`; None: UTF-8, or what a byte order mark says.
         delimiter: any string, such as `::`; `\\t` and `tab` mean a tab. Text alone, as the next three.
-        header: whether the first line names the columns.
+        header: whether the first line names the columns; None: it is found out.
         quoting: `csv`: fields may be quoted; `none`: quotation marks are letters; `auto`: see `dialect_of`.
         escape: the character before one that is meant literally, such as a backslash.
         missing: texts that stand for a missing value, in every column.
@@ -56,6 +56,12 @@ class LogOptions:
             value = getattr(self, argument)
             if value is not None and not isinstance(value, str):
                 raise InputError(f"`{argument}` must be a text. Received: {repr(value)[:LONGEST_SHOWN]}")
+        # Of the words of the command, such as "no", any would count as true.
+        for argument, allowed in (("header", (True, False, None)), ("no_timestamps", (True, False))):
+            value = getattr(self, argument)
+            if not any(value is one for one in allowed):
+                words = " or ".join(map(str, allowed))
+                raise InputError(f"`{argument}` must be {words}. Received: {repr(value)[:LONGEST_SHOWN]}")
         if self.delimiter in ("\\t", "tab"):
             object.__setattr__(self, "delimiter", "\t")
         if self.delimiter is not None and not re.fullmatch(r'[^"\r\n\0]+', self.delimiter):

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.ids import EXACT_FLOAT
 from ncf_keras.data.logs.columns import are_names, find_columns, has_header
 from ncf_keras.data.logs.dialect import delimiter_told, dialect_of
 from ncf_keras.data.logs.files import LogFile
@@ -36,7 +37,7 @@ from ncf_keras.data.reading import (
     raise_if_out_of_memory,
     unreadable,
 )
-from ncf_keras.data.tidy_log import EXACT_FLOAT, MISSING_MARKS
+from ncf_keras.data.tidy_columns import MISSING_MARKS
 
 MOST_COLUMNS = 10_000
 # Measured from the file to the written dataset: logs of 20 to 90 bytes a row, whose ids repeat, took 130 to 140
@@ -60,7 +61,7 @@ def text_layout(file: LogFile, options: LogOptions, before: LogLayout | None = N
     Args:
         file: the log, or one part of it.
         options: what the user says.
-        before: the layout of the first part of the log, if this is another.
+        before: the layout of the first part of the log, if this is another and that is text too.
 
     Returns:
         None if it holds no interaction.
@@ -79,12 +80,7 @@ def text_layout(file: LogFile, options: LogOptions, before: LogLayout | None = N
         return None
     first, second = records[0], records[-1]
     require_few_columns(file, len(first.fields))
-    if options.header is not None:
-        header = options.header
-    elif before is None:
-        header = has_header(first.fields, second.fields, options)
-    else:
-        header = are_names(first.fields, options) or names_of(first) == before.names
+    header = _begins_with_names(first, second, options, before)
     names = names_of(first) if header else None
     if before is not None and options.header is None and not header:
         # The parts that one file was cut into have its header in the first alone.
@@ -108,6 +104,14 @@ def text_layout(file: LogFile, options: LogOptions, before: LogLayout | None = N
         )
     found = find_columns(str(file), names, layout.width, options, layout.how())
     return dataclasses.replace(layout, positions=found.positions, by_place=found.by_place)
+
+
+def _begins_with_names(first: Record, second: Record, options: LogOptions, before: LogLayout | None) -> bool:
+    if options.header is not None:
+        return options.header
+    if before is None:
+        return has_header(first.fields, second.fields, options)
+    return are_names(first.fields, options) or names_of(first) == before.names
 
 
 def names_of(record: Record) -> tuple[str, ...]:

@@ -224,6 +224,18 @@ def test_blank_lines_without_end_are_no_table(tmp_path):
         Log.of(tmp_path / "log")
 
 
+def test_ids_in_quotation_marks_that_were_taken_for_letters_are_noted(tmp_path):
+    text = 'user\titem\ttimestamp\n"u"\t"a"\t1\n"u"\tb\t2\n'
+    rows, _, notes = read(tmp_path, text)
+    assert rows == [('"u"', '"a"', 1), ('"u"', "b", 2)]
+    assert notes == [
+        'the ids of the user stand in quotation marks, which are taken for letters, such as "u" '
+        "(`--quoting csv` takes them off)"
+    ]
+    rows, _, notes = read(tmp_path, text, quoting="csv")
+    assert (rows, notes) == ([("u", "a", 1), ("u", "b", 2)], [])
+
+
 def test_lone_quotes_that_swallow_rows_are_noted(tmp_path):
     rows, _, notes = read(tmp_path, 'a,"x,5,1\nb,y",5,2\nb,z,4,3\n')
     assert [row[:2] for row in rows] == [("a", "x,5,1\nb,y"), ("b", "z")]

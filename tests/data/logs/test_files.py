@@ -191,6 +191,24 @@ def test_what_is_no_text(tmp_path, argument, value):
         read_log(tmp_path / "log", **{argument: value})
 
 
+@pytest.mark.parametrize(("argument", "value"), [("header", "no"), ("header", 0), ("no_timestamps", "no")])
+def test_what_is_neither_true_nor_false(tmp_path, argument, value):
+    (tmp_path / "log").write_text(HEADER + FIRST)
+    with pytest.raises(InputError, match=f"`{argument}` must be True or False.*Received: {value!r}$"):
+        read_log(tmp_path / "log", **{argument: value})
+
+
+def test_a_log_without_times_as_a_frame(tmp_path):
+    (tmp_path / "log").write_text("user,item\nu,a\nu,b\n")
+    assert read_log(tmp_path / "log", timestamp="none").to_numpy().tolist() == [["u", "a"], ["u", "b"]]
+
+
+def test_keys_of_json_are_not_the_columns_of_a_text_without_a_header(tmp_path):
+    (tmp_path / "1.json").write_text('{"user": 1, "rating": 2, "item": 3, "timestamp": 4}')
+    (tmp_path / "2.csv").write_text("5,6,3,8\n")
+    assert read_log(tmp_path).to_numpy().tolist() == [["1", "3", 2.0, 4], ["5", "6", 3.0, 8]]
+
+
 def test_missing_may_be_a_number_or_one_text(tmp_path):
     (tmp_path / "log").write_text(HEADER + FIRST + SECOND + "-1,z,4,4\n")
     for missing in (-1, "-1", ["-1"], [-1.0], (" -1 ",)):

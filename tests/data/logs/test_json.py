@@ -67,6 +67,7 @@ def test_lines_that_are_not_one_record_each_are_read_or_refused_one_by_one(monke
         (good + '{"a": "x\ny"}', None),  # JSON has no line ends in texts
         (good + '[{"a": 2}]', None),
         (good + '{"a": 2},\n{"a": 3}', None),
+        (good + "\x0b\n", None),  # white space, but none of JSON's
     ):
         records = JsonRecords(io.StringIO(text), "log").batches()
         if expected is None:
