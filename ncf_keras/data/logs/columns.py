@@ -38,6 +38,13 @@ LAST_WORDS = {
     "rating": {"rating", "ratings", "score", "stars"},
     "timestamp": {"time", "timestamp", "datetime"},
 }
+# The words of a name that ends so and means another thing: `avg_rating`, `watch_time`, `release_date_time`.
+OTHER_WORDS = {
+    "user": set(),
+    "item": set(),
+    "rating": {"avg", "average", "mean", "median", "predicted"},
+    "timestamp": {"birth", "elapsed", "listen", "load", "play", "release", "watch"},
+}
 WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
@@ -167,7 +174,8 @@ def _is_known(role: str, name: str) -> bool:
 def _is_known_by_last_words(role: str, name: str) -> bool:
     words = [word.lower() for word in WORD.findall(_without_type(name))]
     endings = {"".join(words[-count:]) for count in (1, 2)}
-    return letters_of(name) in RARER_NAMES[role] or bool(endings & LAST_WORDS[role])
+    means_it = bool(endings & LAST_WORDS[role]) and OTHER_WORDS[role].isdisjoint(words)
+    return letters_of(name) in RARER_NAMES[role] or means_it
 
 
 def _is_word(name: str) -> bool:

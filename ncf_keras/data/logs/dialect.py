@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ncf_keras.base.errors import InputError
@@ -48,16 +49,17 @@ def delimiter_told(line: str) -> str | None:
     return told[1] if told else None
 
 
-def dialect_of(line: str, file: Path, options: LogOptions) -> Dialect:
-    """Return how the columns of a text are told apart, given its first line that is not blank.
+def dialect_of(lines: Sequence[str], file: Path, options: LogOptions) -> Dialect:
+    """Return how the columns of a text are told apart, given its first two lines that are not blank.
 
-    Between tabs, fields are quoted if all texts of the first line are, two or more.
+    Between tabs, fields are quoted if all texts of one of the two are, two or more.
 
     Raises:
         InputError: it can't be read as the user says.
     """
     said = {"auto": None, "csv": True, "none": False}[options.quoting]
     literal = False if said is False else None
+    line = lines[0] if lines else ""
     delimiter = options.delimiter or delimiter_told(line) or guess_delimiter(line, file, literal)
     if said and not may_be_quoted(delimiter):
         raise InputError(
@@ -66,7 +68,11 @@ def dialect_of(line: str, file: Path, options: LogOptions) -> Dialect:
         )
     if options.escape == delimiter:
         raise InputError(f"`escape` must not be what separates the columns. Received: {options.escape!r}")
-    texts = [field for field in line.strip("\r\n").split(delimiter) if number_in(field or "0") is None]
-    are_quoted = len(texts) > 1 and all(len(text) > 1 and text[0] == text[-1] == '"' for text in texts)
-    quoted = is_quoted_by_default(delimiter) or (delimiter == "\t" and are_quoted)
+    are_quoted = delimiter == "\t" and any(_all_quoted(line, delimiter) for line in lines)
+    quoted = is_quoted_by_default(delimiter) or are_quoted
     return Dialect(delimiter, quoted if said is None else said, options.escape)
+
+
+def _all_quoted(line: str, delimiter: str) -> bool:
+    texts = [field for field in line.strip("\r\n").split(delimiter) if number_in(field or "0") is None]
+    return len(texts) > 1 and all(len(text) > 1 and text[0] == text[-1] == '"' for text in texts)

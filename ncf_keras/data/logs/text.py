@@ -67,10 +67,10 @@ def text_layout(file: LogFile, options: LogOptions, before: LogLayout | None = N
         None if it holds no interaction.
     """
     try:
-        line = _first_line(file, options.encoding)
-        dialect = dialect_of(line, Path(file), options)
+        lines = _first_lines(file, options.encoding)
+        dialect = dialect_of(lines, Path(file), options)
         # A line that Excel writes for itself is none of the log.
-        begin = int(delimiter_told(line) is not None)
+        begin = int(bool(lines) and delimiter_told(lines[0]) is not None)
         records = list(itertools.islice(_records_of(file, dialect, options.encoding), begin, begin + 2))
     except csv.Error as error:
         raise InputError(f"{file} must begin with a line of a table. Received: {plain_words(error)}") from None
@@ -168,9 +168,20 @@ def line_of_row(file: LogFile, layout: LogLayout, row: int) -> str:
         return f"record {row + 1}"
 
 
-def _first_line(file: LogFile, encoding: str | None) -> str:
+def _first_lines(file: LogFile, encoding: str | None) -> list[str]:
+    """Return the first two lines that are not blank, or fewer; csv.Error where the first has no end."""
+    found: list[str] = []
     with open_text(file, encoding=encoding) as text:
-        return next((line for line in Lines(text) if line.strip()), "")
+        lines = Lines(text)
+        try:
+            while len(found) < 2 and (line := next(lines, "")):
+                if line.strip():
+                    found.append(line)
+                    lines.taken = 0
+        except csv.Error:
+            if not found:
+                raise
+    return found
 
 
 def _parse(

@@ -77,6 +77,7 @@ def test_an_encoding_that_is_none_or_another(tmp_path):
     ("viewTime,homeUserId,movie_id,averageRating,rating", {"user": 1, "item": 2, "rating": 4, "timestamp": 0}),
     ("user_id,business_id,stars,date", {"user": 0, "item": 1, "rating": 2, "timestamp": 3}),
     ("user_id,track_id,artist_id,ts", {"user": 0, "item": 1, "timestamp": 3}),
+    ("user_id,item_id,avg_rating,watch_time,time", {"user": 0, "item": 1, "timestamp": 4}),
     # Named by no word that is known for it, though a word of it is.
     ("user_id,item_id,rating_count,birth_date,time", {"user": 0, "item": 1, "timestamp": 4}),
 ])  # fmt: skip
@@ -88,9 +89,9 @@ def test_the_words_of_a_header_count(tmp_path, header, found):
 
 def test_two_columns_that_may_be_meant_are_asked_for(tmp_path):
     with pytest.raises(
-        InputError, match=r"`rating` must say which column .* no flag, and book_rating, mean_rating"
+        InputError, match=r"`rating` must say which column .* no flag, and book_rating, story_rating"
     ):
-        read(tmp_path, "user,item,book_rating,mean_rating,time\n1,2,3,4,5\n")
+        read(tmp_path, "user,item,book_rating,story_rating,time\n1,2,3,4,5\n")
 
 
 LISTENS = (
@@ -119,6 +120,8 @@ def test_quotation_marks_are_letters_between_tabs_and_long_delimiters(tmp_path, 
     ('"a"\t"x"\t5\n"b"\t"y"\t4\n', {"rating": "3"}, [("a", "x", 5.0), ("b", "y", 4.0)]),
     ('7\t"x"\t5\n8\t"y\t4\n', {"rating": "3"}, [("7", '"x"', 5.0), ("8", '"y', 4.0)]),
     ('user\titem\na\t"x"\nb\t"y""\n', {}, [("a", '"x"'), ("b", '"y""')]),
+    # Or all of the first below a header.
+    ('user\titem\trating\n"a"\t"x"\t"5"\n"b"\t"y\tz"\t"4"\n', {}, [("a", "x", 5.0), ("b", "y\tz", 4.0)]),
     ('"a"\t"x"\t5\n"b"\t"y"\t4\n', {"rating": "3"}, [("a", "x", 5.0), ("b", "y", 4.0)]),
     ('7\t"x"\t5\n8\t"y\t4\n', {"rating": "3"}, [("7", '"x"', 5.0), ("8", '"y', 4.0)]),
     ('user\titem\na\t"x"\nb\t"y"\n', {"quoting": "csv"}, [("a", "x"), ("b", "y")]),
@@ -225,15 +228,15 @@ def test_blank_lines_without_end_are_no_table(tmp_path):
 
 
 def test_ids_in_quotation_marks_that_were_taken_for_letters_are_noted(tmp_path):
-    text = 'user\titem\ttimestamp\n"u"\t"a"\t1\n"u"\tb\t2\n'
+    text = 'user\titem\ttimestamp\n"u"\tb\t2\n"u"\t"a"\t1\n'
     rows, _, notes = read(tmp_path, text)
-    assert rows == [('"u"', '"a"', 1), ('"u"', "b", 2)]
+    assert rows == [('"u"', "b", 2), ('"u"', '"a"', 1)]
     assert notes == [
         'the ids of the user stand in quotation marks, which are taken for letters, such as "u" '
         "(`--quoting csv` takes them off)"
     ]
     rows, _, notes = read(tmp_path, text, quoting="csv")
-    assert (rows, notes) == ([("u", "a", 1), ("u", "b", 2)], [])
+    assert (rows, notes) == ([("u", "b", 2), ("u", "a", 1)], [])
 
 
 def test_lone_quotes_that_swallow_rows_are_noted(tmp_path):
