@@ -69,10 +69,11 @@ class LogLayout:
     def describe(self) -> dict[str, Any]:
         """Return the layout for JSON; columns are counted from 1."""
         columns = {role: self._column(position) for role, position in self.positions.items()}
-        found: dict[str, Any] = {"format": self.kind, "columns": columns}
+        found: dict[str, Any] = {"format": self.kind, "delimiter": None, "header": self.names is not None}
         if self.dialect is not None:
-            found |= {"delimiter": self.dialect.delimiter, "header": self.names is not None}
+            found["delimiter"] = self.dialect.delimiter
             found |= {"quoted": self.dialect.quoted, "escape": self.dialect.escape}
+        found["columns"] = columns
         return found | ({"encoding": self.encoding} if self.encoding else {})
 
     def in_words(self) -> str:

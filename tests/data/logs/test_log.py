@@ -198,7 +198,8 @@ def test_parquet(tmp_path):
     assert log.missing == {"user": 1, "item": 0, "rating": 0, "timestamp": 0}
     days = log.frame["timestamp"].to_numpy().astype("M8[D]").astype(str)
     assert days.tolist() == ["2021-01-02", "2021-01-01"]
-    assert layout.describe()["columns"]["item"] == "column 3 (item)"
+    said = layout.describe()
+    assert (said["delimiter"], said["header"], said["columns"]["item"]) == (None, True, "column 3 (item)")
     with pytest.raises(InputError, match="`delimiter` must be left out for Parquet"):
         read(file, delimiter=",")
     bad = tmp_path / "bad.parquet"
