@@ -13,9 +13,9 @@ from ncf_keras.base.checks import require_known_arguments
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text, is_missing
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
+from ncf_keras.data.arrow import arrow_errors, column_of_arrow
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.prepare import PrepareOptions, prepare
-from ncf_keras.data.tidy_columns import column_of_arrow
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import titles_of
 
@@ -138,7 +138,7 @@ def _column(values: Any, name: Any) -> pd.Series:
         pyarrow = _pyarrow()
         # What pyarrow has not, such as integers of 128 bits, or what polars gives wrongly, such as categories
         # in 1.20, goes one value at a time.
-        with contextlib.suppress(InputError, pyarrow.ArrowException, OSError, TypeError, ValueError):
+        with contextlib.suppress(InputError, *arrow_errors()):
             return column_of_arrow(pyarrow.chunked_array(values))
     if hasattr(values, "__arrow_c_array__"):
         return column_of_arrow(_pyarrow().chunked_array([values]), f" in column {name!r}")
@@ -164,7 +164,7 @@ def _of_arrow(df: Any) -> Table:
     pyarrow = _pyarrow()
     try:
         table = df if isinstance(df, pyarrow.Table) else pyarrow.table(df)
-    except (pyarrow.ArrowException, OSError, TypeError, ValueError):
+    except arrow_errors():
         raise InputError(f"`df` must be a table that Arrow knows. Received: {_described(df)}") from None
     return _table(table.column_names, lambda name: column_of_arrow(table.column(name), f" in column {name!r}"))
 

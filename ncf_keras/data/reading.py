@@ -17,6 +17,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import open_input, reason_of
 from ncf_keras.base.memory import allowed_memory, require_memory, require_within
 from ncf_keras.base.terminal import shortened
+from ncf_keras.data.arrow import arrow_errors
 from ncf_keras.data.packing import LONGEST_MAGIC, packing_of, unpacked
 
 # A delimiter of several characters is read as this one, which no sane file holds.
@@ -243,7 +244,6 @@ def _codec(first: bytes, encoding: str | None) -> str:
 def open_parquet(file: os.PathLike, **options: Any) -> Iterator[Any]:
     """Yield `pyarrow.parquet.ParquetFile(file, **options)`; what pyarrow complains of is an InputError."""
     try:
-        import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise InputError(f"Parquet needs pyarrow: pip install 'ncf-keras[parquet]'. Received: {file}") from None
@@ -252,8 +252,7 @@ def open_parquet(file: os.PathLike, **options: Any) -> Iterator[Any]:
             yield table
     except (InputError, MemoryError):
         raise
-    # Some errors of pyarrow are ValueErrors, some NotImplementedErrors, some neither; pytz' is a KeyError.
-    except (OSError, ValueError, LookupError, NotImplementedError, pyarrow.ArrowException) as error:
+    except arrow_errors() as error:
         if getattr(error, "errno", None):
             raise unreadable(file, error) from None
         # What pyarrow says is about its own parts.

@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.memory import require_memory
+from ncf_keras.data.arrow import column_of_arrow
 
 # What stands for a missing rating or timestamp, in any case. An id is missing only where it is empty.
 MISSING_MARKS = ("", "nan", "na", "n/a", "null", "none", "\\n")
@@ -39,22 +39,6 @@ def plain_column(values: pd.Series) -> pd.Series:
         # pandas has no table of them.
         return values.astype(np.complex128)
     return values
-
-
-def column_of_arrow(column: Any, place: str = "") -> pd.Series:
-    """Return a `pyarrow.ChunkedArray` as a column without Arrow's types; `place` is for an error."""
-    import pyarrow
-
-    errors = (pyarrow.ArrowException, LookupError, NotImplementedError, TypeError, ValueError)
-    with contextlib.suppress(*errors):
-        # Texts as categories take a few bytes a row; integers with gaps as floats would be rounded.
-        return column.unify_dictionaries().to_pandas(strings_to_categorical=True, integer_object_nulls=True)
-    # Unions, and before pyarrow 22 categories of unsigned numbers, as those of polars are: one value at a time.
-    with contextlib.suppress(*errors):
-        return pd.Series(column.to_pylist(), dtype=object)
-    raise InputError(
-        f"`df` must have single values, and texts in UTF-8{place}. Received: a column of type {column.type}"
-    )
 
 
 def without_categories(values: pd.Series, argument: str) -> pd.Series:

@@ -16,7 +16,7 @@ from ncf_keras.base.terminal import listed
 from ncf_keras.data.logs.columns import KNOWN_NAMES, letters_of
 from ncf_keras.data.logs.dialect import guess_delimiter
 from ncf_keras.data.logs.json_records import JsonRecords
-from ncf_keras.data.logs.log import JSON_BEGINS
+from ncf_keras.data.logs.kinds import JSON_BEGINS
 from ncf_keras.data.logs.text import plain_words
 from ncf_keras.data.reading import LONGEST_LINE, READ_ERRORS, Cost, Lines, open_text, unreadable
 

@@ -10,9 +10,9 @@ import csv
 import dataclasses
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from string import ascii_letters, digits
+from string import ascii_letters
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -211,7 +211,7 @@ def _parse(
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         try:
             with open_text(file, on_read, cost=cost, encoding=layout.encoding) as text:
-                letters = _letters(layout, known, delimiter)
+                letters = _letters(layout, known, options.missing)
                 source: Any = ParserText(text, delimiter, letters, layout.dialect.escape)
                 frame = pd.read_csv(
                     source, header=None, index_col=False, engine="c", names=range(layout.width),
@@ -225,16 +225,19 @@ def _parse(
             raise unreadable(file, error, layout.encoding, OTHER_ENCODING) from None
 
 
-def _letters(layout: LogLayout, known: Mapping[int, str], delimiter: str) -> str:
-    """Return a first line, to be dropped, whose ids are letters.
+def _letters(layout: LogLayout, known: Mapping[int, str], missing: Sequence[str]) -> str:
+    """Return a first line, to be dropped, whose ids are letters and whose other fields are a number.
 
     From 3.1 on, pandas makes numbers of categories that are all numbers: of 007 the number 7.
     """
     assert layout.dialect is not None
-    special = delimiter + (layout.dialect.escape or "")
-    letter, digit = (next(one for one in some if one not in special) for some in (ascii_letters, digits))
-    fields = [letter if known.get(column) == "category" else digit for column in range(layout.width)]
-    return delimiter.join(fields) + "\n"
+    special = layout.dialect.delimiter + (layout.dialect.escape or "")
+    letter = next(one for one in ascii_letters if one not in special)
+    # One that is not missing: integers beside a gap would be floats.
+    numbers = (str(one) for one in range(1000) if str(one) not in missing and not set(str(one)) & set(special))
+    number = next(numbers, letter)
+    fields = [letter if known.get(column) == "category" else number for column in range(layout.width)]
+    return layout.dialect.delimiter.join(fields) + "\n"
 
 
 def _is_exact(timestamp: pd.Series) -> bool:

@@ -50,6 +50,21 @@ def test_ids_stay_texts_whatever_separates_them(tmp_path, kind):
         assert read(tmp_path, text, no_timestamps=True, **options)[0] == [(user, item), ("9", "9")]
 
 
+def test_a_number_that_is_declared_missing_leaves_integers_exact(tmp_path):
+    text = f"a,x,5,{2**60 + 1}\na,y,4,{2**60 + 2}\nb,y,0,7\n"
+    rows, _, _ = read(tmp_path, text, missing=("0", "1"))
+    assert rows == [("a", "x", 5.0, 2**60 + 1), ("a", "y", 4.0, 2**60 + 2)]
+    rows, _, _ = read(tmp_path, "a,x,5,8\nb,y,4,9\n", missing=("0",))
+    assert [type(row[3]) for row in rows] == [int, int]
+
+
+@pytest.mark.parametrize("delimiter", ["0123456789", "x", "abc0"])
+def test_delimiters_of_digits_and_letters(tmp_path, delimiter):
+    lines = [delimiter.join(row) for row in (("U", "I", "R"), ("V", "J", "S"))]
+    rows, _, _ = read(tmp_path, "\n".join(lines), delimiter=delimiter, rating="none", no_timestamps=True)
+    assert rows == [("U", "I"), ("V", "J")]
+
+
 def test_an_encoding_that_is_none_or_another(tmp_path):
     with pytest.raises(InputError, match="line 3 must be text in UTF-8"):
         read(tmp_path, BOOKS, "latin-1", no_timestamps=True)
