@@ -13,6 +13,7 @@ import argparse
 import http.server
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,12 @@ def _benchmark(flags: argparse.Namespace) -> None:
                 _run(root, ["-c", CLIENT, server.address, str(questions)])[1]
             ),
         }
+        command = ["run/prepare.py", str(records), *prepared]
+        seconds = alternate({"this one": lambda: _run(PROJECT, command)[0]}, flags.repeats)
+        # Of the processes so far, in kB under Linux; those that follow are larger.
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1000
+        title = f"run/prepare.py, {rows:,} lines of JSON, {peak:,} MB at the peak"
+        report.add(title, [Measurement(name, times) for name, times in seconds.items()])
         for title, work in works.items():
             contenders = {
                 "earlier": lambda work=work: work(Path(flags.than).resolve()),
@@ -81,10 +88,6 @@ def _benchmark(flags: argparse.Namespace) -> None:
             }
             seconds = alternate(contenders, flags.repeats)
             report.add(title, [Measurement(name, times) for name, times in seconds.items()])
-        command = ["run/prepare.py", str(records), *prepared]
-        seconds = alternate({"this one": lambda: _run(PROJECT, command)[0]}, flags.repeats)
-        title = f"run/prepare.py, {rows:,} lines of JSON"
-        report.add(title, [Measurement(name, times) for name, times in seconds.items()])
     report.finish()
 
 

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.draws import Draw, Judge
+from tests.hostile.draws import Draw
 from tests.hostile.fork_server import NOBODY, OTHERS, TRAINED, ForkServer
+from tests.hostile.judge import Judge
 from tests.hostile.pool import add_entry, build_template, copy_pool, snapshot
 
 # Their errors come before TensorFlow would be imported, or they need none.
