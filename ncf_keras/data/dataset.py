@@ -11,6 +11,7 @@ import numpy as np
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text
 from ncf_keras.base.memory import require_memory
+from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE, checked_states
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,9 @@ class Dataset:
         item_titles: title of each item index, or None.
         train_is_latest: bool, shape (interactions,): whether none of its user's train interactions has a later
             timestamp; None where the source has no timestamps.
+        user_states: uint8, shape (num_users,): which users are kept for their index alone, inactive or
+            forgotten (`states.py`), so that nothing is known of them; None where all are active.
+        item_states: the same of the items, none of which is forgotten; an inactive one is in no list.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Dataset:
     item_ids: Sequence[str] | None = None
     item_titles: Sequence[str] | None = None
     train_is_latest: np.ndarray | None = None
+    user_states: np.ndarray | None = None
+    item_states: np.ndarray | None = None
 
     def __post_init__(self):
         _require_sizes(self.num_users, self.num_items)
@@ -86,6 +92,8 @@ class Dataset:
         for argument in ("user_ids", "item_ids"):
             if getattr(self, argument) is not None:
                 object.__setattr__(self, argument, _texts_of_ids(getattr(self, argument), argument))
+        for argument, highest in (("user_states", FORGOTTEN), ("item_states", INACTIVE)):
+            self._check_states(argument, highest)
         arrays = [self.train_offsets, self.train_items, self.test_users, self.test_items, self.test_negatives]
         for array in arrays if self.train_is_latest is None else [*arrays, self.train_is_latest]:
             array.setflags(write=False)
@@ -106,6 +114,8 @@ class Dataset:
         item_ids: Sequence[str] | None = None,
         item_titles: Sequence[str] | None = None,
         train_timestamps: np.ndarray | None = None,
+        user_states: np.ndarray | None = None,
+        item_states: np.ndarray | None = None,
     ) -> "Dataset":
         """Make a dataset of index pairs in any order; repeated train pairs collapse to one.
 
@@ -161,6 +171,8 @@ class Dataset:
             item_ids=item_ids,
             item_titles=item_titles,
             train_is_latest=is_latest,
+            user_states=user_states,
+            item_states=item_states,
         )
 
     @classmethod
@@ -258,6 +270,32 @@ class Dataset:
         counts.setflags(write=False)
         return counts
 
+    @cached_property
+    def active_users(self) -> np.ndarray:
+        """Which users something is known of, those with no other state: bool, shape (users,), read-only."""
+        return _active(self.user_states, self.num_users)
+
+    @cached_property
+    def active_items(self) -> np.ndarray:
+        """Which items may be in a list, those with no other state: bool, shape (items,), read-only."""
+        return _active(self.item_states, self.num_items)
+
+    def _check_states(self, argument: str, highest: int) -> None:
+        """Keep states as uint8, or None if all are active; raise InputError if one contradicts interactions."""
+        given, of_users = getattr(self, argument), argument == "user_states"
+        if given is None:
+            return
+        states = checked_states(given, self.num_users if of_users else self.num_items, highest, argument)
+        train, test = (self.train_users, self.test_users) if of_users else (self.train_items, self.test_items)
+        for indices in (train, test):
+            wrong = indices[states[indices] != ACTIVE]
+            if wrong.size:
+                raise InputError(
+                    f"`{argument}` must be {ACTIVE} (active) where there are interactions. "
+                    f"Received: {states[wrong[0]]} for index {wrong[0]}, which has some"
+                )
+        object.__setattr__(self, argument, states if states.any() else None)
+
     def __repr__(self) -> str:
         density = self.num_train / (self.num_users * self.num_items)
         return (
@@ -265,6 +303,12 @@ class Dataset:
             f"{self.num_train:,} train interactions ({density:.2%} of pairs), {self.num_test:,} test pairs "
             f"against {self.test_negatives.shape[1]} negatives each>"
         )
+
+
+def _active(states: np.ndarray | None, count: int) -> np.ndarray:
+    active = np.ones(count, dtype=bool) if states is None else states == ACTIVE
+    active.setflags(write=False)
+    return active
 
 
 def require_indices(indices: np.ndarray, count: int, argument: str) -> None:

@@ -10,10 +10,10 @@ Beside them may lie
 `<path><dataset>.train.parquet`  stands in for .train.rating: columns `user` and `item` of whole numbers
 `<path><dataset>.users.csv`      index,user_id: the raw id of each user index, under a header
 `<path><dataset>.items.csv`      index,item_id or index,item_id,title; index,title where there are no ids
+                                 (both with a column `state` where an id has one: `id_files.py`)
 `<path><dataset>.json`           where they came from, and a digest of each other file
 """
 
-import csv
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -28,6 +28,7 @@ from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.memory import require_memory
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
+from ncf_keras.data.id_files import IdFile, read_ids
 from ncf_keras.data.known_datasets import download_hint
 from ncf_keras.data.reading import (
     READ_ERRORS,
@@ -47,7 +48,7 @@ READ_AHEAD, BLOCK = 1 << 16, 1 << 20
 # More columns than these take pandas seconds to minutes.
 MOST_RATING_COLUMNS, MOST_NEGATIVES = 1000, 100_000
 # What reading took of memory, measured: of files of 2 million lines and of 3 million negatives.
-RATING_COST, IDS_COST = Cost(row=75, byte=1), Cost(row=70, byte=1)
+RATING_COST = Cost(row=75, byte=1)
 BYTES_OF_NEGATIVE, BYTES_OF_LIST, BYTES_OF_PARQUET_ROW = 30, 350, 45
 
 
@@ -103,43 +104,6 @@ def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
         return users, items
 
 
-def read_ids(file: Path, column: str, count: int) -> tuple[list[str] | None, list[str] | None]:
-    """Read what `write_ids` wrote: the raw id of each of the `count` indices or None, and its title or None."""
-    try:
-        with open_text(file, cost=IDS_COST, may_be_packed=False) as text:
-            reader = csv.reader(text)
-            header = next(reader, [])
-            names = header[1:]
-            if header[:1] != ["index"] or names not in ([column], [column, "title"], ["title"]):
-                raise InputError(
-                    f"{file}, line 1 must be index,{column} or index,{column},title. "
-                    f"Received: {','.join(header)[:80]!r}"
-                )
-            texts: dict[str, list[str]] = {name: [] for name in names}
-            for index, row in enumerate(filter(None, reader)):
-                where = f"{file}, line {reader.line_num} must"
-                if len(row) != len(header):
-                    raise InputError(f"{where} have {len(header)} columns. Received: {len(row)}")
-                if row[0] != str(index):
-                    raise InputError(f"{where} have the index {index}. Received: {row[0][:LONGEST_SHOWN]!r}")
-                if index >= count:
-                    raise InputError(
-                        f"{where} not be there: the dataset has {count} indices. Received: {index}"
-                    )
-                for name, field in zip(names, row[1:], strict=True):
-                    texts[name].append(field)
-    except (csv.Error, UnicodeError) as error:
-        raise InputError(f"{file} must be a CSV file in UTF-8. Received: {error}") from None
-    except OSError as error:
-        raise unreadable(file, error) from None
-    found = len(texts[names[0]])
-    if found != count:
-        raise InputError(
-            f"{file} must have a line for each of the {count} indices of the dataset. Received: {found}"
-        )
-    return texts.get(column), texts.get("title")
-
-
 def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Dataset:
     train_file, test_file, negative_file, users_file, items_file, _ = paths.values()
     if kind_of(train_file) is None and kind_of(parquet) is not None:
@@ -167,8 +131,9 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
     # Dropped rows count for the sizes, as they do in the authors' code.
     num_users = 1 + int(max(train_users.max(), test_users.max()))
     num_items = 1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0)))
-    user_ids, _ = read_ids(users_file, "user_id", num_users) if kind_of(users_file) else (None, None)
-    item_ids, titles = read_ids(items_file, "item_id", num_items) if kind_of(items_file) else (None, None)
+    nothing = IdFile(None, None, None)
+    users = read_ids(users_file, "user_id", num_users) if kind_of(users_file) else nothing
+    items = read_ids(items_file, "item_id", num_items) if kind_of(items_file) else nothing
     return Dataset.from_pairs(
         train_users[positive],
         train_items[positive],
@@ -176,11 +141,14 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
         test_items,
         negatives,
         name=name,
-        num_users=num_users,
-        num_items=num_items,
-        user_ids=user_ids,
-        item_ids=item_ids,
-        item_titles=titles,
+        # Ids without any interaction left are counted by the files of ids alone.
+        num_users=num_users if users.states is None else len(users.states),
+        num_items=num_items if items.states is None else len(items.states),
+        user_ids=users.ids,
+        item_ids=items.ids,
+        item_titles=items.titles,
+        user_states=users.states,
+        item_states=items.states,
         train_timestamps=None if timestamps is None else timestamps[positive],
     )
 

@@ -1,6 +1,5 @@
 """The files of a dataset, written from a prepared log or a Dataset; `dataset_files.py` says what each holds."""
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ncf_keras.data.id_files import IdFile, write_ids
 from ncf_keras.data.savable import require_savable
 from ncf_keras.data.sealed_files import write_together
 
 if TYPE_CHECKING:
     from ncf_keras.data.dataset import Dataset
     from ncf_keras.data.prepare import PreparedLog
-
-Texts = Sequence[str] | np.ndarray
 
 
 def write_prepared(
@@ -28,7 +26,9 @@ def write_prepared(
     """
     report = {"source": dict(source), **prepared.report()}
     split = (prepared.train, prepared.test, prepared.negatives)
-    _write(prefix, split, prepared.user_ids, prepared.item_ids, titles, report)
+    users = IdFile(prepared.user_ids.tolist(), None, None)
+    items = IdFile(prepared.item_ids.tolist(), titles, None)
+    _write(prefix, split, users, items, report)
 
 
 def write_dataset(prefix: Path, dataset: "Dataset") -> None:
@@ -56,40 +56,33 @@ def write_dataset(prefix: Path, dataset: "Dataset") -> None:
         },
     }
     split = (train, test, dataset.test_negatives)
-    _write(prefix, split, dataset.user_ids, dataset.item_ids, dataset.item_titles, report)
+    users = IdFile(dataset.user_ids, None, dataset.user_states)
+    items = IdFile(dataset.item_ids, dataset.item_titles, dataset.item_states)
+    _write(prefix, split, users, items, report)
 
 
 def _write(
     prefix: Path,
     split: tuple[pd.DataFrame, pd.DataFrame, np.ndarray],
-    user_ids: Texts | None,
-    item_ids: Texts | None,
-    titles: Texts | None,
+    users: IdFile,
+    items: IdFile,
     report: dict[str, Any],
 ) -> None:
     """Write the files that there is something for; `split` is the train interactions, test pairs, negatives."""
     train, test, negatives = split
-    if titles is not None:
-        report["counts"]["items_without_title"] = sum(not title for title in titles)
+    if items.titles is not None:
+        report["counts"]["items_without_title"] = sum(not title for title in items.titles)
     writers: dict[str, Callable[[Path], None]] = {}
-    if user_ids is not None:
-        writers[".users.csv"] = lambda file: write_ids(file, "user_id", user_ids)
-    if item_ids is not None or titles is not None:
-        writers[".items.csv"] = lambda file: write_ids(file, "item_id", item_ids, titles)
+    if users.ids is not None:
+        writers[".users.csv"] = lambda file: write_ids(file, "user_id", *users)
+    if items.ids is not None or items.titles is not None:
+        writers[".items.csv"] = lambda file: write_ids(file, "item_id", *items)
     writers |= {
         ".test.negative": lambda file: _write_negatives(file, test, negatives),
         ".test.rating": lambda file: _write_ratings(file, test),
         ".train.rating": lambda file: _write_ratings(file, train),
     }
     write_together(prefix, writers, report)
-
-
-def write_ids(file: Path, column: str, ids: Texts | None, titles: Texts | None = None) -> None:
-    """Write, of each index, any raw id as the column `user_id` or `item_id`, and any title as `title`."""
-    texts = {name: values for name, values in ((column, ids), ("title", titles)) if values is not None}
-    columns = {"index": range(len(next(iter(texts.values())))), **texts}
-    # Quoting every text keeps ids that hold a lone carriage return in one piece.
-    pd.DataFrame(columns).to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
 
 
 def _write_ratings(file: Path, frame: pd.DataFrame) -> None:

@@ -34,7 +34,8 @@ from ncf_keras.base.terminal import shown
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.dataset_files import prepared_paths, read_dataset
-from ncf_keras.data.dataset_writing import write_ids, write_prepared
+from ncf_keras.data.dataset_writing import write_prepared
+from ncf_keras.data.id_files import write_ids
 from ncf_keras.data.known_datasets import SPLIT_SUFFIXES, KnownDataset, RemoteFile
 from ncf_keras.data.logs.log import Log
 from ncf_keras.data.prepare import PrepareOptions, prepare

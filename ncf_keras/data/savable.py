@@ -42,11 +42,15 @@ def require_savable(dataset: Dataset, prefix: Path) -> None:
     _require_pairs(dataset)
     used_users = max(_highest(dataset.train_users), _highest(dataset.test_users))
     used_items = max(map(_highest, (dataset.train_items, dataset.test_items, dataset.test_negatives)))
-    for argument, count, used in (
-        ("users", dataset.num_users, used_users),
-        ("items", dataset.num_items, used_items),
+    for argument, count, used, ids, states in (
+        ("users", dataset.num_users, used_users, dataset.user_ids, dataset.user_states),
+        ("items", dataset.num_items, used_items, dataset.item_ids, dataset.item_states),
     ):
-        if count != used + 1:
+        if states is not None and ids is None:
+            raise InputError(
+                f"`{argument[:-1]}_states` must come with `{argument[:-1]}_ids` to be saved. Received: no ids"
+            )
+        if states is None and count != used + 1:
             raise InputError(
                 f"`num_{argument}` must be {used + 1}, one more than the highest index of the interactions and "
                 f"negatives, to be saved: the files count {argument} so. Received: {count}"

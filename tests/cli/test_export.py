@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ncf_keras.cli.export import main
-from ncf_keras.data.dataset_writing import write_ids
+from ncf_keras.data.id_files import write_ids
 from ncf_keras.serving.seal import verify
 from ncf_keras.weights import save_weights
 from tests.serving.cpp_loader import CppModel

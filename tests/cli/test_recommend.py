@@ -11,7 +11,7 @@ import pytest
 from ncf_keras.base import memory
 from ncf_keras.cli.recommend import main
 from ncf_keras.cli.table_output import spreadsheet_safe, write_table
-from ncf_keras.data.dataset_writing import write_ids
+from ncf_keras.data.id_files import write_ids
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import Recommender, recommender as recommender_module
 from ncf_keras.weights import load_model, save_weights

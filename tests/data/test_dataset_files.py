@@ -12,8 +12,9 @@ from hypothesis import given, settings, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import dataset_writing, read_dataset
-from ncf_keras.data.dataset_files import SUFFIXES, read_ids, read_train_parquet
-from ncf_keras.data.dataset_writing import write_ids, write_prepared
+from ncf_keras.data.dataset_files import SUFFIXES, read_train_parquet
+from ncf_keras.data.dataset_writing import write_prepared
+from ncf_keras.data.id_files import read_ids, write_ids
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
 from tests.shared_files import shared
@@ -184,11 +185,11 @@ def test_ids_and_titles_are_read_back(tmp_path_factory, ids, titled):
     file = tmp_path_factory.mktemp("ids") / "d.items.csv"
     titles = ids[::-1] if titled else None
     write_ids(file, "item_id", ids, titles)
-    assert read_ids(file, "item_id", len(ids)) == (ids, titles)
+    assert read_ids(file, "item_id", len(ids)) == (ids, titles, None)
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("", "line 1 must be index,user_id or index,user_id,title. Received: ''"),
+    ("", "line 1 must be index,user_id or index,user_id,title, state behind them or not. Received: ''"),
     ("index,item_id\n0,a\n1,b\n", "line 1 must be index,user_id"),
     ("index,user_id\n0,a\n1\n", "line 3 must have 2 columns. Received: 1"),
     ("index,user_id\n0,a\n2,b\n", "line 3 must have the index 1. Received: '2'"),

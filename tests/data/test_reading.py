@@ -16,8 +16,8 @@ from ncf_keras.base import memory
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.memory import memory_checked
 from ncf_keras.data import Dataset, dataset_files, read_dataset
-from ncf_keras.data.dataset_files import read_ids, read_train_parquet
-from ncf_keras.data.dataset_writing import write_ids
+from ncf_keras.data.dataset_files import read_train_parquet
+from ncf_keras.data.id_files import read_ids, write_ids
 from ncf_keras.data.logs import text as text_logs
 from ncf_keras.data.logs.log import Log
 from ncf_keras.data.logs.options import LogOptions

@@ -20,7 +20,8 @@ from reproduction.runs import quick_grid
 from ncf_keras.cli.flags import training_parser
 from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from ncf_keras.data import Dataset, read_dataset
-from ncf_keras.data.dataset_files import read_ids, read_train_parquet
+from ncf_keras.data.dataset_files import read_train_parquet
+from ncf_keras.data.id_files import read_ids
 from ncf_keras.data.logs.log import Log
 from ncf_keras.data.titles import read_titles
 from ncf_keras.training.callbacks.best_weights import BestWeights
@@ -71,10 +72,13 @@ def _dataset_part(part: str) -> Reader:
 
 def _ids_of_dataset() -> Reader:
     def check(file: Path) -> None:
-        ids, titles = read_ids(file, "user_id", 2)
-        assert len(ids) == 2 and all(isinstance(text, str) for text in [*ids, *(titles or [])])
+        ids, titles, states = read_ids(file, "user_id", 2)
+        assert states is None or len(states) == len(ids)
+        assert len(ids) == 2 or (states is not None and len(ids) > 2)
+        assert all(isinstance(text, str) for text in [*ids, *(titles or [])])
 
     wholes = [b'index,user_id\n0,"a"\n1,"b c"\n', b'index,user_id,title\n0,"a","A"\n1,"b","B"\n']
+    wholes.append(b'index,user_id,state\n0,"a",""\n1,"b","inactive"\n')
     return _of_file(lambda directory: wholes, "small.users.csv", check)
 
 
