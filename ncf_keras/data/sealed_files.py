@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import put, require_output
@@ -173,30 +173,41 @@ def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -
         raise Interrupted(interrupts.received, f"Interrupted when {prefix} was complete.")
 
 
-def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
-    """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours.
+def report_in(file: Path) -> dict[str, Any] | None:
+    """Return what the JSON file of a dataset says, which nobody has checked; None if it is missing or not ours.
 
-    InputError if it is ours and its digests are damaged, or if it is no JSON at all, which may have been ours.
+    InputError if it is no JSON at all, which may have been ours.
     """
     if kind_of(file) != "a file":
-        return {}
+        return None
     try:
         with open_input(file) as stream:
             text = stream.read(LONGEST_JSON + 1)
     except OSError as error:
         raise unreadable(file, error) from None
-    damaged = InputError(f"{file} must be JSON as it was written; remove it if that was meant. Received: other")
     try:
         report = json.loads(text) if len(text) <= LONGEST_JSON else None
     except (ValueError, RecursionError):
-        raise damaged from None
-    if not isinstance(report, dict) or not str(report.get("prepared_by")).startswith(PREPARED_BY):
-        return {}
-    files = report.get("files", {})
+        raise damaged(file) from None
+    is_ours = isinstance(report, dict) and str(report.get("prepared_by")).startswith(PREPARED_BY)
+    return report if is_ours else None
+
+
+def damaged(file: Path) -> InputError:
+    """Return what to say of a JSON file that is not as it was written."""
+    return InputError(f"{file} must be JSON as it was written; remove it if that was meant. Received: other")
+
+
+def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
+    """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours.
+
+    InputError if it is ours and its digests are damaged, or if it is no JSON at all, which may have been ours.
+    """
+    files = (report_in(file) or {}).get("files", {})
     if not isinstance(files, dict) or not files.keys() <= known:
-        raise damaged
+        raise damaged(file)
     if not all(isinstance(digest, str) for digest in files.values()):
-        raise damaged
+        raise damaged(file)
     return files
 
 
