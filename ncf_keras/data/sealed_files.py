@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -62,7 +63,40 @@ def write_together(
     Raises:
         InputError: there is no room, or another command is writing there.
     """
-    paths = {suffix: Path(f"{prefix}{suffix}") for suffix in (*writers, JSON)}
+    with _replacing(prefix, (*writers, JSON)) as new:
+        for suffix, write in writers.items():
+            write(new[suffix])
+        described = {suffix: Path(f"{prefix}{suffix}") for suffix in kept} | dict(new)
+        digests = {suffix: file_digest(described[suffix], DIGEST) for suffix in (*kept, *writers)}
+        whole = {"prepared_by": f"{PREPARED_BY}{__version__}", **report, "files": digests}
+        text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+        # A file name that is not UTF-8 becomes an escape of JSON.
+        new[JSON].write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def copy_together(source: Path, prefix: Path, known: Set[str]) -> None:
+    """Copy the files of a dataset that `write_together` wrote; they replace those of `prefix` together.
+
+    Args:
+        source: the prefix of what is copied.
+        prefix: as of `write_together`.
+        known: the suffixes that a dataset may have.
+
+    Raises:
+        InputError: as there; or `source` has no JSON file.
+    """
+    json_of_source = Path(f"{source}{JSON}")
+    with open_input(json_of_source):
+        suffixes = (*_digests_in(json_of_source, known - {JSON}), JSON)
+    with _replacing(prefix, suffixes) as new:
+        for suffix in suffixes:
+            shutil.copyfile(f"{source}{suffix}", new[suffix])
+
+
+@contextlib.contextmanager
+def _replacing(prefix: Path, suffixes: Sequence[str]) -> Iterator[Mapping[str, Path]]:
+    """Yield a path for each new file, in a hidden directory; when the block has ended, they get their names."""
+    paths = {suffix: Path(f"{prefix}{suffix}") for suffix in suffixes}
     for path in paths.values():
         require_output(path)
     hidden = f".writing-{prefix.name[:LONGEST_NAME]}-"
@@ -70,14 +104,7 @@ def write_together(
         sweep(prefix.parent, hidden)
         with locked_directory(prefix.parent, hidden, needs_lock=False) as directory:
             new = {suffix: directory / f"new{suffix}" for suffix in paths}
-            for suffix, write in writers.items():
-                write(new[suffix])
-            described = {suffix: Path(f"{prefix}{suffix}") for suffix in kept} | new
-            digests = {suffix: file_digest(described[suffix], DIGEST) for suffix in (*kept, *writers)}
-            whole = {"prepared_by": f"{PREPARED_BY}{__version__}", **report, "files": digests}
-            text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-            # A file name that is not UTF-8 becomes an escape of JSON.
-            new[JSON].write_text(text, encoding="utf-8", errors="backslashreplace")
+            yield new
             _replace(prefix, new, paths)
 
 

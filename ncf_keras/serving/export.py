@@ -4,6 +4,7 @@ import itertools
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -21,7 +22,12 @@ from ncf_keras.serving.warm_up import write_warm_up
 
 
 def export_model(
-    model: keras.Model, dataset: Dataset | None, directory: str | os.PathLike, version: int | None = None
+    model: keras.Model,
+    dataset: Dataset | None,
+    directory: str | os.PathLike,
+    version: int | None = None,
+    *,
+    beside: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a new version of a served model.
 
@@ -33,6 +39,7 @@ def export_model(
             list, its raw ids and titles answer by id. None: indices alone.
         directory: of the model, such as `serving/ncf`, made if it is missing; its name is the model's.
         version: the number; the one after the highest if None.
+        beside: files to write into the version besides the model's, such as `assets.extra/about.json`.
 
     Returns:
         The directory of the version, such as `serving/ncf/1`.
@@ -49,13 +56,17 @@ def export_model(
     ranker = Ranker(model, *sizes, dataset)
     name = Path(directory).resolve().name
     try:
-        return publish(lambda building: _write(building, name, ranker, dataset), directory, version)
+        return publish(
+            lambda building: _write(building, name, ranker, dataset, beside or {}), directory, version
+        )
     except tf.errors.OpError as error:
         # What TensorFlow makes of a full disk: several kinds of error, by the file that was being written.
         raise no_room(directory, error) from error
 
 
-def _write(building: Path, name: str, ranker: Ranker, dataset: Dataset | None) -> None:
+def _write(
+    building: Path, name: str, ranker: Ranker, dataset: Dataset | None, beside: Mapping[str, bytes]
+) -> None:
     """Write all files of an export into an empty directory."""
     signatures = make_signatures(ranker)
     archive = keras.export.ExportArchive()
@@ -74,6 +85,8 @@ def _write(building: Path, name: str, ranker: Ranker, dataset: Dataset | None) -
             archive.add_endpoint(key, signature.compute, list(signature.inputs))
         archive.write_out(str(building), verbose=False)
     write_warm_up(building, name, signatures, dataset)
+    for file, content in beside.items():
+        (building / file).write_bytes(content)
     write_seal(building)
 
 
