@@ -19,7 +19,7 @@ from ncf_keras.data.id_files import IdFile, read_ids
 from ncf_keras.data.joining import times_together
 from ncf_keras.data.prepare import PrepareOptions
 from ncf_keras.data.reading import Cost, open_text
-from ncf_keras.data.sealed_files import held_together, report_in
+from ncf_keras.data.sealed_files import finish_replacing, held_together, report_in
 from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE, checked_states
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
 
@@ -62,11 +62,15 @@ class EarlierDataset:
 def read_earlier(path: str | os.PathLike, name: str) -> EarlierDataset:
     """Read a dataset that `ncf prepare` wrote, to go on from; `path` and `name` are as of `read_dataset`.
 
+    Where a command was killed while it gave the files their names, the rest get theirs first.
+
     Raises:
         InputError: a file is missing, breaks the format or is not the one that the JSON file describes, or
             there are no raw ids, or no options.
     """
-    paths = prepared_paths(dataset_prefix(path, name))
+    prefix = Path(dataset_prefix(path, name))
+    paths = prepared_paths(prefix)
+    finish_replacing(prefix, paths)
     with held_together(paths):
         return _read_earlier(paths, name)
 

@@ -136,6 +136,10 @@ class PreparedLog:
                 "users_without_negatives": len(self.too_few_free),
                 "fewest_items_left": int(self.too_few_free.min()),
             }
+        interactions_of = np.bincount(self.train["user"], minlength=users)
+        interactions_of[self.test["user"]] += 1
+        with_two = int(np.count_nonzero(interactions_of > 1))
+        nothing_new = with_two - len(self.test) - len(self.too_few_free)
         return {
             "options": asdict(self.options),
             "split": "leave-one-out: of each user with two or more interactions "
@@ -150,6 +154,7 @@ class PreparedLog:
                 "test": len(self.test),
                 "users_without_test": active_users - len(self.test),
                 **without_negatives,
+                **({"users_without_new": nothing_new} if nothing_new else {}),
                 "negatives_per_test": int(self.negatives.shape[1]),
             },
             "sparsity": round(1 - interactions / (active_users * active_items), 6),

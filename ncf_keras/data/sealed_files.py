@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from ncf_keras.base.files import put, require_output
 from ncf_keras.base.inputs import kind_of, open_input, reason_of, unreadable
 from ncf_keras.base.interrupts import Interrupted, Interrupts
 from ncf_keras.base.locks import directory_lock
-from ncf_keras.base.staging import locked_directory, sweep
+from ncf_keras.base.staging import left_behind, locked_directory, sweep
 from ncf_keras.base.version import __version__
 from ncf_keras.data.reading import file_digest
 
@@ -99,13 +99,35 @@ def _replacing(prefix: Path, suffixes: Sequence[str]) -> Iterator[Mapping[str, P
     paths = {suffix: Path(f"{prefix}{suffix}") for suffix in suffixes}
     for path in paths.values():
         require_output(path)
-    hidden = f".writing-{prefix.name[:LONGEST_NAME]}-"
+    hidden = _hidden(prefix)
     with room_in(prefix.parent):
         sweep(prefix.parent, hidden)
         with locked_directory(prefix.parent, hidden, needs_lock=False) as directory:
             new = {suffix: directory / f"new{suffix}" for suffix in paths}
             yield new
             _replace(prefix, new, paths)
+
+
+def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
+    """Give those files their names that a command which was killed in `write_together` had not come to.
+
+    Its JSON file had its name first, and says which they are. So nothing is lost where a dataset replaces the one
+    that it was made of. Where there is nothing to do, nothing is touched.
+
+    Args:
+        prefix: as of `write_together`.
+        suffixes: of the files that the dataset may have.
+    """
+    with contextlib.suppress(OSError):
+        for directory in left_behind(prefix.parent, _hidden(prefix)):
+            with directory_lock(prefix.parent) as locked:
+                known = set(suffixes) - {JSON}
+                expected = _digests_in(Path(f"{prefix}{JSON}"), known) if locked else {}
+                for suffix, digest in expected.items():
+                    path, new = Path(f"{prefix}{suffix}"), directory / f"new{suffix}"
+                    is_left = kind_of(new) == "a file" and file_digest(new, DIGEST) == digest
+                    if is_left and (kind_of(path) is None or file_digest(path, DIGEST) != digest):
+                        put(new, path)
 
 
 @contextlib.contextmanager
@@ -153,6 +175,11 @@ def held_together(paths: Mapping[str, Path]) -> Iterator[None]:
             stop.set()
 
 
+def _hidden(prefix: Path) -> str:
+    """Return what the name of a hidden directory begins with in which the files of a dataset are written."""
+    return f".writing-{prefix.name[:LONGEST_NAME]}-"
+
+
 def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -> None:
     """Give the new files their names, while no other command does the same and no signal stops it."""
     with directory_lock(prefix.parent) as locked:
@@ -166,6 +193,9 @@ def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -
                 try:
                     put(new[suffix], paths[suffix])
                 except OSError as error:
+                    directory = new[suffix].parent
+                    # Kept for `finish_replacing`.
+                    directory.rename(directory.with_name(f"{directory.name}_"))
                     rule = f"{paths[suffix]} must be a file that can be replaced"
                     state = f"the files of {prefix} are of two runs now: run the command again"
                     raise InputError(f"{rule} ({state}). Received: {reason_of(error)}") from None
