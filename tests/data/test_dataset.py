@@ -125,7 +125,7 @@ def test_states_tell_who_is_kept_for_an_index_alone():
     ({"user_states": [0, 3]}, r"must be 0 \(active\) or 1 .* or 2 \(forgotten\). Received: 0 to 3"),
     ({"user_states": [-1, 0]}, "`user_states` must be 0 .* Received: -1 to 0"),
     ({"item_states": [0, 0, 0, 0, 2]}, r"`item_states` must be 0 .* or 1 \(inactive\). Received: 0 to 2"),
-    ({"user_states": [0, 2]}, r"`user_states` must be 0 \(active\) where there are .* 2 for index 1, which has"),
+    ({"user_states": [0, 2]}, r"`user_states` must be 0 \(active\) where .* 2 for index 1, which has"),
     ({"item_states": [0, 0, 1, 1, 1]}, "`item_states` must be 0 .* Received: 1 for index 2, which has some"),
     ({"item_states": [0, 1, 0, 0, 0]}, "`item_states` must be 0 .* Received: 1 for index 1, which has some"),
     ({"train_users": [0, 0], "train_items": [0, 1], "user_states": [0, 1]}, "Received: 1 for index 1, which"),
