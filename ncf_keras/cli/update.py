@@ -1,4 +1,4 @@
-"""`ncf update LOG --dataset NAME --weights FILE --to serving/ncf`: a served model brought up to date with a log."""
+"""`ncf update LOG --dataset NAME --weights FILE --to serving/ncf`: a served model brought up to date."""
 
 import argparse
 import sys
@@ -12,6 +12,7 @@ from ncf_keras.cli.console import import_tensorflow_quietly, print_done, progres
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import add_data_flags, number_above, whole_number
 from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.log_flags import add_column_flags, add_format_flags
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile, InputLog, OutputFile
@@ -23,21 +24,23 @@ if TYPE_CHECKING:
     from ncf_keras.updating.workplace import Workplace
 
 FLAGS = {
-    "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`", "learning_rate": "`--lr`",
-    "top_k": "`--topk`", "num_neg": "`--num_neg`",
+    "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`",
+    "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
 }  # fmt: skip
 # The exit status where the served model was better and stays.
 KEPT = 3
 HEADER = ("metric", "served", "new", "difference", "95% confidence interval", "t-test p")
+# The metrics that decide; the JSON has all.
+SHOWN = ("HR", "NDCG")
 EPILOG = (
     "Exit status: 0 a version was published, 3 the served model stays (the log is appended all the same), 2 a "
-    "mistake or trouble of the machine, and nothing has changed. It may be killed at any moment: the same command "
-    "again ends as if it had not been. A log that was appended already is not counted twice."
+    "mistake or trouble of the machine, and nothing has changed. It may be killed at any moment: the same "
+    "command again ends as if it had not been. A log that was appended already is not counted twice."
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, 3 where the served model stays, or 2 after a sentence about a mistake."""
+    """Run the command; return 0, 3 where the served model stays, or 2 after a sentence on a mistake."""
     return run_with_flags(make_parser().parse_args, _update, arguments)
 
 
@@ -97,7 +100,7 @@ def _update(flags: argparse.Namespace) -> int:
     with flag_names(FLAGS):
         spec = _spec(flags)
     log = read_raw_log(flags) if flags.log else None
-    forget = read_ids_file(flags.forget, "--forget") if flags.forget else []
+    forget = read_id_lines(flags.forget, "--forget") if flags.forget else []
     import_tensorflow_quietly()
     from ncf_keras.updating.update import identity_of
     from ncf_keras.updating.workplace import Workplace
@@ -107,14 +110,13 @@ def _update(flags: argparse.Namespace) -> int:
         if completed is not None:
             print("The update that was stopped before has been completed.", file=sys.stderr)
         identity = identity_of(None if log is None else log.rows, forget, spec)
-        report = place.last(identity)
-        if report is not None:
+        done = place.last(identity)
+        if done is not None:
             print(
                 "This was done already, and nothing has changed since: it is not done again.", file=sys.stderr
             )
-        else:
-            report = _work(flags, spec, place, identity, log, forget)
-    write_output_files({"--json": (flags.json, json_text(dict(report)))})
+        report = done or _work(flags, spec, place, identity, log, forget)
+    write_output_files({"--json": (flags.json, json_text(report))})
     print_done("\n".join(_lines(flags.dataset, report)), "the update")
     return 0 if report["published"] else KEPT
 
@@ -126,12 +128,13 @@ def _work(
     identity: str,
     log: RawLog | None,
     forget: Sequence[str],
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """Work the update out, put it in place, and return the report."""
     from ncf_keras.data.dataset_writing import write_prepared
     from ncf_keras.data.earlier import read_earlier
     from ncf_keras.data.prepare import prepare
     from ncf_keras.serving.publishing import versions
+    from ncf_keras.training.callbacks.share_done import ShareDone
     from ncf_keras.updating.update import work_out
     from ncf_keras.weights import format_of, save_weights
     from ncf_keras.weights.weight_file import read_weight_file
@@ -146,7 +149,7 @@ def _work(
             served,
             spec,
             must_publish=bool(forget) or not versions(flags.to),
-            callbacks=lambda trainer: [TrainingProgress(trainer, show)],
+            callbacks=lambda trainer: [ShareDone(trainer, lambda share: show("training", round(100 * share)))],
             on_folding=lambda what, share: show(f"folding in {what}", round(100 * share)),
             on_note=lambda note: print(f"Note: {note}", file=sys.stderr),
         )
@@ -185,8 +188,9 @@ def _require_flags(flags: argparse.Namespace) -> None:
         raise InputError(f"`--titles` must come with `LOG`. Received: {flags.titles} alone")
     check_output_file(flags.json, "--json")
     require_output(flags.weights, "`--weights`")
-    with flag_names({"path": "`--weights`"}):
-        format_of(flags.weights)
+    from ncf_keras.weights import format_of
+
+    format_of(flags.weights)
     tensorflow_directory(flags.to, "--to")
 
 
@@ -208,7 +212,8 @@ def _lines(name: str, report: Mapping[str, Any]) -> Iterator[str]:
             f"[{training['seconds']:.1f} s]."
         )
     if training is not None and training["comparison"]:
-        yield text_table(HEADER, [_row(metric, one) for metric, one in training["comparison"].items()])
+        shown = [name for name in training["comparison"] if name.startswith(SHOWN)]
+        yield text_table(HEADER, [_row(metric, training["comparison"][metric]) for metric in shown])
     problem = training["problem"] if training is not None else ""
     if not report["published"]:
         yield f"Kept: {problem}."

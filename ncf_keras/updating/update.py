@@ -115,12 +115,14 @@ def work_out(
     now = dataclasses.replace(was, num_users=dataset.num_users, num_items=dataset.num_items)
     model = now.build(spec.training.seed)
     # New ids come behind, so the first are those of any size that the dataset has had.
-    ids = earlier.user_ids[: was.num_users], earlier.item_ids[: was.num_items]
+    user_ids = earlier.user_ids[: was.num_users].tolist()
+    item_ids = earlier.item_ids[: was.num_items].tolist()
     start = warm_start(
         model,
         dataset,
         served.layers,
-        *ids,
+        user_ids,
+        item_ids,
         spec.training.num_neg,
         source=str(served.path),
         on_progress=on_folding,
@@ -153,7 +155,7 @@ def identity_of(log: TidyLog | None, forget: Collection[str], spec: UpdateSpec) 
     settings = json.dumps([sorted(forget), spec.to_json()]).encode()
     parts: dict[str, Any] = {"settings": np.frombuffer(settings, np.uint8)}
     if log is not None:
-        parts |= {name: log.frame[name].to_numpy() for name in log.frame}
+        parts |= {str(name): column.to_numpy() for name, column in log.frame.items()}
         for name, ids in (("user_ids", log.user_ids), ("item_ids", log.item_ids)):
             parts[name] = np.frombuffer("\0".join(ids).encode("utf-8", "surrogatepass"), np.uint8)
     return digest_of(parts)

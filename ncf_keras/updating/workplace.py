@@ -1,9 +1,9 @@
 """Where an update is worked out, and from where it is put in place: a hidden directory beside the dataset.
 
-All that an update changes (the files of the dataset, the weight file, the versions of the served model) is first
-written there, and last a plan. Killed before the plan is there, an update has changed nothing. Killed later, the
-next one puts in place what the plan says, from its beginning, which does no harm where some of it was done. So
-there is one moment, the rename of the plan, at which an update has happened.
+All that an update changes (the files of the dataset, the weight file, the versions of the served model) is
+first written there, and last a plan. Killed before the plan is there, an update has changed nothing. Killed
+later, the next one puts in place what the plan says, from its beginning, which does no harm where some of it
+was done. So there is one moment, the rename of the plan, at which an update has happened.
 
     .update-NAME/lock           held by the command that works there
     .update-NAME/NAME.*         the files of the grown dataset
