@@ -48,6 +48,10 @@ def start_warm(model: "keras.Model", flags: argparse.Namespace, dataset: "Datase
     earlier = read_earlier_training(flags.warm_start)
     for note in earlier.notes:
         print(f"{note}. The one before it is used.", file=sys.stderr)
+    if earlier.learner:
+        # Before newcomers are folded in, which may take a while.
+        with flag_names({"learner": "`--learner`"}):
+            earlier.learner.require_learner(flags.learner)
     sizes = model_sizes(earlier.layers, earlier.source)
     named = "`--warm_ids`" if flags.warm_ids else "`--warm_ids`, or `--dataset` where it is left out,"
     with flag_names(dict.fromkeys(("prefix", "user_ids", "item_ids"), named)):
