@@ -15,6 +15,7 @@ from tests.cli.running import Run
 from tests.hostile.fork_server import ForkServer
 from tests.hostile.pool import LOG, snapshot
 from tests.small_data import write_random_files
+from tests.updating.nights import QUICK, begin
 
 DATASET = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
 SIZES = ("--num_factors", "4", "--layers", "[8,4]", "--batch_size", "16", "--topk", "3", "--seed", "3")
@@ -286,4 +287,54 @@ class ConvertToArchive(Convert):
         (directory / "check.h5").unlink()
 
 
-CASES = (Prepare, PrepareNew, Export, Train, Convert, Prepare, ConvertInPlace, Train, Export, ConvertToArchive)
+class Update(Case):
+    """A night: a dataset appended to, a second version published, a weight file replaced."""
+
+    line = (
+        "update", "night1.csv", "--path", "Data/", "--dataset", "d", "--weights", "served.h5", "--to", "served",
+        *QUICK,
+    )  # fmt: skip
+    may_remain = r"Data/\.update-d(/lock|/last\.json)?"
+
+    def fill(self, directory, server):
+        begin(directory)
+        run_whole(server, directory, ("update", "night0.csv", *self.line[2:]))
+        self.first = self._versions(directory)
+
+    def foreign(self):
+        return ("Data/.writing-foreign.part", "Data/.update-e/plan.json", "served/notes.txt", "Data/d.notes")
+
+    def live(self):
+        return ("served/.exporting-live", "Data/.writing-d-live")
+
+    def learn(self, directory, ended):
+        assert list(self._versions(directory)) == [1, 2]
+        self.new = self._files(directory)
+
+    def after_kill(self, directory, server, streams):
+        found = self._versions(directory)
+        assert list(found) in ([1], [1, 2]) and found[1] == self.first[1]
+        run_whole(server, directory, ("verify", *(f"served/{number}" for number in found)))
+        with contextlib.suppress(InputError):
+            read_dataset(f"{directory}/Data/", "d")
+        assert weights_in(directory / "served.h5")
+
+    def at_end(self, directory, ended):
+        assert ended.status == 0
+        assert self._files(directory) == self.new
+        assert list(self._versions(directory)) == [1, 2]
+        read_dataset(f"{directory}/Data/", "d")
+
+    def _files(self, directory):
+        paths = [*(directory / f"Data/d{suffix}" for suffix in DATASET), directory / "served.h5"]
+        return digests(paths)
+
+    def _versions(self, directory):
+        numbers = sorted(int(path.name) for path in (directory / "served").iterdir() if path.name.isdigit())
+        return {number: snapshot(directory / f"served/{number}") for number in numbers}
+
+
+CASES = (
+    Prepare, PrepareNew, Export, Train, Convert, Update, Prepare, ConvertInPlace, Train, Export, Update,
+    ConvertToArchive,
+)  # fmt: skip
