@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import writable_directory, written_beside
+from ncf_keras.base.files import remove_leftovers, writable_directory, written_beside
 from ncf_keras.base.flushing import flush_to_disk
 from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.interrupts import Interrupted, Interrupts
@@ -130,6 +130,7 @@ class Workplace:
             if plan["publish"]:
                 dataset = read_dataset(f"{self._prefix.parent}/", self._name)
                 report["exported"] = self._publish(plan["identity"], with_tests_in_train(dataset))
+                remove_leftovers(self._weights)
                 with written_beside(self._weights) as temporary:
                     shutil.copyfile(self.new_weights, temporary)
                 report["left_alone"] = self._prune(plan["keep"])

@@ -15,7 +15,7 @@ from tests.cli.running import Run
 from tests.hostile.fork_server import ForkServer
 from tests.hostile.pool import LOG, snapshot
 from tests.small_data import write_random_files
-from tests.updating.nights import QUICK, begin
+from tests.updating.nights import QUICK, write_logs
 
 DATASET = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
 SIZES = ("--num_factors", "4", "--layers", "[8,4]", "--batch_size", "16", "--topk", "3", "--seed", "3")
@@ -71,6 +71,10 @@ class Case:
 
 def digests(paths) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.exists()}
+
+
+def content_of(directory: Path) -> dict[str, object]:
+    return {name: entry.what for name, entry in snapshot(directory).items() if entry.kind}
 
 
 def write_log(file: Path, name: str) -> None:
@@ -172,9 +176,7 @@ class Export(Case):
         return {int(path.name) for path in (directory / "served").iterdir() if path.name.isdigit()}
 
     def _content(self, directory, number):
-        return {
-            name: entry.what for name, entry in snapshot(directory / f"served/{number}").items() if entry.kind
-        }
+        return content_of(directory / f"served/{number}")
 
 
 class Train(Case):
@@ -297,7 +299,13 @@ class Update(Case):
     may_remain = r"Data/\.update-d(/lock|/last\.json)?"
 
     def fill(self, directory, server):
-        begin(directory)
+        write_logs(directory)
+        run_whole(server, directory, ("prepare", "day.csv", "--out", "Data/d", "--negatives", "10"))
+        sizes = [
+            str(len((directory / f"Data/d.{side}.csv").read_text().splitlines()) - 1)
+            for side in ("users", "items")
+        ]
+        run_whole(server, directory, ("weights", "GMF", *sizes, "served.h5", "h5"))
         run_whole(server, directory, ("update", "night0.csv", *self.line[2:]))
         self.first = self._versions(directory)
 
@@ -331,7 +339,7 @@ class Update(Case):
 
     def _versions(self, directory):
         numbers = sorted(int(path.name) for path in (directory / "served").iterdir() if path.name.isdigit())
-        return {number: snapshot(directory / f"served/{number}") for number in numbers}
+        return {number: content_of(directory / f"served/{number}") for number in numbers}
 
 
 CASES = (

@@ -34,15 +34,20 @@ def write_log(file: Path, rows) -> Path:
 
 
 def begin(directory: Path) -> None:
-    """Fill a directory with the first day, `Data/d` and `served.h5`, and `night0.csv` to `night2.csv`."""
-    (directory / "Data").mkdir()
-    write_log(directory / "day.csv", DAY)
-    for number, rows in enumerate(NIGHTS):
-        write_log(directory / f"night{number}.csv", rows)
+    """Fill a directory with the logs, and with what the first day's made: `Data/d` and `served.h5`."""
+    write_logs(directory)
     assert prepare([f"{directory}/day.csv", "--out", f"{directory}/Data/d", "--negatives", "10"]) == 0
     dataset = read_dataset(f"{directory}/Data/", "d")
     model = ModelSpec("GMF", dataset.num_users, dataset.num_items, num_factors=FACTORS).build(1)
     save_weights(model, directory / "served.h5")
+
+
+def write_logs(directory: Path) -> None:
+    """Write `day.csv` and `night0.csv` to `night2.csv`, and make the directory `Data`."""
+    (directory / "Data").mkdir()
+    write_log(directory / "day.csv", DAY)
+    for number, rows in enumerate(NIGHTS):
+        write_log(directory / f"night{number}.csv", rows)
 
 
 def words(directory: Path, *more: str, log: str = "night0.csv") -> list[str]:

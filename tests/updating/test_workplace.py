@@ -14,7 +14,7 @@ from tests.updating.nights import begin, words
 
 # What an update does, in this order; each may be the last that it does, or be left undone.
 STEPS = ("copy_together", "export_model", "copyfile", "remove_version", "unlink")
-FLAGS = ("--epochs", "1", "--keep", "1")
+FLAGS = ("--epochs", "1", "--keep", "1", "--tolerance", "1")
 
 
 class Killed(BaseException):
