@@ -84,8 +84,8 @@ def write_together(
 def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
     """Give those files their names that a command which was killed in `write_together` had not come to.
 
-    Its JSON file had its name first, and says which they are. So nothing is lost where a dataset replaces the one
-    that it was made of. Where there is nothing to do, nothing is touched.
+    Its JSON file had its name first, and says which they are. So nothing is lost where a dataset replaces the
+    one that it was made of. Where there is nothing to do, nothing is touched.
 
     Args:
         prefix: as of `write_together`.
