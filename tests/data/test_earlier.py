@@ -302,7 +302,8 @@ def test_options_that_nobody_wrote_are_a_sentence(folder, options):
 
 
 @pytest.mark.parametrize("sizes", [
-    None, [], {}, [[3, 4], 7], [[3, 5]], [["3", 4], [3, 4]], [[0, 1], [3, 4]], [[True, 1], [3, 4]], [[3.0, 4.0]],
+    None, [], {}, [[3, 4], 7], [[3, 5]], [["3", 4], [3, 4]], [[0, 1], [3, 4]], [[True, 1], [3, 4]],
+    [[3.0, 4.0]],
 ])  # fmt: skip
 def test_sizes_that_nobody_wrote_are_a_sentence(folder, sizes):
     change(folder, sizes=sizes)
@@ -322,12 +323,14 @@ def change(folder, **what):
     (".json", "{}", "Received: one without options"),
     (".json", "{", r"d\.json must be JSON as it was written"),
     (".users.csv", None, r"d\.users\.csv must hold the raw ids"),
-    (".users.csv", "index,user_id\n0,a\n1,a\n2,c\n", "of its own for each index. Received: one that comes twice"),
+    (".users.csv", "index,user_id\n0,a\n1,a\n2,c\n", "a raw id of its own .* Received: one that comes twice"),
     (".users.csv", "index,user_id\n0,a\n1,\n2,c\n", "of its own for each index. Received: an empty one"),
     (".users.csv", "index,user_id\n0,a\n1,b\n", "a line for each of the 3 indices"),
-    (".users.csv", "index,user_id,state\n0,a,forgotten\n1,b,\n2,c,\n", "no state where there are interactions"),
+    (".users.csv", "index,user_id,state\n0,a,forgotten\n1,b,\n2,c,\n",
+     "must have no state where"),
     (".items.csv", "index,title\n0,a\n1,b\n2,c\n3,d\n", r"d\.items\.csv must hold the raw ids"),
-    (".items.csv", "index,item_id,state\n0,x,\n1,y,\n2,z,\n3,w,\n4,v,forgotten\n", "`item_states` must be 0"),
+    (".items.csv", "index,item_id,state\n0,x,\n1,y,\n2,z,\n3,w,\n4,v,forgotten\n",
+     "`item_states` must be 0"),
     (".waiting.csv", "", r"d\.waiting\.csv, line 1 must be user_id,item_id,rating,timestamp"),
     (".waiting.csv", "user_id,item_id,rating\na,b\n", "line 2 must have 3 columns. Received: 2"),
     (".waiting.csv", "user_id,item_id,rating\na,b,many\n", "row 1 must have a finite number for the rating"),

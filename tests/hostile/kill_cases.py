@@ -16,7 +16,9 @@ from tests.hostile.fork_server import ForkServer
 from tests.hostile.pool import LOG, snapshot
 from tests.small_data import write_random_files
 
-DATASET = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
+DATASET = (
+    ".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".waiting.csv", ".json",
+)  # fmt: skip
 SIZES = ("--num_factors", "4", "--layers", "[8,4]", "--batch_size", "16", "--topk", "3", "--seed", "3")
 
 
@@ -81,7 +83,7 @@ def write_log(file: Path, name: str) -> None:
 class Prepare(Case):
     """A dataset prepared over another of its name."""
 
-    name = "d"
+    name, files = "d", 6
     line = ("prepare", "B.csv", "--out", "Data/d", "--negatives", "5")
 
     def fill(self, directory, server):
@@ -106,7 +108,7 @@ class Prepare(Case):
 
     def learn(self, directory, ended):
         self.new = self._files(directory)
-        assert len(self.new) == 6 and self.new != self.old
+        assert len(self.new) == self.files and self.new != self.old
 
     def after_kill(self, directory, server, streams):
         found = self._files(directory)
@@ -132,6 +134,21 @@ class PrepareNew(Prepare):
 
     name = "n"
     line = ("prepare", "B.csv", "--out", "Data/n", "--negatives", "5")
+
+
+class PrepareInPlace(Prepare):
+    """Rows appended to a dataset in its place: whatever is left of it, the command can be run again."""
+
+    name, files = "d", 7
+    line = ("prepare", "B.csv", "--ids_from", "Data/d", "--append", "--min_item_interactions", "9",
+            "--out", "Data/d")  # fmt: skip
+
+    def at_end(self, directory, ended):
+        # Only the report on the rows differs where they were there already.
+        for files in (found := self._files(directory), new := dict(self.new)):
+            del files["d.json"]
+        assert found == new
+        read_dataset(f"{directory}/Data/", self.name)
 
 
 class Export(Case):
@@ -286,4 +303,16 @@ class ConvertToArchive(Convert):
         (directory / "check.h5").unlink()
 
 
-CASES = (Prepare, PrepareNew, Export, Train, Convert, Prepare, ConvertInPlace, Train, Export, ConvertToArchive)
+CASES = (
+    Prepare,
+    PrepareNew,
+    PrepareInPlace,
+    Export,
+    Train,
+    Convert,
+    Prepare,
+    ConvertInPlace,
+    Train,
+    Export,
+    ConvertToArchive,
+)
