@@ -17,7 +17,9 @@ from tests.hostile.pool import LOG, snapshot
 from tests.small_data import write_random_files
 from tests.updating.nights import QUICK, write_logs
 
-DATASET = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
+DATASET = (
+    ".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".waiting.csv", ".json",
+)  # fmt: skip
 SIZES = ("--num_factors", "4", "--layers", "[8,4]", "--batch_size", "16", "--topk", "3", "--seed", "3")
 
 
@@ -86,7 +88,7 @@ def write_log(file: Path, name: str) -> None:
 class Prepare(Case):
     """A dataset prepared over another of its name."""
 
-    name = "d"
+    name, files = "d", 6
     line = ("prepare", "B.csv", "--out", "Data/d", "--negatives", "5")
 
     def fill(self, directory, server):
@@ -111,7 +113,7 @@ class Prepare(Case):
 
     def learn(self, directory, ended):
         self.new = self._files(directory)
-        assert len(self.new) == 6 and self.new != self.old
+        assert len(self.new) == self.files and self.new != self.old
 
     def after_kill(self, directory, server, streams):
         found = self._files(directory)
@@ -137,6 +139,21 @@ class PrepareNew(Prepare):
 
     name = "n"
     line = ("prepare", "B.csv", "--out", "Data/n", "--negatives", "5")
+
+
+class PrepareInPlace(Prepare):
+    """Rows appended to a dataset in its place: whatever is left of it, the command can be run again."""
+
+    name, files = "d", 7
+    line = ("prepare", "B.csv", "--ids_from", "Data/d", "--append", "--min_item_interactions", "9",
+            "--out", "Data/d")  # fmt: skip
+
+    def at_end(self, directory, ended):
+        # Only the report on the rows differs where they were there already.
+        for files in (found := self._files(directory), new := dict(self.new)):
+            del files["d.json"]
+        assert found == new
+        read_dataset(f"{directory}/Data/", self.name)
 
 
 class Export(Case):
@@ -343,6 +360,17 @@ class Update(Case):
 
 
 CASES = (
-    Prepare, PrepareNew, Export, Train, Convert, Update, Prepare, ConvertInPlace, Train, Export, Update,
+    Prepare,
+    PrepareNew,
+    PrepareInPlace,
+    Export,
+    Train,
+    Convert,
+    Update,
+    Prepare,
+    ConvertInPlace,
+    Train,
+    Export,
+    Update,
     ConvertToArchive,
-)  # fmt: skip
+)
