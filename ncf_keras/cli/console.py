@@ -61,7 +61,7 @@ def run_command(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit status.
 
     Returns:
-        What the command returns, or 0; 1 after a sentence about a server that does not answer; 2 after one about
+        What the command returns, or 0; 1 after a sentence about a server that does not answer; 2 after one on
         the user's mistake or trouble of the machine, such as a full disk; 75 after the loss of another worker;
         128 + the signal's number after Ctrl-C or SIGTERM.
     """

@@ -196,15 +196,15 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
 
 def _lines_on_ids(ids: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        f"  {ids['users']:,} users and {ids['items']:,} items keep their indices in {ids['dataset']}; new: "
-        f"{ids['new_users']:,} users and {ids['new_items']:,} items"
+        f"  users: {ids['users']:,} with their indices of {ids['dataset']}, {ids['new_users']:,} new; "
+        f"items: {ids['items']:,}, {ids['new_items']:,} new"
     )
     if ids["inactive_users"] or ids["inactive_items"]:
         yield (
-            f"  {ids['inactive_users']:,} users and {ids['inactive_items']:,} items without an interaction: "
+            f"  {ids['inactive_users']:,} user(s) and {ids['inactive_items']:,} item(s) without interactions: "
             "inactive, in no list"
         )
     if ids["forgotten_users"]:
-        yield f"  {ids['forgotten_users']:,} users forgotten: nothing but their ids is left here"
+        yield f"  {ids['forgotten_users']:,} user(s) forgotten: nothing but the id is left in the dataset"
     if ids["unknown_users_to_forget"]:
-        yield f"  {ids['unknown_users_to_forget']:,} of the users to forget are unknown"
+        yield f"  {ids['unknown_users_to_forget']:,} unknown user(s) among those to forget"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import require_output, tensorflow_directory
+from ncf_keras.base.terminal import listed
 from ncf_keras.base.text_table import text_table
 from ncf_keras.cli.console import import_tensorflow_quietly, print_done, progress_bar, run_with_flags
 from ncf_keras.cli.flag_names import flag_names
@@ -40,14 +41,14 @@ EPILOG = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, 3 where the served model stays, or 2 after a sentence on a mistake."""
+    """Run the command; return 0, 3 where the served model stays, or 2 after a sentence on an error."""
     return run_with_flags(make_parser().parse_args, _update, arguments)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
-        description="Bring a served model up to date: append a log to its dataset, go on from its weights, with "
+        description="Bring a served model up to date: append a log to its dataset, go on from its weights with "
         "new users and items folded in, train, and publish the next version unless it is worse than the one "
         "that serves.",
         epilog=EPILOG,
@@ -221,6 +222,8 @@ def _lines(name: str, report: Mapping[str, Any]) -> Iterator[str]:
         yield f"Published without the training as {report['exported']}: {problem}."
     else:
         yield f"Published as {report['exported']}"
+    if report["dataset"]["forgotten_users"] and report.get("left_alone"):
+        yield f"Not published by updates, and so as they were, with all users: {listed(report['left_alone'])}"
 
 
 def _row(metric: str, one: Mapping[str, Any]) -> list[str]:

@@ -109,10 +109,10 @@ def _replacing(prefix: Path, suffixes: Sequence[str]) -> Iterator[Mapping[str, P
 
 
 def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
-    """Give those files their names that a command which was killed in `write_together` had not come to.
+    """Give those files their names that a command killed in `write_together` had not come to.
 
-    Its JSON file had its name first, and says which they are. So nothing is lost where a dataset replaces the one
-    that it was made of. Where there is nothing to do, nothing is touched.
+    Its JSON file had its name first, and says which they are. So nothing is lost where a dataset replaces the
+    one that it was made of. Where there is nothing to do, nothing is touched.
 
     Args:
         prefix: as of `write_together`.

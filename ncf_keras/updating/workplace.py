@@ -15,12 +15,12 @@ was done. So there is one moment, the rename of the plan, at which an update has
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import writable_directory, written_beside
+from ncf_keras.base.files import remove_leftovers, writable_directory, written_beside
 from ncf_keras.base.flushing import flush_to_disk
 from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.interrupts import Interrupted, Interrupts
@@ -34,8 +34,8 @@ from ncf_keras.serving.export import export_model
 from ncf_keras.serving.publishing import remove_version, versions
 from ncf_keras.weights import SUFFIXES, format_of, load_model
 
-FORMAT = 1
 PLAN, LAST, LOCK = "plan.json", "last.json", "lock"
+PLANNED = ("identity", "weights", "directory", "publish", "keep", "report")
 # What a version that an update published has of it.
 MARK = "assets.extra/ncf_update.json"
 
@@ -69,9 +69,11 @@ class Workplace:
         writable_directory(self._directory, "path")
         writable_directory(self._to, "directory")
         with try_lock(self._directory / LOCK) as alone, directory_lock(self._to, patience=0) as alone_there:
-            if not (alone and alone_there):
-                what = f"the dataset {self._prefix}" if not alone else f"the served model {self._to}"
-                raise InputError(f"`{what}` must be left alone by other updates. Received: one that is at work")
+            for argument, path, got in (("name", self._prefix, alone), ("directory", self._to, alone_there)):
+                if not got:
+                    raise InputError(
+                        f"`{argument}` must be one that no other update is working on. Received: {path}"
+                    )
             finished = self._finish()
             self._clear()
             yield finished
@@ -89,10 +91,10 @@ class Workplace:
 
     def last(self, identity: str) -> Document | None:
         """Return the report of the last update if it was the one of this identity and nothing changed since."""
-        document = self._read(LAST)
-        if document is None or document.get("identity") != identity:
+        done = self._read(LAST, ("identity", "left", "report"))
+        if done is None or (done["identity"], done["left"]) != (identity, self._left()):
             return None
-        return document["report"] if document.get("left") == self._left() else None
+        return done["report"]
 
     def put_in_place(self, identity: str, report: Document, keep: int) -> Document:
         """Put the new dataset, and the new weights if there are any, where they are used; return the report.
@@ -102,32 +104,25 @@ class Workplace:
             report: what it did; where it was published is added.
             keep: how many of the versions that updates published are kept.
         """
-        plan = {
-            "format": FORMAT,
-            "identity": identity,
-            "weights": str(self._weights.resolve()),
-            "to": str(self._to.resolve()),
-            "publish": self.new_weights.is_file(),
-            "keep": keep,
-            "report": report,
-        }
+        targets = str(self._weights.resolve()), str(self._to.resolve())
+        values = (identity, *targets, self.new_weights.is_file(), keep, report)
         for file in self._directory.iterdir():
             flush_to_disk(file)
-        self._write(PLAN, plan)
+        self._write(PLAN, dict(zip(PLANNED, values, strict=True)))
         done = self._finish()
         assert done is not None
         return done
 
     def _finish(self) -> Document | None:
         """Put in place what the plan says, if there is one, and return the report; no signal stops it."""
-        plan = self._read(PLAN)
+        plan = self._read(PLAN, PLANNED)
         if plan is None:
             return None
-        for name, path in (("weights", self._weights), ("to", self._to)):
-            if plan[name] != str(path.resolve()):
+        for argument, path in (("weights", self._weights), ("directory", self._to)):
+            if plan[argument] != str(path.resolve()):
                 raise InputError(
-                    f"`{'directory' if name == 'to' else name}` must be {plan[name]} until the update that was "
-                    f"stopped is complete. Received: {path}"
+                    f"`{argument}` must be {plan[argument]} until the update that was stopped is complete. "
+                    f"Received: {path}"
                 )
         with Interrupts() as interrupts:
             copy_together(self.prefix_of_new, self._prefix, prepared_paths("").keys())
@@ -135,9 +130,10 @@ class Workplace:
             if plan["publish"]:
                 dataset = read_dataset(f"{self._prefix.parent}/", self._name)
                 report["exported"] = self._publish(plan["identity"], with_tests_in_train(dataset))
+                remove_leftovers(self._weights)
                 with written_beside(self._weights) as temporary:
                     shutil.copyfile(self.new_weights, temporary)
-                self._prune(plan["keep"])
+                report["left_alone"] = self._prune(plan["keep"])
             self._write(LAST, {"identity": plan["identity"], "left": self._left(), "report": report})
             (self._directory / PLAN).unlink()
         if interrupts.received:
@@ -154,11 +150,13 @@ class Workplace:
                 return str(version)
         return str(export_model(load_model(self.new_weights), dataset, self._to, beside={MARK: mark.encode()}))
 
-    def _prune(self, keep: int) -> None:
-        """Remove the oldest versions that updates have published, beyond `keep`; others are left alone."""
-        published = [version for version in versions(self._to).values() if _mark_of(version)]
+    def _prune(self, keep: int) -> list[str]:
+        """Remove the oldest versions of updates beyond `keep`; return those of others, which are left alone."""
+        there = versions(self._to).values()
+        published = [version for version in there if _mark_of(version)]
         for version in published[:-keep]:
             remove_version(version)
+        return [str(version) for version in there if version not in published]
 
     def _left(self) -> list[str]:
         """Return digests of what an update leaves and the next one begins with."""
@@ -177,7 +175,8 @@ class Workplace:
             flush_to_disk(temporary)
         flush_to_disk(self._directory)
 
-    def _read(self, name: str) -> Document | None:
+    def _read(self, name: str, has: Collection[str]) -> Document | None:
+        """Return a document with the keys `has`, None if there is none."""
         file = self._directory / name
         if kind_of(file) is None:
             return None
@@ -186,10 +185,12 @@ class Workplace:
                 document = json.loads(stream.read(LONGEST_JSON))
         except OSError as error:
             raise unreadable(file, error) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             document = None
-        if not isinstance(document, dict):
-            raise InputError(f"{file} must be as an update wrote it. Received: other")
+        if not isinstance(document, dict) or not document.keys() >= set(has):
+            raise InputError(
+                f"{file} must be as an update wrote it; remove it if that is lost. Received: other"
+            )
         return document
 
 
