@@ -12,7 +12,7 @@ from ncf_keras.models import ModelSpec
 from ncf_keras.solvers.fold_in import ItemFolder, UserFolder
 from ncf_keras.training import Trainer, TrainingSpec
 from ncf_keras.training.engines.learner_state import LearnerState
-from ncf_keras.training.warm_start import matching_rows, warm_start
+from ncf_keras.training.warm_start import _histories, matching_rows, warm_start
 from ncf_keras.weights.loading import layers_of
 from tests.training.one_worker import spread_weights
 
@@ -129,6 +129,18 @@ def test_new_items_are_folded_in_before_new_users(kind):
     for name in (*of_users, *of_items):
         beyond = slice(7, 9) if "user" in name else slice(6, 8)
         np.testing.assert_array_equal(layers_of(model)[name][0][beyond], drawn[name][0][beyond])
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 4))
+def test_those_with_the_longest_histories_are_folded_in(newcomers, most):
+    newcomers = np.array(newcomers)
+    places = np.arange(len(newcomers))
+    found, histories = _histories(newcomers, np.full(6, -1), places, most)
+    lengths = {new: int((newcomers == new).sum()) for new in set(newcomers.tolist())}
+    longest = sorted(lengths, key=lambda new: (-lengths[new], new))[:most]
+    assert found.tolist() == sorted(longest)
+    for new, history in zip(found, histories, strict=True):
+        assert history.tolist() == places[newcomers == new].tolist()
 
 
 def test_nothing_is_left_of_forgotten_users():
