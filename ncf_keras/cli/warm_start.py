@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from ncf_keras.data.earlier_ids import EarlierIds
     from ncf_keras.training.engines.learner_state import LearnerState
 
-# New users, and new items, that are folded in: of a large NeuMF each takes half a second. The rest is trained.
-MOST_FOLDED = 2000
-
 
 def check_warm_start(flags: argparse.Namespace) -> None:
     """Raise InputError if the flags of a warm start do not fit each other, or name nothing to start from."""
@@ -45,7 +42,7 @@ def start_warm(model: "keras.Model", flags: argparse.Namespace, dataset: "Datase
         return None
     from ncf_keras.data import split_validation
     from ncf_keras.training.earlier_training import read_earlier_training
-    from ncf_keras.training.warm_start import warm_start
+    from ncf_keras.training.warm_start import MOST_FOLDED, warm_start
     from ncf_keras.weights import model_sizes
 
     earlier = read_earlier_training(flags.warm_start)
