@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ncf_keras.updating.workplace import Workplace
 
 FLAGS = {
-    "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`", "prefix": "`--dataset`",
-    "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
+    "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`",
+    "prefix": "`--dataset`", "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
 }  # fmt: skip
 # The exit status where the served model was better and stays.
 KEPT = 3

@@ -29,7 +29,7 @@ from ncf_keras.weights.loading import (
     tables_of,
 )
 
-# New users, and new items, that commands fold in: of a large NeuMF each takes half a second. The rest is trained.
+# New users, and new items, that commands fold in: of a large NeuMF each takes half a second.
 MOST_FOLDED = 2000
 # Newcomers that are folded in between two calls of `on_progress`.
 FOLDED_AT_A_TIME = 64
