@@ -84,13 +84,13 @@ def _recommend(flags: argparse.Namespace) -> None:
 def _lists(flags: argparse.Namespace, dataset: "Dataset", users: list, history: list) -> "pd.DataFrame":
     import_tensorflow_quietly()
     from ncf_keras.recommending import Recommender, popular_items
-    from ncf_keras.recommending.ids import Ids
+    from ncf_keras.recommending.ids import ids_of_items, ids_of_users
 
     if flags.popular:
         return popular_items(dataset, flags.k).drop(columns="user_id")
     # Before the model is read: it takes longer.
-    Ids(dataset.user_ids, dataset.num_users).require(flags.user or (), "--user", UNKNOWN_USER)
-    known_items = Ids(dataset.item_ids, dataset.num_items)
+    ids_of_users(dataset).require(flags.user or (), "--user", UNKNOWN_USER)
+    known_items = ids_of_items(dataset)
     known_items.require(flags.similar_items or (), "--similar_items")
     known_items.require(history, "--history")
     recommender = Recommender(load_saved_model(flags.weights, dataset), dataset)

@@ -43,6 +43,7 @@ from ncf_keras.data.reading import (
     require_room_for_parquet,
 )
 from ncf_keras.data.sealed_files import held_together
+from ncf_keras.data.states import WORDS, contradicted
 
 # What `ncf prepare` always writes, and what it writes where rows wait.
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
@@ -141,12 +142,15 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
     # Dropped rows count for the sizes, as they do in the authors' code.
     num_users = 1 + int(max(train_users.max(), test_users.max()))
     num_items = 1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0)))
+    train_users, train_items = train_users[positive], train_items[positive]
     nothing = IdFile(None, None, None)
     users = read_ids(users_file, "user_id", num_users) if kind_of(users_file) else nothing
     items = read_ids(items_file, "item_id", num_items) if kind_of(items_file) else nothing
+    _require_active(users_file, users.states, train_users, test_users)
+    _require_active(items_file, items.states, train_items, test_items)
     return Dataset.from_pairs(
-        train_users[positive],
-        train_items[positive],
+        train_users,
+        train_items,
         test_users,
         test_items,
         negatives,
@@ -161,6 +165,16 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
         item_states=items.states,
         train_timestamps=None if timestamps is None else timestamps[positive],
     )
+
+
+def _require_active(file: Path, states: np.ndarray | None, *indices: np.ndarray) -> None:
+    """Raise InputError if a file of ids gives a state to one of the indices, which have interactions."""
+    wrong = None if states is None else contradicted(states, *indices)
+    if states is not None and wrong is not None:
+        raise InputError(
+            f"{file} must have a state for ids without interactions alone. "
+            f"Received: {WORDS[states[wrong]]} for the index {wrong}, which has some"
+        )
 
 
 def read_ratings(

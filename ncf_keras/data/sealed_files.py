@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -62,7 +63,40 @@ def write_together(
     Raises:
         InputError: there is no room, or another command is writing there.
     """
-    paths = {suffix: Path(f"{prefix}{suffix}") for suffix in (*writers, JSON)}
+    with _replacing(prefix, (*writers, JSON)) as new:
+        for suffix, write in writers.items():
+            write(new[suffix])
+        described = {suffix: Path(f"{prefix}{suffix}") for suffix in kept} | dict(new)
+        digests = {suffix: file_digest(described[suffix], DIGEST) for suffix in (*kept, *writers)}
+        whole = {"prepared_by": f"{PREPARED_BY}{__version__}", **report, "files": digests}
+        text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+        # A file name that is not UTF-8 becomes an escape of JSON.
+        new[JSON].write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def copy_together(source: Path, prefix: Path, known: Set[str]) -> None:
+    """Copy the files of a dataset that `write_together` wrote; they replace those of `prefix` together.
+
+    Args:
+        source: the prefix of what is copied.
+        prefix: as of `write_together`.
+        known: the suffixes that a dataset may have.
+
+    Raises:
+        InputError: as there; or `source` has no JSON file.
+    """
+    json_of_source = Path(f"{source}{JSON}")
+    with open_input(json_of_source):
+        suffixes = (*_digests_in(json_of_source, known - {JSON}), JSON)
+    with _replacing(prefix, suffixes) as new:
+        for suffix in suffixes:
+            shutil.copyfile(f"{source}{suffix}", new[suffix])
+
+
+@contextlib.contextmanager
+def _replacing(prefix: Path, suffixes: Sequence[str]) -> Iterator[Mapping[str, Path]]:
+    """Yield a path for each new file, in a hidden directory; when the block has ended, they get their names."""
+    paths = {suffix: Path(f"{prefix}{suffix}") for suffix in suffixes}
     for path in paths.values():
         require_output(path)
     hidden = _hidden(prefix)
@@ -70,19 +104,12 @@ def write_together(
         sweep(prefix.parent, hidden)
         with locked_directory(prefix.parent, hidden, needs_lock=False) as directory:
             new = {suffix: directory / f"new{suffix}" for suffix in paths}
-            for suffix, write in writers.items():
-                write(new[suffix])
-            described = {suffix: Path(f"{prefix}{suffix}") for suffix in kept} | new
-            digests = {suffix: file_digest(described[suffix], DIGEST) for suffix in (*kept, *writers)}
-            whole = {"prepared_by": f"{PREPARED_BY}{__version__}", **report, "files": digests}
-            text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-            # A file name that is not UTF-8 becomes an escape of JSON.
-            new[JSON].write_text(text, encoding="utf-8", errors="backslashreplace")
+            yield new
             _replace(prefix, new, paths)
 
 
 def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
-    """Give those files their names that a command which was killed in `write_together` had not come to.
+    """Give those files their names that a command killed in `write_together` had not come to.
 
     Its JSON file had its name first, and says which they are. So nothing is lost where a dataset replaces the
     one that it was made of. Where there is nothing to do, nothing is touched.
@@ -115,17 +142,19 @@ def room_in(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held_together(paths: Mapping[str, Path]) -> Iterator[None]:
+def held_together(paths: Mapping[str, Path], read: Collection[str] | None = None) -> Iterator[None]:
     """Let the files of a dataset be read while the block runs.
 
     Args:
         paths: each file that may be there, by suffix. Where there is no JSON file of ours with digests, nothing
             is checked.
+        read: the suffixes of those that are read; None: all.
 
     Raises:
         InputError: a file is not the one that the JSON file describes, or was changed while it was read.
     """
-    expected = _digests_in(paths[JSON], paths.keys() - {JSON})
+    digests = _digests_in(paths[JSON], paths.keys() - {JSON})
+    expected = {suffix: digest for suffix, digest in digests.items() if read is None or suffix in read}
     before = {suffix: _identity(paths[suffix]) for suffix in expected}
     stop = threading.Event()
     # Beside the parser, which leaves the other cores idle.

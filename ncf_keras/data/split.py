@@ -186,6 +186,29 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
     )
 
 
+def with_tests_in_train(dataset: Dataset) -> Dataset:
+    """Return the dataset with its test pairs among the train interactions, and without any test pair.
+
+    All that is known of the users is then hidden from lists, and counted for popularity.
+    """
+    none = np.zeros(0, np.int32)
+    return Dataset.from_pairs(
+        np.concatenate([dataset.train_users, dataset.test_users]),
+        np.concatenate([dataset.train_items, dataset.test_items]),
+        none,
+        none,
+        none.reshape(0, 1),
+        name=dataset.name,
+        num_users=dataset.num_users,
+        num_items=dataset.num_items,
+        user_ids=dataset.user_ids,
+        item_ids=dataset.item_ids,
+        item_titles=dataset.item_titles,
+        user_states=dataset.user_states,
+        item_states=dataset.item_states,
+    )
+
+
 def _held_out(dataset: Dataset, generator: np.random.Generator) -> np.ndarray:
     """Return the place in `train_items` of the held-out interaction of each user with two or more: int64."""
     latest = dataset.train_is_latest

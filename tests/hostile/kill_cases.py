@@ -15,6 +15,7 @@ from tests.cli.running import Run
 from tests.hostile.fork_server import ForkServer
 from tests.hostile.pool import LOG, snapshot
 from tests.small_data import write_random_files
+from tests.updating.nights import QUICK, write_logs
 
 DATASET = (
     ".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".waiting.csv", ".json",
@@ -72,6 +73,10 @@ class Case:
 
 def digests(paths) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.exists()}
+
+
+def content_of(directory: Path) -> dict[str, object]:
+    return {name: entry.what for name, entry in snapshot(directory).items() if entry.kind}
 
 
 def write_log(file: Path, name: str) -> None:
@@ -188,9 +193,7 @@ class Export(Case):
         return {int(path.name) for path in (directory / "served").iterdir() if path.name.isdigit()}
 
     def _content(self, directory, number):
-        return {
-            name: entry.what for name, entry in snapshot(directory / f"served/{number}").items() if entry.kind
-        }
+        return content_of(directory / f"served/{number}")
 
 
 class Train(Case):
@@ -303,6 +306,59 @@ class ConvertToArchive(Convert):
         (directory / "check.h5").unlink()
 
 
+class Update(Case):
+    """A night: a dataset appended to, a second version published, a weight file replaced."""
+
+    line = (
+        "update", "night1.csv", "--path", "Data/", "--dataset", "d", "--weights", "served.h5", "--to", "served",
+        *QUICK,
+    )  # fmt: skip
+    may_remain = r"Data/\.update-d(/lock|/last\.json)?"
+
+    def fill(self, directory, server):
+        write_logs(directory)
+        run_whole(server, directory, ("prepare", "day.csv", "--out", "Data/d", "--negatives", "10"))
+        sizes = [
+            str(len((directory / f"Data/d.{side}.csv").read_text().splitlines()) - 1)
+            for side in ("users", "items")
+        ]
+        run_whole(server, directory, ("weights", "GMF", *sizes, "served.h5", "h5"))
+        run_whole(server, directory, ("update", "night0.csv", *self.line[2:]))
+        self.first = self._versions(directory)
+
+    def foreign(self):
+        return ("Data/.writing-foreign.part", "Data/.update-e/plan.json", "served/notes.txt", "Data/d.notes")
+
+    def live(self):
+        return ("served/.exporting-live", "Data/.writing-d-live")
+
+    def learn(self, directory, ended):
+        assert list(self._versions(directory)) == [1, 2]
+        self.new = self._files(directory)
+
+    def after_kill(self, directory, server, streams):
+        found = self._versions(directory)
+        assert list(found) in ([1], [1, 2]) and found[1] == self.first[1]
+        run_whole(server, directory, ("verify", *(f"served/{number}" for number in found)))
+        with contextlib.suppress(InputError):
+            read_dataset(f"{directory}/Data/", "d")
+        assert weights_in(directory / "served.h5")
+
+    def at_end(self, directory, ended):
+        assert ended.status == 0
+        assert self._files(directory) == self.new
+        assert list(self._versions(directory)) == [1, 2]
+        read_dataset(f"{directory}/Data/", "d")
+
+    def _files(self, directory):
+        paths = [*(directory / f"Data/d{suffix}" for suffix in DATASET), directory / "served.h5"]
+        return digests(paths)
+
+    def _versions(self, directory):
+        numbers = sorted(int(path.name) for path in (directory / "served").iterdir() if path.name.isdigit())
+        return {number: content_of(directory / f"served/{number}") for number in numbers}
+
+
 CASES = (
     Prepare,
     PrepareNew,
@@ -310,9 +366,11 @@ CASES = (
     Export,
     Train,
     Convert,
+    Update,
     Prepare,
     ConvertInPlace,
     Train,
     Export,
+    Update,
     ConvertToArchive,
 )
