@@ -7,6 +7,7 @@ who are forgotten, so their rows are zeros. All other layers are copied.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -230,7 +231,9 @@ class _Folding:
         """Return the new items that known users interacted with, and their rows, and know them from now on."""
         users, items = self._train
         new, histories = _histories(items, self._row_of_item, self._row_of_user[users], most)
-        rows = self._folded("items", ItemFolder, self._item_tables, histories, on_progress)
+        counts = np.bincount(users, minlength=self._users.size)[self._users.here]
+        folder = partial(ItemFolder, user_counts=counts)
+        rows = self._folded("items", folder, self._item_tables, histories, on_progress)
         for name, folded in zip(self._item_tables, rows, strict=True):
             self._layers[name] = (np.concatenate([self._layers[name][0], folded]),)
         self._row_of_item[new] = len(self._items.here) + np.arange(len(new))

@@ -113,7 +113,8 @@ def test_new_items_are_folded_in_before_new_users(kind):
     assert (started.users.kept, started.users.folded_in, started.users.as_drawn) == (6, 1, 2)
     assert (started.items.kept, started.items.folded_in, started.items.as_drawn) == (5, 1, 2)
     assert told == [("items", 1.0), ("users", 1.0)]
-    rows = ItemFolder(earlier, 3)([np.array([0, 3])])
+    counts = [sum(user == other for other, _ in pairs) for user in range(6)]
+    rows = ItemFolder(earlier, 3, user_counts=counts)([np.array([0, 3])])
     larger, tables = built(kind, 6, 6), layers_of(earlier)
     of_items = [name for name in tables if "item" in name]
     of_items.sort()  # that of the GMF tower first
