@@ -30,11 +30,14 @@ FLAG_OF = {
 SHARDS_OF_WORKERS = 16
 # Flags outside the specs that must be the same when a run resumes.
 RUN_FLAGS = (
-    "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "save_dir", "out", "format",
-    "export",
+    "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "warm_start", "warm_ids", "save_dir",
+    "out", "format", "export",
 )  # fmt: skip
 # Those of them that only the chief uses, so that they may differ between workers.
-CHIEF_ALONE = ("--save_dir", "--out", "--export", "--format", "--mf_pretrain", "--mlp_pretrain")
+CHIEF_ALONE = (
+    "--save_dir", "--out", "--export", "--format", "--mf_pretrain", "--mlp_pretrain", "--warm_start",
+    "--warm_ids",
+)  # fmt: skip
 
 
 def training_spec(flags: argparse.Namespace) -> TrainingSpec:
@@ -112,6 +115,9 @@ def run_options(
         "test_negatives": dataset.test_negatives,
         "train_is_latest": [] if dataset.train_is_latest is None else dataset.train_is_latest,
     }
+    # Only where there are any, so that runs of datasets without states go on from earlier checkpoints.
+    states = {"user_states": dataset.user_states, "item_states": dataset.item_states}
+    content |= {name: array for name, array in states.items() if array is not None}
     by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
     return {"model": model.kind, **by_flag, "content of --dataset": digest_of(content)}
 
@@ -167,7 +173,7 @@ def check_pretraining(flags: argparse.Namespace) -> None:
 
 def is_pretrained(flags: argparse.Namespace) -> bool:
     """Return whether the flags give a model pre-trained weights."""
-    return bool(getattr(flags, "mf_pretrain", "") or getattr(flags, "preset", None))
+    return any(getattr(flags, name, None) for name in ("mf_pretrain", "preset", "warm_start"))
 
 
 def pretrain(model: "keras.Model", flags: argparse.Namespace) -> None:

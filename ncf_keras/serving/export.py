@@ -1,8 +1,10 @@
 """A trained model as a SavedModel that TensorFlow Serving loads, with recommendations in it."""
 
+import itertools
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -20,7 +22,12 @@ from ncf_keras.serving.warm_up import write_warm_up
 
 
 def export_model(
-    model: keras.Model, dataset: Dataset | None, directory: str | os.PathLike, version: int | None = None
+    model: keras.Model,
+    dataset: Dataset | None,
+    directory: str | os.PathLike,
+    version: int | None = None,
+    *,
+    beside: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a new version of a served model.
 
@@ -32,6 +39,7 @@ def export_model(
             list, its raw ids and titles answer by id. None: indices alone.
         directory: of the model, such as `serving/ncf`, made if it is missing; its name is the model's.
         version: the number; the one after the highest if None.
+        beside: files to write into the version besides the model's, such as `assets.extra/about.json`.
 
     Returns:
         The directory of the version, such as `serving/ncf/1`.
@@ -48,19 +56,25 @@ def export_model(
     ranker = Ranker(model, *sizes, dataset)
     name = Path(directory).resolve().name
     try:
-        return publish(lambda building: _write(building, name, ranker, dataset), directory, version)
+        return publish(
+            lambda building: _write(building, name, ranker, dataset, beside or {}), directory, version
+        )
     except tf.errors.OpError as error:
         # What TensorFlow makes of a full disk: several kinds of error, by the file that was being written.
         raise no_room(directory, error) from error
 
 
-def _write(building: Path, name: str, ranker: Ranker, dataset: Dataset | None) -> None:
+def _write(
+    building: Path, name: str, ranker: Ranker, dataset: Dataset | None, beside: Mapping[str, bytes]
+) -> None:
     """Write all files of an export into an empty directory."""
     signatures = make_signatures(ranker)
     archive = keras.export.ExportArchive()
     if dataset is not None and dataset.item_ids is not None:
         titles = dataset.item_titles or [""] * dataset.num_items
-        by_id, tables = make_id_signatures(ranker, dataset.user_ids, dataset.item_ids, titles)
+        by_id, tables = make_id_signatures(
+            ranker, dataset.user_ids, dataset.active_users, dataset.item_ids, titles
+        )
         signatures |= by_id
         for table in tables:
             archive.track(table)
@@ -71,6 +85,8 @@ def _write(building: Path, name: str, ranker: Ranker, dataset: Dataset | None) -
             archive.add_endpoint(key, signature.compute, list(signature.inputs))
         archive.write_out(str(building), verbose=False)
     write_warm_up(building, name, signatures, dataset)
+    for file, content in beside.items():
+        (building / file).write_bytes(content)
     write_seal(building)
 
 
@@ -83,6 +99,8 @@ def _require_fitting(dataset: Dataset, sizes: tuple[int, int]) -> None:
         )
     for argument in ("user_ids", "item_ids", "item_titles"):
         texts = getattr(dataset, argument) or ()
+        if argument == "user_ids":
+            texts = list(itertools.compress(texts, dataset.active_users))
         for text in texts:
             try:
                 text.encode("utf-8")

@@ -11,11 +11,13 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import tensorflow_directory
+from ncf_keras.base.flushing import flush_to_disk
 from ncf_keras.base.inputs import kind_of, reason_of
 from ncf_keras.base.staging import locked_directory, sweep
 
@@ -54,7 +56,7 @@ def publish(build: Callable[[Path], None], base: str | os.PathLike, version: int
         raise no_room(base, error) from error
     # From here on it is published, whatever the disk still says.
     with contextlib.suppress(OSError):
-        _flush_entry(base)
+        flush_to_disk(base)
     return published
 
 
@@ -81,6 +83,19 @@ def next_version(base: str | os.PathLike) -> int:
     return max(versions(base), default=0) + 1
 
 
+def remove_version(version: Path) -> None:
+    """Remove the directory of a version; it loses its number before its first file, so no server reads half."""
+    hidden = version.with_name(f"{PREFIX}removed-{version.name}")
+    # What cannot be removed now, the next export sweeps.
+    shutil.rmtree(hidden, ignore_errors=True)
+    try:
+        version.rename(hidden)
+    except OSError as error:
+        rule = "a directory that can be removed"
+        raise InputError(f"{version} must be {rule}. Received: {reason_of(error)}") from None
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
 def _rename(building: Path, base: Path, version: int | None) -> Path:
     """Give the finished directory its number; another exporter may have taken the next one meanwhile."""
     while True:
@@ -103,14 +118,4 @@ def _taken(target: Path) -> InputError:
 def _flush(directory: Path) -> None:
     """Put a directory and all in it on the disk, so that not even a power cut leaves half under a number."""
     for path in (*directory.rglob("*"), directory):
-        _flush_entry(path)
-
-
-def _flush_entry(path: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no directory, and syncs no file that is open to be read
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        flush_to_disk(path)

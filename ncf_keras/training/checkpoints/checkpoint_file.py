@@ -10,7 +10,6 @@ Nothing in it can name code or a file. The checksum finds damage. To be safe wit
 the header is compared with the size of the file before memory is allocated.
 """
 
-import errno
 import hashlib
 import json
 import math
@@ -26,10 +25,11 @@ import numpy as np
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import written_beside
+from ncf_keras.base.flushing import flush_to_disk
 from ncf_keras.base.inputs import open_input, unreadable
-from ncf_keras.base.locks import opened_directory
 
 MAGIC = b"NCFCKPT1"
+SUFFIX = ".checkpoint"
 LENGTH = struct.Struct("<Q")
 DIGEST_SIZE = hashlib.sha256().digest_size
 BLOCK = 2**20
@@ -76,7 +76,7 @@ def write_checkpoint(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
             _write(file, [MAGIC, LENGTH.pack(len(header)), header, *arrays.values()])
             file.flush()
             os.fsync(file.fileno())
-        _sync_directory(path.parent)
+        flush_to_disk(path.parent)
     except OSError as error:
         raise InputError(f"{path} must be a file that can be written. Received: {error.strerror}") from None
 
@@ -99,6 +99,19 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     except _Problem as problem:
         kind = DamagedCheckpoint if isinstance(problem, _Damage) else InputError
         raise kind(f"{path} must be a whole checkpoint. Received: {problem}") from None
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Tell whether a file is a checkpoint, by its first bytes or, were these damaged, by its name.
+
+    Raises:
+        InputError: it can't be opened or read.
+    """
+    try:
+        with open_input(path) as file:
+            return file.read(len(MAGIC)) == MAGIC or path.suffix == SUFFIX
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 class _Problem(Exception):
@@ -124,19 +137,6 @@ def _write(file: BinaryIO, parts: list) -> None:
         digest.update(data)
         file.write(data)
     file.write(digest.digest())
-
-
-def _sync_directory(directory: Path) -> None:
-    """Sync a directory, so that a rename in it survives a power loss; does nothing where the system can't."""
-    with opened_directory(directory) as handle:
-        if handle is None:
-            return
-        try:
-            os.fsync(handle)
-        except OSError as error:
-            # Some network file systems sync directories by themselves and refuse this call.
-            if error.errno != errno.EINVAL:
-                raise
 
 
 def _verify(file: BinaryIO, size: int) -> None:
