@@ -13,6 +13,7 @@ was done. So there is one moment, the rename of the plan, at which an update has
 """
 
 import contextlib
+import glob
 import json
 import shutil
 from collections.abc import Collection, Iterator
@@ -134,6 +135,8 @@ class Workplace:
                 with written_beside(self._weights) as temporary:
                     shutil.copyfile(self.new_weights, temporary)
                 report["left_alone"] = self._prune(plan["keep"])
+            for file in (self._weights, *self._prefix.parent.glob(f"{glob.escape(self._name)}.*")):
+                flush_to_disk(file)
             self._write(LAST, {"identity": plan["identity"], "left": self._left(), "report": report})
             (self._directory / PLAN).unlink()
         if interrupts.received:
