@@ -255,3 +255,26 @@ def test_the_json_file_has_the_sha_256_of_each_file(tmp_path):
     assert files == {
         suffix: hashlib.sha256((tmp_path / f"d{suffix}").read_bytes()).hexdigest() for suffix in SUFFIXES[:5]
     }
+
+
+def test_a_dataset_is_copied_together_with_all_that_its_json_file_names(tmp_path):
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new/d", "B")
+    write(tmp_path / "d", "A")
+    sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", set(SUFFIXES))
+    for suffix in SUFFIXES:
+        assert (tmp_path / f"d{suffix}").read_bytes() == (tmp_path / f"new/d{suffix}").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["/../../elsewhere", ".other"])
+def test_a_copy_takes_no_file_that_a_dataset_has_not(tmp_path, name):
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new/d", "B")
+    file = tmp_path / "new/d.json"
+    report = json.loads(file.read_text())
+    report["files"][name] = "0" * 64
+    file.write_text(json.dumps(report))
+    with pytest.raises(InputError, match="must be JSON as it was written"):
+        sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", set(SUFFIXES))
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
