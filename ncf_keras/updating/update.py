@@ -23,7 +23,8 @@ from ncf_keras.models import model_scores
 from ncf_keras.training import Trainer
 from ncf_keras.training.checkpoints import digest_of
 from ncf_keras.training.engines.guard import Diverged
-from ncf_keras.training.warm_start import MOST_FOLDED, FoldingProgress, WarmStart, warm_start
+from ncf_keras.training.folding import FoldingProgress
+from ncf_keras.training.warm_start import MOST_FOLDED, WarmStart, warm_start
 from ncf_keras.updating.spec import UpdateSpec
 from ncf_keras.weights.loading import sizes_of_file
 from ncf_keras.weights.weight_file import WeightFile

@@ -12,7 +12,8 @@ from ncf_keras.models import ModelSpec
 from ncf_keras.solvers.fold_in import ItemFolder, UserFolder
 from ncf_keras.training import Trainer, TrainingSpec
 from ncf_keras.training.engines.learner_state import LearnerState
-from ncf_keras.training.warm_start import _histories, matching_rows, warm_start
+from ncf_keras.training.folding import histories_of
+from ncf_keras.training.warm_start import matching_rows, warm_start
 from ncf_keras.weights.loading import layers_of
 from tests.training.one_worker import spread_weights
 
@@ -136,7 +137,7 @@ def test_new_items_are_folded_in_before_new_users(kind):
 def test_those_with_the_longest_histories_are_folded_in(newcomers, most):
     newcomers = np.array(newcomers)
     places = np.arange(len(newcomers))
-    found, histories = _histories(newcomers, np.full(6, -1), places, most)
+    found, histories = histories_of(newcomers, np.full(6, -1), places, most)
     lengths = {new: int((newcomers == new).sum()) for new in set(newcomers.tolist())}
     longest = sorted(lengths, key=lambda new: (-lengths[new], new))[:most]
     assert found.tolist() == sorted(longest)
