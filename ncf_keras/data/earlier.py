@@ -1,6 +1,6 @@
 """A dataset of before, whose users and items keep their indices in the next one: see `prepare`."""
 
-import csv
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.inputs import kind_of, unreadable
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
+from ncf_keras.data.csv_rows import csv_rows
 from ncf_keras.data.dataset import INDEX_LIMIT
 from ncf_keras.data.dataset_files import WAITING, dataset_prefix, prepared_paths, read_ratings
-from ncf_keras.data.id_files import IdFile, read_ids
+from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.joining import times_together
 from ncf_keras.data.prepare import PrepareOptions
-from ncf_keras.data.reading import Cost, open_text
+from ncf_keras.data.reading import Cost
 from ncf_keras.data.sealed_files import finish_replacing, held_together, report_in
-from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE, checked_states
+from ncf_keras.data.states import FORGOTTEN, INACTIVE, checked_states
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
 
 # What reading took of memory, measured: of a file of 593,395 lines.
@@ -116,9 +117,7 @@ def _ids(
     file: Path, column: str, indices: np.ndarray, highest: int
 ) -> tuple[np.ndarray, Sequence[str] | None, np.ndarray]:
     """Return raw ids, all different, any titles, and states."""
-    found = IdFile(None, None, None)
-    if kind_of(file) is not None:
-        found = read_ids(file, column, 1 + int(indices.max()))
+    found = any_ids(file, column, 1 + int(indices.max()))
     if found.ids is None:
         raise InputError(f"{file} must hold the raw ids, which are to keep their indices. Received: none")
     if "" in found.ids or len(set(found.ids)) < len(found.ids):
@@ -126,12 +125,7 @@ def _ids(
         raise InputError(f"{file} must have a raw id of its own for each index. Received: {received}")
     given = np.zeros(len(found.ids), np.uint8) if found.states is None else found.states
     states = checked_states(given, len(found.ids), highest, f"{column.removesuffix('_id')}_states")
-    wrong = indices[states[indices] != ACTIVE]
-    if wrong.size:
-        raise InputError(
-            f"{file} must have no state where there are interactions. Received: one for the index {wrong[0]}, "
-            "which has some"
-        )
+    require_active(file, states, indices)
     return np.array(found.ids, dtype=object), found.titles, states
 
 
@@ -161,26 +155,14 @@ def checked_sizes(file: Path, said: Any, present: tuple[int, int]) -> list[tuple
 
 def _read_waiting(file: Path) -> TidyLog | None:
     """Read what `dataset_writing.py` writes; None where no row waits."""
-    rows: list[list[str]] = []
-    try:
-        with open_text(file, cost=WAITING_COST, may_be_packed=False) as text:
-            reader = csv.reader(text)
-            names = next(reader, [])
-            if names not in (WAITING_COLUMNS, WAITING_COLUMNS[:3]):
-                raise InputError(
-                    f"{file}, line 1 must be {','.join(WAITING_COLUMNS)}, or without the last. "
-                    f"Received: {','.join(names)[:LONGEST_SHOWN]!r}"
-                )
-            for row in filter(None, reader):
-                if len(row) != len(names):
-                    raise InputError(
-                        f"{file}, line {reader.line_num} must have {len(names)} columns. Received: {len(row)}"
-                    )
-                rows.append(row)
-    except (csv.Error, UnicodeError) as error:
-        raise InputError(f"{file} must be a CSV file in UTF-8. Received: {error}") from None
-    except OSError as error:
-        raise unreadable(file, error) from None
+    with contextlib.closing(csv_rows(file, WAITING_COST)) as lines:
+        _, names = next(lines)
+        if names not in (WAITING_COLUMNS, WAITING_COLUMNS[:3]):
+            raise InputError(
+                f"{file}, line 1 must be {','.join(WAITING_COLUMNS)}, or without the last. "
+                f"Received: {','.join(names)[:LONGEST_SHOWN]!r}"
+            )
+        rows = [row for _, row in lines]
     if not rows:
         return None
     roles = [name.removesuffix("_id") for name in names]

@@ -10,7 +10,7 @@ from ncf_keras.base.inputs import kind_of
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.dataset_files import prepared_paths
 from ncf_keras.data.earlier import checked_sizes
-from ncf_keras.data.id_files import read_ids
+from ncf_keras.data.id_files import any_ids
 from ncf_keras.data.sealed_files import JSON, held_together, report_in
 
 USERS, ITEMS = ".users.csv", ".items.csv"
@@ -60,15 +60,11 @@ def read_earlier_ids(prefix: str | os.PathLike) -> EarlierIds:
             f"Received: {os.fspath(prefix)}, and there is no {paths[USERS]}"
         )
     with held_together(paths, (USERS, ITEMS)):
-        users, items = _ids(paths[USERS], "user_id"), _ids(paths[ITEMS], "item_id")
+        users, items = any_ids(paths[USERS], "user_id").ids, any_ids(paths[ITEMS], "item_id").ids
         sizes = None
         if users is not None and items is not None:
             sizes = sizes_in(paths[JSON], (len(users), len(items)))
     return EarlierIds(users, items, sizes)
-
-
-def _ids(file: Path, column: str) -> Sequence[str] | None:
-    return read_ids(file, column).ids if kind_of(file) else None
 
 
 def ids_of_dataset(dataset: Dataset, prefix: str | os.PathLike | None) -> EarlierIds:

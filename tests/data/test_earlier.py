@@ -327,7 +327,7 @@ def change(folder, **what):
     (".users.csv", "index,user_id\n0,a\n1,\n2,c\n", "of its own for each index. Received: an empty one"),
     (".users.csv", "index,user_id\n0,a\n1,b\n", "a line for each of the 3 indices"),
     (".users.csv", "index,user_id,state\n0,a,forgotten\n1,b,\n2,c,\n",
-     "must have no state where"),
+     "must have a state for ids without interactions alone"),
     (".items.csv", "index,title\n0,a\n1,b\n2,c\n3,d\n", r"d\.items\.csv must hold the raw ids"),
     (".items.csv", "index,item_id,state\n0,x,\n1,y,\n2,z,\n3,w,\n4,v,forgotten\n",
      "`item_states` must be 0"),

@@ -233,15 +233,15 @@ def test_a_file_that_cannot_be_replaced_is_named_and_the_mixture_refused(tmp_pat
 
 def test_a_file_that_is_exchanged_while_it_is_read_is_refused(tmp_path, monkeypatch):
     write(tmp_path / "d", "A")
-    file, read_ids = tmp_path / "d.train.rating", dataset_files.read_ids
+    file, any_ids = tmp_path / "d.train.rating", dataset_files.any_ids
 
     def exchange(*arguments):
         (tmp_path / "same").write_bytes(file.read_bytes())
         (tmp_path / "same").replace(file)
-        return read_ids(*arguments)
+        return any_ids(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(dataset_files, "read_ids", exchange)
+        patch.setattr(dataset_files, "any_ids", exchange)
         with pytest.raises(
             InputError, match=r"d\.train\.rating must be .*Received: one that was exchanged while"
         ):
