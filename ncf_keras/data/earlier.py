@@ -1,4 +1,4 @@
-"""A dataset of before, whose users and items keep their indices in the next one: see `prepare`."""
+"""A dataset that another one goes on from: users and items keep their indices in the next, see `prepare`."""
 
 import contextlib
 import os
@@ -14,8 +14,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.csv_rows import csv_rows
-from ncf_keras.data.dataset import INDEX_LIMIT
 from ncf_keras.data.dataset_files import WAITING, dataset_prefix, prepared_paths, read_ratings
+from ncf_keras.data.earlier_ids import sizes_in
 from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.joining import times_together
 from ncf_keras.data.prepare import PrepareOptions
@@ -96,7 +96,6 @@ def _read_earlier(paths: Mapping[str, Path], name: str) -> EarlierDataset:
     frame = pd.DataFrame(columns, copy=False)
     user_ids, _, user_states = _ids(paths[".users.csv"], "user_id", frame["user"].to_numpy(), FORGOTTEN)
     item_ids, titles, item_states = _ids(paths[".items.csv"], "item_id", frame["item"].to_numpy(), INACTIVE)
-    present = (len(user_ids), len(item_ids))
     has_waiting = WAITING in report.get("files", {})
     return EarlierDataset(
         name=name,
@@ -106,7 +105,7 @@ def _read_earlier(paths: Mapping[str, Path], name: str) -> EarlierDataset:
         item_states=item_states,
         titles=titles,
         options=_options(paths[".json"], report["options"]),
-        sizes=checked_sizes(paths[".json"], report.get("sizes", [list(present)]), present),
+        sizes=sizes_in(paths[".json"], (len(user_ids), len(item_ids))),
         frame=frame,
         num_train=len(users[0]),
         waiting=_read_waiting(paths[WAITING]) if has_waiting else None,
@@ -136,21 +135,6 @@ def _options(file: Path, said: Any) -> PrepareOptions:
         raise InputError(
             f"{file} must have the options that `ncf prepare` wrote. Received: {str(said)[:LONGEST_SHOWN]}"
         ) from None
-
-
-def checked_sizes(file: Path, said: Any, present: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the sizes that a JSON file says a dataset has had; InputError if they are none."""
-
-    def is_size(pair: Any) -> bool:
-        is_pair = isinstance(pair, list) and len(pair) == 2
-        return is_pair and all(type(size) is int and 0 < size <= INDEX_LIMIT for size in pair)
-
-    if not (isinstance(said, list) and said and all(map(is_size, said)) and tuple(said[-1]) == present):
-        raise InputError(
-            f"{file} must have the sizes that `ncf prepare` wrote, {present[0]} and {present[1]} the last. "
-            f"Received: {str(said)[:LONGEST_SHOWN]}"
-        )
-    return [(users, items) for users, items in said]
 
 
 def _read_waiting(file: Path) -> TidyLog | None:

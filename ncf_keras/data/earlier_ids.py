@@ -1,15 +1,15 @@
-"""The raw ids that the users and items of an earlier model had, read without the interactions."""
+"""The raw ids of a dataset that an earlier model was trained on, read without its interactions."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
-from ncf_keras.data.dataset import Dataset
+from ncf_keras.base.terminal import LONGEST_SHOWN
+from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
 from ncf_keras.data.dataset_files import prepared_paths
-from ncf_keras.data.earlier import checked_sizes
 from ncf_keras.data.id_files import any_ids
 from ncf_keras.data.sealed_files import JSON, held_together, report_in
 
@@ -75,6 +75,19 @@ def ids_of_dataset(dataset: Dataset, prefix: str | os.PathLike | None) -> Earlie
 
 
 def sizes_in(file: Path, present: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the sizes that a dataset has had, by its JSON file; the present one where it does not say."""
-    report = report_in(file) or {}
-    return checked_sizes(file, report.get("sizes", [list(present)]), present)
+    """Return the numbers of users and items that a dataset has had, by its JSON file, the present ones last.
+
+    Those are the only ones where the file says nothing, or is missing. InputError if it says other than sizes.
+    """
+    said = (report_in(file) or {}).get("sizes", [list(present)])
+    if not (isinstance(said, list) and said and all(map(_is_size, said)) and tuple(said[-1]) == present):
+        raise InputError(
+            f"{file} must have the sizes that `ncf prepare` wrote, {present[0]} and {present[1]} the last. "
+            f"Received: {str(said)[:LONGEST_SHOWN]}"
+        )
+    return [(users, items) for users, items in said]
+
+
+def _is_size(pair: Any) -> bool:
+    is_pair = isinstance(pair, list) and len(pair) == 2
+    return is_pair and all(type(size) is int and 0 < size <= INDEX_LIMIT for size in pair)
