@@ -11,6 +11,7 @@ import pandas as pd
 
 from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
+from ncf_keras.data.dataset import pair_numbers
 from ncf_keras.data.joining import Rows, joined
 from ncf_keras.data.k_core import core_filter
 from ncf_keras.data.prepared_log import IdsFrom, PreparedLog
@@ -170,7 +171,7 @@ def _held_out(
 
 
 def _pairs(frame: pd.DataFrame, num_items: int) -> np.ndarray:
-    return frame["user"].to_numpy(np.int64) * num_items + frame["item"].to_numpy()
+    return pair_numbers(frame["user"].to_numpy(), frame["item"].to_numpy(), num_items)
 
 
 def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: Literal["first", "last"]) -> np.ndarray:

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from ncf_keras.data import Dataset
+from ncf_keras.data.dataset import pair_numbers
 from ncf_keras.data.earlier import EarlierDataset
 from ncf_keras.data.earlier_ids import EarlierIds
 from ncf_keras.data.tidy_log import TidyLog
@@ -137,8 +138,8 @@ def recent_and_replayed(dataset: Dataset, earlier: EarlierDataset, replay: float
     Of the old ones `replay` times as many as new ones are drawn, all if there are no more: int64, ascending.
     """
     known = earlier.frame.iloc[: earlier.num_train]
-    before = known["user"].to_numpy(np.int64) * dataset.num_items + known["item"].to_numpy()
-    is_new = ~np.isin(dataset.train_users.astype(np.int64) * dataset.num_items + dataset.train_items, before)
+    before = pair_numbers(known["user"].to_numpy(), known["item"].to_numpy(), dataset.num_items)
+    is_new = ~np.isin(pair_numbers(dataset.train_users, dataset.train_items, dataset.num_items), before)
     new, old = np.flatnonzero(is_new), np.flatnonzero(~is_new)
     count = min(len(old), round(replay * len(new)))
     drawn = np.random.default_rng(seed).choice(old, count, replace=False)
