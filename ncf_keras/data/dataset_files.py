@@ -30,6 +30,7 @@ from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.memory import require_memory
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
+from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.known_datasets import download_hint
 from ncf_keras.data.reading import (
@@ -42,7 +43,6 @@ from ncf_keras.data.reading import (
     raise_if_out_of_memory,
     require_room_for_parquet,
 )
-from ncf_keras.data.sealed_files import held_together
 
 # What `ncf prepare` always writes, and what it writes where rows wait.
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")

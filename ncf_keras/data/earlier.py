@@ -16,11 +16,12 @@ from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.csv_rows import csv_rows
 from ncf_keras.data.dataset_files import WAITING, dataset_prefix, prepared_paths, read_ratings
 from ncf_keras.data.earlier_ids import sizes_in
+from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.joining import times_together
 from ncf_keras.data.prepare import PrepareOptions
 from ncf_keras.data.reading import Cost
-from ncf_keras.data.sealed_files import finish_replacing, held_together, report_in
+from ncf_keras.data.sealed_files import finish_replacing, report_in
 from ncf_keras.data.states import FORGOTTEN, INACTIVE, checked_states
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
 

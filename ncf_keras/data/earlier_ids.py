@@ -10,8 +10,9 @@ from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
 from ncf_keras.data.dataset_files import prepared_paths
+from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids
-from ncf_keras.data.sealed_files import JSON, held_together, report_in
+from ncf_keras.data.sealed_files import JSON, report_in
 
 USERS, ITEMS = ".users.csv", ".items.csv"
 

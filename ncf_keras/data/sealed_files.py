@@ -1,19 +1,15 @@
-"""The files of a dataset belong together: they are replaced together, and held against a digest when read.
+"""The files of a dataset belong together, so they are replaced together; `held_files.py` reads them together.
 
 No file system renames several files at once. So the JSON file has the SHA-256 of each of the others, and who
 stops in between leaves files that it does not describe, which are never taken for a dataset.
 """
 
 import contextlib
-import hashlib
 import json
-import os
 import shutil
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import put, require_output
@@ -31,16 +27,6 @@ PREPARED_BY = "ncf-keras "
 LONGEST_JSON = 1 << 20
 # As many characters of a name as leave room in 255 bytes for what is added, were each of four bytes.
 LONGEST_NAME = 50
-BLOCK = 1 << 18
-# Seconds that an error waits for the digests, which may explain it.
-PATIENCE = 5.0
-
-
-class Found(NamedTuple):
-    """A file as it was found: its digest, and what changes when it is written or exchanged."""
-
-    digest: str
-    identity: tuple[int, ...]
 
 
 def write_together(
@@ -87,7 +73,7 @@ def copy_together(source: Path, prefix: Path, known: Set[str]) -> None:
     """
     json_of_source = Path(f"{source}{JSON}")
     with open_input(json_of_source):
-        suffixes = (*_digests_in(json_of_source, known - {JSON}), JSON)
+        suffixes = (*digests_in(json_of_source, known - {JSON}), JSON)
     with _replacing(prefix, suffixes) as new:
         for suffix in suffixes:
             shutil.copyfile(f"{source}{suffix}", new[suffix])
@@ -122,7 +108,7 @@ def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
         for directory in left_behind(prefix.parent, _hidden(prefix)):
             with directory_lock(prefix.parent) as locked:
                 known = set(suffixes) - {JSON}
-                expected = _digests_in(Path(f"{prefix}{JSON}"), known) if locked else {}
+                expected = digests_in(Path(f"{prefix}{JSON}"), known) if locked else {}
                 for suffix, digest in expected.items():
                     path, new = Path(f"{prefix}{suffix}"), directory / f"new{suffix}"
                     is_left = kind_of(new) == "a file" and file_digest(new, DIGEST) == digest
@@ -139,42 +125,6 @@ def room_in(directory: Path) -> Iterator[None]:
         raise InputError(
             f"{directory} must be a directory with room for the dataset. Received: {reason_of(error)}"
         ) from None
-
-
-@contextlib.contextmanager
-def held_together(paths: Mapping[str, Path], read: Collection[str] | None = None) -> Iterator[None]:
-    """Let the files of a dataset be read while the block runs.
-
-    Args:
-        paths: each file that may be there, by suffix. Where there is no JSON file of ours with digests, nothing
-            is checked.
-        read: the suffixes of those that are read; None: all.
-
-    Raises:
-        InputError: a file is not the one that the JSON file describes, or was changed while it was read.
-    """
-    digests = _digests_in(paths[JSON], paths.keys() - {JSON})
-    expected = {suffix: digest for suffix, digest in digests.items() if read is None or suffix in read}
-    before = {suffix: _identity(paths[suffix]) for suffix in expected}
-    stop = threading.Event()
-    # Beside the parser, which leaves the other cores idle.
-    with ThreadPoolExecutor(1) as pool:
-        found = {suffix: pool.submit(_found, paths[suffix], stop) for suffix in expected}
-
-        def require_same() -> None:
-            for suffix, digest in expected.items():
-                _require_same(paths, suffix, digest, found[suffix].result(), before[suffix])
-
-        try:
-            yield
-            require_same()
-        except InputError:
-            # That the files are not of one run says more than that a line does not fit.
-            if not wait(found.values(), PATIENCE).not_done:
-                require_same()
-            raise
-        finally:
-            stop.set()
 
 
 def _hidden(prefix: Path) -> str:
@@ -230,7 +180,7 @@ def damaged(file: Path) -> InputError:
     return InputError(f"{file} must be JSON as it was written; remove it if that was meant. Received: other")
 
 
-def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
+def digests_in(file: Path, known: Set[str]) -> dict[str, str]:
     """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours.
 
     InputError if it is ours and its digests are damaged, or if it is no JSON at all, which may have been ours.
@@ -241,46 +191,3 @@ def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
     if not all(isinstance(digest, str) for digest in files.values()):
         raise damaged(file)
     return files
-
-
-def _found(file: Path, stop: threading.Event) -> Found | None:
-    """Return the digest and identity of a file, None if there is none or nobody waits for it any more."""
-    if kind_of(file) is None:
-        return None
-    with open_input(file) as stream:
-        digest = hashlib.new(DIGEST)
-        try:
-            while (block := stream.read(BLOCK)) and not stop.is_set():
-                digest.update(block)
-        except OSError as error:
-            raise unreadable(file, error) from None
-        return None if block else Found(digest.hexdigest(), _parts(os.fstat(stream.fileno())))
-
-
-def _identity(file: Path) -> tuple[int, ...] | None:
-    try:
-        return _parts(file.stat())
-    except (OSError, ValueError):
-        return None
-
-
-def _parts(status: os.stat_result) -> tuple[int, ...]:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-def _require_same(
-    paths: Mapping[str, Path], suffix: str, digest: str, found: Found | None, before: tuple[int, ...] | None
-) -> None:
-    file = paths[suffix]
-    if found is not None and found.digest == digest and found.identity == before == _identity(file):
-        return
-    if found is None:
-        received = "no such file"
-    elif found.digest == digest:
-        received = "one that was exchanged while it was read"
-    else:
-        received = "one that was changed, or that is of another run, such as one that was stopped"
-    raise InputError(
-        f"{file} must be the file that {paths[JSON]} describes: prepare or download it again, or "
-        f"remove {paths[JSON]} if the change was meant. Received: {received}"
-    )
