@@ -29,7 +29,7 @@ from ncf_keras.base.locks import directory_lock, try_lock
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import dataset_prefix, prepared_paths
 from ncf_keras.data.reading import file_digest
-from ncf_keras.data.sealed_files import LONGEST_JSON, copy_together
+from ncf_keras.data.sealed_files import DIGEST, LONGEST_JSON, copy_together
 from ncf_keras.data.split import with_tests_in_train
 from ncf_keras.serving.export import export_model
 from ncf_keras.serving.publishing import remove_version, versions
@@ -147,7 +147,7 @@ class Workplace:
 
     def _publish(self, identity: str, dataset: Dataset) -> str:
         """Return the version of this identity, which may be there already."""
-        mark = json.dumps({"identity": identity, "weights": file_digest(self.new_weights, "sha256")})
+        mark = json.dumps({"identity": identity, "weights": file_digest(self.new_weights, DIGEST)})
         for version in versions(self._to).values():
             if _mark_of(version) == mark:
                 return str(version)
@@ -163,7 +163,7 @@ class Workplace:
 
     def _left(self) -> list[str]:
         """Return digests of what an update leaves and the next one begins with."""
-        return [file_digest(file, "sha256") for file in (Path(f"{self._prefix}.json"), self._weights)]
+        return [file_digest(file, DIGEST) for file in (Path(f"{self._prefix}.json"), self._weights)]
 
     def _clear(self) -> None:
         for leftover in self._directory.iterdir():
