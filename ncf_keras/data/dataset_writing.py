@@ -13,6 +13,7 @@ from ncf_keras.data.dataset_files import WAITING
 from ncf_keras.data.id_files import IdFile, write_ids
 from ncf_keras.data.savable import require_savable
 from ncf_keras.data.sealed_files import write_together
+from ncf_keras.data.tidy_times import numbers_of_times
 
 if TYPE_CHECKING:
     from ncf_keras.data.dataset import Dataset
@@ -117,9 +118,7 @@ def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
     if "rating" in frame:
         columns["rating"] = _shortest(frame["rating"].to_numpy())
     if "timestamp" in frame:
-        timestamps = frame["timestamp"].to_numpy()
-        dates = timestamps.dtype.kind == "M"
-        columns["timestamp"] = timestamps.astype("M8[s]").astype(np.int64) if dates else _shortest(timestamps)
+        columns["timestamp"] = _shortest(numbers_of_times(frame["timestamp"]))
     return pd.DataFrame(columns)
 
 

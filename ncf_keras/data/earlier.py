@@ -18,12 +18,12 @@ from ncf_keras.data.dataset_files import WAITING, dataset_prefix, prepared_paths
 from ncf_keras.data.earlier_ids import sizes_in
 from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids, require_active
-from ncf_keras.data.joining import times_together
 from ncf_keras.data.prepare import PrepareOptions
 from ncf_keras.data.reading import Cost
 from ncf_keras.data.sealed_files import finish_replacing, report_in
 from ncf_keras.data.states import FORGOTTEN, INACTIVE, checked_states
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
+from ncf_keras.data.tidy_times import times_together
 
 # What reading took of memory, measured: of a file of 593,395 lines.
 WAITING_COST = Cost(row=500, byte=2)
