@@ -73,22 +73,18 @@ def test_the_next_one_completes_what_was_stopped(first_night, undisturbed, tmp_p
     assert sorted(path.name for path in (directory / "Data/.update-d").iterdir()) == ["last.json", "lock"]
 
 
-@pytest.mark.parametrize("step", ["save_weights", "write_prepared"])
+@pytest.mark.parametrize(
+    "step", ["ncf_keras.weights.save_weights", "ncf_keras.data.dataset_writing.write_prepared"]
+)
 def test_stopped_before_its_plan_it_has_changed_nothing(first_night, undisturbed, tmp_path, step, monkeypatch):
     directory = shutil.copytree(first_night, tmp_path / "d")
     before = left_in(directory)
-    home = {"save_weights": "ncf_keras.weights.saving", "write_prepared": "ncf_keras.data.dataset_writing"}[
-        step
-    ]
 
     def killed(*arguments, **options):
         raise Killed
 
     with monkeypatch.context() as patch:
-        if step == "save_weights":
-            patch.setattr("ncf_keras.weights.save_weights", killed)
-        else:
-            patch.setattr(f"{home}.{step}", killed)
+        patch.setattr(step, killed)
         with pytest.raises(Killed):
             main(words(directory, *FLAGS, log="night1.csv"))
     assert left_in(directory) == before
