@@ -1,9 +1,10 @@
 """Where an update is worked out, and from where it is put in place: a hidden directory beside the dataset.
 
-All that an update changes (the files of the dataset, the weight file, the versions of the served model) is
-first written there, and last a plan. Killed before the plan is there, an update has changed nothing. Killed
-later, the next one puts in place what the plan says, from its beginning, which does no harm where some of it
-was done. So there is one moment, the rename of the plan, at which an update has happened.
+The files of the grown dataset and the new weights are first written there, and last a plan. Killed before the
+plan is there, an update has changed nothing. Afterwards they are copied to where they are used, and the next
+version of the served model is exported from them. Killed then, the next update does what the plan says from its
+beginning, which does no harm where some of it was done. So there is one moment, the rename of the plan, at which
+an update has happened.
 
     .update-NAME/lock           held by the command that works there
     .update-NAME/NAME.*         the files of the grown dataset
@@ -146,7 +147,7 @@ class Workplace:
         return report
 
     def _publish(self, identity: str, dataset: Dataset) -> str:
-        """Return the version of this identity, which may be there already."""
+        """Export the new weights; return the version, which may be there already by its mark."""
         mark = json.dumps({"identity": identity, "weights": file_digest(self.new_weights, DIGEST)})
         for version in versions(self._to).values():
             if _mark_of(version) == mark:
@@ -166,6 +167,7 @@ class Workplace:
         return [file_digest(file, DIGEST) for file in (Path(f"{self._prefix}.json"), self._weights)]
 
     def _clear(self) -> None:
+        """Remove what an update has worked out, but not what it did."""
         for leftover in self._directory.iterdir():
             if leftover.is_dir():
                 shutil.rmtree(leftover)
@@ -173,6 +175,7 @@ class Workplace:
                 leftover.unlink()
 
     def _write(self, name: str, document: Document) -> None:
+        """Write a document that appears whole, on the disk itself, before anything that follows."""
         with written_beside(self._directory / name) as temporary:
             temporary.write_text(json.dumps(document), encoding="utf-8")
             flush_to_disk(temporary)
