@@ -33,8 +33,8 @@ MOST_FOLDED = 2000
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Where the rows of the users, or of the items, come from.
+class RowCounts:
+    """How many rows of the users, or of the items, come from where.
 
     Attributes:
         kept: of the earlier model.
@@ -62,8 +62,8 @@ class WarmStart:
         learner: the earlier learner's state with its rows moved as the weights were; None if none was given.
     """
 
-    users: Rows
-    items: Rows
+    users: RowCounts
+    items: RowCounts
     learner: LearnerState | None = None
 
     def __str__(self) -> str:
@@ -190,9 +190,9 @@ def _with_activation(spec: ModelSpec, model: keras.Model) -> ModelSpec:
     return replace(spec, activation=keras.activations.serialize(hidden[0].activation)) if hidden else spec
 
 
-def _counts(side: Side, folded_in: int) -> Rows:
+def _counts(side: Side, folded_in: int) -> RowCounts:
     kept, forgotten = len(side.here), len(side.forgotten)
-    return Rows(kept, folded_in, side.size - kept - folded_in - forgotten, forgotten)
+    return RowCounts(kept, folded_in, side.size - kept - folded_in - forgotten, forgotten)
 
 
 def _moved(learner: LearnerState, model: keras.Model, sides: dict[str, Side]) -> LearnerState:
