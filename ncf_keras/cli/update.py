@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FLAGS = {
     "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`",
-    "prefix": "`--dataset`", "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
+    "prefix": "`--dataset`", "user_ids": "`--dataset`", "item_ids": "`--dataset`", "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
 }  # fmt: skip
 # The exit status where the served model was better and stays.
 KEPT = 3
@@ -188,6 +188,7 @@ def _require_flags(flags: argparse.Namespace) -> None:
     require_output(flags.weights, "`--weights`")
     from ncf_keras.weights import format_of
 
+    # Refused before the training, not when the new weights are to be saved.
     format_of(flags.weights)
     tensorflow_directory(flags.to, "--to")
 

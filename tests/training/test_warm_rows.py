@@ -181,7 +181,9 @@ def test_a_learner_of_another_kind_or_a_training_that_has_begun_is_refused():
     slots = {each.path: (np.ones(tuple(each.shape), np.float32),) for each in model.trainable_variables}
     with pytest.raises(InputError, match="`learner` must be rmsprop, as in the training to go on from"):
         trainer.set_learner_state(LearnerState("rmsprop", 1, slots))
-    with pytest.raises(InputError, match=r"slots must be those of the model. .*prediction/bias"):
+    with pytest.raises(
+        InputError, match=r"`state` must have slots of the model's variables. .*prediction/bias"
+    ):
         trainer.set_learner_state(LearnerState("adagrad", 1, slots | {"prediction/bias": ()}))
     with pytest.raises(InputError, match="`engine` must be compiled"):
         scheduled = TrainingSpec(select="none", learner="adagrad", engine="keras", warmup_steps=3)
