@@ -106,7 +106,9 @@ class FactoredModel:
     @tensor_float_32(False)
     def halves(self) -> Halves:
         """Return the halves of all users and items from the model's current weights."""
-        halves = self.with_users(Halves(None, None, None, None), [layer.embeddings for layer in self.user_layers])
+        halves = self.with_users(
+            Halves(None, None, None, None), [layer.embeddings for layer in self.user_layers]
+        )
         return self.with_items(halves, [layer.embeddings for layer in self.item_layers])
 
     def with_users(self, halves: Halves, tables: Sequence[tf.Tensor]) -> Halves:

@@ -104,7 +104,9 @@ class _Folder(ABC):
         def goes_on(step: Tensor, promised: Tensor, _: Tensor, point: _Point) -> Tensor:
             return (step < MOST_STEPS) & (promised > TOLERANCE * point.value)
 
-        def body(step: Tensor, _: Tensor, damping: Tensor, point: _Point) -> tuple[Tensor, Tensor, Tensor, _Point]:
+        def body(
+            step: Tensor, _: Tensor, damping: Tensor, point: _Point
+        ) -> tuple[Tensor, Tensor, Tensor, _Point]:
             damped = point.curvature + damping * tf.eye(self._width, dtype=tf.float64)
             move = -tf.linalg.solve(damped, point.gradient[:, None])[:, 0]
             promised = -tf.tensordot(point.gradient, move, 1) / 2
@@ -225,7 +227,11 @@ class ItemFolder(_Folder):
         return _checked(history, self._others, "item", "user", "")
 
     def _negative_weights(self, positive: Tensor) -> Tensor:
-        return super()._negative_weights(positive) if self._weights is None else tf.convert_to_tensor(self._weights)
+        return (
+            super()._negative_weights(positive)
+            if self._weights is None
+            else tf.convert_to_tensor(self._weights)
+        )
 
 
 def fold_in(

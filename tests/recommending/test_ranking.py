@@ -6,7 +6,8 @@ import tensorflow as tf
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ncf_keras.recommending.ranking import Ranker, best_items, in_blocks_of_rows
+from ncf_keras.recommending.blocks import best_items, in_blocks_of_rows, ranks_among
+from ncf_keras.recommending.ranking import Ranker
 from tests.models import by_hand
 from tests.recommending.crowd import MODELS, SIZES, crowd
 
