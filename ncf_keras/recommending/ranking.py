@@ -7,6 +7,7 @@ unknown spoils no other row, because a server may put the rows of different clie
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -196,11 +197,16 @@ class Ranker:
         """
         return ItemFolder(self._model, user_counts=self._user_counts, halves=self._halves)
 
-    def new_items(self, folder: ItemFolder, histories: Tensor, users: Tensor) -> Places:
+    @functools.cached_property
+    def fit_item(self) -> Callable[[Tensor], Tensor]:
+        """Its `fit`, of which an export has one, whoever calls it."""
+        return tf.function(self.item_folder.fit, autograph=False)
+
+    def new_items(self, fit: Callable[[Tensor], Tensor], histories: Tensor, users: Tensor) -> Places:
         """Return where new items stand in users' lists, each row an item and a user.
 
         Args:
-            folder: `item_folder`.
+            fit: `fit_item`.
             histories: int32, shape (rows, length): the users who interacted with each item. Those without index
                 are passed over; rows that are equal are fitted once.
             users: int32, shape (rows,).
@@ -210,13 +216,14 @@ class Ranker:
         def fold(history: Tensor) -> tuple[Tensor, Tensor]:
             known = tf.boolean_mask(*_checked(history, self._num_users, self._active_users))
             some = tf.size(known) > 0
-            row = tf.cond(some, lambda: folder.fit(known), lambda: tf.zeros([width]))
+            row = tf.cond(some, lambda: fit(known), lambda: tf.zeros([width]))
             return tf.ensure_shape(row, [width]), some
 
         distinct, which = tf.raw_ops.UniqueV2(x=histories, axis=[0])
         kinds = tf.TensorSpec([width]), tf.TensorSpec([], tf.bool)
         rows, some = tf.map_fn(fold, distinct, fn_output_signature=kinds, parallel_iterations=1)
-        return self.place(rows, users, which, some)
+        # An error where there are fewer or more users than histories.
+        return self.place(rows, tf.reshape(users, tf.shape(histories)[:1]), which, some)
 
     def place(self, rows: Tensor, users: Tensor, which: Tensor, fitted: Tensor) -> Places:
         """Return where new items would stand in users' lists, by prediction.

@@ -76,7 +76,7 @@ class IdTable(tf.saved_model.experimental.TrackableResource):
 
 def make_signatures(ranker: Ranker) -> dict[str, Signature]:
     """Return the signatures that every export has, by name; they speak of indices."""
-    folder = ranker.item_folder
+    fit_item = ranker.fit_item
 
     def score(user_input: tf.Tensor, item_input: tf.Tensor) -> Outputs:
         return {"prediction": ranker.score(user_input, item_input)}
@@ -88,7 +88,7 @@ def make_signatures(ranker: Ranker) -> dict[str, Signature]:
         return ranker.similar_items(item_input, k)._asdict()
 
     def new_item(history: tf.Tensor, user_input: tf.Tensor) -> Outputs:
-        return _placed(ranker.new_items(folder, history, user_input))
+        return _placed(ranker.new_items(fit_item, history, user_input))
 
     return {
         "score": Signature(score, (USERS, ITEMS)),
@@ -133,7 +133,7 @@ def make_id_signatures(
     signatures = _with_default("similar_items_by_id", similar_items, ITEM_IDS)
     if user_ids is not None:
         indices = None if active_users.all() else np.flatnonzero(active_users)
-        folder = ranker.item_folder
+        fit_item = ranker.fit_item
         users = IdTable(list(itertools.compress(user_ids, active_users)), "users", indices)
         tables.append(users)
 
@@ -141,7 +141,7 @@ def make_id_signatures(
             return named(ranker.recommend(users.find(user_id), k))
 
         def new_item(history: tf.Tensor, user_id: tf.Tensor) -> Outputs:
-            return _placed(ranker.new_items(folder, users.find(history), users.find(user_id)))
+            return _placed(ranker.new_items(fit_item, users.find(history), users.find(user_id)))
 
         signatures |= _with_default("recommend_by_id", recommend, USER_IDS)
         signatures["new_item_by_id"] = Signature(new_item, (HISTORIES_OF_IDS, USER_IDS))
