@@ -42,7 +42,7 @@ def start_warm(model: "keras.Model", flags: argparse.Namespace, dataset: "Datase
         return None
     from ncf_keras.data import split_validation
     from ncf_keras.training.earlier_training import read_earlier_training
-    from ncf_keras.training.warm_start import warm_start
+    from ncf_keras.training.warm_start import MOST_FOLDED, warm_start
     from ncf_keras.weights import model_sizes
 
     earlier = read_earlier_training(flags.warm_start)
@@ -66,6 +66,7 @@ def start_warm(model: "keras.Model", flags: argparse.Namespace, dataset: "Datase
                 *ids,
                 flags.num_neg,
                 earlier.learner,
+                most_folded=MOST_FOLDED,
                 source=earlier.source,
                 on_progress=lambda part, share: show(f"folding in {part}", round(100 * share)),
             )

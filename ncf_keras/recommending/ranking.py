@@ -96,7 +96,7 @@ class Ranker:
         self._num_users, self._num_items = num_users, num_items
         self._check_scores = check_scores
         self._factored = FactoredModel(model) if can_factor(model) else None
-        self._halves = Halves(None, None, None, None)
+        self._halves = Halves()
         # None where all are active: then nothing is computed for it.
         self._active_users = self._active_items = None
         if dataset is not None and dataset.user_states is not None:

@@ -12,7 +12,7 @@ from ncf_keras.models import ModelSpec
 from ncf_keras.solvers.fold_in import ItemFolder, UserFolder
 from ncf_keras.training import Trainer, TrainingSpec
 from ncf_keras.training.engines.learner_state import LearnerState
-from ncf_keras.training.warm_start import matching_rows, warm_start
+from ncf_keras.training.warm_start import _histories, matching_rows, warm_start
 from ncf_keras.weights.loading import layers_of
 from tests.training.one_worker import spread_weights
 
@@ -113,7 +113,8 @@ def test_new_items_are_folded_in_before_new_users(kind):
     assert (started.users.kept, started.users.folded_in, started.users.as_drawn) == (6, 1, 2)
     assert (started.items.kept, started.items.folded_in, started.items.as_drawn) == (5, 1, 2)
     assert told == [("items", 1.0), ("users", 1.0)]
-    rows = ItemFolder(earlier, 3)([np.array([0, 3])])
+    counts = [sum(user == other for other, _ in pairs) for user in range(6)]
+    rows = ItemFolder(earlier, 3, user_counts=counts)([np.array([0, 3])])
     larger, tables = built(kind, 6, 6), layers_of(earlier)
     of_items = [name for name in tables if "item" in name]
     of_items.sort()  # that of the GMF tower first
@@ -129,6 +130,18 @@ def test_new_items_are_folded_in_before_new_users(kind):
     for name in (*of_users, *of_items):
         beyond = slice(7, 9) if "user" in name else slice(6, 8)
         np.testing.assert_array_equal(layers_of(model)[name][0][beyond], drawn[name][0][beyond])
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 4))
+def test_those_with_the_longest_histories_are_folded_in(newcomers, most):
+    newcomers = np.array(newcomers)
+    places = np.arange(len(newcomers))
+    found, histories = _histories(newcomers, np.full(6, -1), places, most)
+    lengths = {new: int((newcomers == new).sum()) for new in set(newcomers.tolist())}
+    longest = sorted(lengths, key=lambda new: (-lengths[new], new))[:most]
+    assert found.tolist() == sorted(longest)
+    for new, history in zip(found, histories, strict=True):
+        assert history.tolist() == places[newcomers == new].tolist()
 
 
 def test_nothing_is_left_of_forgotten_users():
