@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 FLAGS = {
     "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`",
-    "prefix": "`--dataset`", "user_ids": "`--dataset`", "item_ids": "`--dataset`", "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
+    "prefix": "`--dataset`", "user_ids": "`--dataset`", "item_ids": "`--dataset`",
+    "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
 }  # fmt: skip
 # The exit status where the served model was better and stays.
 KEPT = 3

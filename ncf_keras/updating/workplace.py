@@ -2,9 +2,9 @@
 
 The files of the grown dataset and the new weights are first written there, and last a plan. Killed before the
 plan is there, an update has changed nothing. Afterwards they are copied to where they are used, and the next
-version of the served model is exported from them. Killed then, the next update does what the plan says from its
-beginning, which does no harm where some of it was done. So there is one moment, the rename of the plan, at which
-an update has happened.
+version of the served model is exported from them. Killed then, the next update does what the plan says from
+its beginning, which does no harm where some of it was done. So there is one moment, the rename of the plan, at
+which an update has happened.
 
     .update-NAME/lock           held by the command that works there
     .update-NAME/NAME.*         the files of the grown dataset
