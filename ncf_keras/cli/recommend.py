@@ -34,8 +34,9 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Recommend items with a saved GMF, MLP or NeuMF: to users it was trained on, to a new one "
-        "by a history, to anybody by popularity; find similar items, or the users for a new item. Ids are the raw "
-        "ones where the dataset has NAME.users.csv and NAME.items.csv (`ncf prepare` writes them), else indices from 0.",
+        "by a history, to anybody by popularity; find similar items, or the users for a new item. Ids are the "
+        "raw ones where the dataset has NAME.users.csv and NAME.items.csv (`ncf prepare` writes them), else "
+        "indices from 0.",
         allow_abbrev=False,
     )
     parser.add_argument(

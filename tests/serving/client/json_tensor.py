@@ -46,11 +46,8 @@ def _named(values, dtypes):
 
 def _tensor(values, dtype):
     if dtype == "string":
-        # The end keeps NumPy from making a table of a single row of bytes.
         rows = [list(map(_bytes, one)) if isinstance(one, list) else _bytes(one) for one in values]
-        return (
-            np.array([*rows, None], object)[:-1] if not rows or isinstance(rows[0], bytes) else np.array(rows)
-        )
+        return np.array(rows, object)
     for one in np.array(values, object).flat:
         if type(one) is not int:
             raise invalid(f"JSON Value: {json.dumps(one)} Type: Number is not of expected type: {dtype}")
