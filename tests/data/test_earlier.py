@@ -412,3 +412,15 @@ def test_a_file_that_can_not_be_replaced_keeps_the_others_for_the_next_run(folde
         folder / "d", [".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv"]
     )
     assert read_dataset(folder, "d").user_ids == ["ann", "bob", "cy", "dee"]
+
+
+def test_rows_that_another_command_has_appended_meanwhile_are_not_lost(folder):
+    """Two read the dataset, and each has rows of its own: the second is refused, and may be run again."""
+    first, second = (go_on(folder, [(user, "x", 9)]) for user in ("eve", "fay"))
+    write(folder, "d", first)
+    with pytest.raises(InputError, match=r"run this one again\. Received: .*d, which was changed"):
+        write(folder, "d", second)
+    assert "eve" in read_earlier(folder, "d").user_ids
+    write(folder, "elsewhere", second)
+    write(folder, "d", go_on(folder, [("fay", "x", 9)]))
+    assert {"eve", "fay"} <= set(read_earlier(folder, "d").user_ids)
