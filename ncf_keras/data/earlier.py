@@ -20,7 +20,7 @@ from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.prepare import PrepareOptions
 from ncf_keras.data.reading import Cost
-from ncf_keras.data.sealed_files import finish_replacing, report_in
+from ncf_keras.data.sealed_files import Seal, finish_replacing, report_in, seal_of
 from ncf_keras.data.states import FORGOTTEN, INACTIVE, checked_states
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
 from ncf_keras.data.tidy_times import times_together
@@ -46,6 +46,7 @@ class EarlierDataset:
         num_train: number of the train rows.
         waiting: rows that smallest numbers of interactions took out, with the columns of `frame` but indices
             into its own ids. None where there are none.
+        seal: tells whether the dataset has changed since; None of one that was not read.
     """
 
     name: str
@@ -59,6 +60,7 @@ class EarlierDataset:
     frame: pd.DataFrame = field(repr=False)
     num_train: int
     waiting: TidyLog | None = field(repr=False)
+    seal: Seal | None = field(default=None, repr=False)
 
 
 def read_earlier(path: str | os.PathLike, name: str) -> EarlierDataset:
@@ -73,11 +75,13 @@ def read_earlier(path: str | os.PathLike, name: str) -> EarlierDataset:
     prefix = Path(dataset_prefix(path, name))
     paths = prepared_paths(prefix)
     finish_replacing(prefix, paths)
+    # Before anything is read, so that what is changed while it is read is told too.
+    seal = seal_of(prefix)
     with held_together(paths):
-        return _read_earlier(paths, name)
+        return _read_earlier(paths, name, seal)
 
 
-def _read_earlier(paths: Mapping[str, Path], name: str) -> EarlierDataset:
+def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> EarlierDataset:
     report = report_in(paths[".json"])
     if report is None or "options" not in report:
         found = "no such file" if kind_of(paths[".json"]) is None else "one without options"
@@ -110,6 +114,7 @@ def _read_earlier(paths: Mapping[str, Path], name: str) -> EarlierDataset:
         frame=frame,
         num_train=len(users[0]),
         waiting=_read_waiting(paths[WAITING]) if has_waiting else None,
+        seal=seal,
     )
 
 

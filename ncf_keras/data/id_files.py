@@ -54,6 +54,8 @@ def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
     with contextlib.closing(csv_rows(file, IDS_COST)) as rows:
         _, header = next(rows)
         names = _columns(file, column, header)
+        # Nobody asks for an item to be forgotten.
+        words = WORDS if column == "user_id" else WORDS[:2]
         texts: dict[str, list[str]] = {name: [] for name in names}
         for index, (line, row) in enumerate(rows):
             where = f"{file}, line {line} must"
@@ -61,9 +63,9 @@ def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
                 raise InputError(f"{where} have the index {index}. Received: {row[0][:LONGEST_SHOWN]!r}")
             if count is not None and index >= count and STATE not in names:
                 raise InputError(f"{where} not be there: the dataset has {count} indices. Received: {index}")
-            if STATE in names and row[-1] not in WORDS:
+            if STATE in names and row[-1] not in words:
                 raise InputError(
-                    f"{where} have the state {', '.join(WORDS[1:])} or none. "
+                    f"{where} have the state {' or '.join(words[1:])}, or none. "
                     f"Received: {row[-1][:LONGEST_SHOWN]!r}"
                 )
             for name, field in zip(names, row[1:], strict=True):

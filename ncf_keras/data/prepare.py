@@ -86,6 +86,11 @@ def prepare(
         InputError: nothing is left, nobody can be tested, or the log does not go with the options or `earlier`.
     """
     if options.min_rating is not None and log is not None and "rating" not in log.frame:
+        if append and earlier is not None:
+            raise InputError(
+                f"A log that is appended to {earlier.name} must have ratings, because `min_rating` keeps those "
+                f"from {options.min_rating:g}. Received: none"
+            )
         raise InputError(
             f"`min_rating` must be left out where a log has no ratings. Received: {options.min_rating:g}"
         )

@@ -6,10 +6,11 @@ stops in between leaves files that it does not describe, which are never taken f
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import put, require_output
@@ -29,11 +30,23 @@ LONGEST_JSON = 1 << 20
 LONGEST_NAME = 50
 
 
+class Changed(InputError):
+    """A dataset is not any more the one that a command goes on from."""
+
+
+class Seal(NamedTuple):
+    """The JSON file of a dataset that was read, and its digest, which tells of every change of the dataset."""
+
+    file: Path
+    digest: str
+
+
 def write_together(
     prefix: Path,
     writers: Mapping[str, Callable[[Path], None]],
     report: Mapping[str, object],
     kept: Sequence[str] = (),
+    follows: Seal | None = None,
 ) -> None:
     """Write files of a dataset and its JSON file; they replace those of their names together, or not at all.
 
@@ -45,11 +58,14 @@ def write_together(
         writers: by suffix, what writes a file to the path that it is given.
         report: what the JSON file says besides the digests.
         kept: suffixes of the files that are there and stay as they are.
+        follows: of the dataset that this one goes on from, which must not have changed if it is replaced.
 
     Raises:
         InputError: there is no room, or another command is writing there.
+        Changed: another command has changed the dataset that this one goes on from, whose rows would be lost.
     """
-    with _replacing(prefix, (*writers, JSON)) as new:
+    in_place = follows is not None and follows.file == sealed_file(prefix)
+    with _replacing(prefix, (*writers, JSON), follows.digest if follows and in_place else None) as new:
         for suffix, write in writers.items():
             write(new[suffix])
         described = {suffix: Path(f"{prefix}{suffix}") for suffix in kept} | dict(new)
@@ -60,27 +76,47 @@ def write_together(
         new[JSON].write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def copy_together(source: Path, prefix: Path, known: Set[str]) -> None:
+def sealed_file(prefix: str | os.PathLike) -> Path:
+    """Return the JSON file of a dataset, as it is called without links."""
+    return Path(os.path.realpath(f"{os.fspath(prefix)}{JSON}"))
+
+
+def seal_of(prefix: str | os.PathLike) -> Seal | None:
+    """Return the seal of a dataset, None if it has no JSON file."""
+    file = sealed_file(prefix)
+    return Seal(file, file_digest(file, DIGEST)) if kind_of(file) == "a file" else None
+
+
+def copy_together(source: Path, prefix: Path, known: Set[str], follows: str | None = None) -> None:
     """Copy the files of a dataset that `write_together` wrote; they replace those of `prefix` together.
+
+    Files of `prefix` that `source` has not are removed, so that nothing stays of who asked to be forgotten.
 
     Args:
         source: the prefix of what is copied.
         prefix: as of `write_together`.
         known: the suffixes that a dataset may have.
+        follows: the digest of the seal that `prefix` must have, if it is no copy of `source` yet.
 
     Raises:
         InputError: as there; or `source` has no JSON file.
+        Changed: as there.
     """
     json_of_source = Path(f"{source}{JSON}")
     with open_input(json_of_source):
         suffixes = (*digests_in(json_of_source, known - {JSON}), JSON)
-    with _replacing(prefix, suffixes) as new:
+    with _replacing(prefix, suffixes, follows) as new:
         for suffix in suffixes:
             shutil.copyfile(f"{source}{suffix}", new[suffix])
+    with room_in(prefix.parent):
+        for suffix in known - set(suffixes):
+            Path(os.path.realpath(f"{prefix}{suffix}")).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _replacing(prefix: Path, suffixes: Sequence[str]) -> Iterator[Mapping[str, Path]]:
+def _replacing(
+    prefix: Path, suffixes: Sequence[str], follows: str | None = None
+) -> Iterator[Mapping[str, Path]]:
     """Yield a path for each new file, in a hidden directory; when the block has ended, they get their names."""
     paths = {suffix: Path(f"{prefix}{suffix}") for suffix in suffixes}
     for path in paths.values():
@@ -91,7 +127,7 @@ def _replacing(prefix: Path, suffixes: Sequence[str]) -> Iterator[Mapping[str, P
         with locked_directory(prefix.parent, hidden, needs_lock=False) as directory:
             new = {suffix: directory / f"new{suffix}" for suffix in paths}
             yield new
-            _replace(prefix, new, paths)
+            _replace(prefix, new, paths, follows)
 
 
 def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
@@ -132,11 +168,18 @@ def _hidden(prefix: Path) -> str:
     return f".writing-{prefix.name[:LONGEST_NAME]}-"
 
 
-def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -> None:
+def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path], follows: str | None) -> None:
     """Give the new files their names, while no other command does the same and no signal stops it."""
     with directory_lock(prefix.parent) as locked:
         if not locked:
             raise InputError(f"`prefix` must be a prefix that no other command is writing. Received: {prefix}")
+        if follows is not None:
+            now = seal_of(prefix)
+            if now is None or now.digest not in (follows, file_digest(new[JSON], DIGEST)):
+                raise Changed(
+                    "`prefix` must be of a dataset that no other command changes meanwhile: run this one "
+                    f"again. Received: {prefix}, which was changed"
+                )
         # What was there may have no digests of its own, so the new ones come first; else they come last, as a
         # sign that all is there.
         first = [JSON] if any(kind_of(path) for path in paths.values()) else []

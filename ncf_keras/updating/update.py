@@ -7,7 +7,7 @@ both models rank every pair, and what is compared is what the training has chang
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -146,9 +146,12 @@ def recent_and_replayed(dataset: Dataset, earlier: EarlierDataset, replay: float
     return np.sort(np.concatenate([new, drawn]))
 
 
-def identity_of(log: TidyLog | None, forget: Collection[str], spec: UpdateSpec) -> str:
-    """Return a digest of what an update is asked to do: the rows of its log, whom to forget, its settings."""
-    settings = json.dumps([sorted(forget), spec.to_json()]).encode()
+def identity_of(
+    log: TidyLog | None, forget: Collection[str], spec: UpdateSpec, titles: Mapping[str, str] | None = None
+) -> str:
+    """Return a digest of what an update is asked to do: its log, whom to forget, its settings and titles."""
+    named = None if titles is None else sorted(titles.items())
+    settings = json.dumps([sorted(forget), spec.to_json(), named]).encode()
     parts: dict[str, Any] = {"settings": np.frombuffer(settings, np.uint8)}
     if log is not None:
         parts |= {str(name): column.to_numpy() for name, column in log.frame.items()}

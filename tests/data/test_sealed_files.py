@@ -278,3 +278,33 @@ def test_a_copy_takes_no_file_that_a_dataset_has_not(tmp_path, name):
     with pytest.raises(InputError, match="must be JSON as it was written"):
         sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", set(SUFFIXES))
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_copy_removes_the_files_that_it_has_not(tmp_path):
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new/d", "B")
+    write(tmp_path / "d", "A")
+    (tmp_path / "d.waiting.csv").write_text("ann")
+    (tmp_path / "d.notes.txt").write_text("of somebody else")
+    sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", {*SUFFIXES, ".waiting.csv"})
+    assert not (tmp_path / "d.waiting.csv").exists()
+    assert (tmp_path / "d.notes.txt").exists()
+    assert run_in(tmp_path) == "B"
+
+
+def test_a_dataset_that_another_command_has_changed_is_not_replaced(tmp_path):
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new/d", "B")
+    write(tmp_path / "d", "A")
+    was = hashlib.sha256((tmp_path / "d.json").read_bytes()).hexdigest()
+    other = hashlib.sha256(b"another").hexdigest()
+    known = set(SUFFIXES)
+    with pytest.raises(sealed_files.Changed, match="which was changed"):
+        sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", known, other)
+    assert run_in(tmp_path) == "A"
+    for _ in range(2):  # The second time it is a copy already.
+        sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", known, was)
+        assert run_in(tmp_path) == "B"
+    (tmp_path / "d.json").unlink()
+    with pytest.raises(sealed_files.Changed):
+        sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", known, was)
