@@ -3,6 +3,8 @@
 A user with a train interaction with every item has no negative, so their positives are trained on alone. They
 are numbered behind all others: example n belongs to positive n // (1 + num_neg), the first of each group being
 the positive itself, until those positives come, which are an example each.
+
+An epoch may be of some positives alone; the others are no negatives all the same.
 """
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
+from ncf_keras.data.dataset import require_indices
 
 
 def has_every_item(dataset: Dataset) -> np.ndarray:
@@ -17,21 +20,46 @@ def has_every_item(dataset: Dataset) -> np.ndarray:
     return np.diff(dataset.train_offsets) >= dataset.num_items
 
 
-def positives_alone(dataset: Dataset) -> int:
-    """Return how many positives have no negatives, because their users have interacted with every item."""
-    return int(np.diff(dataset.train_offsets)[has_every_item(dataset)].sum())
+def checked_positives(dataset: Dataset, positives: np.ndarray) -> np.ndarray:
+    """Return the places of some positives in `train_items`, ascending: int64, shape (n,).
+
+    Raises:
+        InputError: they are no whole numbers, none, repeated, or no places of train interactions.
+    """
+    places = np.asarray(positives)
+    if places.ndim != 1 or places.dtype.kind not in "iu" or not places.size:
+        raise InputError(
+            "`positives` must be whole numbers, one for each train interaction to train on, at least one. "
+            f"Received: {places.dtype} of shape {places.shape}"
+        )
+    require_indices(places, dataset.num_train, "positives")
+    unique = np.unique(places).astype(np.int64)
+    if len(unique) != len(places):
+        rule = "places of train interactions, each once"
+        raise InputError(f"`positives` must be {rule}. Received: {len(places) - len(unique)} repeated")
+    return unique
 
 
-def examples_of_epoch(dataset: Dataset, num_neg: int) -> int:
+def positives_alone(dataset: Dataset, positives: np.ndarray | None = None) -> int:
+    """Return how many positives have no negatives, because their users have interacted with every item.
+
+    `positives` are as `checked_positives` returns them; None: all.
+    """
+    if positives is None:
+        return int(np.diff(dataset.train_offsets)[has_every_item(dataset)].sum())
+    return int(np.count_nonzero(_is_alone(dataset)[positives]))
+
+
+def examples_of_epoch(dataset: Dataset, num_neg: int, positives: np.ndarray | None = None) -> int:
     """Return the number of examples of an epoch: each positive, and `num_neg` negatives where there are any."""
-    alone = positives_alone(dataset)
-    return (dataset.num_train - alone) * (1 + num_neg) + alone
+    alone, count = positives_alone(dataset, positives), _count(dataset, positives)
+    return (count - alone) * (1 + num_neg) + alone
 
 
-def require_negatives(dataset: Dataset, num_neg: int) -> None:
+def require_negatives(dataset: Dataset, num_neg: int, positives: np.ndarray | None = None) -> None:
     """Raise InputError unless `num_neg` is a number of negatives, and there are any to draw."""
     require_count(num_neg, "num_neg", 0)
-    if num_neg and positives_alone(dataset) == dataset.num_train:
+    if num_neg and positives_alone(dataset, positives) == _count(dataset, positives):
         raise InputError(
             "`num_neg` must be 0 where every user has interacted with every item: no negative exists. "
             f"Received: {num_neg}, and {np.count_nonzero(has_every_item(dataset)):,} user(s) with train "
@@ -42,21 +70,27 @@ def require_negatives(dataset: Dataset, num_neg: int) -> None:
 class ExampleNumbers:
     """Finds the positives that examples belong to, from the numbers of the examples.
 
+    Args:
+        dataset: whose train interactions are the positives.
+        num_neg: negatives of each.
+        positives: those of an epoch, as `checked_positives` returns them; None: all.
+
     Attributes:
         num_examples: of an epoch.
         with_negatives: number of positives that have negatives.
         places: of each positive its place in `train_items`, those without negatives last: int64, shape
-            (interactions,); None where all have negatives and so are in their places.
+            (positives,); None where all are trained on and have negatives, and so are in their places.
     """
 
-    def __init__(self, dataset: Dataset, num_neg: int):
-        self.num_examples = examples_of_epoch(dataset, num_neg)
-        self.with_negatives = dataset.num_train - positives_alone(dataset)
-        self.places: np.ndarray | None = None
+    def __init__(self, dataset: Dataset, num_neg: int, positives: np.ndarray | None = None):
+        count = _count(dataset, positives)
+        self.num_examples = examples_of_epoch(dataset, num_neg, positives)
+        self.with_negatives = count - positives_alone(dataset, positives)
+        self.places = positives
         self._num_neg = num_neg
-        if num_neg and self.with_negatives < dataset.num_train:
-            is_alone = np.repeat(has_every_item(dataset), np.diff(dataset.train_offsets))
-            self.places = np.argsort(is_alone, kind="stable")
+        if num_neg and self.with_negatives < count:
+            places = np.arange(count) if positives is None else positives
+            self.places = places[np.argsort(_is_alone(dataset)[places], kind="stable")]
 
     def positives(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return of some examples the places of their positives in `train_items`, and which are negatives.
@@ -79,3 +113,12 @@ class ExampleNumbers:
         """
         positives = numbers // numbers.dtype.type(self._num_neg)
         return positives if self.places is None else self.places[positives]
+
+
+def _count(dataset: Dataset, positives: np.ndarray | None) -> int:
+    return dataset.num_train if positives is None else len(positives)
+
+
+def _is_alone(dataset: Dataset) -> np.ndarray:
+    """Return which positives have no negatives: bool, shape (interactions,)."""
+    return np.repeat(has_every_item(dataset), np.diff(dataset.train_offsets))

@@ -15,7 +15,12 @@ import numpy as np
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.sampling.example_numbers import ExampleNumbers, positives_alone, require_negatives
+from ncf_keras.sampling.example_numbers import (
+    ExampleNumbers,
+    checked_positives,
+    positives_alone,
+    require_negatives,
+)
 from ncf_keras.sampling.order import MOST_IN_MEMORY, shuffled_order
 
 Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -89,13 +94,15 @@ class Sampler(abc.ABC):
         item_weights: how likely each item is drawn as a negative, shape (items,), such as
             `popularity_weights`; None: all alike, as in the paper. A user for whom only items of weight 0 are
             left gets any of those.
+        positives: the places in `train_items` of the positives of an epoch, each once, in any order; None: all.
+            Whichever they are, no positive is drawn as a negative.
 
     Attributes:
         most_in_memory: up to so many examples the order of an epoch is drawn, above it is computed.
 
     Raises:
         InputError: `num_neg` is too small, or every user has interacted with every item, so that no negative
-            exists; or the weights are not finite numbers of at least 0, some above.
+            exists; or the weights are not finite numbers of at least 0, some above; or `positives` are no places.
     """
 
     most_in_memory = MOST_IN_MEMORY
@@ -106,12 +113,15 @@ class Sampler(abc.ABC):
         num_neg: int = 4,
         seed: int | None = None,
         item_weights: np.ndarray | None = None,
+        positives: np.ndarray | None = None,
     ):
-        require_negatives(dataset, num_neg)
+        if positives is not None:
+            positives = checked_positives(dataset, positives)
+        require_negatives(dataset, num_neg, positives)
         self._dataset = dataset
         self._users = dataset.train_users
         self._num_neg = num_neg
-        self._numbers = ExampleNumbers(dataset, num_neg)
+        self._numbers = ExampleNumbers(dataset, num_neg, positives)
         self._weights: np.ndarray | None = None
         if item_weights is not None:
             self._weights = _checked_weights(item_weights, dataset.num_items)

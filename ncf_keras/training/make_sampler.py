@@ -1,5 +1,6 @@
 """Where the examples of a training are drawn: by the host, or by the device in the programs that train."""
 
+import numpy as np
 import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
@@ -10,7 +11,7 @@ from ncf_keras.training.spec import TrainingSpec
 
 
 def make_sampler(
-    dataset: Dataset, spec: TrainingSpec, shared: bool
+    dataset: Dataset, spec: TrainingSpec, shared: bool, positives: np.ndarray | None = None
 ) -> NegativeSampler | DeviceSampler | ShardedSampler:
     """Return the sampler that a spec asks for: `auto` is the device's where there is a GPU, else the host's.
 
@@ -20,10 +21,19 @@ def make_sampler(
         dataset: whose train interactions are the positives.
         spec: the settings.
         shared: whether several replicas train together.
+        positives: the places in `train_items` of those to train on, which the host draws; None: all.
 
     Raises:
-        InputError: the device's is asked for where there is none, or as `DeviceSampler` and `NegativeSampler`.
+        InputError: the device's is asked for where there is none, or shards where `positives` are given; or as
+            `DeviceSampler` and `NegativeSampler`.
     """
+    if positives is not None:
+        if spec.sampler == "device":
+            raise InputError("`sampler` must be host or auto with `positives`. Received: 'device'")
+        if shared or spec.shards > 1:
+            received = "several workers" if shared else spec.shards
+            raise InputError(f"`shards` must be 1, in one process, with `positives`. Received: {received}")
+        return NegativeSampler(dataset, spec.num_neg, spec.seed, positives=positives)
     if shared and spec.sampler == "device":
         raise InputError("`sampler` must be host or auto with several workers. Received: 'device'")
     if shared or spec.shards > 1:

@@ -49,6 +49,8 @@ class Trainer:
             the dataset's numbers of users and items. It is compiled here and trained in place.
         dataset: the train interactions and the test pairs.
         spec: the settings; those of `TrainingSpec()` if left out.
+        positives: the places in `train_items` of the positives to train on, each once; None: all. The others are
+            no negatives all the same. With `select="validation"`, which splits the train interactions, None.
         workers: the replicas among which the shards of the spec are divided; None trains in this process alone.
             With several worker processes, the chief (worker 0) calls `fit`, and the others call `follow`.
         on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`, when
@@ -80,6 +82,7 @@ class Trainer:
         dataset: Dataset,
         spec: TrainingSpec | None = None,
         *,
+        positives: np.ndarray | None = None,
         workers: Workers | None = None,
         on_note: Callable[[str], None] | None = None,
     ):
@@ -94,8 +97,11 @@ class Trainer:
             tf.config.experimental.enable_op_determinism()
         self._workers = workers
         selects = self.spec.select == "validation"
+        if selects and positives is not None:
+            rule = "`select` must be test or none with `positives`"
+            raise InputError(f"{rule}, whose places a split would change. Received: 'validation'")
         examples = split_validation(dataset) if selects else dataset
-        self._sampler: Any = make_sampler(examples, self.spec, shared=workers is not None)
+        self._sampler: Any = make_sampler(examples, self.spec, workers is not None, positives)
         self._on_note = on_note
         self.num_examples = self._sampler.num_examples
         self._selection = None if self.spec.select == "none" else _protocol(examples)

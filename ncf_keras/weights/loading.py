@@ -126,7 +126,7 @@ def model_sizes(layers: Layers, source: str) -> ModelSpec:
     if kind != "GMF":
         sizes["layers"] = (2 * width, *(shape(name)[1] for name in hidden))
     spec = ModelSpec(kind, **sizes)
-    _require_shapes(expected_shapes(spec), shapes_of(layers), kind, source)
+    require_shapes(expected_shapes(spec), shapes_of(layers), kind, source)
     return spec
 
 
@@ -135,6 +135,12 @@ def sizes_in_words(spec: ModelSpec) -> str:
     factors = f", {spec.num_factors} factors" if spec.kind != "MLP" else ""
     layers = f", layers {list(spec.layers)}" if spec.kind != "GMF" else ""
     return f"{spec.kind}, {spec.num_users} users, {spec.num_items} items{factors}{layers}"
+
+
+def tables_of(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the user embeddings and of the item embeddings of a model, GMF tower's first."""
+    users, items = zip(*((_MF, _MLP) if kind == "NeuMF" else (_PLAIN,)), strict=True)
+    return users, items
 
 
 def expected_shapes(spec: ModelSpec) -> Shapes:
@@ -159,7 +165,7 @@ def assign_layers(model: keras.Model, layers: Layers, source: str) -> None:
     """Set all weights of a built model to the arrays of its layers, which came from `source`, if all fit."""
     expected = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in model.layers}
     expected = {name: shapes for name, shapes in expected.items() if shapes}
-    _require_shapes(expected, shapes_of(layers), model.name, source)
+    require_shapes(expected, shapes_of(layers), model.name, source)
     for layer in model.layers:
         if layer.weights:
             layer.set_weights(list(layers[layer.name]))
@@ -182,7 +188,7 @@ def shapes_in_words(shapes: list[tuple[int, ...]] | None) -> str:
     return " + ".join(" x ".join(str(size) for size in shape) or "1 number" for shape in shapes)
 
 
-def _require_shapes(expected: Shapes, found: Shapes, model_name: str, source: str) -> None:
+def require_shapes(expected: Shapes, found: Shapes, model_name: str, source: str) -> None:
     """Raise InputError with a table unless the layers and their shapes are the expected ones."""
     if expected == found:
         return

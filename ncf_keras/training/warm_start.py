@@ -1,0 +1,308 @@
+"""Start a model where an earlier one ended, which has other users and items: rows go along with raw ids.
+
+Users and items whom the earlier model does not know are folded in from their interactions: items first, from
+their users whom it knows, then users, from items that are known or were folded in. Nothing is known of users
+who are forgotten, so their rows are zeros. All other layers are copied.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.data import Dataset
+from ncf_keras.data.states import FORGOTTEN
+from ncf_keras.models import ModelSpec
+from ncf_keras.solvers.fold_in import ItemFolder, UserFolder
+from ncf_keras.training.engines.learner_state import LearnerState
+from ncf_keras.weights.groups import Layers
+from ncf_keras.weights.loading import (
+    assign_layers,
+    expected_shapes,
+    layers_of,
+    model_sizes,
+    require_shapes,
+    shapes_of,
+    tables_of,
+)
+
+# Newcomers that are folded in between two calls of `on_progress`.
+FOLDED_AT_A_TIME = 64
+
+Folder = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+# Called with what is folded in, `users` or `items`, and the share of them that is done.
+FoldingProgress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where the rows of the users, or of the items, come from.
+
+    Attributes:
+        kept: of the earlier model.
+        folded_in: fitted to their interactions.
+        as_drawn: as the model was built, because they have no interaction to fit to.
+        forgotten: zeros.
+    """
+
+    kept: int
+    folded_in: int
+    as_drawn: int
+    forgotten: int = 0
+
+    def __str__(self) -> str:
+        parts = [f"{self.kept:,} kept", f"{self.folded_in:,} folded in", f"{self.as_drawn:,} as drawn"]
+        return ", ".join([*parts, f"{self.forgotten:,} forgotten"] if self.forgotten else parts)
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """What `warm_start` did; as a text a sentence.
+
+    Attributes:
+        users, items: where the rows come from.
+        learner: the earlier learner's state with its rows moved as the weights were; None if none was given.
+    """
+
+    users: Rows
+    items: Rows
+    learner: LearnerState | None = None
+
+    def __str__(self) -> str:
+        slots = f"; the learner goes on after {self.learner.steps:,} steps" if self.learner else ""
+        return f"warm start: of the users {self.users}; of the items {self.items}{slots}"
+
+
+class _Side(NamedTuple):
+    """The users, or the items, by index; all int64.
+
+    Attributes:
+        size: how many there are.
+        here: those that the earlier model knows, ascending.
+        there: of each of these the index in the earlier model.
+        forgotten: those who are.
+    """
+
+    size: int
+    here: np.ndarray
+    there: np.ndarray
+    forgotten: np.ndarray
+
+
+def warm_start(
+    model: keras.Model,
+    dataset: Dataset,
+    layers: Layers,
+    user_ids: Sequence[str] | None,
+    item_ids: Sequence[str] | None,
+    num_neg: int = 4,
+    learner: LearnerState | None = None,
+    *,
+    source: str = "`layers`",
+    on_progress: FoldingProgress | None = None,
+) -> WarmStart:
+    """Set the weights of a model from those of an earlier one, whose users and items are found by raw id.
+
+    Args:
+        model: a GMF, MLP or NeuMF for the users and items of the dataset, built; not yet trained.
+        dataset: what the model will be trained on; newcomers are folded in from its train interactions.
+        layers: the weights of the earlier model, as `read_weight_file` has them: of the same kind and widths.
+        user_ids: the raw id of each of its users, by index; None: their indices, as of a dataset without ids.
+        item_ids: the same of its items.
+        num_neg: negatives that each positive had in training.
+        learner: the state of the earlier learner, which is returned with its rows moved; see
+            `read_earlier_training`.
+        source: what an error calls the weights, such as their file.
+        on_progress: called while newcomers are folded in.
+
+    Returns:
+        Where the rows come from, and the state of the learner for `Trainer.set_learner_state`. New rows have
+        slots of zeros.
+
+    Raises:
+        InputError: the weights are of another kind or of other widths, or there are more or fewer ids than rows
+            of weights, or none of them is one of the dataset. The model is as it was.
+
+    Example:
+        >>> earlier = read_weight_file("pretrain/yesterday.h5")
+        >>> print(warm_start(model, today, earlier.layers, yesterday.user_ids, yesterday.item_ids))
+    """
+    drawn = {name: tuple(map(np.array, arrays)) for name, arrays in layers_of(model).items()}
+    spec, earlier = model_sizes(drawn, "`model`"), model_sizes(layers, source)
+    wanted = replace(spec, num_users=earlier.num_users, num_items=earlier.num_items)
+    require_shapes(expected_shapes(wanted), shapes_of(layers), model.name, source)
+    states = dataset.user_states
+    forgotten = np.zeros(0, np.int64) if states is None else np.flatnonzero(states == FORGOTTEN)
+    users = _side("user", dataset.num_users, dataset.user_ids, earlier.num_users, user_ids, forgotten)
+    items = _side("item", dataset.num_items, dataset.item_ids, earlier.num_items, item_ids, forgotten[:0])
+    user_tables, item_tables = tables_of(spec.kind)
+    folding = _Folding(dataset, _with_activation(spec, model), layers, users, items, num_neg)
+    new_items, rows_of_items = folding.items(on_progress)
+    new_users, rows_of_users = folding.users(on_progress)
+    for side, tables, newcomers, rows in (
+        (users, user_tables, new_users, rows_of_users),
+        (items, item_tables, new_items, rows_of_items),
+    ):
+        for name, folded in zip(tables, rows, strict=True):
+            table = drawn[name][0]
+            table[side.here] = layers[name][0][side.there]
+            table[newcomers] = folded
+            table[side.forgotten] = 0
+    sides = dict.fromkeys(user_tables, users) | dict.fromkeys(item_tables, items)
+    assign_layers(model, {**layers, **{name: drawn[name] for name in sides}}, source)
+    return WarmStart(
+        _counts(users, len(new_users)),
+        _counts(items, len(new_items)),
+        learner and _moved(learner, model, sides),
+    )
+
+
+def _side(
+    role: str,
+    size: int,
+    ids: Sequence[str] | None,
+    earlier_size: int,
+    earlier_ids: Sequence[str] | None,
+    forgotten: np.ndarray,
+) -> _Side:
+    """Find the rows that are known; `role` is `user` or `item`."""
+    if earlier_ids is not None and len(earlier_ids) != earlier_size:
+        raise InputError(
+            f"`{role}_ids` must be those of the {earlier_size:,} {role}s of the weights. "
+            f"Received: {len(earlier_ids):,}"
+        )
+    here, there = matching_rows(ids, size, earlier_ids, earlier_size)
+    is_known = ~np.isin(here, forgotten)
+    if not is_known.any():
+        raise InputError(
+            f"`{role}_ids` must have ids of the dataset among them, or nothing can be kept. "
+            f"Received: {earlier_size:,}, none of which is one of the {size:,} {role}s"
+        )
+    return _Side(size, here[is_known], there[is_known], forgotten)
+
+
+def matching_rows(
+    ids: Sequence[str] | None, size: int, earlier_ids: Sequence[str] | None, earlier_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices whose raw id is an earlier one, ascending, and of each its earlier index: int64.
+
+    Where there are no ids, None, the index is the id. An empty text is nobody's id.
+    """
+    if ids is None and earlier_ids is None:
+        same = np.arange(min(size, earlier_size))
+        return same, same
+    earlier = map(str, range(earlier_size)) if earlier_ids is None else earlier_ids
+    index_of = {id_: index for index, id_ in enumerate(earlier) if id_ != ""}
+    now = map(str, range(size)) if ids is None else ids
+    found = np.array([index_of.get(id_, -1) for id_ in now], np.int64)
+    here = np.flatnonzero(found >= 0)
+    return here, found[here]
+
+
+class _Folding:
+    """Folds newcomers into the part of the earlier model that is known, items before users."""
+
+    def __init__(
+        self, dataset: Dataset, spec: ModelSpec, layers: Layers, users: _Side, items: _Side, num_neg: int
+    ):
+        self._train = dataset.train_users, dataset.train_items
+        self._spec, self._num_neg = spec, num_neg
+        self._users, self._items = users, items
+        self._user_tables, self._item_tables = tables_of(spec.kind)
+        self._layers = dict(layers)
+        for side, tables in ((users, self._user_tables), (items, self._item_tables)):
+            for name in tables:
+                self._layers[name] = (layers[name][0][side.there],)
+        # Of each user and item the row in the tables of the known ones; -1 for the others.
+        self._row_of_user, self._row_of_item = (_rows_of(side.size, side.here) for side in (users, items))
+
+    def items(self, on_progress: FoldingProgress | None) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the new items that known users interacted with, and their rows, and know them from now on."""
+        users, items = self._train
+        new, histories = _histories(items, self._row_of_item, self._row_of_user[users])
+        rows = self._folded("items", ItemFolder, self._item_tables, histories, on_progress)
+        for name, folded in zip(self._item_tables, rows, strict=True):
+            self._layers[name] = (np.concatenate([self._layers[name][0], folded]),)
+        self._row_of_item[new] = len(self._items.here) + np.arange(len(new))
+        return new, rows
+
+    def users(self, on_progress: FoldingProgress | None) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the new users who interacted with items that are known by now, and their rows."""
+        users, items = self._train
+        new, histories = _histories(users, self._row_of_user, self._row_of_item[items])
+        return new, self._folded("users", UserFolder, self._user_tables, histories, on_progress)
+
+    def _folded(
+        self,
+        what: str,
+        kind: Callable[[keras.Model, int], Folder],
+        tables: Sequence[str],
+        histories: list[np.ndarray],
+        on_progress: FoldingProgress | None,
+    ) -> list[np.ndarray]:
+        """Return the rows of newcomers, one array for each of their tables."""
+        if not histories:
+            return [self._layers[name][0][:0] for name in tables]
+        sizes = (len(self._layers[names[0]][0]) for names in (self._user_tables, self._item_tables))
+        model = replace(self._spec, **dict(zip(("num_users", "num_items"), sizes, strict=True))).build()
+        assign_layers(model, self._layers, "the known rows")
+        # As for the commands that fold in: at least one negative.
+        folder = kind(model, max(self._num_neg, 1))
+        parts = []
+        for start in range(0, len(histories), FOLDED_AT_A_TIME):
+            parts.append(folder(histories[start : start + FOLDED_AT_A_TIME]))
+            if on_progress:
+                on_progress(what, min(1.0, (start + FOLDED_AT_A_TIME) / len(histories)))
+        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+
+
+def _with_activation(spec: ModelSpec, model: keras.Model) -> ModelSpec:
+    """Return the spec with the activation of the hidden layers, which weights do not tell."""
+    hidden = [layer for layer in model.layers if layer.name == "layer1"]
+    return replace(spec, activation=keras.activations.serialize(hidden[0].activation)) if hidden else spec
+
+
+def _rows_of(size: int, known: np.ndarray) -> np.ndarray:
+    rows = np.full(size, -1, np.int64)
+    rows[known] = np.arange(len(known))
+    return rows
+
+
+def _histories(
+    newcomers: np.ndarray, row_of: np.ndarray, others: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return those without a row who have interactions with known others, ascending, and their histories.
+
+    Args:
+        newcomers: of each interaction the index on their side.
+        row_of: of each index of that side its row, or -1.
+        others: of each interaction the row of the other one, or -1.
+    """
+    counts = (row_of[newcomers] < 0) & (others >= 0)
+    newcomers, others = newcomers[counts], others[counts]
+    order = np.argsort(newcomers, kind="stable")
+    found, starts = np.unique(newcomers[order], return_index=True)
+    return found, np.split(others[order], starts[1:]) if len(found) else []
+
+
+def _counts(side: _Side, folded_in: int) -> Rows:
+    kept, forgotten = len(side.here), len(side.forgotten)
+    return Rows(kept, folded_in, side.size - kept - folded_in - forgotten, forgotten)
+
+
+def _moved(learner: LearnerState, model: keras.Model, sides: dict[str, _Side]) -> LearnerState:
+    """Return the state with the slots of each table's known rows in their places, and zeros elsewhere."""
+    side_of = {model.get_layer(name).embeddings.path: side for name, side in sides.items()}
+
+    def moved(path: str, slot: np.ndarray) -> np.ndarray:
+        side = side_of.get(path)
+        if side is None:
+            return slot
+        rows = np.zeros((side.size, slot.shape[1]), slot.dtype)
+        rows[side.here] = slot[side.there]
+        return rows
+
+    return learner.mapped(moved)
