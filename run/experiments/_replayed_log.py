@@ -44,7 +44,7 @@ class ReplayedLog:
         end = self.bounds[step - 1]
         return int(self.users[:end].max()) + 1, int(self.items[:end].max()) + 1
 
-    def dataset_before(self, step: int, negatives: int, seed: int) -> Dataset:
+    def dataset_before(self, step: int, seed: int, negatives: int = 99) -> Dataset:
         """Return all interactions before a step as train interactions, and those of the step as test pairs.
 
         A test pair is of a user and an item that have come before. Its negatives are drawn from the items that
@@ -165,7 +165,7 @@ class NextStep:
         }
 
     def _items_by_the_end(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-        """Return for each test pair, as if it had a user of its own, the items of its user: offsets and items."""
+        """Return the items of the user of each test pair, as if it had a user of its own: offsets, items."""
         ones, shape = np.ones(len(self._items), np.float32), (len(self._users), dataset.num_items)
         tests = scipy.sparse.csr_matrix((ones, (self._row_of_test, self._items)), shape)
         rows = (dataset.train_matrix[self._users] + tests)[self._row_of_test]
