@@ -18,6 +18,9 @@ RUN, CATCH_UP = CompiledEngine._run, DeferredStep._catch_up_all
 # What two equal models differ in.
 NAME_OR_SEED = re.compile(r'"(?:name|seed)": (?:"[^"]*"|\d+|null),? ?')
 
+# What is in a rule, but not in a program: it is given the schedule.
+AT_RUN_TIME = ("learning_rate", "steps_before")
+
 
 class SharedPrograms:
     """What compiled engines run, kept by what it computes; variables are arguments instead of captured."""
@@ -91,6 +94,7 @@ def _key(step: object) -> tuple:
     layers = [type(each).__name__ + json.dumps(each.get_config(), default=str) for each in model.layers]
     shapes = tuple((tuple(each.shape), each.dtype) for each in step.variables)
     rule = step._parameters._rule if hasattr(step, "_parameters") else step._rule
-    kind = type(rule), str({name: value for name, value in vars(rule).items() if name != "learning_rate"})
+    settings = {name: value for name, value in vars(rule).items() if name not in AT_RUN_TIME}
+    kind = type(rule), str(settings)
     config = NAME_OR_SEED.sub("", " ".join(layers))
     return type(step), kind, shapes, config, str(getattr(step, "_widths", "")), step._precision

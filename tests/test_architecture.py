@@ -23,12 +23,13 @@ ARROWS = {
     "weights": {"models"},
     "baselines": {"data", "evaluation", "sampling", "solvers"},
     "training": {"data", "evaluation", "models", "sampling", "solvers", "weights"},
+    "updating": {"data", "evaluation", "models", "serving", "training", "weights"},
     "recommending": {"data", "models", "solvers"},
     "serving": {"data", "models", "recommending"},
     "browsing": {"data", "recommending"},
     "cli": {
         "baselines", "browsing", "data", "evaluation", "models", "recommending", "root", "sampling", "serving",
-        "solvers", "training", "weights",
+        "solvers", "training", "updating", "weights",
     },
     "__main__": {"cli"},
     "root": {

@@ -42,16 +42,24 @@ def locked_directory(parent: Path, prefix: str, needs_lock: bool = True) -> Iter
                 yield staging
 
 
-def sweep(parent: Path, prefix: str) -> None:
-    """Remove the directories that processes which have died left in `parent`, known by `prefix` and no lock.
+def left_behind(parent: Path, prefix: str) -> Iterator[Path]:
+    """Yield the directories that processes which have died left in `parent`, known by `prefix` and no lock.
 
-    Where the system has no locks nobody knows who has died, and nothing is removed.
+    Each is locked while it is looked at. Where the system has no locks nobody knows who has died, and there is
+    none.
     """
     if not there_are_locks():
         return
-    for path in parent.iterdir():
-        if not path.name.startswith(prefix):
+    for path in list(parent.iterdir()):
+        # What is drawn for a name has no dash: another prefix may begin with this one.
+        if not path.name.startswith(prefix) or "-" in path.name[len(prefix) :]:
             continue
         with contextlib.suppress(OSError, NoLocks), opened_directory(path, follow_links=False) as handle:
             if take_lock(handle, parent):
-                shutil.rmtree(path, ignore_errors=True)
+                yield path
+
+
+def sweep(parent: Path, prefix: str) -> None:
+    """Remove what `left_behind` finds."""
+    for path in left_behind(parent, prefix):
+        shutil.rmtree(path, ignore_errors=True)

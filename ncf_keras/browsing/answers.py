@@ -10,7 +10,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.browsing.search import Search
 from ncf_keras.data import Dataset
 from ncf_keras.recommending import Recommender
-from ncf_keras.recommending.ids import Ids
+from ncf_keras.recommending.ids import ids_of_items
 from ncf_keras.recommending.ranking import popularity
 
 # What the page offers while somebody types.
@@ -27,7 +27,7 @@ class Answers:
 
     Every answer is a dictionary. An item is `{"item": index, "id": raw id, "title": text or None,
     "interactions": number in train}`, a user `{"user": index, "id": raw id, "interactions": number in train}`.
-    What can't be answered raises InputError.
+    What can't be answered raises InputError. Users and items that are not active are neither found nor shown.
 
     Args:
         recommender: made of `dataset`.
@@ -37,7 +37,8 @@ class Answers:
 
     def __init__(self, recommender: Recommender, dataset: Dataset, seed: int | None = None):
         self._recommender, self._dataset = recommender, dataset
-        self._item_ids = Ids(dataset.item_ids, dataset.num_items)
+        self._item_ids = ids_of_items(dataset)
+        self._users = np.flatnonzero(dataset.active_users)
         self._history_lengths = np.diff(dataset.train_offsets)
         self._tests = dict(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True))
         self._generator = np.random.default_rng(seed)
@@ -45,15 +46,15 @@ class Answers:
         names = zip(*titles, _ids(dataset.item_ids, dataset.num_items), strict=True)
         self._item_search = Search(list(names), popularity(dataset)[0])
         users = _ids(dataset.user_ids, dataset.num_users)
-        self._user_search = Search([(user,) for user in users], np.arange(dataset.num_users))
+        self._user_search = Search([(user,) for user in users], self._users)
 
     def dataset(self) -> dict[str, Any]:
         """Return the name and the sizes of the dataset, and whether it has ids and titles."""
         dataset = self._dataset
         return {
             "name": dataset.name,
-            "users": dataset.num_users,
-            "items": dataset.num_items,
+            "users": len(self._users),
+            "items": int(dataset.active_items.sum()),
             "interactions": dataset.num_train,
             "has_user_ids": dataset.user_ids is not None,
             "has_item_ids": dataset.item_ids is not None,
@@ -65,8 +66,8 @@ class Answers:
         if typed.strip():
             found = self._user_search.find(typed, MOST_FOUND)
         else:
-            count = min(MOST_FOUND, self._dataset.num_users)
-            found = self._generator.choice(self._dataset.num_users, count, replace=False).tolist()
+            count = min(MOST_FOUND, len(self._users))
+            found = self._generator.choice(self._users, count, replace=False).tolist()
         return {"users": [self._user(user) for user in found]}
 
     def items(self, typed: str) -> dict[str, Any]:
@@ -74,14 +75,20 @@ class Answers:
         return {"items": [self._item(item) for item in self._item_search.find(typed, MOST_FOUND)]}
 
     def for_user(self, user: int, k: int) -> dict[str, Any]:
-        """Return a user's history, the most popular first, the held-out item, and the list with its reasons."""
-        _require_index(user, self._dataset.num_users, "user")
+        """Return a user's history, the most popular first, the held-out item, and the list with its reasons.
+
+        `previous` and `next` are the users before and behind this one; behind the last is the first.
+        """
+        _require_active(user, self._dataset.active_users, "user")
+        place = int(np.searchsorted(self._users, user))
         start, stop = self._dataset.train_offsets[user : user + 2]
         history = self._dataset.train_items[start:stop]
         shown = history[np.argsort(-self._dataset.item_counts[history], kind="stable")][:MOST_SHOWN]
         held_out = self._tests.get(user)
         return {
             **self._user(user),
+            "previous": int(self._users[place - 1]),
+            "next": int(self._users[(place + 1) % len(self._users)]),
             "history": [self._item(item) for item in shown],
             "held_out": None if held_out is None else self._item(held_out),
             **self._list(self._recommender.recommend(self._raw_user(user), k), history, held_out),
@@ -90,14 +97,14 @@ class Answers:
     def for_liked(self, liked: Sequence[int], k: int) -> dict[str, Any]:
         """Return a list for a new user who likes these items, or what is popular if there are none."""
         for item in liked:
-            _require_index(item, self._dataset.num_items, "items")
+            _require_active(item, self._dataset.active_items, "items")
         items = np.array(list(dict.fromkeys(liked)), np.int32)
         frame = self._recommender.fold_in(self._raw(items), k) if liked else self._recommender.popular(k)
         return {"liked": [self._item(item) for item in items], **self._list(frame, items, None)}
 
     def similar(self, item: int, k: int) -> dict[str, Any]:
         """Return the items that are most like an item, with the cosines."""
-        _require_index(item, self._dataset.num_items, "item")
+        _require_active(item, self._dataset.active_items, "item")
         frame = self._recommender.similar_items(self._raw([item]), k)
         similar = self._named(frame["similar_item_id"])
         return {**self._item(item), "similar": _with(similar, cosine=frame["cosine"])}
@@ -156,6 +163,7 @@ def _with(items: list[dict[str, Any]], **columns: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _require_index(index: int, count: int, argument: str) -> None:
-    if not 0 <= index < count:
-        raise InputError(f"`{argument}` must be an index from 0 to {count - 1}. Received: {index}")
+def _require_active(index: int, active: np.ndarray, argument: str) -> None:
+    if not (0 <= index < len(active) and active[index]):
+        which = "an index" if active.all() else "an active index"
+        raise InputError(f"`{argument}` must be {which} from 0 to {len(active) - 1}. Received: {index}")

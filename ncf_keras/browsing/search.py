@@ -12,7 +12,7 @@ class Search:
 
     Args:
         names: of each index, the texts to find it by, such as its title and its id.
-        order: int, shape (names,): all indices; of equally good ones the first here comes first.
+        order: int: the indices that can be found; of equally good ones the first here comes first.
     """
 
     def __init__(self, names: Sequence[Sequence[str]], order: np.ndarray):

@@ -66,7 +66,7 @@ def _browse(flags: argparse.Namespace) -> None:
         recommender = Recommender(load_saved_model(flags.weights, dataset), dataset)
         answers = Answers(recommender, dataset)
         # A model that has diverged is refused now, and the first list on the page comes at once.
-        answers.for_user(0, 1)
+        answers.for_user(int(dataset.active_users.argmax()), 1)
         address = address_of(listening)
         application = make_application(answers, listening.getsockname()[1])
         print(f"The lists of {flags.weights} are shown at {address} until Ctrl-C", flush=True)

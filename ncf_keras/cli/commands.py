@@ -48,6 +48,7 @@ COMMANDS = {
         Command("recommend", "Use", "list items for users, or items like an item", "recommend"),
         Command("convert", "Use", "turn a weight file of Keras 1, 2 or 3 into another format", "convert"),
         Command("export", "Use", "write a saved model for TensorFlow Serving", "export"),
+        Command("update", "Use", "bring a served model up to date with a log, every night", "update"),
         Command("ask", "Use", "ask a model that is served", "ask"),
         Command("completion", "Shell", "complete commands, flags and files by the Tab key", "completion"),
     )

@@ -28,7 +28,7 @@ WORKER_LOST = 75
 
 def run_with_flags(
     parse: Callable[[Sequence[str] | None], argparse.Namespace],
-    command: Callable[[argparse.Namespace], None],
+    command: Callable[[argparse.Namespace], int | None],
     arguments: Sequence[str] | None,
 ) -> int:
     """Run a command on a command line without the program's name; return its exit status: see `run_command`.
@@ -39,12 +39,12 @@ def run_with_flags(
         arguments: the command line; that of the process if None.
     """
 
-    def checked() -> None:
+    def checked() -> int | None:
         _require_values(sys.argv[1:] if arguments is None else arguments)
         flags = parse(arguments)
         require_apart(flags)
         with memory_checked(not getattr(flags, "no_memory_check", False)):
-            command(flags)
+            return command(flags)
 
     return run_command(checked)
 
@@ -57,19 +57,19 @@ def _require_values(arguments: Sequence[str]) -> None:
             raise InputError(f"`{flag}` must be other than --, which ends the flags. Received: {argument}")
 
 
-def run_command(command: Callable[[], None]) -> int:
+def run_command(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit status.
 
     Returns:
-        0; 1 after a sentence about a server that does not answer; 2 after one about the user's mistake or
-        trouble of the machine, such as a full disk; 75 after the loss of another worker; 128 + the signal's
-        number after Ctrl-C or SIGTERM.
+        What the command returns, or 0; 1 after a sentence about a server that does not answer; 2 after one on
+        the user's mistake or trouble of the machine, such as a full disk; 75 after the loss of another worker;
+        128 + the signal's number after Ctrl-C or SIGTERM.
     """
     with safe_streams():
         ctrl_c = _CtrlC()
         try:
             ctrl_c.listen()
-            command()
+            status = command()
             sys.stdout.flush()
         except SystemExit:
             abandon_stdout()
@@ -95,7 +95,7 @@ def run_command(command: Callable[[], None]) -> int:
             abandon_stdout()
             print(f"error: {shortened(sentence)}", file=sys.stderr)
             return status
-    return 0
+    return status or 0
 
 
 def abandon_stdout() -> None:

@@ -47,6 +47,17 @@ class OutputPrefix(str):
         return prepared_paths(self).values()
 
 
+class DatasetPrefix(str):
+    """What the names of a dataset's files begin with, which are read, all of them before any is written.
+
+    So an OutputPrefix may be the same: its files are replaced together.
+    """
+
+    def files(self) -> Iterable[Path]:
+        """Return the files."""
+        return OutputPrefix(self).files()
+
+
 class CheckpointPath(str):
     """A directory of checkpoints, which are written."""
 
@@ -64,15 +75,16 @@ class Use(NamedTuple):
     flag: str
     path: str | int
     is_output: bool
+    of_prefix: bool = False
 
 
 def require_apart(flags: argparse.Namespace) -> None:
     """Raise InputError if an output is the same file as an input or another output, by whatever name or link.
 
-    With the flag `in_place`, the output may be the input.
+    With the flag `in_place`, the output may be the input. A dataset may replace the one that it goes on from.
     """
     seen: dict[Identity, Use] = {}
-    for use in sorted(uses(flags), key=lambda use: use.is_output):
+    for use in sorted(uses(flags), key=lambda use: (use.is_output, use.of_prefix)):
         identity = _identity(use)
         if identity is None:
             continue
@@ -81,6 +93,8 @@ def require_apart(flags: argparse.Namespace) -> None:
             continue
         if other.is_output and (isinstance(use.path, int) or isinstance(other.path, int)):
             # An output that standard output goes to is written into.
+            continue
+        if use.of_prefix and other.of_prefix and not other.is_output:
             continue
         what = "written" if other.is_output else "read"
         advice = " (`--in_place` allows it)" if "in_place" in flags and not other.is_output else ""
@@ -102,7 +116,10 @@ def uses(flags: argparse.Namespace) -> Iterator[Use]:
                 yield Use(flag, path, isinstance(path, OutputFile))
             elif isinstance(path, InputLog) and path:
                 yield from (Use(flag, str(file), False) for file in path.files())
-            elif isinstance(path, OutputPrefix | CheckpointPath):
+            elif isinstance(path, OutputPrefix | DatasetPrefix):
+                is_output = isinstance(path, OutputPrefix)
+                yield from (Use(flag, str(file), is_output, True) for file in path.files())
+            elif isinstance(path, CheckpointPath):
                 yield from (Use(flag, str(file), True) for file in path.files())
     if getattr(flags, "dataset", None) not in (None, "sample") and "path" in flags:
         from ncf_keras.data.dataset_files import dataset_paths

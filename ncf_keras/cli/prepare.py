@@ -1,18 +1,25 @@
 """`ncf prepare LOG --out Data/mydata`: a raw log of interactions in, a dataset to train on out."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.cli.console import print_done, progress_bar, run_with_flags
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_memory_flag, whole_number
+from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.log_flags import add_column_flags, add_format_flags, log_options
-from ncf_keras.cli.paths import InputFile, InputLog, OutputPrefix
+from ncf_keras.cli.paths import DatasetPrefix, InputFile, InputLog, OutputPrefix
+
+if TYPE_CHECKING:
+    from ncf_keras.data.earlier import EarlierDataset
+    from ncf_keras.data.prepare import PrepareOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     meaning = "the file, several, a directory of parts, or - for standard input: a row an interaction"
-    parser.add_argument("log", type=InputLog, nargs="+", metavar="LOG", help=meaning)
+    parser.add_argument("log", type=InputLog, nargs="*", metavar="LOG", help=f"{meaning} (--append needs none)")
     parser.add_argument(
         "--out",
         type=OutputPrefix,
@@ -41,17 +48,24 @@ def make_parser() -> argparse.ArgumentParser:
     add_format_flags(parser)
     meaning = "item titles: id and title, such as movies.dat, u.item or records of JSON"
     parser.add_argument("--titles", type=InputFile, metavar="FILE", help=meaning)
-    kept = parser.add_argument_group("what is kept")
+    going_on = parser.add_argument_group("going on from an earlier dataset (docs/data.md: ids that stay)")
+    meaning = "a dataset that was prepared: its users and items keep their indices, new ones come behind"
+    going_on.add_argument("--ids_from", type=DatasetPrefix, metavar="PREFIX", help=f"{meaning}; may be --out")
+    meaning = "LOG has only what is new: it comes behind the interactions of --ids_from"
+    going_on.add_argument("--append", action="store_true", help=meaning)
+    meaning = "users of whom nothing may be kept but the id, an id a line, - for standard input"
+    going_on.add_argument("--forget", type=InputFile, metavar="FILE", help=meaning)
+    kept = parser.add_argument_group("what is kept (left out: as for --ids_from, without it the default)")
 
     def add_count(flag: str, default: int, minimum: int, meaning: str) -> None:
         kind, meaning = whole_number(minimum), f"{meaning} (default: {default})"
-        kept.add_argument(flag, type=kind, default=default, metavar="N", help=meaning)
+        kept.add_argument(flag, type=kind, metavar="N", help=meaning)
 
     kept.add_argument("--min_rating", type=float, help="drop lower ratings (default: those of 0 and below)")
     add_count("--min_user_interactions", 1, 1, "take out users with fewer, and items, until nothing changes")
     add_count("--min_item_interactions", 1, 1, "the same for items")
-    meaning = "which interaction stands for repeats of a user with an item (default: %(default)s)"
-    kept.add_argument("--keep", choices=("first", "last"), default="first", help=meaning)
+    meaning = "which interaction stands for repeats of a user with an item (default: first)"
+    kept.add_argument("--keep", choices=("first", "last"), help=meaning)
     add_count("--negatives", 99, 1, "items to rank each held-out item against")
     add_count("--seed", 2017, 0, "of all draws")
     add_memory_flag(parser)
@@ -69,28 +83,74 @@ def _prepare(flags: argparse.Namespace) -> None:
     from ncf_keras.data.logs.doubts import notes_on
     from ncf_keras.data.logs.files import log_files
     from ncf_keras.data.logs.log import Log
-    from ncf_keras.data.prepare import PrepareOptions, prepare
-    from ncf_keras.data.titles import read_titles, titles_of
+    from ncf_keras.data.prepare import prepare
+    from ncf_keras.data.titles import read_titles
 
     prefix, how = Path(flags.out), log_options(flags)
-    options = PrepareOptions(**{name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__})
+    _require_log(flags)
     _require_out(flags.out)
+    earlier = _earlier(flags)
+    options = _options(flags, earlier)
+    forget = [] if flags.forget is None else read_id_lines(flags.forget, "--forget")
     with log_files(flags.log) as files:
-        log = Log(files, how)
-        # Before anything that may be wrong because it was read in another way than it is meant.
-        print(log.in_words(), file=sys.stderr)
-        titles = None if flags.titles is None else read_titles(flags.titles, log.item_name, flags.escape)
-        with progress_bar(log.size, "bytes") as show:
-            rows = log.read(lambda done: show("Reading", done))
-            for sentence in notes_on(rows, log.layouts[0]):
-                print(f"Note: {sentence}.", file=sys.stderr)
-            show("Splitting", log.size)
-            prepared = prepare(rows, options)
-            source = log.source(flags.titles)
-            texts = None if titles is None else titles_of(prepared.item_ids, titles)
-            show(f"Writing {prefix.name}", log.size)
+        log = Log(files, how) if files else None
+        if log is not None:
+            # Before anything that may be wrong because it was read in another way than it is meant.
+            print(log.in_words(), file=sys.stderr)
+        item_name, size = (None, 0) if log is None else (log.item_name, log.size)
+        titles = None if flags.titles is None else read_titles(flags.titles, item_name, flags.escape)
+        with progress_bar(size, "bytes") as show:
+            rows = None if log is None else log.read(lambda done: show("Reading", done))
+            if log is not None and rows is not None:
+                for sentence in notes_on(rows, log.layouts[0]):
+                    print(f"Note: {sentence}.", file=sys.stderr)
+            show("Splitting", size)
+            prepared = prepare(rows, options, earlier, flags.append, forget)
+            source = {} if log is None else log.source(flags.titles)
+            texts = prepared.titles(titles)
+            show(f"Writing {prefix.name}", size)
             write_prepared(prefix, prepared, source, texts)
     print_done("\n".join(_report_lines(prefix, prepared.report())), f"the dataset {prefix}")
+
+
+def _require_log(flags: argparse.Namespace) -> None:
+    for flag in ("append", "forget"):
+        if getattr(flags, flag) and flags.ids_from is None:
+            raise InputError(f"`--{flag}` must come with `--ids_from`. Received: `--{flag}` alone")
+    if not flags.log and not flags.append:
+        raise InputError("`LOG` must be the log to prepare (only `--append` needs none). Received: none")
+
+
+def _earlier(flags: argparse.Namespace) -> "EarlierDataset | None":
+    from ncf_keras.data.earlier import read_earlier
+
+    if flags.ids_from is None:
+        return None
+    directory, name = os.path.split(flags.ids_from)
+    if not name or kind_of(flags.ids_from) == "a directory":
+        raise InputError(
+            f"`--ids_from` must end in the name of a dataset, such as Data/mydata. Received: {flags.ids_from}"
+        )
+    return read_earlier(os.path.join(directory, ""), name)  # noqa: PTH118
+
+
+def _options(flags: argparse.Namespace, earlier: "EarlierDataset | None") -> "PrepareOptions":
+    """Return what the flags say, for the rest what the earlier dataset was prepared with, which is said."""
+    from ncf_keras.data.prepare import PrepareOptions
+
+    said = {name: getattr(flags, name) for name in PrepareOptions.__dataclass_fields__}
+    given = {name: value for name, value in said.items() if value is not None}
+    if earlier is None:
+        return PrepareOptions(**given)
+    default = asdict(PrepareOptions())
+    kept = [
+        f"--{name} {value}"
+        for name, value in asdict(earlier.options).items()
+        if name not in given and value != default[name]
+    ]
+    if kept:
+        print(f"As {flags.ids_from} was prepared: {', '.join(kept)}.", file=sys.stderr)
+    return replace(earlier.options, **given)
 
 
 def _require_out(out: str) -> None:
@@ -114,9 +174,12 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
     for reason, count in report["dropped"].items():
         yield f"  dropped {count:,} of {counts['rows']:,} rows: {reason}"
     without_negatives = counts.get("users_without_negatives", 0)
-    with_one = counts["users_without_test"] - without_negatives
+    without_new = counts.get("users_without_new", 0)
+    with_one = counts["users_without_test"] - without_negatives - without_new
     if with_one:
         yield f"  {with_one:,} user(s) with one interaction: in train, not in test"
+    if without_new:
+        yield f"  {without_new:,} user(s) with nothing new to hold out: in train, not in test"
     if without_negatives:
         fewest = counts["fewest_items_left"]
         way_on = f" (`--negatives {fewest}` tests them all)" if fewest else ""
@@ -124,6 +187,24 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
             f"  {without_negatives:,} user(s) with fewer than {report['options']['negatives']} items left to "
             f"draw negatives from: in train, not in test{way_on}"
         )
+    if "ids_from" in report:
+        yield from _lines_on_ids(report["ids_from"])
     yield f"  split: {report['split']}"
     path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"
     yield f"Train on it: ncf neumf --path {path or './'} --dataset {prefix.name}"
+
+
+def _lines_on_ids(ids: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"  users: {ids['users']:,} with their indices of {ids['dataset']}, {ids['new_users']:,} new; "
+        f"items: {ids['items']:,}, {ids['new_items']:,} new"
+    )
+    if ids["inactive_users"] or ids["inactive_items"]:
+        yield (
+            f"  {ids['inactive_users']:,} user(s) and {ids['inactive_items']:,} item(s) without interactions: "
+            "inactive, in no list"
+        )
+    if ids["forgotten_users"]:
+        yield f"  {ids['forgotten_users']:,} user(s) forgotten: nothing but the id is left in the dataset"
+    if ids["unknown_users_to_forget"]:
+        yield f"  {ids['unknown_users_to_forget']:,} unknown user(s) among those to forget"

@@ -85,7 +85,8 @@ def make_protocol(name: str, dataset: "Dataset") -> Protocol:
     from ncf_keras.data import split_validation
 
     if name == "full":
-        among = "all items that its user has no train interaction with"
+        which = "all" if dataset.item_states is None else "all active"
+        among = f"{which} items that its user has no train interaction with"
         description = f"each of {dataset.num_test:,} test items ranked among {among}"
         return Protocol(name, description, NOTES[name], lambda model: _rank_among_all(model, dataset))
     tests = split_validation(dataset) if name == "validation" else dataset
@@ -108,7 +109,12 @@ def _rank_among_all(model: "keras.Model", dataset: "Dataset") -> "Rankings":
     from ncf_keras.models.scoring import all_scores
 
     protocol = FullRanking(
-        dataset.train_offsets, dataset.train_items, dataset.test_users, dataset.test_items, dataset.num_items
+        dataset.train_offsets,
+        dataset.train_items,
+        dataset.test_users,
+        dataset.test_items,
+        dataset.num_items,
+        dataset.active_items,
     )
     score_all = all_scores(model, dataset.num_items)
     with progress_bar(dataset.num_test, "users") as show:

@@ -3,16 +3,15 @@
 import argparse
 import contextlib
 import csv
-import io
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.inputs import open_input, unreadable
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, whole_number
+from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.saved_model import load_saved_model
 from ncf_keras.cli.table_output import TABLE_FORMATS, format_of_file, spreadsheet_safe, write_table
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from ncf_keras.data import Dataset
 
 WHOM = ("--user", "--users_file", "--history", "--similar_items", "--popular")
-# Ids of a hundred million users.
-MOST_CHARACTERS = 1 << 30
 UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
 
@@ -87,13 +84,13 @@ def _recommend(flags: argparse.Namespace) -> None:
 def _lists(flags: argparse.Namespace, dataset: "Dataset", users: list, history: list) -> "pd.DataFrame":
     import_tensorflow_quietly()
     from ncf_keras.recommending import Recommender, popular_items
-    from ncf_keras.recommending.ids import Ids
+    from ncf_keras.recommending.ids import ids_of_items, ids_of_users
 
     if flags.popular:
         return popular_items(dataset, flags.k).drop(columns="user_id")
     # Before the model is read: it takes longer.
-    Ids(dataset.user_ids, dataset.num_users).require(flags.user or (), "--user", UNKNOWN_USER)
-    known_items = Ids(dataset.item_ids, dataset.num_items)
+    ids_of_users(dataset).require(flags.user or (), "--user", UNKNOWN_USER)
+    known_items = ids_of_items(dataset)
     known_items.require(flags.similar_items or (), "--similar_items")
     known_items.require(history, "--history")
     recommender = Recommender(load_saved_model(flags.weights, dataset), dataset)
@@ -131,22 +128,8 @@ def _require_one_kind(flags: argparse.Namespace) -> None:
 
 
 def _read_users(file: str) -> list[str]:
-    """Return the ids in a file, one a line; empty lines are passed over."""
-    opened: TextIO = sys.stdin
-    if file != "-":
-        opened = io.TextIOWrapper(open_input(file, "`--users_file`"), encoding="utf-8-sig")
-    try:
-        with contextlib.nullcontext(opened) if file == "-" else opened as stream:
-            text = stream.read(MOST_CHARACTERS + 1)
-    except OSError as error:
-        raise unreadable(file, error, "`--users_file`") from None
-    except UnicodeError:
-        raise InputError(f"`--users_file` must be text in UTF-8. Received: {file}, which is not") from None
-    if len(text) > MOST_CHARACTERS:
-        raise InputError(
-            f"`--users_file` must have at most {MOST_CHARACTERS:,} characters. Received: {file}, with more"
-        )
-    users = [line.strip() for line in text.split("\n") if line.strip()]
+    """Return the ids in a file, one a line."""
+    users = read_id_lines(file, "--users_file")
     if not users:
         raise InputError(f"`--users_file` must hold an id a line. Received: {file}, which holds none")
     return users

@@ -240,6 +240,7 @@ class _Run:
             self._options,
             {name: part for name, part in parts.items() if part},
             self._flags.checkpoint_every,
+            self._model,
         )
         if self._kept.checkpoint:
             with flag_names({"sampler": "`--sampler`"}):

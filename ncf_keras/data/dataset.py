@@ -11,7 +11,7 @@ import numpy as np
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text
 from ncf_keras.base.memory import require_memory
-from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE, checked_states
+from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE, checked_states, contradicted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -287,19 +287,19 @@ class Dataset:
             return
         states = checked_states(given, self.num_users if of_users else self.num_items, highest, argument)
         train, test = (self.train_users, self.test_users) if of_users else (self.train_items, self.test_items)
-        for indices in (train, test):
-            wrong = indices[states[indices] != ACTIVE]
-            if wrong.size:
-                raise InputError(
-                    f"`{argument}` must be {ACTIVE} (active) where there are interactions. "
-                    f"Received: {states[wrong[0]]} for index {wrong[0]}, which has some"
-                )
+        wrong = contradicted(states, train, test)
+        if wrong is not None:
+            raise InputError(
+                f"`{argument}` must be {ACTIVE} (active) where there are interactions. "
+                f"Received: {states[wrong]} for index {wrong}, which has some"
+            )
         object.__setattr__(self, argument, states if states.any() else None)
 
     def __repr__(self) -> str:
         density = self.num_train / (self.num_users * self.num_items)
         return (
-            f"<Dataset {self.name}: {self.num_users:,} users x {self.num_items:,} items, "
+            f"<Dataset {self.name}: {self.num_users:,} users{_inactive(self.user_states)} x "
+            f"{self.num_items:,} items{_inactive(self.item_states)}, "
             f"{self.num_train:,} train interactions ({density:.2%} of pairs), {self.num_test:,} test pairs "
             f"against {self.test_negatives.shape[1]} negatives each>"
         )
@@ -309,6 +309,10 @@ def _active(states: np.ndarray | None, count: int) -> np.ndarray:
     active = np.ones(count, dtype=bool) if states is None else states == ACTIVE
     active.setflags(write=False)
     return active
+
+
+def _inactive(states: np.ndarray | None) -> str:
+    return "" if states is None else f" ({np.count_nonzero(states):,} not active)"
 
 
 def require_indices(indices: np.ndarray, count: int, argument: str) -> None:

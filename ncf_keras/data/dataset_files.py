@@ -11,6 +11,8 @@ Beside them may lie
 `<path><dataset>.users.csv`      index,user_id: the raw id of each user index, under a header
 `<path><dataset>.items.csv`      index,item_id or index,item_id,title; index,title where there are no ids
                                  (both with a column `state` where an id has one: `id_files.py`)
+`<path><dataset>.waiting.csv`    user_id,item_id,rating or user_id,item_id,rating,timestamp: interactions that
+                                 smallest numbers of interactions took out, until others join them
 `<path><dataset>.json`           where they came from, and a digest of each other file
 """
 
@@ -41,8 +43,11 @@ from ncf_keras.data.reading import (
     require_room_for_parquet,
 )
 from ncf_keras.data.sealed_files import held_together
+from ncf_keras.data.states import WORDS, contradicted
 
+# What `ncf prepare` always writes, and what it writes where rows wait.
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
+WAITING = ".waiting.csv"
 RATING_LINE = "`user TAB item TAB rating [TAB timestamp]`"
 READ_AHEAD, BLOCK = 1 << 16, 1 << 20
 # More columns than these take pandas seconds to minutes.
@@ -54,15 +59,21 @@ BYTES_OF_NEGATIVE, BYTES_OF_LIST, BYTES_OF_PARQUET_ROW = 30, 350, 45
 
 def prepared_paths(prefix: str | os.PathLike) -> dict[str, Path]:
     """Return the path of each file of the dataset `prefix`, such as `Data/mydata`, by its suffix."""
-    return {suffix: Path(os.fspath(prefix) + suffix) for suffix in SUFFIXES}
+    return {suffix: Path(os.fspath(prefix) + suffix) for suffix in (*SUFFIXES, WAITING)}
 
 
 def dataset_paths(path: str | os.PathLike, name: str) -> list[Path]:
     """Return the files of a dataset, whether they are there or not: see `read_dataset`."""
-    prefix = os.fspath(path)
-    if prefix and not prefix.endswith("/") and kind_of(prefix) == "a directory":
-        prefix += "/"
-    return [*prepared_paths(prefix + name).values(), Path(f"{prefix}{name}.train.parquet")]
+    prefix = dataset_prefix(path, name)
+    return [*prepared_paths(prefix).values(), Path(f"{prefix}.train.parquet")]
+
+
+def dataset_prefix(path: str | os.PathLike, name: str) -> str:
+    """Return what the names of a dataset's files begin with: see `read_dataset`."""
+    directory = os.fspath(path)
+    if directory and not directory.endswith("/") and kind_of(directory) == "a directory":
+        directory += "/"
+    return directory + name
 
 
 def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
@@ -73,10 +84,10 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
     repeated pairs collapse. Users and items are counted as highest index + 1 over all three files. A file that
     is missing or breaks the format is an InputError that names it and the line.
     """
-    *files, parquet = dataset_paths(path, name)
-    paths = dict(zip(SUFFIXES, files, strict=True))
+    prefix = dataset_prefix(path, name)
+    paths = prepared_paths(prefix)
     with held_together(paths):
-        return _read_dataset(paths, parquet, name)
+        return _read_dataset(paths, Path(f"{prefix}.train.parquet"), name)
 
 
 def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -105,7 +116,7 @@ def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Dataset:
-    train_file, test_file, negative_file, users_file, items_file, _ = paths.values()
+    train_file, test_file, negative_file, users_file, items_file, *_ = paths.values()
     if kind_of(train_file) is None and kind_of(parquet) is not None:
         train_file = parquet
     for file in (train_file, test_file, negative_file):
@@ -120,8 +131,8 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
     if train_file == parquet:
         train_users, train_items = read_train_parquet(parquet)
     else:
-        train_users, train_items, ratings, timestamps = _read_ratings(train_file)
-    test_users, test_items, *_ = _read_ratings(test_file)
+        train_users, train_items, ratings, timestamps = read_ratings(train_file)
+    test_users, test_items, *_ = read_ratings(test_file)
     negatives = _read_negatives(negative_file, test_file, test_users, test_items)
     positive: np.ndarray | slice = slice(None)
     if ratings is not None and not (ratings > 0).all():
@@ -131,12 +142,15 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
     # Dropped rows count for the sizes, as they do in the authors' code.
     num_users = 1 + int(max(train_users.max(), test_users.max()))
     num_items = 1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0)))
+    train_users, train_items = train_users[positive], train_items[positive]
     nothing = IdFile(None, None, None)
     users = read_ids(users_file, "user_id", num_users) if kind_of(users_file) else nothing
     items = read_ids(items_file, "item_id", num_items) if kind_of(items_file) else nothing
+    _require_active(users_file, users.states, train_users, test_users)
+    _require_active(items_file, items.states, train_items, test_items)
     return Dataset.from_pairs(
-        train_users[positive],
-        train_items[positive],
+        train_users,
+        train_items,
         test_users,
         test_items,
         negatives,
@@ -153,21 +167,34 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
     )
 
 
-def _read_ratings(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+def _require_active(file: Path, states: np.ndarray | None, *indices: np.ndarray) -> None:
+    """Raise InputError if a file of ids gives a state to one of the indices, which have interactions."""
+    wrong = None if states is None else contradicted(states, *indices)
+    if states is not None and wrong is not None:
+        raise InputError(
+            f"{file} must have a state for ids without interactions alone. "
+            f"Received: {WORDS[states[wrong]]} for the index {wrong}, which has some"
+        )
+
+
+def read_ratings(
+    file: Path, exact_times: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """Return users int64, items int64, ratings and timestamps float64, a row a line of `file`.
 
     The timestamps are None where a line has none, or one that is no number: nothing but the choice of the
-    validation pairs depends on them.
+    validation pairs depends on them. With `exact_times` whole ones stay int64 or uint64, unrounded.
     """
+    times = {} if exact_times else {3: np.float64}
     # A dtype for the indices would take 1.0 and 1e3 for whole numbers.
     with open_input(file) as stream:
         _require_sane(file, stream)
-        frame = _parse(file, stream, usecols=[0, 1, 2, 3], dtype={2: np.float64, 3: np.float64})
+        frame = _parse(file, stream, usecols=[0, 1, 2, 3], dtype={2: np.float64, **times})
         if frame is None:
             frame = _parse(file, stream, usecols=[0, 1, 2], dtype={2: np.float64})
     if frame is None or not all(map(_all_indices, (frame[0], frame[1]))) or frame[2].isna().any():
         raise _first_bad_line(file, _rating_line_problem)
-    has_timestamps = 3 in frame and not frame[3].isna().any()
+    has_timestamps = 3 in frame and frame[3].dtype.kind in "iuf" and not frame[3].isna().any()
     timestamps = frame[3].to_numpy() if has_timestamps else None
     return frame[0].to_numpy(), frame[1].to_numpy(), frame[2].to_numpy(), timestamps
 

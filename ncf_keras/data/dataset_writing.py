@@ -1,5 +1,6 @@
 """The files of a dataset, written from a prepared log or a Dataset; `dataset_files.py` says what each holds."""
 
+import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,28 +8,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.inputs import kind_of
+from ncf_keras.data.dataset_files import WAITING
 from ncf_keras.data.id_files import IdFile, write_ids
 from ncf_keras.data.savable import require_savable
 from ncf_keras.data.sealed_files import write_together
 
 if TYPE_CHECKING:
     from ncf_keras.data.dataset import Dataset
-    from ncf_keras.data.prepare import PreparedLog
+    from ncf_keras.data.prepared_log import PreparedLog
 
 
 def write_prepared(
     prefix: Path, prepared: "PreparedLog", source: Mapping[str, object], titles: Sequence[str] | None = None
 ) -> None:
-    """Write the six files of a dataset; none is there under its name before all of them are written.
+    """Write the files of a dataset; none is there under its name before all of them are written.
 
-    `prefix` is a directory, which must exist, and a name, such as `Data/mydata`. `source` tells where the log
-    came from, for the JSON file.
+    Args:
+        prefix: a directory, which must exist, and a name, such as `Data/mydata`.
+        prepared: what to write.
+        source: tells where the log came from, for the JSON file.
+        titles: of the items; without them those of the dataset that the ids are from, if it has some.
     """
     report = {"source": dict(source), **prepared.report()}
     split = (prepared.train, prepared.test, prepared.negatives)
-    users = IdFile(prepared.user_ids.tolist(), None, None)
-    items = IdFile(prepared.item_ids.tolist(), titles, None)
-    _write(prefix, split, users, items, report)
+    users = IdFile(prepared.user_ids.tolist(), None, _if_any(prepared.user_states))
+    titles = prepared.titles(None) if titles is None else titles
+    items = IdFile(prepared.item_ids.tolist(), titles, _if_any(prepared.item_states))
+    _write(prefix, split, users, items, report, prepared.waiting)
 
 
 def write_dataset(prefix: Path, dataset: "Dataset") -> None:
@@ -67,8 +74,13 @@ def _write(
     users: IdFile,
     items: IdFile,
     report: dict[str, Any],
+    waiting: pd.DataFrame | None = None,
 ) -> None:
-    """Write the files that there is something for; `split` is the train interactions, test pairs, negatives."""
+    """Write the files that there is something for; `split` is the train interactions, test pairs, negatives.
+
+    Nothing of one that was there before may stay where somebody asked to be forgotten, so rows that waited are
+    replaced by none.
+    """
     train, test, negatives = split
     if items.titles is not None:
         report["counts"]["items_without_title"] = sum(not title for title in items.titles)
@@ -77,6 +89,9 @@ def _write(
         writers[".users.csv"] = lambda file: write_ids(file, "user_id", *users)
     if items.ids is not None or items.titles is not None:
         writers[".items.csv"] = lambda file: write_ids(file, "item_id", *items)
+    waiting = pd.DataFrame({"user": [], "item": []}) if waiting is None else waiting
+    if len(waiting) or kind_of(f"{prefix}{WAITING}") is not None:
+        writers[WAITING] = lambda file: _write_waiting(file, waiting)
     writers |= {
         ".test.negative": lambda file: _write_negatives(file, test, negatives),
         ".test.rating": lambda file: _write_ratings(file, test),
@@ -86,7 +101,18 @@ def _write(
 
 
 def _write_ratings(file: Path, frame: pd.DataFrame) -> None:
-    """Write user, item, rating (1 where the log has none) and any timestamp (a date in Unix seconds)."""
+    """Write user, item, rating and any timestamp."""
+    _with_numbers(frame).to_csv(file, sep="\t", header=False, index=False, lineterminator="\n")
+
+
+def _write_waiting(file: Path, frame: pd.DataFrame) -> None:
+    """Write raw ids, rating and any timestamp, under a header."""
+    named = _with_numbers(frame).rename(columns={"user": "user_id", "item": "item_id"})
+    named.to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+
+
+def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return user, item, rating (1 where the log has none) and any timestamp (a date in Unix seconds)."""
     columns: dict[str, Any] = {"user": frame["user"], "item": frame["item"], "rating": 1}
     if "rating" in frame:
         columns["rating"] = _shortest(frame["rating"].to_numpy())
@@ -94,7 +120,11 @@ def _write_ratings(file: Path, frame: pd.DataFrame) -> None:
         timestamps = frame["timestamp"].to_numpy()
         dates = timestamps.dtype.kind == "M"
         columns["timestamp"] = timestamps.astype("M8[s]").astype(np.int64) if dates else _shortest(timestamps)
-    pd.DataFrame(columns).to_csv(file, sep="\t", header=False, index=False, lineterminator="\n")
+    return pd.DataFrame(columns)
+
+
+def _if_any(states: np.ndarray) -> np.ndarray | None:
+    return states if states.any() else None
 
 
 def _write_negatives(file: Path, test: pd.DataFrame, negatives: np.ndarray) -> None:

@@ -33,7 +33,7 @@ from ncf_keras.base.staging import locked_directory, sweep
 from ncf_keras.base.terminal import shown
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.dataset_files import prepared_paths, read_dataset
+from ncf_keras.data.dataset_files import SUFFIXES, prepared_paths, read_dataset
 from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.data.known_datasets import SPLIT_SUFFIXES, KnownDataset, RemoteFile
@@ -69,7 +69,7 @@ def download_dataset(
     """
     directory = writable_directory(directory, "directory")
     paths = prepared_paths(directory / known.name)
-    if not known.split and all(kind_of(path) for path in paths.values()):
+    if not known.split and all(kind_of(paths[suffix]) for suffix in SUFFIXES):
         on_step(f"{known.name} is there already.")
         return read_dataset(directory, known.name)
     for remote in known.split:

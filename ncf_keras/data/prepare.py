@@ -1,26 +1,32 @@
 """A tidy log, cleaned and split leave-one-out: for `ncf prepare` and `Dataset.from_dataframe`."""
 
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.joining import Rows, joined
 from ncf_keras.data.k_core import core_filter
+from ncf_keras.data.prepared_log import IdsFrom, PreparedLog
 from ncf_keras.data.split import (
     draw_negatives,
     free_items,
     latest_interactions,
+    newer_interactions,
     random_interactions,
     too_many_negatives,
 )
-from ncf_keras.data.tidy_log import TidyLog, renumber
+from ncf_keras.data.states import ACTIVE
+from ncf_keras.data.tidy_log import TidyLog
+
+if TYPE_CHECKING:
+    from ncf_keras.data.earlier import EarlierDataset
 
 
 @dataclass(frozen=True)
@@ -56,128 +62,120 @@ class PrepareOptions:
         require_count(self.seed, "seed", 0)
 
 
-@dataclass(frozen=True)
-class PreparedLog:
-    """A cleaned log, split.
+def prepare(
+    log: TidyLog | None,
+    options: PrepareOptions,
+    earlier: "EarlierDataset | None" = None,
+    append: bool = False,
+    forget: Sequence[str] = (),
+) -> PreparedLog:
+    """Drop low ratings, repeats and rare users and items, in this order; number; hold out; draw negatives.
 
-    Attributes:
-        train: columns `user` and `item`, int32 indices, and `rating` and `timestamp` where the log has them;
-            in the order of the log.
-        test: the same columns, one row a test user, by user.
-        dropped: number of rows of the log that were dropped, by reason, in the order of the steps.
-        rows: number of rows of the log.
-        too_few_free: of each user with two or more interactions who is in train alone, because too few items
-            are left to draw negatives from, how many are left: int64.
+    Args:
+        log: all rows; or with `append` those that are new, None where there are none.
+        options: how it is cleaned and split. Those of an earlier dataset are in `earlier.options`.
+        earlier: the dataset of which users and items keep their indices, whether they have interactions left or
+            not; new ones come behind them.
+        append: whether the interactions of `earlier`, and the rows that wait there, come before those of the
+            log.
+        forget: raw ids of users of whom nothing may be kept but the id, now and in all datasets that go on from
+            this one.
+
+    Raises:
+        InputError: nothing is left, nobody can be tested, or the log does not go with the options or `earlier`.
     """
-
-    train: pd.DataFrame = field(repr=False)
-    test: pd.DataFrame = field(repr=False)
-    negatives: np.ndarray = field(repr=False)
-    user_ids: np.ndarray = field(repr=False)
-    item_ids: np.ndarray = field(repr=False)
-    options: PrepareOptions
-    dropped: Mapping[str, int]
-    rows: int
-    too_few_free: np.ndarray = field(repr=False)
-
-    def dataset(self, name: str, titles: list[str] | None = None) -> Dataset:
-        """Return the same as a Dataset, what `read_dataset` returns once it is written and read."""
-        return Dataset.from_pairs(
-            self.train["user"].to_numpy(),
-            self.train["item"].to_numpy(),
-            self.test["user"].to_numpy(),
-            self.test["item"].to_numpy(),
-            self.negatives,
-            name=name,
-            num_users=len(self.user_ids),
-            num_items=len(self.item_ids),
-            user_ids=list(self.user_ids),
-            item_ids=list(self.item_ids),
-            item_titles=titles,
-            train_timestamps=self.train["timestamp"].to_numpy() if "timestamp" in self.train else None,
+    if options.min_rating is not None and log is not None and "rating" not in log.frame:
+        raise InputError(
+            f"`min_rating` must be left out where a log has no ratings. Received: {options.min_rating:g}"
         )
+    rows = joined(log, earlier, append, forget)
+    cleaned, waiting, dropped = _cleaned(rows, options)
+    frame, user_ids, item_ids, user_states, item_states = rows.numbered(cleaned)
+    generator = np.random.default_rng(options.seed)
+    held_out = _held_out(frame, earlier, len(item_ids), options.seed, generator)
+    if not len(held_out):
+        raise InputError(
+            "The log must have a user with two interactions, one to learn from and one to hold out. "
+            f"Received: {np.count_nonzero(user_states == ACTIVE):,} user(s) with one each"
+        )
+    users, items, active_items = frame["user"].to_numpy(), frame["item"].to_numpy(), item_states == ACTIVE
+    free = free_items(users, users[held_out], int(active_items.sum()))
+    enough = free >= options.negatives
+    if not enough.any():
+        raise too_many_negatives(free, options.negatives)
+    held_out = held_out[enough]
+    in_train = np.ones(len(frame), dtype=bool)
+    in_train[held_out] = False
+    return PreparedLog(
+        train=frame[in_train],
+        test=frame.iloc[held_out],
+        negatives=draw_negatives(users, items, users[held_out], active_items, options.negatives, generator),
+        user_ids=user_ids,
+        item_ids=item_ids,
+        options=options,
+        dropped=dropped,
+        rows=rows.rows,
+        too_few_free=free[~enough],
+        user_states=user_states,
+        item_states=item_states,
+        waiting=waiting,
+        ids_from=None if earlier is None else IdsFrom.of(earlier, rows.unknown),
+    )
 
-    def report(self) -> dict[str, Any]:
-        """Return the options, what was dropped, the counts and the sparsity, for people and for JSON."""
-        users, items = len(self.user_ids), len(self.item_ids)
-        interactions = len(self.train) + len(self.test)
-        by_time = "timestamp" in self.train
-        without_negatives = {}
-        if self.too_few_free.size:
-            without_negatives = {
-                "users_without_negatives": len(self.too_few_free),
-                "fewest_items_left": int(self.too_few_free.min()),
-            }
-        return {
-            "options": asdict(self.options),
-            "split": "leave-one-out: of each user with two or more interactions "
-            + ("the latest, of equal timestamps the later row" if by_time else "a random one (no timestamps)"),
-            "dropped": {reason: count for reason, count in self.dropped.items() if count},
-            "counts": {
-                "rows": self.rows,
-                "users": users,
-                "items": items,
-                "interactions": interactions,
-                "train": len(self.train),
-                "test": len(self.test),
-                "users_without_test": users - len(self.test),
-                **without_negatives,
-                "negatives_per_test": int(self.negatives.shape[1]),
-            },
-            "sparsity": round(1 - interactions / (users * items), 6),
-        }
 
-
-def prepare(log: TidyLog, options: PrepareOptions) -> PreparedLog:
-    """Drop low ratings, repeats and rare users and items, in this order; renumber; hold out; draw negatives."""
-    frame = log.frame
-    dropped = {f"no {role}": count for role, count in log.missing.items()}
+def _cleaned(rows: Rows, options: PrepareOptions) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
+    """Return the rows that stay, those that wait, by raw ids, and how many were dropped, by reason."""
+    frame = rows.frame
+    dropped = {f"no {role}": count for role, count in rows.missing.items()}
+    frame = _left(frame, ~rows.is_forgotten(), dropped, "forgotten user")
     if "rating" in frame:
         least = options.min_rating
         positive = frame["rating"] > 0 if least is None else frame["rating"] >= least
         reason = "rating not above 0" if least is None else f"rating below {least:g}"
         frame = _left(frame, positive.to_numpy(), dropped, reason)
-    elif options.min_rating is not None:
-        raise InputError(
-            f"`min_rating` must be left out where a log has no ratings. Received: {options.min_rating:g}"
-        )
-    single = _one_of_each_pair(frame, len(log.item_ids), options.keep)
+    single = _one_of_each_pair(frame, len(rows.item_ids), options.keep)
     frame = _left(frame, single, dropped, f"repeated (user, item), {options.keep} kept")
+    waiting = frame[:0]
     of_user, of_item = options.min_user_interactions, options.min_item_interactions
     if max(of_user, of_item) > 1:
         stays = core_filter(frame["user"].to_numpy(), frame["item"].to_numpy(), of_user, of_item)
         reason = f"user with fewer than {of_user} or item with fewer than {of_item}"
+        waiting = frame[~stays]
         frame = _left(frame, stays, dropped, reason)
-    users, user_ids = renumber(frame["user"].to_numpy(), log.user_ids)
-    items, item_ids = renumber(frame["item"].to_numpy(), log.item_ids)
-    frame = frame.assign(user=users, item=items)
-    generator = np.random.default_rng(options.seed)
-    if "timestamp" in frame:
-        held_out = latest_interactions(users, frame["timestamp"].to_numpy())
-    else:
-        held_out = random_interactions(users, generator)
-    if not len(held_out):
-        raise InputError(
-            "The log must have a user with two interactions, one to learn from and one to hold out. "
-            f"Received: {len(user_ids):,} user(s) with one each"
-        )
-    free = free_items(users, users[held_out], len(item_ids))
-    enough = free >= options.negatives
-    if not enough.any():
-        raise too_many_negatives(free, options.negatives)
-    held_out = held_out[enough]
-    test = frame.iloc[held_out]
-    in_train = np.ones(len(frame), dtype=bool)
-    in_train[held_out] = False
-    drawn = draw_negatives(users, items, users[held_out], len(item_ids), options.negatives, generator)
-    return PreparedLog(
-        frame[in_train], test, drawn, user_ids, item_ids, options, dropped, log.rows, free[~enough]
+    return (
+        frame,
+        waiting.assign(user=rows.user_ids[waiting["user"]], item=rows.item_ids[waiting["item"]]),
+        dropped,
     )
+
+
+def _held_out(
+    frame: pd.DataFrame,
+    earlier: "EarlierDataset | None",
+    num_items: int,
+    seed: int,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Return the position of what is held out of each user who has two or more interactions."""
+    users = frame["user"].to_numpy()
+    if "timestamp" in frame:
+        return latest_interactions(users, frame["timestamp"].to_numpy())
+    if earlier is None:
+        return random_interactions(users, generator)
+    pairs, before = _pairs(frame, num_items), _pairs(earlier.frame, num_items)
+    is_new, was_test = ~np.isin(pairs, before), np.isin(pairs, before[earlier.num_train :])
+    # Of its own, so that the negatives are the same whether there was something new or not.
+    own = np.random.default_rng((seed, 1))
+    return newer_interactions(users, frame["item"].to_numpy(), is_new, was_test, own)
+
+
+def _pairs(frame: pd.DataFrame, num_items: int) -> np.ndarray:
+    return frame["user"].to_numpy(np.int64) * num_items + frame["item"].to_numpy()
 
 
 def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: Literal["first", "last"]) -> np.ndarray:
     """Return which rows are the first or last in time of their (user, item) pair, by row where times tie."""
-    pairs = pd.Series(frame["user"].to_numpy(np.int64) * num_items + frame["item"].to_numpy())
+    pairs = pd.Series(_pairs(frame, num_items))
     if "timestamp" not in frame:
         return ~pairs.duplicated(keep=keep).to_numpy()
     order = np.argsort(frame["timestamp"].to_numpy(), kind="stable")

@@ -10,17 +10,17 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import put, require_output
 from ncf_keras.base.inputs import kind_of, open_input, reason_of, unreadable
 from ncf_keras.base.interrupts import Interrupted, Interrupts
 from ncf_keras.base.locks import directory_lock
-from ncf_keras.base.staging import locked_directory, sweep
+from ncf_keras.base.staging import left_behind, locked_directory, sweep
 from ncf_keras.base.version import __version__
 from ncf_keras.data.reading import file_digest
 
@@ -99,13 +99,35 @@ def _replacing(prefix: Path, suffixes: Sequence[str]) -> Iterator[Mapping[str, P
     paths = {suffix: Path(f"{prefix}{suffix}") for suffix in suffixes}
     for path in paths.values():
         require_output(path)
-    hidden = f".writing-{prefix.name[:LONGEST_NAME]}-"
+    hidden = _hidden(prefix)
     with room_in(prefix.parent):
         sweep(prefix.parent, hidden)
         with locked_directory(prefix.parent, hidden, needs_lock=False) as directory:
             new = {suffix: directory / f"new{suffix}" for suffix in paths}
             yield new
             _replace(prefix, new, paths)
+
+
+def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
+    """Give those files their names that a command killed in `write_together` had not come to.
+
+    Its JSON file had its name first, and says which they are. So nothing is lost where a dataset replaces the
+    one that it was made of. Where there is nothing to do, nothing is touched.
+
+    Args:
+        prefix: as of `write_together`.
+        suffixes: of the files that the dataset may have.
+    """
+    with contextlib.suppress(OSError):
+        for directory in left_behind(prefix.parent, _hidden(prefix)):
+            with directory_lock(prefix.parent) as locked:
+                known = set(suffixes) - {JSON}
+                expected = _digests_in(Path(f"{prefix}{JSON}"), known) if locked else {}
+                for suffix, digest in expected.items():
+                    path, new = Path(f"{prefix}{suffix}"), directory / f"new{suffix}"
+                    is_left = kind_of(new) == "a file" and file_digest(new, DIGEST) == digest
+                    if is_left and (kind_of(path) is None or file_digest(path, DIGEST) != digest):
+                        put(new, path)
 
 
 @contextlib.contextmanager
@@ -153,6 +175,11 @@ def held_together(paths: Mapping[str, Path]) -> Iterator[None]:
             stop.set()
 
 
+def _hidden(prefix: Path) -> str:
+    """Return what the name of a hidden directory begins with in which the files of a dataset are written."""
+    return f".writing-{prefix.name[:LONGEST_NAME]}-"
+
+
 def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -> None:
     """Give the new files their names, while no other command does the same and no signal stops it."""
     with directory_lock(prefix.parent) as locked:
@@ -166,6 +193,9 @@ def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -
                 try:
                     put(new[suffix], paths[suffix])
                 except OSError as error:
+                    directory = new[suffix].parent
+                    # Kept for `finish_replacing`.
+                    directory.rename(directory.with_name(f"{directory.name}_"))
                     rule = f"{paths[suffix]} must be a file that can be replaced"
                     state = f"the files of {prefix} are of two runs now: run the command again"
                     raise InputError(f"{rule} ({state}). Received: {reason_of(error)}") from None
@@ -173,30 +203,41 @@ def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -
         raise Interrupted(interrupts.received, f"Interrupted when {prefix} was complete.")
 
 
-def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
-    """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours.
+def report_in(file: Path) -> dict[str, Any] | None:
+    """Return what the JSON file of a dataset says, which nobody has checked; None if it is missing or not ours.
 
-    InputError if it is ours and its digests are damaged, or if it is no JSON at all, which may have been ours.
+    InputError if it is no JSON at all, which may have been ours.
     """
     if kind_of(file) != "a file":
-        return {}
+        return None
     try:
         with open_input(file) as stream:
             text = stream.read(LONGEST_JSON + 1)
     except OSError as error:
         raise unreadable(file, error) from None
-    damaged = InputError(f"{file} must be JSON as it was written; remove it if that was meant. Received: other")
     try:
         report = json.loads(text) if len(text) <= LONGEST_JSON else None
     except (ValueError, RecursionError):
-        raise damaged from None
-    if not isinstance(report, dict) or not str(report.get("prepared_by")).startswith(PREPARED_BY):
-        return {}
-    files = report.get("files", {})
+        raise damaged(file) from None
+    is_ours = isinstance(report, dict) and str(report.get("prepared_by")).startswith(PREPARED_BY)
+    return report if is_ours else None
+
+
+def damaged(file: Path) -> InputError:
+    """Return what to say of a JSON file that is not as it was written."""
+    return InputError(f"{file} must be JSON as it was written; remove it if that was meant. Received: other")
+
+
+def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
+    """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours.
+
+    InputError if it is ours and its digests are damaged, or if it is no JSON at all, which may have been ours.
+    """
+    files = (report_in(file) or {}).get("files", {})
     if not isinstance(files, dict) or not files.keys() <= known:
-        raise damaged
+        raise damaged(file)
     if not all(isinstance(digest, str) for digest in files.values()):
-        raise damaged
+        raise damaged(file)
     return files
 
 

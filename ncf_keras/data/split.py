@@ -22,7 +22,7 @@ def latest_interactions(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray
     """Return the position of the latest interaction of each user who has two or more.
 
     Of interactions at the same time the one that comes later in the log is the latest. The positions are
-    ascending by user; of `users`, every index from 0 to the highest must be present.
+    ascending by user.
     """
     order = np.lexsort((timestamps, users))
     counts = np.bincount(users)
@@ -37,8 +37,37 @@ def random_interactions(users: np.ndarray, generator: np.random.Generator) -> np
     return order[first + generator.integers(0, counts)][counts > 1]
 
 
+def newer_interactions(
+    users: np.ndarray,
+    items: np.ndarray,
+    is_new: np.ndarray,
+    was_test: np.ndarray,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Return the position of what to hold out of each user who has two or more interactions, ascending by user.
+
+    That is a random one of those that are new. A user with nothing new keeps the test pair of before: of the
+    others a model has learned already. Without either, nothing of the user is held out.
+
+    Args:
+        users, items: int32, shape (interactions,), each pair once, in any order, which makes no difference.
+        is_new: bool, shape (interactions,): which an earlier split had not.
+        was_test: bool, shape (interactions,): which it held out, at most one a user.
+        generator: of the draws.
+    """
+    counts = np.bincount(users)
+    order = np.lexsort((items, users))
+    new = order[is_new[order]]
+    news = np.bincount(users[new], minlength=len(counts))
+    first, has_new = np.cumsum(news) - news, news > 0
+    held_out = np.full(len(counts), -1)
+    held_out[users[was_test]] = np.flatnonzero(was_test)
+    held_out[has_new] = new[first[has_new] + generator.integers(0, news[has_new])]
+    return held_out[(held_out >= 0) & (counts > 1)]
+
+
 def free_items(users: np.ndarray, test_users: np.ndarray, num_items: int) -> np.ndarray:
-    """Return how many items each test user has no interaction with: int64, shape (tests,)."""
+    """Return how many of `num_items` each test user has no interaction with: int64, shape (tests,)."""
     counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
     return num_items - counts[test_users]
 
@@ -65,19 +94,23 @@ def draw_negatives(
     users: np.ndarray,
     items: np.ndarray,
     test_users: np.ndarray,
-    num_items: int,
+    active_items: np.ndarray,
     negatives: int,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Draw for each test user items that the user has never interacted with, without replacement.
+    """Draw for each test user active items that the user has never interacted with, without replacement.
 
     Floyd's method (Bentley and Floyd, "A sample of brilliance", CACM 1987) draws ranks among the free items
     of all users at once, every subset as likely; a rank then becomes an item by counting the taken items
     below it. So a user with a million interactions, or with just enough free items, costs no more.
 
-    `users` and `items` are int32, shape (interactions,), each pair once. Each test user must have at least
-    `negatives` free items. The negatives are int32, shape (tests, negatives).
+    `users` and `items` are int32, shape (interactions,), each pair once; `active_items` is bool, shape
+    (items,), true of all of `items`. Each test user must have at least `negatives` free active items. The
+    negatives are int32, shape (tests, negatives).
     """
+    # Drawn are places among the active items, as if there were no others.
+    place = np.cumsum(active_items, dtype=np.int32) - 1
+    num_items = int(np.count_nonzero(active_items))
     counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
     free = free_items(users, test_users, num_items)
     require_memory(
@@ -92,12 +125,12 @@ def draw_negatives(
     # The j-th taken item p of a user (from 0, ascending) has p - j free items below it. So the free item of
     # rank r is r + the number of taken items with p - j <= r, which one binary search over all users finds.
     stride = num_items + 1
-    taken = np.sort(users.astype(np.int64) * stride + items)
+    taken = np.sort(users.astype(np.int64) * stride + place[items])
     first = np.cumsum(counts) - counts
     free_below = taken - (np.arange(len(taken)) - np.repeat(first, counts))
     keys = test_users[:, None].astype(np.int64) * stride + ranks.T
     taken_below = np.searchsorted(free_below, keys, side="right") - first[test_users][:, None]
-    return (ranks.T + taken_below).astype(np.int32)
+    return np.flatnonzero(active_items).astype(np.int32)[ranks.T + taken_below]
 
 
 def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = None) -> Dataset:
@@ -109,7 +142,7 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
     user's latest first). A user with a single train interaction keeps it and has no validation pair; nor has
     a user with fewer items to draw negatives from than are asked for, who keeps all train interactions.
 
-    The negatives are drawn from all items that the user has no train interaction with, the held-out one
+    The negatives are drawn from all active items that the user has no train interaction with, the held-out one
     included. The test item may be among them: it is unknown at that time, and leaving it out would leak it.
 
     Args:
@@ -127,7 +160,7 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
             f"validation. Received: {dataset.num_train:,} interaction(s), none of them of such a user"
         )
     users = dataset.train_users
-    free = free_items(users, users[held_out], dataset.num_items)
+    free = free_items(users, users[held_out], int(dataset.active_items.sum()))
     if free.max() < negatives:
         if given is not None:
             raise too_many_negatives(free, negatives)
@@ -137,7 +170,9 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
             "user has not"
         )
     held_out = held_out[free >= negatives]
-    drawn = draw_negatives(users, dataset.train_items, users[held_out], dataset.num_items, negatives, generator)
+    drawn = draw_negatives(
+        users, dataset.train_items, users[held_out], dataset.active_items, negatives, generator
+    )
     counts = np.diff(dataset.train_offsets)
     counts[users[held_out]] -= 1
     return dataclasses.replace(
@@ -148,6 +183,29 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
         test_items=dataset.train_items[held_out],
         test_negatives=drawn,
         train_is_latest=None,
+    )
+
+
+def with_tests_in_train(dataset: Dataset) -> Dataset:
+    """Return the dataset with its test pairs among the train interactions, and without any test pair.
+
+    All that is known of the users is then hidden from lists, and counted for popularity.
+    """
+    none = np.zeros(0, np.int32)
+    return Dataset.from_pairs(
+        np.concatenate([dataset.train_users, dataset.test_users]),
+        np.concatenate([dataset.train_items, dataset.test_items]),
+        none,
+        none,
+        none.reshape(0, 1),
+        name=dataset.name,
+        num_users=dataset.num_users,
+        num_items=dataset.num_items,
+        user_ids=dataset.user_ids,
+        item_ids=dataset.item_ids,
+        item_titles=dataset.item_titles,
+        user_states=dataset.user_states,
+        item_states=dataset.item_states,
     )
 
 

@@ -30,3 +30,12 @@ def checked_states(states: np.ndarray, count: int, highest: int, argument: str) 
     checked = found.astype(np.uint8)
     checked.setflags(write=False)
     return checked
+
+
+def contradicted(states: np.ndarray, *indices: np.ndarray) -> int | None:
+    """Return the first of the `indices`, which have interactions, that has another state; None without any."""
+    for some in indices:
+        wrong = some[states[some] != ACTIVE]
+        if wrong.size:
+            return int(wrong[0])
+    return None

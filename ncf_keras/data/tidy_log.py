@@ -118,6 +118,20 @@ def renumber(indices: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return new_index[indices], ids[present]
 
 
+def number_behind(indices: np.ndarray, known: int, more: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the first `known` indices, and number the others that occur behind them, as they first appear.
+
+    Returns:
+        The new indices, int32, and of each new index the one that it was; those of `more`, which do not occur,
+        are the last.
+    """
+    present = pd.unique(indices)
+    order = np.concatenate([np.arange(known), present[present >= known], more]).astype(np.int32)
+    new_index = np.zeros(int(order.max(initial=-1)) + 1, np.int32)
+    new_index[order] = np.arange(len(order), dtype=np.int32)
+    return new_index[indices], order
+
+
 def _factorized(values: pd.Series) -> tuple[np.ndarray, list]:
     """Return the code of each row, -1 where it is missing, and the different values by their code."""
     codes, uniques = pd.factorize(values)

@@ -51,14 +51,21 @@ def read_titles(file: str | os.PathLike, item: str | None = None, escape: str | 
         raise unreadable(file, error) from None
 
 
-def titles_of(item_ids: Sequence[str] | np.ndarray, titles: Mapping[str, str]) -> list[str]:
-    """Return the title of each item, empty where there is none; InputError if no item has one."""
+def titles_of(
+    item_ids: Sequence[str] | np.ndarray, titles: Mapping[str, str], before: Sequence[str] | None = None
+) -> list[str]:
+    """Return the title of each item, empty where there is none; InputError if no item has one.
+
+    Where `titles` has none of an item, the one of `before`, by index, is kept.
+    """
     found = [titles.get(item_id, "") for item_id in item_ids]
     if not any(found):
         raise InputError(
             "`titles` must hold items of the log. Received: "
             f"ids such as {listed(list(titles)[:3])}, where the log has {listed(list(item_ids[:3]))}"
         )
+    if before is not None:
+        found = [new or old for new, old in itertools.zip_longest(found, before, fillvalue="")]
     return found
 
 

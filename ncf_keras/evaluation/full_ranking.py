@@ -32,6 +32,8 @@ class FullRanking:
         train_items: int32, shape (interactions,).
         test_users, test_items: int32, shape (tests,); at least one test.
         num_items: items are 0 … num_items - 1.
+        active_items: bool, shape (items,): which items a list may hold; all others are ranked nowhere. None:
+            a list may hold any.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class FullRanking:
         test_users: np.ndarray,
         test_items: np.ndarray,
         num_items: int,
+        active_items: np.ndarray | None = None,
     ):
         if len(test_users) == 0 or len(test_users) != len(test_items):
             raise InputError(
@@ -50,6 +53,12 @@ class FullRanking:
         self._train_offsets = np.asarray(train_offsets, np.int64)
         self._train_items = train_items
         self._num_items = num_items
+        self._active_items = np.ones(num_items, bool) if active_items is None else active_items
+        if self._active_items.shape != (num_items,) or self._active_items.dtype != bool:
+            raise InputError(
+                f"`active_items` must be bool, shape ({num_items},). "
+                f"Received: {self._active_items.dtype}, shape {self._active_items.shape}"
+            )
         pairs = np.unique(np.stack([test_users, test_items], axis=1).astype(np.int64), axis=0)
         self._users, first = np.unique(pairs[:, 0], return_index=True)
         self._test_items = pairs[:, 1]
@@ -85,7 +94,7 @@ class FullRanking:
 
     def _ahead(self, scores: np.ndarray, users: np.ndarray, bounds: np.ndarray) -> list[int]:
         """Return how many rivals are ahead of each test item of some users, by user and falling score."""
-        is_rival = np.ones(scores.shape, bool)
+        is_rival = np.tile(self._active_items, (len(users), 1))
         starts, stops = self._train_offsets[users].tolist(), self._train_offsets[users + 1].tolist()
         for own, start, stop in zip(is_rival, starts, stops, strict=True):
             own[self._train_items[start:stop]] = False

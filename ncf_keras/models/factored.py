@@ -42,6 +42,10 @@ class Halves(NamedTuple):
         """Return the halves with the rows of these users alone, in this order."""
         return self._changed(lambda half: tf.gather(half, users), "mf_user", "mlp_user")
 
+    def with_users_alone(self, known: tf.Tensor) -> "Halves":
+        """Return the halves with zeros in the rows of users who are not among `known`: bool, shape (users,)."""
+        return self._changed(lambda half: tf.where(known[:, None], half, 0), "mf_user", "mlp_user")
+
     def of_items(self, items: tf.Tensor) -> "Halves":
         """Return the halves with the rows of these items alone, in this order."""
         return self._changed(lambda half: tf.gather(half, items), "mf_item", "mlp_item")

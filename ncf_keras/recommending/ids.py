@@ -1,5 +1,6 @@
 """Raw ids as users know them, and the indices that models know."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text, listed_ids
+from ncf_keras.data import Dataset
 
 
 class Ids:
@@ -17,13 +19,17 @@ class Ids:
     Args:
         known: raw id of each index, or None where the dataset has only indices: then the index is the id.
         count: indices are 0 … count - 1.
+        active: bool, shape (count,): which of them can be found; None: all.
     """
 
-    def __init__(self, known: Sequence[str] | None, count: int):
-        self._known, self._count = known, count
+    def __init__(self, known: Sequence[str] | None, count: int, active: np.ndarray | None = None):
+        self._known, self._count, self._active = known, count, active
 
     def find(self, ids: Iterable[object], argument: str = "ids") -> np.ndarray:
-        """Return the index of each id, by the text that it has in a log, -1 where there is none: int32."""
+        """Return the index of each id, by the text that it has in a log, -1 where there is none: int32.
+
+        An id that is not active is answered as one that the dataset does not have.
+        """
         texts = (id_text(one, argument) for one in ids)
         if self._known is not None:
             found = (self._index_of.get(text, -1) if text else -1 for text in texts)
@@ -39,9 +45,9 @@ class Ids:
         ids = listed_ids(ids)
         indices = self.find(ids, argument)
         if (indices < 0).any():
-            rule = f"indices from 0 to {self._count - 1}"
+            rule = f"{'' if self._active is None else 'active '}indices from 0 to {self._count - 1}"
             if self._known is not None:
-                rule = f"ids of the dataset, such as {self._known[0]}"
+                rule = f"ids of the dataset, such as {next(iter(self._index_of), '')}"
             wrong = ids[int(np.argmax(indices < 0))]
             raise InputError(f"`{argument}` must hold {rule}{advice}. Received: {str(wrong)[:80]!r}")
         return indices
@@ -54,13 +60,28 @@ class Ids:
         # Digits of other scripts, signs and leading zeros are no indices; neither is what is too long to count.
         if not (text.isascii() and text.isdigit() and len(text) < 11) or text != str(int(text)):
             return -1
-        return int(text) if int(text) < self._count else -1
+        index = int(text)
+        return index if index < self._count and (self._active is None or self._active[index]) else -1
 
     @cached_property
     def _index_of(self) -> dict[str, int]:
-        return {raw: index for index, raw in enumerate(self._known or ())}
+        numbered = enumerate(self._known or ())
+        active = numbered if self._active is None else itertools.compress(numbered, self._active)
+        return {raw: index for index, raw in active}
 
     @cached_property
     def _names(self) -> Any:
         # Kept as an array of pandas, which a table takes as it is: a list of texts is looked through each time.
         return None if self._known is None else pd.Series(self._known).array
+
+
+def ids_of_users(dataset: Dataset) -> Ids:
+    """Return the ids of a dataset's users, of whom the active ones are found."""
+    active = None if dataset.user_states is None else dataset.active_users
+    return Ids(dataset.user_ids, dataset.num_users, active)
+
+
+def ids_of_items(dataset: Dataset) -> Ids:
+    """Return the ids of a dataset's items, of which the active ones are found."""
+    active = None if dataset.item_states is None else dataset.active_items
+    return Ids(dataset.item_ids, dataset.num_items, active)

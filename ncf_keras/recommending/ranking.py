@@ -1,7 +1,8 @@
 """Lists of the best items as functions of tensors: computed at once here, or traced into an export.
 
 What does not depend on who asks is computed once and kept. Scores are computed in blocks of users and items, so
-that memory stays bounded for any catalogue. Every function answers each row by itself: a user or item that is
+that memory stays bounded for any catalogue. An item that is not active is in no list, and a user who is not
+active has no index here. Every function answers each row by itself: a user or item that is
 unknown spoils no other row, because a server may put the rows of different clients into one call.
 """
 
@@ -42,7 +43,7 @@ class Lists(NamedTuple):
     Attributes:
         items: int32, shape (rows, length).
         scores: float32, shape (rows, length), descending.
-        known: bool, shape (rows,): whether the one asked for has an index.
+        known: bool, shape (rows,): whether the one asked for has an index and is active.
     """
 
     items: Tensor
@@ -58,7 +59,8 @@ class Ranker:
             or a fitted baseline with `score(users, items)`, which can't be traced.
         num_users: users are the indices 0 … num_users - 1.
         num_items: items are the indices 0 … num_items - 1.
-        dataset: whose train interactions are seen and make the popularity list; None: nothing is known of any.
+        dataset: whose train interactions are seen and make the popularity list, and which says who is active;
+            None: there are no interactions, and all are active.
         check_scores: whether a score that is not finite, which has no place in an order, is an
             InvalidArgumentError with `NOT_FINITE` in its message. A server can't: it would spoil other rows.
         items_a_block: how many items are scored at a time.
@@ -81,14 +83,25 @@ class Ranker:
         self._check_scores = check_scores
         self._factored = FactoredModel(model) if can_factor(model) else None
         self._halves = Halves(None, None, None, None)
+        # None where all are active: then nothing is computed for it.
+        self._active_users = self._active_items = None
+        if dataset is not None and dataset.user_states is not None:
+            self._active_users = _kept(dataset.active_users)
+        if dataset is not None and dataset.item_states is not None:
+            self._active_items = _kept(dataset.active_items)
         if self._factored:
-            self._halves = Halves(*(half if half is None else _kept(half) for half in self._factored.halves()))
+            halves = self._factored.halves()
+            if self._active_users is not None:
+                halves = halves.with_users_alone(self._active_users)
+            self._halves = Halves(*(half if half is None else _kept(half) for half in halves))
             self._item_vectors = _kept(self._factored.item_vectors())
         offsets = np.zeros(num_users + 1, np.int64) if dataset is None else dataset.train_offsets
         self._seen_offsets = _kept(np.asarray(offsets, np.int64))
         self._seen_items = _kept(np.zeros(0, np.int32) if dataset is None else dataset.train_items)
-        nothing = np.full(num_items, NO_ITEM, np.int32), np.full(num_items, NO_SCORE, np.float32)
-        popular = nothing if dataset is None else popularity(dataset)
+        popular = np.full(num_items, NO_ITEM, np.int32), np.full(num_items, NO_SCORE, np.float32)
+        if dataset is not None:
+            for whole, listed in zip(popular, popularity(dataset), strict=True):
+                whole[: len(listed)] = listed
         self._popular_items, self._popular_scores = map(_kept, popular)
         self._items_a_block = min(num_items, items_a_block)
         # A row also holds its scores, a number an item, twice: before and after the mask.
@@ -98,8 +111,8 @@ class Ranker:
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the predictions of pairs, NaN where user or item has no index: float32, shape (pairs,)."""
-        users, known_users = _checked(users, self._num_users)
-        items, known_items = _checked(items, self._num_items)
+        users, known_users = _checked(users, self._num_users, self._active_users)
+        items, known_items = _checked(items, self._num_items, self._active_items)
         predictions = self._score_pairs(users, items)
         return tf.where(known_users & known_items, predictions, float("nan"))
 
@@ -112,7 +125,7 @@ class Ranker:
                 their number. The lists are as wide as the longest.
             include_seen: bool scalar: rank the seen items too.
         """
-        users, known = _checked(users, self._num_users)
+        users, known = _checked(users, self._num_users, self._active_users)
         width, lengths = self._lengths(k, tf.size(users))
         best = functools.partial(self._best_for, k=width, include_seen=include_seen)
         items, scores = in_blocks_of_rows(best, users, self._users_a_block, width)
@@ -139,7 +152,7 @@ class Ranker:
 
         A GMF, MLP or NeuMF alone has vectors of its items. The arguments are as in `recommend`.
         """
-        queries, known = _checked(items, self._num_items)
+        queries, known = _checked(items, self._num_items, self._active_items)
         width, lengths = self._lengths(k, tf.size(queries))
         best = functools.partial(self._most_similar_to, k=width)
         found, scores = in_blocks_of_rows(best, queries, self._queries_a_block, width)
@@ -150,7 +163,7 @@ class Ranker:
 
         Args:
             items: int32, shape (rows,), each with an index.
-            among: int32, shape (candidates,), each with an index, none twice; of equal cosines the first wins.
+            among: int32, shape (candidates,), each active, none twice; of equal cosines the first wins.
             k: int32 scalar, between 0 and the number of candidates.
         """
         vectors, others = tf.gather(self._item_vectors, items), tf.gather(self._item_vectors, among)
@@ -178,7 +191,14 @@ class Ranker:
         return self._best(score_block, hidden_rows, hidden_items, k)
 
     def _best(self, score_block: ScoreBlock, rows: Tensor, items: Tensor, k: Any) -> tuple[Any, Any]:
-        return best_items(score_block, self._num_items, rows, items, k, self._items_a_block)
+        active = self._active_items
+        if active is None:
+            return best_items(score_block, self._num_items, rows, items, k, self._items_a_block)
+
+        def active_block(start: Tensor, stop: Tensor) -> Tensor:
+            return tf.where(active[start:stop], score_block(start, stop), LOWEST)
+
+        return best_items(active_block, self._num_items, rows, items, k, self._items_a_block)
 
     def _grid(self, halves: Halves, start: Tensor, stop: Tensor) -> Tensor:
         assert self._factored is not None
@@ -210,8 +230,10 @@ class Ranker:
 
 
 def popularity(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Return the items by their number of train interactions, equal ones by index, and the numbers."""
+    """Return the active items by their number of train interactions, equal ones by index, and the numbers."""
     items = np.argsort(-dataset.item_counts, kind="stable")
+    if dataset.item_states is not None:
+        items = items[dataset.active_items[items]]
     return items.astype(np.int32), dataset.item_counts[items].astype(np.float32)
 
 
@@ -228,7 +250,7 @@ def best_items(
     Places for which no item is left come last and hold `NO_ITEM` and `NO_SCORE`.
 
     Args:
-        score_block: scores a stretch of items for all rows; of finite values.
+        score_block: scores a stretch of items for all rows; of finite values, or `LOWEST`, which no row gets.
         num_items: items are 0 … num_items - 1.
         hidden_rows, hidden_items: int32; `hidden_rows[n]` must not get `hidden_items[n]`; no pair twice.
         k: int32 scalar, between 0 and num_items.
@@ -290,10 +312,11 @@ def _kept(value: np.ndarray | Tensor) -> tf.Variable:
     return tf.Variable(value, trainable=False)
 
 
-def _checked(indices: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return the indices with 0 for those out of range, and which are in range."""
+def _checked(indices: Tensor, count: int, active: tf.Variable | None) -> tuple[Tensor, Tensor]:
+    """Return the indices with 0 for those out of range, and which are in range and active."""
     known = (indices >= 0) & (indices < count)
-    return tf.where(known, indices, 0), known
+    indices = tf.where(known, indices, 0)
+    return indices, known if active is None else known & tf.gather(active, indices)
 
 
 def _cut(items: Tensor, scores: Tensor, known: Tensor, lengths: Tensor) -> Lists:

@@ -16,7 +16,7 @@ from ncf_keras.base.ids import id_text, listed_ids
 from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, require_factored, require_sizes
-from ncf_keras.recommending.ids import Ids
+from ncf_keras.recommending.ids import Ids, ids_of_items, ids_of_users
 from ncf_keras.recommending.ranking import NOT_FINITE, Lists, Ranker, popularity
 from ncf_keras.solvers.fold_in import UserFolder
 
@@ -31,6 +31,9 @@ class Recommender:
 
     What does not depend on who asks (the halves of all users and items, see `ncf_keras.models.factored`) is
     computed once: make one object and ask it often. After further training call `refresh()`, or make a new one.
+
+    An inactive item of the dataset is in no list and can't be asked for; a user who is inactive or forgotten is
+    answered as an unknown one (`ncf_keras/data/states.py`).
 
     Args:
         model: trained on `dataset`: GMF, MLP, NeuMF, or any other Keras model from `user_input` and
@@ -219,7 +222,7 @@ def recommend(
 
 
 def popular_items(dataset: Dataset, k: int = 10, users: Sequence[object] = ("",)) -> pd.DataFrame:
-    """Rank all items by their number of train interactions; of equally popular ones the lower index first.
+    """Rank the active items by train interactions; of equally popular ones the lower index comes first.
 
     The columns are those of `Recommender`: `score` is the number of interactions, `source` is `popularity`, and
     `user_id` holds `users`, who need not be in the dataset, with a list for each.
@@ -258,8 +261,7 @@ class _Tables:
     """Lists of indices as tables that a reader understands."""
 
     def __init__(self, dataset: Dataset):
-        self.users = Ids(dataset.user_ids, dataset.num_users)
-        self.items = Ids(dataset.item_ids, dataset.num_items)
+        self.users, self.items = ids_of_users(dataset), ids_of_items(dataset)
         self._titles = None if dataset.item_titles is None else Ids(dataset.item_titles, dataset.num_items)
 
     def of(self, items: np.ndarray, scores: np.ndarray, users: Any, sources: np.ndarray) -> pd.DataFrame:

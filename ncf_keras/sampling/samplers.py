@@ -102,7 +102,7 @@ class Sampler(abc.ABC):
 
     Raises:
         InputError: `num_neg` is too small, or every user has interacted with every item, so that no negative
-            exists; or the weights are not finite numbers of at least 0, some above; or `positives` are no places.
+            exists; the weights are not finite numbers of at least 0, some above; or `positives` are no places.
     """
 
     most_in_memory = MOST_IN_MEMORY

@@ -1,5 +1,6 @@
 """A trained model as a SavedModel that TensorFlow Serving loads, with recommendations in it."""
 
+import itertools
 import os
 import tempfile
 from collections import Counter
@@ -71,7 +72,9 @@ def _write(
     archive = keras.export.ExportArchive()
     if dataset is not None and dataset.item_ids is not None:
         titles = dataset.item_titles or [""] * dataset.num_items
-        by_id, tables = make_id_signatures(ranker, dataset.user_ids, dataset.item_ids, titles)
+        by_id, tables = make_id_signatures(
+            ranker, dataset.user_ids, dataset.active_users, dataset.item_ids, titles
+        )
         signatures |= by_id
         for table in tables:
             archive.track(table)
@@ -96,6 +99,8 @@ def _require_fitting(dataset: Dataset, sizes: tuple[int, int]) -> None:
         )
     for argument in ("user_ids", "item_ids", "item_titles"):
         texts = getattr(dataset, argument) or ()
+        if argument == "user_ids":
+            texts = list(itertools.compress(texts, dataset.active_users))
         for text in texts:
             try:
                 text.encode("utf-8")

@@ -1,8 +1,10 @@
 """The signatures of an export: names, inputs, outputs. `docs/serving.md` has them as a table."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from ncf_keras.recommending.ranking import NO_ITEM, Lists, Ranker
@@ -39,21 +41,26 @@ class IdTable(tf.saved_model.experimental.TrackableResource):
     an export, and may be larger than the 2 GB that a graph can be.
 
     Args:
-        ids: no id twice; `ids[index]` is the id of `index`.
+        ids: no id twice.
         name: tells the tables of an export apart.
+        indices: the index of each id; None: `ids[index]` is the id of `index`.
     """
 
-    def __init__(self, ids: Sequence[str], name: str):
+    def __init__(self, ids: Sequence[str], name: str, indices: np.ndarray | None = None):
         super().__init__()
         # A resource doesn't track its attributes by itself.
         self.ids = self._track_trackable(_texts(ids), "ids")
+        self._indices = None
+        if indices is not None:
+            kept = tf.Variable(indices, trainable=False, dtype=tf.int32)
+            self._indices = self._track_trackable(kept, "indices")
         self._name = name
 
     def _create_resource(self) -> tf.Tensor:
         return tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int32, shared_name=self._name)
 
     def _initialize(self) -> None:
-        indices = tf.range(tf.size(self.ids))
+        indices = tf.range(tf.size(self.ids)) if self._indices is None else self._indices
         tf.raw_ops.InitializeTableV2(table_handle=self.resource_handle, keys=self.ids, values=indices)
 
     def find(self, ids: tf.Tensor) -> tf.Tensor:
@@ -83,13 +90,18 @@ def make_signatures(ranker: Ranker) -> dict[str, Signature]:
 
 
 def make_id_signatures(
-    ranker: Ranker, user_ids: Sequence[str] | None, item_ids: Sequence[str], titles: Sequence[str]
+    ranker: Ranker,
+    user_ids: Sequence[str] | None,
+    active_users: np.ndarray,
+    item_ids: Sequence[str],
+    titles: Sequence[str],
 ) -> tuple[dict[str, Signature], list[IdTable]]:
     """Return the signatures that speak of raw ids, by name, and the tables that an archive must track.
 
     Args:
         ranker: of these users and items.
         user_ids: raw id of each user; without them there is no `recommend_by_id`.
+        active_users: bool, shape (users,): whose ids are found. The others' are nowhere in the export.
         item_ids: raw id of each item.
         titles: of each item, empty where there is none.
     """
@@ -111,7 +123,8 @@ def make_id_signatures(
 
     signatures = _with_default("similar_items_by_id", similar_items, ITEM_IDS)
     if user_ids is not None:
-        users = IdTable(user_ids, "users")
+        indices = None if active_users.all() else np.flatnonzero(active_users)
+        users = IdTable(list(itertools.compress(user_ids, active_users)), "users", indices)
         tables.append(users)
 
         def recommend(user_id: tf.Tensor, k: tf.Tensor) -> Outputs:

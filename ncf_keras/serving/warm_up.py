@@ -9,6 +9,7 @@ tensorflow-serving-api, is wanted only by those who ask a server through gRPC. F
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from ncf_keras.data import Dataset
@@ -26,8 +27,8 @@ def write_warm_up(
     Args:
         directory: of the export.
         model_name: what the server calls the model.
-        signatures: by name; their inputs are filled with the first user, the first item and `DEFAULT_K`.
-        dataset: where raw ids are taken from; None where no signature takes one.
+        signatures: by name; their inputs are filled with the first active user and item and `DEFAULT_K`.
+        dataset: where raw ids are taken from, and who is active; None where no signature takes an id.
     """
     path = directory / FILE
     path.parent.mkdir()
@@ -41,10 +42,15 @@ def _first(spec: tf.TensorSpec, dataset: Dataset | None) -> tf.Tensor:
     # With a dimension for rows throughout: servers that batch take no scalar.
     if spec.name == "k":
         return tf.constant([DEFAULT_K])
-    if dataset is not None and spec.dtype == tf.string:
-        ids = dataset.user_ids if spec.name == "user_id" else dataset.item_ids
-        return tf.constant(list(ids or ())[:1])
-    return tf.constant([0])
+    if dataset is None:
+        return tf.constant([0])
+    of_user = spec.name.startswith("user")
+    ids, active = (
+        (dataset.user_ids, dataset.active_users) if of_user else (dataset.item_ids, dataset.active_items)
+    )
+    first = np.flatnonzero(active)[:1].tolist()
+    values = [(ids or ())[index] for index in first] if spec.dtype == tf.string else first
+    return tf.constant(values, spec.dtype)
 
 
 def _prediction_log(model_name: str, signature_name: str, inputs: Mapping[str, tf.Tensor]) -> bytes:

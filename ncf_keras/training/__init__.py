@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ncf_keras.training.spec import LEARNERS as LEARNERS, ON_NAN as ON_NAN, TrainingSpec as TrainingSpec
     from ncf_keras.training.train_model import TrainingResult as TrainingResult, train as train
     from ncf_keras.training.trainer import Trainer as Trainer
-    from ncf_keras.training.warm_start import WarmStart as WarmStart, warm_start as warm_start
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
@@ -37,7 +36,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "spec": ("LEARNERS", "ON_NAN", "TrainingSpec"),
         "train_model": ("TrainingResult", "train"),
         "trainer": ("Trainer",),
-        "warm_start": ("WarmStart", "warm_start"),
     },
     light=("iterations", "spec"),
 )

@@ -21,19 +21,16 @@ from ncf_keras.evaluation import LeaveOneOut, RankingResult
 from ncf_keras.models import model_scores
 from ncf_keras.models.factored import require_sizes
 from ncf_keras.models.spec import FLOAT32
-from ncf_keras.sampling import DeviceSampler, ShardedSampler
+from ncf_keras.sampling import DeviceSampler
 from ncf_keras.sampling.example_numbers import has_every_item
-from ncf_keras.training.engines.compiled_engine import CompiledEngine
 from ncf_keras.training.engines.engine import Engine
 from ncf_keras.training.engines.guard import GuardedEngine
-from ncf_keras.training.engines.keras_engine import KerasEngine
-from ncf_keras.training.engines.sharded_engine import ShardedEngine, follow_chief, release_workers
+from ncf_keras.training.engines.learner_state import LearnerState
+from ncf_keras.training.engines.make_engine import make_engine
+from ncf_keras.training.engines.sharded_engine import follow_chief, release_workers
 from ncf_keras.training.engines.workers import Workers
 from ncf_keras.training.iterations import Best, Iteration, best_of
-from ncf_keras.training.learners import make_optimizer
-from ncf_keras.training.losses import clipped_log_loss
 from ncf_keras.training.make_sampler import make_sampler
-from ncf_keras.training.schedules import learning_rate_of
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.steps.rules import sums_skipped_steps
 from ncf_keras.training.steps.steps import can_defer_rows
@@ -49,8 +46,8 @@ class Trainer:
             the dataset's numbers of users and items. It is compiled here and trained in place.
         dataset: the train interactions and the test pairs.
         spec: the settings; those of `TrainingSpec()` if left out.
-        positives: the places in `train_items` of the positives to train on, each once; None: all. The others are
-            no negatives all the same. With `select="validation"`, which splits the train interactions, None.
+        positives: the places in `train_items` of the positives to train on, each once; None: all. The others
+            are no negatives all the same. With `select="validation"`, which splits the interactions, None.
         workers: the replicas among which the shards of the spec are divided; None trains in this process alone.
             With several worker processes, the chief (worker 0) calls `fit`, and the others call `follow`.
         on_note: called with a sentence when the learning rate was halved because of `on_nan="reload"`, when
@@ -229,18 +226,23 @@ class Trainer:
         self.engine.restore(arrays)
         self.epochs_done, self.initial, self.iterations = done, initial, rows
 
+    def set_learner_state(self, state: LearnerState) -> None:
+        """Go on from the state of an earlier learner, such as `warm_start` returns; before the first epoch.
+
+        Its steps count for Adam's correction of its moments; epochs, iterations and a schedule of the learning
+        rate begin anew.
+
+        Raises:
+            InputError: it is one of another learner or of another model, or epochs have been trained.
+        """
+        if self.engine.progress != (0, 0):
+            raise InputError(f"the learner's state must be set before the first epoch. Received: {self}")
+        self.engine.set_learner_state(state)
+        self._count_steps(0)
+
     def _make_engine(self) -> Any:
         """Return an engine for the spec."""
-        spec = self.spec
-        rate = learning_rate_of(spec)
-        self.model.compile(make_optimizer(spec.learner, rate, spec.adam), clipped_log_loss)
-        arguments = (self.model, self._sampler, spec.learner, rate, spec.batch_size)
-        options: dict[str, Any] = {"adam": spec.adam, "precision": spec.precision}
-        if isinstance(self._sampler, ShardedSampler):
-            return ShardedEngine(*arguments, self._workers, **options)
-        if spec.engine == "keras":
-            return KerasEngine(*arguments, **options)
-        return CompiledEngine(*arguments, **options, step=spec.step)
+        return make_engine(self.model, self._sampler, self.spec, self._workers)
 
     def _train_epoch(self, every: keras.callbacks.CallbackList, changing: bool) -> Logs:
         """Train and evaluate one epoch with the callbacks `every`, and return the logs.
@@ -282,7 +284,8 @@ class Trainer:
 
     def _count_steps(self, of_epoch: int) -> None:
         """Let the optimizer, which the compiled engine leaves alone, say how many steps were taken."""
-        self.model.optimizer.iterations.assign(self.epochs_done * self.steps_per_epoch + of_epoch)
+        done = self.epochs_done * self.steps_per_epoch + of_epoch
+        self.model.optimizer.iterations.assign(self.engine.steps_before + done)
 
     def _take_what_callbacks_changed(self) -> None:
         # Keras lets nobody set the rate of an optimizer with a schedule.

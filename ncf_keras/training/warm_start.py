@@ -246,8 +246,8 @@ class _Folding:
         """Return the rows of newcomers, one array for each of their tables."""
         if not histories:
             return [self._layers[name][0][:0] for name in tables]
-        sizes = (len(self._layers[names[0]][0]) for names in (self._user_tables, self._item_tables))
-        model = replace(self._spec, **dict(zip(("num_users", "num_items"), sizes, strict=True))).build()
+        users, items = (len(self._layers[names[0]][0]) for names in (self._user_tables, self._item_tables))
+        model = replace(self._spec, num_users=users, num_items=items).build()
         assign_layers(model, self._layers, "the known rows")
         # As for the commands that fold in: at least one negative.
         folder = kind(model, max(self._num_neg, 1))

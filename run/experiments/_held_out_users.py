@@ -34,6 +34,8 @@ def without_users(dataset: Dataset, removed: np.ndarray) -> Dataset:
         name=dataset.name,
         num_users=int(stays.sum()),
         num_items=dataset.num_items,
+        user_states=None if dataset.user_states is None else dataset.user_states[stays],
+        item_states=dataset.item_states,
     )
 
 

@@ -134,9 +134,9 @@ def _require_others(examples: "Dataset") -> None:
 
 
 def _others(examples: "Dataset", users: "np.ndarray") -> "np.ndarray":
-    """Return how many items, the held-out one left out, users have no train interaction with: int64."""
+    """Return how many active items, the held-out one left out, users have no train interaction with: int64."""
     known = examples.train_offsets[users + 1] - examples.train_offsets[users]
-    return examples.num_items - known - 1
+    return int(examples.active_items.sum()) - known - 1
 
 
 def _print_row(
@@ -166,6 +166,7 @@ def expected_figures(model: "keras.Model", examples: "Dataset") -> tuple[float, 
         examples.test_users,
         examples.test_items,
         examples.num_items,
+        examples.active_items,
     )
     rankings = protocol.rankings(all_scores(model, examples.num_items))
     return expected_from_ranks(rankings.positions, _others(examples, rankings.users))

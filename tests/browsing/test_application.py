@@ -8,12 +8,13 @@ import threading
 import pytest
 import requests
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.browsing.answers import Answers
 from ncf_keras.browsing.in_thread import served
 from ncf_keras.recommending import Recommender
 from tests.browsing.shelf import SCRIPT, shelf
 from tests.models import by_hand
-from tests.recommending.crowd import ITEM_IDS, MODELS, USER_IDS, seen_by
+from tests.recommending.crowd import ITEM_IDS, MODELS, TITLES, USER_IDS, seen_by, with_states
 
 FILES = {
     "": "text/html; charset=utf-8", "style.css": "text/css; charset=utf-8",
@@ -92,6 +93,7 @@ def test_a_user_is_shown_as_the_recommender_has_it(user, ask, recommender, datas
     held_out = dict(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True)).get(user)
     assert answer["held_out"] == (None if held_out is None else item(held_out))
     assert answer["source"] == "model"
+    assert (answer["previous"], answer["next"]) == ((user - 1) % 8, (user + 1) % 8)
     found = answer["list"]
     assert without(found, "score", "why", "held_out") == list(map(item, index_of(expected["item_id"])))
     assert [each["score"] for each in found] == expected["score"].tolist()
@@ -160,6 +162,35 @@ def test_long_titles_are_cut(model):
         answer = requests.get(f"{address}api/user?user=3&k=9", timeout=30)
     assert {each["title"] for each in answer.json()["list"]} == {"x" * 299 + "…"}
     assert len(answer.content) < 50_000
+
+
+def test_who_is_not_active_is_neither_found_nor_shown(model):
+    users, items = [2, 0, 0, 1, 0, 0, 0, 2], [0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    dataset = with_states(users, items)
+    active = [1, 2, 4, 5, 6]
+    answers = Answers(Recommender(model, dataset), dataset, seed=3)
+    sizes = answers.dataset()
+    assert (sizes["users"], sizes["items"]) == (5, 11)
+    assert sorted(user["user"] for user in answers.users("")["users"]) == active
+    assert answers.users("the")["users"] == answers.users("Ω")["users"] == []
+    assert {item["item"] for item in answers.items("")["items"]} == set(range(13)) - {1, 8}
+    assert answers.items("best")["items"] == []
+    assert 8 not in {item["item"] for item in answers.items(TITLES[8])["items"]}
+    shown = [answers.for_user(user, 100) for user in active]
+    assert [answer["next"] for answer in shown] == [2, 4, 5, 6, 1]
+    assert [answer["previous"] for answer in shown] == [6, 1, 2, 4, 5]
+    listed = [*shown, answers.for_liked([0, 2], 100), answers.for_liked([], 100)]
+    assert not {item["item"] for answer in listed for item in answer["list"]} & {1, 8}
+    assert not {item["item"] for item in answers.similar(0, 100)["similar"]} & {1, 8}
+    for ask, argument, last in (
+        (lambda: answers.for_user(3, 4), "user", 7),
+        (lambda: answers.similar(8, 4), "item", 12),
+        (lambda: answers.for_liked([0, 1], 4), "items", 12),
+    ):
+        with pytest.raises(
+            InputError, match=f"`{argument}` must be an active index from 0 to {last}. Received"
+        ):
+            ask()
 
 
 @pytest.mark.parametrize(("name", "parameters", "sentence"), [

@@ -12,6 +12,7 @@ from ncf_keras.models import build_gmf, build_mlp
 from ncf_keras.weights import save_weights
 from tests.models import by_hand
 from tests.predicting import predict
+from tests.recommending.crowd import SIZES, seen_by, with_states
 from tests.shared_files import shared
 from tests.small_data import write_files
 
@@ -83,6 +84,28 @@ def test_full_ranks_all_items_but_the_train_items(scored, sample, tmp_path, caps
     assert document["metrics"]["HR@10"]["mean"] == pytest.approx(np.mean(hits))
     assert lines[-1].startswith(f"HR@10 = {np.mean(hits):.4f}, ") and lines[-1].endswith("(protocol full)")
     assert "can't be compared" in lines[1] and document["protocol"] == "full"
+
+
+def test_full_ranks_active_items_alone(tmp_path, capsys):
+    item_states = [0, 0, 0, 1, 1, 1, 1, 0, 1, 1, 0, 0, 1]
+    dataset = with_states([0, 0, 0, 0, 2, 1, 0, 0], item_states)
+    dataset.save(tmp_path, "living")
+    model = build_gmf(*SIZES, 4)
+    by_hand.randomise(model)
+    save_weights(model, tmp_path / "model.h5")
+    flags = ["--weights", f"{tmp_path}/model.h5", "--path", f"{tmp_path}/", "--dataset", "living"]
+    lines, _, rows = evaluated([*flags, "--protocol", "full", "--topk", "13"], tmp_path, capsys)
+    assert "among all active items that its user has no train interaction with" in lines[1]
+    table = predict(model, *np.divmod(np.arange(np.prod(SIZES)), SIZES[1])).reshape(SIZES)
+
+    def ahead(items):
+        tests = zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True)
+        rivals = [(user, item, items - seen_by(dataset, user)) for user, item in tests]
+        return [sum(table[user, other] > table[user, item] for other in some) for user, item, some in rivals]
+
+    active = {item for item in range(SIZES[1]) if item_states[item] == 0}
+    assert [1 / float(row["MRR@13"]) - 1 for row in rows] == pytest.approx(ahead(active))
+    assert len(rows) == 2 and ahead(active) != ahead(set(range(SIZES[1])))
 
 
 def test_validation_ranks_items_held_out_of_train(scored, sample, tmp_path, capsys):

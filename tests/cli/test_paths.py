@@ -7,7 +7,15 @@ import pytest
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli import convert, evaluate, recommend
-from ncf_keras.cli.paths import CheckpointPath, InputFile, OutputFile, OutputPrefix, require_apart
+from ncf_keras.cli.paths import (
+    CheckpointPath,
+    DatasetPrefix,
+    InputFile,
+    InputLog,
+    OutputFile,
+    OutputPrefix,
+    require_apart,
+)
 from tests.cli.running import run
 from tests.small_data import write_files
 
@@ -96,6 +104,22 @@ def test_the_files_of_a_dataset_of_a_prefix_and_of_checkpoints_count_whether_the
         with pytest.raises(InputError, match="names to be written"):
             require_apart(flags(checkpoint_dir=checkpoints, log_csv=OutputFile(tmp_path / name)))
     require_apart(flags(path="", dataset="sample", json=OutputFile(tmp_path / "sample.json")))
+
+
+def test_a_dataset_may_replace_the_one_that_it_goes_on_from_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path, "v", "rating", "rating", "negative")
+    prefix, earlier = OutputPrefix("v"), DatasetPrefix(f"{tmp_path}/v")
+    require_apart(flags(ids_from=earlier, out=prefix))
+    for named in ({"log": [InputLog("v.train.rating")]}, {"titles": InputFile("v.items.csv")}):
+        with pytest.raises(
+            InputError, match=r"^`--out` must not be a file that `(LOG|--titles)` names to be read"
+        ):
+            require_apart(flags(ids_from=earlier, **named, out=prefix))
+    with pytest.raises(InputError, match=r"^`--json` must not be a file that `--ids_from` names to be read"):
+        require_apart(flags(ids_from=earlier, json=OutputFile("v.waiting.csv")))
+    with pytest.raises(InputError, match=r"names to be written"):
+        require_apart(flags(out=prefix, to=OutputPrefix("v")))
 
 
 def test_commands_refuse_before_they_read_anything(tmp_path, capsys, monkeypatch):

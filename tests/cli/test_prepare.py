@@ -84,6 +84,82 @@ def test_no_timestamps_says_that_a_random_item_is_held_out(log, tmp_path, capsys
     assert all(line.count("\t") == 2 for line in held_out[0].splitlines())
 
 
+@pytest.fixture
+def yesterday(log, tmp_path, capsys):
+    """Prefix of the dataset of the log, prepared with options that are not the usual ones."""
+    flags = ["--negatives", "2", "--min_rating", "2", "--min_item_interactions", "2"]
+    assert main([str(log), "--out", str(tmp_path / "d"), *flags]) == 0
+    capsys.readouterr()
+    return tmp_path / "d"
+
+
+def test_new_rows_are_appended_in_place_and_users_forgotten(yesterday, tmp_path, capsys):
+    new, gone, before = tmp_path / "new.csv", tmp_path / "gone.txt", read_dataset(tmp_path, "d")
+    new.write_text("user,item,rating,timestamp\nzoe,3,5,9001\nzoe,4,5,9002\nzoe,2,1,9003\n5,3,4,9004\n")
+    gone.write_text("0\n\nnobody\n")
+    line = [str(new), "--ids_from", str(yesterday), "--append", "--out", str(yesterday)]
+    assert main([*line, "--forget", str(gone)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[0] == (
+        f"As {yesterday} was prepared: --min_rating 2.0, --min_item_interactions 2, --negatives 2."
+    )
+    after = read_dataset(tmp_path, "d")
+    assert after.user_ids == [*before.user_ids, "zoe"]
+    assert after.item_ids[: before.num_items] == before.item_ids
+    assert after.user_states.tolist() == [2, 0, 0, 0, 0, 0, 0]
+    lines = printed.out.splitlines()
+    assert "  dropped 1 of 28 rows: rating below 2" in lines
+    assert "  users: 6 with their indices of d, 1 new; items: 8, 0 new" in lines
+    assert "  1 user(s) forgotten: nothing but the id is left in the dataset" in lines
+    assert "  1 unknown user(s) among those to forget" in lines
+    files = {path.name: path.read_bytes() for path in tmp_path.glob("d.*")}
+    # Without a log, and with nobody new to be forgotten, everything stays, in another place too.
+    gone.write_text("")
+    assert main([*line[1:-1], str(tmp_path / "e"), "--forget", str(gone)]) == 0
+    for path in tmp_path.glob("e.*[!n]"):
+        assert path.read_bytes() == files[path.name.replace("e.", "d.", 1)], path.name
+    assert json.loads((tmp_path / "e.json").read_text())["ids_from"]["dataset"] == "d"
+
+
+def test_a_whole_log_keeps_indices_and_a_flag_says_otherwise_than_before(yesterday, log, tmp_path, capsys):
+    titles = tmp_path / "titles.csv"
+    titles.write_text("item,title\n3,Three\n")
+    log.write_text("user,item,rating,timestamp\n9,8,5,1\n" + "".join(reversed(ROWS[3:])))
+    flags = ["--min_rating", "3", "--titles", str(titles)]
+    assert main([str(log), "--ids_from", str(yesterday), "--out", str(tmp_path / "today"), *flags]) == 0
+    printed = capsys.readouterr()
+    assert "--min_item_interactions 2, --negatives 2.\n" in printed.err and "--min_rating" not in printed.err
+    before, after = read_dataset(tmp_path, "d"), read_dataset(tmp_path, "today")
+    assert after.user_ids == [*before.user_ids, "9"] and after.item_ids[: before.num_items] == before.item_ids
+    assert json.loads((tmp_path / "today.json").read_text())["options"]["min_rating"] == 3
+    assert after.item_titles[after.item_ids.index("3")] == "Three"
+    assert main(["--ids_from", str(tmp_path / "today"), "--append", "--out", str(tmp_path / "today")]) == 0
+    assert read_dataset(tmp_path, "today").item_titles == after.item_titles
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    (["clicks.csv", "--append"], "`--append` must come with `--ids_from`. Received: `--append` alone"),
+    (["clicks.csv", "--forget", "gone.txt"], "`--forget` must come with `--ids_from`"),
+    ([], "`LOG` must be the log to prepare (only `--append` needs none). Received: none"),
+    (["--ids_from", "d"], "`LOG` must be the log to prepare (only `--append` needs none). Received: none"),
+    (["--append", "--ids_from", "folder/"], "`--ids_from` must end in the name of a dataset, such as Data/myd"),
+    (["--append", "--ids_from", "."], "`--ids_from` must end in the name of a dataset, such as Data/mydata"),
+    (["--append", "--ids_from", "none"], "none.json must be of a dataset that `ncf prepare` wrote"),
+    (["--append", "--ids_from", "d", "--forget", "missing.txt"], "`--forget` must be a file"),
+    (["clicks.csv", "--append", "--ids_from", "d", "--no_timestamps", "--timestamp", "none"],
+     "A log that is appended to d, which has timestamps, must have some too. Received: none"),
+    (["--append", "--ids_from", "d", "--out", "d", "--forget", "d.users.csv"],
+     "`--out` must not be a file that `--forget` names to be read"),
+])  # fmt: skip
+def test_mistakes_in_going_on(yesterday, tmp_path, monkeypatch, capsys, line, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone.txt").write_text("0\n")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main([*line, *([] if "--out" in line else ["--out", "mine"])]) == 2
+    assert message in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 @pytest.mark.parametrize(("change", "message"), [
     (["--out", "folder/"], "`--out` must end in the name of the dataset"),
     (["--out", "clicks.csv/sub/mine"], "`--out` must be a directory that can be written to"),

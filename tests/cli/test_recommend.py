@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from ncf_keras.base import memory
-from ncf_keras.cli.recommend import main
+from ncf_keras.cli.recommend import UNKNOWN_USER, main
 from ncf_keras.cli.table_output import spreadsheet_safe, write_table
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import Recommender, recommender as recommender_module
 from ncf_keras.weights import load_model, save_weights
-from tests.recommending.crowd import ITEM_IDS, SIZES, TITLES, USER_IDS, crowd
+from tests.recommending.crowd import ITEM_IDS, SIZES, TITLES, USER_IDS, crowd, with_states
 from tests.small_data import write_files
 from tests.weights.small_models import small_model
 
@@ -148,6 +148,24 @@ def test_a_file_holds_what_standard_output_would(run, tmp_path, suffix):
     assert (status, out) == (0, "") and str(file) in err
     assert file.read_bytes() == expected.encode()
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_who_is_inactive_or_forgotten_is_unknown(run, folder, tmp_path):
+    dataset = with_states([0, 0, 1, 0, 2, 0, 0, 0], [0, 1, *[0] * 11])
+    dataset.save(folder, "living")
+    it = Recommender(load_model(folder / "NeuMF.h5"), dataset)
+    (tmp_path / "users.txt").write_text("3\nann, bob\n1\nnobody\n")
+    status, out, err = run("--users_file", tmp_path / "users.txt", "--format", "json", dataset="living")
+    assert status == 0 and "3 of 4 users are unknown: they get the popularity list" in err
+    assert_json(out, it.recommend(["3", "ann, bob", "1", "nobody"], popular_for_unknown=True))
+    assert len(json.loads(out)) == 40 and "4" not in {row["item_id"] for row in json.loads(out)}
+    for arguments, sentence in (
+        (["--user", "1"], f"`--user` must hold ids of the dataset, such as 3{UNKNOWN_USER}. Received: '1'"),
+        (["--similar_items", "4"], "`--similar_items` must hold ids of the dataset, such as 5. Received: '4'"),
+        (["--history", "5,4"], "`--history` must hold ids of the dataset, such as 5. Received: '4'"),
+    ):
+        status, out, err = run(*arguments, dataset="living")
+        assert (status, out, err.splitlines()[-1]) == (2, "", f"error: {sentence}")
 
 
 KINDS = "One of --user, --users_file, --history, --similar_items, --popular must be given. Received: "

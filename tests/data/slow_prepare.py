@@ -13,7 +13,7 @@ class Refused(Exception):
 
 @dataclass
 class Expected:
-    """Raw ids in order, train and test pairs of raw ids, and how many rows were dropped."""
+    """Raw ids in order, train and test pairs of raw ids, how many rows were dropped, and the others."""
 
     users: list
     items: list
@@ -21,6 +21,7 @@ class Expected:
     test: dict
     dropped: int
     rows: int
+    rows_left: list
 
 
 def number(text):
@@ -87,9 +88,9 @@ def slow_prepare(rows, options, has_rating, has_time):
         if mine:
             train[user] = {row[1]: row[2] for row in mine if row[1] != held_out}
     users = [user for user in users if user in train]
-    if not test:
+    if not test and options.get("must_test", True):
         raise Refused("nobody can be tested")
-    return Expected(users, items, train, test, len(rows) - len(left), len(rows))
+    return Expected(users, items, train, test, len(rows) - len(left), len(rows), left)
 
 
 def core(rows, min_user, min_item):

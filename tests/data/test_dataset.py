@@ -82,6 +82,22 @@ def test_repr_ids_and_titles_tell_what_it_holds():
     )
 
 
+def test_states_tell_who_is_kept_for_an_index_alone():
+    items = np.array([0, 0, 0, 1, 0, 1])
+    dataset = small(num_users=4, num_items=6, user_states=[0, 0, 2, 1], item_states=items)
+    assert dataset.active_users.tolist() == [True, True, False, False]
+    assert dataset.active_items.tolist() == [True, True, True, False, True, False]
+    assert dataset.user_states.tolist() == [0, 0, 2, 1] and dataset.user_states.dtype == np.uint8
+    for name in ("user_states", "item_states", "active_users", "active_items"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(dataset, name)[0] = 1
+    assert repr(dataset).startswith("<Dataset dataset: 4 users (2 not active) x 6 items (2 not active), 3 ")
+    # Nobody's state is the same as no states.
+    everybody = small(user_states=[0, 0], item_states=[0] * 5)
+    assert everybody.user_states is everybody.item_states is None
+    assert everybody.active_users.all() and everybody.active_items.all() and "active" not in repr(everybody)
+
+
 @pytest.mark.parametrize(("changes", "message"), [
     ({"train_items": [2, -5, 0]}, "`train_items` must be between 0 and 4. Received: -5"),
     ({"train_users": [1, 0, 7], "num_users": 2}, "`train_users` must be between 0 and 1. Received: 7"),
@@ -104,6 +120,15 @@ def test_repr_ids_and_titles_tell_what_it_holds():
     ({"item_ids": [1, 2, None, 4, 5]}, "`item_ids` must hold the id of each index. Received: None"),
     ({"user_ids": ["a", ["b"]]}, "`user_ids` must hold single values as ids"),
     ({"item_titles": ["a"] * 9}, "`item_titles` must have 5 entries. Received: 9"),
+    ({"user_states": [0]}, r"`user_states` must be 2 whole numbers. Received: int64 of shape \(1,\)"),
+    ({"user_states": [0.0, 1.0]}, "`user_states` must be 2 whole numbers. Received: float64"),
+    ({"user_states": [0, 3]}, r"must be 0 \(active\) or 1 .* or 2 \(forgotten\). Received: 0 to 3"),
+    ({"user_states": [-1, 0]}, "`user_states` must be 0 .* Received: -1 to 0"),
+    ({"item_states": [0, 0, 0, 0, 2]}, r"`item_states` must be 0 .* or 1 \(inactive\). Received: 0 to 2"),
+    ({"user_states": [0, 2]}, r"`user_states` must be 0 \(active\) where .* 2 for index 1, which has"),
+    ({"item_states": [0, 0, 1, 1, 1]}, "`item_states` must be 0 .* Received: 1 for index 2, which has some"),
+    ({"item_states": [0, 1, 0, 0, 0]}, "`item_states` must be 0 .* Received: 1 for index 1, which has some"),
+    ({"train_users": [0, 0], "train_items": [0, 1], "user_states": [0, 1]}, "Received: 1 for index 1, which"),
 ])  # fmt: skip
 def test_what_breaks_a_rule_is_named(changes, message):
     arrays = {name: np.array(value) for name, value in changes.items() if name.startswith(("train", "test"))}

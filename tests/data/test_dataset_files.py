@@ -197,6 +197,10 @@ def test_ids_and_titles_are_read_back(tmp_path_factory, ids, titled):
     ("index,user_id\n0,a\n", "a line for each of the 2 indices of the dataset. Received: 1"),
     ("index,user_id\n0,a\n1,b\n2,c\n", "line 4 must not be there: the dataset has 2 indices. Received: 2"),
     ("index,user_id\n0,\udcff\n", "must be a CSV file in UTF-8"),
+    ("index,state\n0,\n1,\n", "line 1 must be index,user_id"),
+    ("index,state,user_id\n0,,a\n1,,b\n", "line 1 must be index,user_id"),
+    ("index,user_id,state\n0,a,\n1,b,gone\n", "line 3 must have the state inactive, forg.* 'gone'"),
+    ("index,user_id,state\n0,a,inactive\n", "a line for each of the 2 indices of the dataset. Received: 1"),
     (None, "must be a regular file. Received: .*a directory"),
 ])  # fmt: skip
 def test_a_line_of_ids_that_does_not_fit_is_named(tmp_path, text, message):
@@ -208,6 +212,42 @@ def test_a_line_of_ids_that_does_not_fit_is_named(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as caught:
         read_ids(file, "user_id", 2)
     assert str(file) in str(caught.value)
+
+
+@settings(max_examples=50)
+@given(IDS, st.data())
+def test_states_are_read_back_and_may_be_of_more_ids_than_have_interactions(tmp_path_factory, ids, data):
+    file = tmp_path_factory.mktemp("ids") / "d.users.csv"
+    states = data.draw(st.lists(st.integers(0, 2), min_size=len(ids), max_size=len(ids)))
+    write_ids(file, "user_id", ids, None, np.array(states))
+    found = read_ids(file, "user_id", data.draw(st.integers(0, len(ids))))
+    assert (found.ids, found.titles, found.states.tolist()) == (ids, None, states)
+    assert found.states.dtype == np.uint8
+
+
+@pytest.mark.parametrize(("name", "column", "state", "index"), [
+    ("users", "user_id", "forgotten", 1),
+    ("items", "item_id", "inactive", 2),
+    ("items", "item_id", "inactive", 0),
+])  # fmt: skip
+def test_a_state_of_an_id_with_interactions_is_refused(tmp_path, name, column, state, index):
+    write_files(tmp_path)
+    file = tmp_path / f"small.{name}.csv"
+    lines = [f"{number},{number},{state if number == index else ''}" for number in range(5)]
+    file.write_text("\n".join([f"index,{column},state", *lines]))
+    assert refused(tmp_path) == (
+        f"{file} must have a state for ids without interactions alone. "
+        f"Received: {state} for the index {index}, which has some"
+    )
+
+
+def test_without_interactions_ids_behind_the_last_need_a_state_in_their_file(tmp_path):
+    write_files(tmp_path)
+    (tmp_path / "small.users.csv").write_text("index,user_id,state\n0,a,\n1,b,\n2,c,forgotten\n3,d,\n")
+    (tmp_path / "small.items.csv").write_text("index,item_id,state\n0,a,\n1,b,\n2,c,\n3,d,\n4,e,inactive\n")
+    dataset = read_dataset(f"{tmp_path}/", "small")
+    assert (dataset.num_users, dataset.num_items) == (4, 5)
+    assert dataset.user_states.tolist() == [0, 0, 2, 0] and dataset.item_states.tolist() == [0, 0, 0, 0, 1]
 
 
 def small_log(rating=(5, 3.5, 4, 5), timestamp=(1, 2, 3, 4)):

@@ -251,7 +251,7 @@ def test_short_lines_are_not_filled_up_to_the_length_of_the_first(tmp_path, monk
     negatives = f"(0,2){chr(9)}{chr(9).join('1' * width)}\n" + "(0,2)\t1\n" * (lines - 1)
     paths = write_files(tmp_path, test="0\t2\t3\n" * lines, negatives=negatives)
     monkeypatch.setattr(dataset_files, "_parse", lambda *_, **__: pytest.fail("it was parsed"))
-    monkeypatch.setattr(dataset_files, "_read_ratings", lambda _: (np.zeros(1), np.zeros(1), np.ones(1), None))
+    monkeypatch.setattr(dataset_files, "read_ratings", lambda _: (np.zeros(1), np.zeros(1), np.ones(1), None))
     rule = f"{paths['negatives']}, line 2 must have as many negatives as the first line, {width}. Received: 1"
     assert refused(read_dataset, tmp_path, "small") == rule
     paths["negatives"].write_text("(0,2)" + "\t1" * 100_001 + "\n")

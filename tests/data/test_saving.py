@@ -20,7 +20,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 @st.composite
 def datasets(draw):
-    """Draw a dataset whose every index comes up to the highest, as files count them."""
+    """Draw a dataset whose every index comes up to the highest, as files count them, unless it has states."""
     pairs = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9)), min_size=1, max_size=30)
     train, test = np.array(draw(pairs)), np.array(draw(pairs))
     width = draw(st.integers(1, 3))
@@ -28,6 +28,10 @@ def datasets(draw):
     negatives = np.array(draw(st.lists(rows, min_size=len(test), max_size=len(test))))
     users = int(1 + max(train[:, 0].max(), test[:, 0].max()))
     items = int(1 + max(train[:, 1].max(), test[:, 1].max(), negatives.max()))
+    states = {}
+    if draw(st.booleans()):
+        users, states["user_states"] = with_states(draw, users, {*train[:, 0], *test[:, 0]}, 2)
+        items, states["item_states"] = with_states(draw, items, {*train[:, 1], *test[:, 1]}, 1)
     times = st.lists(st.integers(-3, 3), min_size=len(train), max_size=len(train)).map(np.array)
     options = {
         "user_ids": st.lists(TEXTS, min_size=users, max_size=users),
@@ -35,12 +39,22 @@ def datasets(draw):
         "item_titles": st.lists(TEXTS, min_size=items, max_size=items),
         "train_timestamps": times,
     }
-    given = {name: draw(st.none() | values) for name, values in options.items()}
-    return Dataset.from_pairs(*train.T, *test.T, negatives, name="drawn", **given)
+    needed = ("user_ids", "item_ids") if states else ()
+    given = {name: draw(values if name in needed else st.none() | values) for name, values in options.items()}
+    sizes = {"num_users": users, "num_items": items}
+    return Dataset.from_pairs(*train.T, *test.T, negatives, name="drawn", **sizes, **states, **given)
+
+
+def with_states(draw, count, used, highest):
+    """Draw a state for each index without interactions, and more such indices behind the last."""
+    more = draw(st.integers(0, 3))
+    least = [0] * count + [1] * more
+    states = [0 if index in used else draw(st.integers(low, highest)) for index, low in enumerate(least)]
+    return count + more, states
 
 
 def require_equal(found, expected):
-    for name in (*ARRAYS, "train_is_latest"):
+    for name in (*ARRAYS, "train_is_latest", "user_states", "item_states"):
         one, other = getattr(found, name), getattr(expected, name)
         assert (one is None) == (other is None), name
         if one is not None:
@@ -91,6 +105,29 @@ def test_the_built_in_sample_is_saved_with_its_titles(sample, tmp_path):
     assert (tmp_path / "films.items.csv").read_text().startswith('"index","title"\n0,"')
 
 
+def test_states_are_a_column_of_the_files_of_ids(tmp_path):
+    ids = {"user_ids": ["ann", "", "bob", "cleo"], "item_ids": list("abcde")}
+    states = {"user_states": [0, 2, 0, 1], "item_states": [0, 0, 0, 0, 1]}
+    dataset = small(
+        train_users=[2, 0, 2], train_items=[2, 0, 0], test_users=[0, 2], test_negatives=[[2, 3], [3, 0]],
+        num_users=4, num_items=5, item_titles=list("ABCDE"), **ids, **states,
+    )  # fmt: skip
+    dataset.save(tmp_path, "d")
+    assert (tmp_path / "d.users.csv").read_text() == (
+        '"index","user_id","state"\n0,"ann",""\n1,"","forgotten"\n2,"bob",""\n3,"cleo","inactive"\n'
+    )
+    lines = (tmp_path / "d.items.csv").read_text().splitlines()
+    assert (lines[0], lines[4:]) == (
+        '"index","item_id","title","state"',
+        ['3,"d","D",""', '4,"e","E","inactive"'],
+    )
+    require_equal(read_dataset(tmp_path, "d"), dataset)
+    # A dataset without states takes its place, and nothing is left of them.
+    small(user_ids=["u", "v"], item_ids=list("abcde")).save(tmp_path, "d")
+    assert read_dataset(tmp_path, "d").user_states is None
+    assert "state" not in (tmp_path / "d.users.csv").read_text()
+
+
 def test_an_earlier_dataset_is_replaced_whole_or_the_name_is_refused(tmp_path):
     with_ids = small(user_ids=["u", "v"], item_ids=list("abcde"))
     small(train_items=np.array([2, 1, 0])).save(tmp_path, "d")
@@ -115,6 +152,8 @@ def test_an_earlier_dataset_is_replaced_whole_or_the_name_is_refused(tmp_path):
     ({"item_ids": ["a", "b", "c", "\udcff", "e"]}, "`item_ids` must be texts in UTF-8"),
     ({"item_titles": ["a", "b", None, "d", "e"]}, "`item_titles` must be .* Received: 'None', a NoneType"),
     ({"item_titles": ["a", "b", "x" * 131_073, "d", "e"]}, "`item_titles` must be texts .* at most 131,072"),
+    ({"num_users": 3, "user_states": [0, 0, 1]}, "`user_states` must come with `user_ids` to be saved"),
+    ({"item_states": [0, 0, 0, 1, 0], "item_titles": list("abcde")}, "`item_states` must come with `item_ids`"),
     ({"item_titles": ["a", "b", "c\0", "d", "e"]}, "`item_titles` must be texts .*, no NUL"),
 ])  # fmt: skip
 def test_what_files_cannot_hold_is_refused(changes, message, tmp_path):

@@ -66,7 +66,7 @@ def test_negatives_are_distinct_items_without_interaction(histories, negatives, 
     assert free.tolist() == [10 - len(histories[user]) for user in test_users]
     test_users = test_users[free >= negatives]
     generator = np.random.default_rng(seed)
-    drawn = draw_negatives(users, items, test_users, 10, negatives, generator)
+    drawn = draw_negatives(users, items, test_users, np.ones(10, bool), negatives, generator)
     assert drawn.shape == (len(test_users), negatives) and drawn.dtype == np.int32
     for user, row in zip(test_users, drawn.tolist(), strict=True):
         assert len(set(row)) == negatives
@@ -77,7 +77,7 @@ def test_every_set_of_negatives_has_the_same_chance():
     users, items = np.array([0, 0, 1], np.int32), np.array([1, 4, 0], np.int32)
     generator = np.random.default_rng(3)
     tests = np.array([0, 1] * 3000, np.int32)
-    drawn = draw_negatives(users, items, tests, 7, 2, generator)
+    drawn = draw_negatives(users, items, tests, np.ones(7, bool), 2, generator)
     for user, free in ((0, [0, 2, 3, 5, 6]), (1, [1, 2, 3, 4, 5, 6])):
         counts = collections.Counter(tuple(sorted(row)) for row in drawn[tests == user].tolist())
         subsets = set(itertools.combinations(free, 2))

@@ -40,8 +40,9 @@ SUFFIXES = {"h5": ".h5", "keras": ".keras", "weights": ".weights.h5"}
 class Use(NamedTuple):
     """A path in a command line.
 
-    Its role is `input`, `data` (the prefix of a dataset), `file`, `stream` (a file that fills bit by bit),
-    `prefix`, `checkpoints`, `models`, `versions`, `curves` or `downloads`.
+    Its role is `input`, `data` (the prefix of a dataset), `earlier` (of one that may be replaced), `file`,
+    `stream` (a file that fills bit by bit), `prefix`, `checkpoints`, `models`, `versions`, `curves` or
+    `downloads`.
     """
 
     role: str
@@ -230,6 +231,11 @@ class Draw:
         self._flag("--out", "prefix", out)
         if self._chance(0.5):
             self._flag("--titles", "input", ("movies.csv",), ".csv")
+        if self._chance(0.3):
+            self._flag("--ids_from", "earlier", ("Data/w", "Data/v", "Data/new"))
+            self.arguments += ["--append"] if self._chance(0.7) else []
+            if self._chance(0.5):
+                self._flag("--forget", "input", ("users.txt", "-"), ".txt")
         odd = (
             "--quoting=none",
             "--escape=\\",

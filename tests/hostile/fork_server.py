@@ -23,7 +23,7 @@ from typing import NamedTuple
 PROJECT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 TRAINED = ("GMF", "MLP", "NeuMF")
-OTHERS = ("evaluate", "compare", "convert", "recommend", "export", "prepare", "download", "plot")
+OTHERS = ("evaluate", "compare", "convert", "recommend", "export", "prepare", "download", "plot", "update")
 # What commands import in functions, beyond what a first run of them does.
 IMPORTED = ("encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.unicode_escape", "linecache",
             "traceback", "tokenize", "gettext", "locale", "gzip", "bz2", "lzma", "tempfile", "glob", "fcntl",

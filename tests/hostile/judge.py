@@ -12,7 +12,9 @@ from tests.hostile.pool import Entry
 EVENTS = re.compile(r"events\.out\.tfevents\.\S+")
 CHECKPOINT = re.compile(r"epoch-\d{6}(-step-\d{8})?\.checkpoint")
 HALF_CHECKPOINT = re.compile(r"\.writing-epoch-.+\.part")
-SPLIT = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
+SPLIT = (
+    ".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".waiting.csv", ".json",
+)  # fmt: skip
 
 
 class Judge:

@@ -15,8 +15,11 @@ from tests.cli.running import Run
 from tests.hostile.fork_server import ForkServer
 from tests.hostile.pool import LOG, snapshot
 from tests.small_data import write_random_files
+from tests.updating.nights import QUICK, write_logs
 
-DATASET = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
+DATASET = (
+    ".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".waiting.csv", ".json",
+)  # fmt: skip
 SIZES = ("--num_factors", "4", "--layers", "[8,4]", "--batch_size", "16", "--topk", "3", "--seed", "3")
 
 
@@ -72,6 +75,10 @@ def digests(paths) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.exists()}
 
 
+def content_of(directory: Path) -> dict[str, object]:
+    return {name: entry.what for name, entry in snapshot(directory).items() if entry.kind}
+
+
 def write_log(file: Path, name: str) -> None:
     draw = random.Random(name)
     rows = [f"{name}u{user},{name}i{item}" for user in range(30) for item in draw.sample(range(60), 20)]
@@ -81,7 +88,7 @@ def write_log(file: Path, name: str) -> None:
 class Prepare(Case):
     """A dataset prepared over another of its name."""
 
-    name = "d"
+    name, files = "d", 6
     line = ("prepare", "B.csv", "--out", "Data/d", "--negatives", "5")
 
     def fill(self, directory, server):
@@ -106,7 +113,7 @@ class Prepare(Case):
 
     def learn(self, directory, ended):
         self.new = self._files(directory)
-        assert len(self.new) == 6 and self.new != self.old
+        assert len(self.new) == self.files and self.new != self.old
 
     def after_kill(self, directory, server, streams):
         found = self._files(directory)
@@ -132,6 +139,21 @@ class PrepareNew(Prepare):
 
     name = "n"
     line = ("prepare", "B.csv", "--out", "Data/n", "--negatives", "5")
+
+
+class PrepareInPlace(Prepare):
+    """Rows appended to a dataset in its place: whatever is left of it, the command can be run again."""
+
+    name, files = "d", 7
+    line = ("prepare", "B.csv", "--ids_from", "Data/d", "--append", "--min_item_interactions", "9",
+            "--out", "Data/d")  # fmt: skip
+
+    def at_end(self, directory, ended):
+        # Only the report on the rows differs where they were there already.
+        for files in (found := self._files(directory), new := dict(self.new)):
+            del files["d.json"]
+        assert found == new
+        read_dataset(f"{directory}/Data/", self.name)
 
 
 class Export(Case):
@@ -171,9 +193,7 @@ class Export(Case):
         return {int(path.name) for path in (directory / "served").iterdir() if path.name.isdigit()}
 
     def _content(self, directory, number):
-        return {
-            name: entry.what for name, entry in snapshot(directory / f"served/{number}").items() if entry.kind
-        }
+        return content_of(directory / f"served/{number}")
 
 
 class Train(Case):
@@ -286,4 +306,71 @@ class ConvertToArchive(Convert):
         (directory / "check.h5").unlink()
 
 
-CASES = (Prepare, PrepareNew, Export, Train, Convert, Prepare, ConvertInPlace, Train, Export, ConvertToArchive)
+class Update(Case):
+    """A night: a dataset appended to, a second version published, a weight file replaced."""
+
+    line = (
+        "update", "night1.csv", "--path", "Data/", "--dataset", "d", "--weights", "served.h5", "--to", "served",
+        *QUICK,
+    )  # fmt: skip
+    may_remain = r"Data/\.update-d(/lock|/last\.json)?"
+
+    def fill(self, directory, server):
+        write_logs(directory)
+        run_whole(server, directory, ("prepare", "day.csv", "--out", "Data/d", "--negatives", "10"))
+        sizes = [
+            str(len((directory / f"Data/d.{side}.csv").read_text().splitlines()) - 1)
+            for side in ("users", "items")
+        ]
+        run_whole(server, directory, ("weights", "GMF", *sizes, "served.h5", "h5"))
+        run_whole(server, directory, ("update", "night0.csv", *self.line[2:]))
+        self.first = self._versions(directory)
+
+    def foreign(self):
+        return ("Data/.writing-foreign.part", "Data/.update-e/plan.json", "served/notes.txt", "Data/d.notes")
+
+    def live(self):
+        return ("served/.exporting-live", "Data/.writing-d-live")
+
+    def learn(self, directory, ended):
+        assert list(self._versions(directory)) == [1, 2]
+        self.new = self._files(directory)
+
+    def after_kill(self, directory, server, streams):
+        found = self._versions(directory)
+        assert list(found) in ([1], [1, 2]) and found[1] == self.first[1]
+        run_whole(server, directory, ("verify", *(f"served/{number}" for number in found)))
+        with contextlib.suppress(InputError):
+            read_dataset(f"{directory}/Data/", "d")
+        assert weights_in(directory / "served.h5")
+
+    def at_end(self, directory, ended):
+        assert ended.status == 0
+        assert self._files(directory) == self.new
+        assert list(self._versions(directory)) == [1, 2]
+        read_dataset(f"{directory}/Data/", "d")
+
+    def _files(self, directory):
+        paths = [*(directory / f"Data/d{suffix}" for suffix in DATASET), directory / "served.h5"]
+        return digests(paths)
+
+    def _versions(self, directory):
+        numbers = sorted(int(path.name) for path in (directory / "served").iterdir() if path.name.isdigit())
+        return {number: content_of(directory / f"served/{number}") for number in numbers}
+
+
+CASES = (
+    Prepare,
+    PrepareNew,
+    PrepareInPlace,
+    Export,
+    Train,
+    Convert,
+    Update,
+    Prepare,
+    ConvertInPlace,
+    Train,
+    Export,
+    Update,
+    ConvertToArchive,
+)

@@ -1,6 +1,7 @@
 """A small dataset with awkward raw ids, and models for it."""
 
 import numpy as np
+from scipy.spatial.distance import pdist, squareform
 
 from ncf_keras.data import Dataset
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
@@ -37,3 +38,26 @@ def seen_by(dataset: Dataset, user: int) -> set[int]:
     """Return the train items of a user, from the pairs."""
     pairs = zip(dataset.train_users.tolist(), dataset.train_items.tolist(), strict=True)
     return {item for known, item in pairs if known == user}
+
+
+def with_states(user_states, item_states) -> Dataset:
+    """Return the crowd with these states, without the interactions of whoever is not active."""
+    dataset, users, items = crowd(), np.array(user_states), np.array(item_states)
+    train = (users[dataset.train_users] == 0) & (items[dataset.train_items] == 0)
+    test = (users[dataset.test_users] == 0) & (items[dataset.test_items] == 0)
+    return Dataset.from_pairs(
+        dataset.train_users[train], dataset.train_items[train], dataset.test_users[test],
+        dataset.test_items[test], dataset.test_negatives[test], name="crowd", num_users=SIZES[0],
+        num_items=SIZES[1], user_ids=USER_IDS, item_ids=ITEM_IDS, item_titles=TITLES, user_states=users,
+        item_states=items,
+    )  # fmt: skip
+
+
+def all_cosines(kind, weights):
+    """Return the cosine of each pair of items by SciPy: float64, shape (items, items)."""
+    factors = weights["prediction"][0][:3, 0]
+    names = ["mf_embedding_item", "mlp_embedding_item"] if kind == "NeuMF" else ["item_embedding"]
+    # The vectors of all items in each tower.
+    parts = [weights[name][0] for name in names]
+    parts[0] = parts[0] if kind == "MLP" else parts[0] * factors
+    return np.mean([1 - squareform(pdist(part, "cosine")) for part in parts], axis=0)

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.spatial.distance import pdist, squareform
 
 import ncf_keras
 from ncf_keras.base.errors import InputError
@@ -17,7 +16,7 @@ from ncf_keras.recommending.ranking import Ranker
 from ncf_keras.solvers.fold_in import fold_in, with_users
 from tests.models import by_hand
 from tests.predicting import predict
-from tests.recommending.crowd import ITEM_IDS, MODELS, SIZES, TITLES, USER_IDS, crowd, seen_by
+from tests.recommending.crowd import ITEM_IDS, MODELS, SIZES, TITLES, USER_IDS, all_cosines, crowd, seen_by
 
 USERS, ITEMS = SIZES
 PAIRS = np.divmod(np.arange(USERS * ITEMS), ITEMS)
@@ -160,16 +159,6 @@ def test_the_most_frequent_items_come_first(k, dataset):
         for rank, item in enumerate(order, 1)
     ]
     assert list(popular_items(dataset, k, ["new", 5]).itertuples(index=False, name=None)) == expected
-
-
-def all_cosines(kind, weights):
-    """Return the cosine of each pair of items by SciPy: float64, shape (items, items)."""
-    factors = weights["prediction"][0][:3, 0]
-    names = ["mf_embedding_item", "mlp_embedding_item"] if kind == "NeuMF" else ["item_embedding"]
-    # The vectors of all items in each tower.
-    parts = [weights[name][0] for name in names]
-    parts[0] = parts[0] if kind == "MLP" else parts[0] * factors
-    return np.mean([1 - squareform(pdist(part, "cosine")) for part in parts], axis=0)
 
 
 @pytest.mark.parametrize("k", [5, 40])

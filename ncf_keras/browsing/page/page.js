@@ -16,6 +16,8 @@ let dataset;
 // The questions whose answers are shown, and the button that opened the similar items.
 const shown = { lists: null, similar: null };
 let opener = null;
+// The answer of the user who is shown, which names the users before and behind.
+let shownUser = null;
 
 // The address
 
@@ -136,7 +138,13 @@ function showList(answer, heading, note) {
   byId("announcement").textContent = `${byId("list-heading").textContent}: ${rows.length} items`;
 }
 
+function offerNeighbours(answer) {
+  shownUser = answer;
+  byId("previous-user").disabled = byId("next-user").disabled = answer === null;
+}
+
 function showUser(answer) {
+  offerNeighbours(answer);
   const total = answer.interactions;
   byId("history-heading").replaceChildren("History of user ", named(answer.id));
   const some = answer.history.length < total ? `, the ${answer.history.length} most popular of them shown` : "";
@@ -193,7 +201,7 @@ async function showAddress() {
   report(null);
   const { user, liked, k, similar } = wanted();
   showLengths(k);
-  byId("previous-user").disabled = byId("next-user").disabled = user === null;
+  offerNeighbours(user === null ? null : shownUser);
   const questions = {
     lists: user === null ? `liked?items=${liked}&k=${k}` : `user?user=${user}&k=${k}`,
     similar: similar === null ? null : `similar?item=${similar}&k=${k}`,
@@ -238,11 +246,20 @@ function showLengths(k) {
 
 // What can be pressed
 
+// Without anything to look for, the server offers users at random.
+async function goToAnyUser() {
+  try {
+    const found = await ask("any user", "users?search=");
+    if (found?.users.length) goToUser(found.users[0].user);
+  } catch (problem) {
+    report(problem);
+  }
+}
+
 function listen() {
-  const step = (by) => goToUser((wanted().user + by + dataset.users) % dataset.users);
-  byId("previous-user").addEventListener("click", () => step(-1));
-  byId("next-user").addEventListener("click", () => step(1));
-  byId("random-user").addEventListener("click", () => goToUser(Math.floor(Math.random() * dataset.users)));
+  byId("previous-user").addEventListener("click", () => goToUser(shownUser.previous));
+  byId("next-user").addEventListener("click", () => goToUser(shownUser.next));
+  byId("random-user").addEventListener("click", goToAnyUser);
   byId("start-over").addEventListener("click", () => go({ user: null, liked: [], similar: null }));
   byId("length").addEventListener("change", (event) => go({ k: Number(event.target.value) }));
   const closeSimilar = () => {

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.models import ModelSpec
 from ncf_keras.training.callbacks.own import OwnCallback, Remembers
 from ncf_keras.training.checkpoints import Checkpoint, CheckpointDirectory
 from ncf_keras.training.checkpoints.fingerprint import FORMAT, not_of_a_training, versions
@@ -25,6 +26,7 @@ class Checkpoints(OwnCallback):
         options: the options that must be the same for the training to resume, as JSON values.
         parts: the callbacks with state to save, by name.
         every: epochs between two checkpoints.
+        model: what the model is made of, without which no other training can begin with a checkpoint.
     """
 
     def __init__(
@@ -34,10 +36,11 @@ class Checkpoints(OwnCallback):
         options: Mapping[str, Any],
         parts: Mapping[str, Remembers],
         every: int = 1,
+        model: ModelSpec | None = None,
     ):
         super().__init__()
         self._trainer, self._directory, self._options = trainer, directory, options
-        self._parts, self._every = parts, every
+        self._parts, self._every, self._model = parts, every, model
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write a checkpoint if one is due."""
@@ -62,6 +65,12 @@ class Checkpoints(OwnCallback):
             "parts": remembered,
             "versions": versions(),
         }
+        if self._model:
+            metadata["training"] = {
+                "model": self._model.to_json(),
+                "spec": self._trainer.spec.to_json(),
+                "steps_per_epoch": self._trainer.steps_per_epoch,
+            }
         return self._directory.save(Checkpoint(arrays, metadata), *self._trainer.engine.progress)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -72,13 +81,18 @@ class Checkpoints(OwnCallback):
         """
         arrays, metadata = checkpoint.arrays, checkpoint.metadata
         try:
-            self._trainer.restore(_under(ENGINE, arrays), metadata["progress"])
+            self._trainer.restore(arrays_of_engine(checkpoint), metadata["progress"])
             for part, callback in self._parts.items():
                 callback.restore({**_under(part, arrays), **metadata["parts"][part]})
         except InputError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError):
             raise not_of_a_training("other content") from None
+
+
+def arrays_of_engine(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """Return the state of the engine in a checkpoint."""
+    return _under(ENGINE, checkpoint.arrays)
 
 
 def _under(part: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

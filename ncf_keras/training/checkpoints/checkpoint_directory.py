@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory
+from ncf_keras.base.inputs import unreadable
 from ncf_keras.base.locks import open_lock_file, take_lock
 from ncf_keras.training.checkpoints.checkpoint_file import (
     Checkpoint,
@@ -61,9 +62,7 @@ class CheckpointDirectory:
 
     def files(self) -> list[Path]:
         """Return the files of the checkpoints, intact or not, the newest first."""
-        found = [(match, file) for file in self.path.iterdir() if (match := NAME.fullmatch(file.name))]
-        found.sort(key=lambda pair: (int(pair[0][1]), int(pair[0][2] or 0)), reverse=True)
-        return [file for _, file in found]
+        return checkpoints_in(self.path)
 
     def save(self, checkpoint: Checkpoint, epochs: int, steps: int = 0) -> Path:
         """Write a checkpoint, remove the oldest ones beyond `keep`, and return the new file.
@@ -113,3 +112,32 @@ class CheckpointDirectory:
         for file in files:
             with contextlib.suppress(OSError):
                 file.unlink()
+
+
+def checkpoints_in(directory: Path) -> list[Path]:
+    """Return the files of the checkpoints in a directory, intact or not, the newest first."""
+    found = [(match, file) for file in directory.iterdir() if (match := NAME.fullmatch(file.name))]
+    found.sort(key=lambda pair: (int(pair[0][1]), int(pair[0][2] or 0)), reverse=True)
+    return [file for _, file in found]
+
+
+def newest_in(directory: Path) -> tuple[Path, Checkpoint, tuple[str, ...]]:
+    """Return the newest intact checkpoint in a directory and its file, and a sentence for each newer one.
+
+    Unlike `load_newest` it leaves everything as it is, so it needs no lock.
+
+    Raises:
+        InputError: there is none, or it can't be read.
+    """
+    notes: list[str] = []
+    try:
+        files = checkpoints_in(directory)
+    except OSError as error:
+        raise unreadable(directory, error) from None
+    for file in files:
+        try:
+            return file, read_checkpoint(file), tuple(notes)
+        except DamagedCheckpoint as error:
+            notes.append(str(error))
+    received = f"{len(notes)} damaged ones alone" if notes else "none"
+    raise InputError(f"{directory} must have a whole checkpoint of a training command. Received: {received}")

@@ -29,6 +29,7 @@ from ncf_keras.base.flushing import flush_to_disk
 from ncf_keras.base.inputs import open_input, unreadable
 
 MAGIC = b"NCFCKPT1"
+SUFFIX = ".checkpoint"
 LENGTH = struct.Struct("<Q")
 DIGEST_SIZE = hashlib.sha256().digest_size
 BLOCK = 2**20
@@ -98,6 +99,19 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     except _Problem as problem:
         kind = DamagedCheckpoint if isinstance(problem, _Damage) else InputError
         raise kind(f"{path} must be a whole checkpoint. Received: {problem}") from None
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Tell whether a file is a checkpoint, by its first bytes or, were these damaged, by its name.
+
+    Raises:
+        InputError: it can't be opened or read.
+    """
+    try:
+        with open_input(path) as file:
+            return file.read(len(MAGIC)) == MAGIC or path.suffix == SUFFIX
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 class _Problem(Exception):

@@ -11,6 +11,8 @@ from ncf_keras.base.errors import InputError
 
 # The version of what a training writes into a checkpoint; other versions are refused.
 FORMAT = 2
+# What an error about the format begins with.
+KEPT = "`--checkpoint_dir` must have checkpoints"
 
 
 def digest_of(arrays: Mapping[str, Any]) -> str:
@@ -23,22 +25,19 @@ def digest_of(arrays: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def require_format(metadata: Mapping[str, Any]) -> None:
-    """Raise InputError unless the metadata of a checkpoint are of the format that trainings write now."""
+def require_format(metadata: Mapping[str, Any], what: str = KEPT) -> None:
+    """Raise InputError, which says what must be, unless metadata are of the format that trainings write now."""
     if metadata.get("format") != FORMAT:
         is_old = "rows" in metadata and "loop" in metadata
-        raise not_of_a_training("format 1, of an earlier ncf_keras" if is_old else "other content")
+        raise not_of_a_training("format 1, of an earlier ncf_keras" if is_old else "other content", what)
     kinds = {"epochs": int, "options": dict, "progress": dict, "parts": dict}
     if any(type(metadata.get(name)) is not kind for name, kind in kinds.items()):
-        raise not_of_a_training("other content")
+        raise not_of_a_training("other content", what)
 
 
-def not_of_a_training(received: str) -> InputError:
+def not_of_a_training(received: str, what: str = KEPT) -> InputError:
     """Return the error about a checkpoint that no training command of this version wrote."""
-    return InputError(
-        f"`--checkpoint_dir` must have checkpoints of a training command in format {FORMAT}. "
-        f"Received: {received}"
-    )
+    return InputError(f"{what} of a training command in format {FORMAT}. Received: {received}")
 
 
 def require_same_options(saved: Mapping[str, Any], now: Mapping[str, Any], where: object) -> None:

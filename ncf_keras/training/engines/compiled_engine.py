@@ -12,11 +12,22 @@ from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.sampling import DeviceSampler, NegativeSampler
 from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.engines.engine import Progress
-from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
+from ncf_keras.training.engines.engine_state import (
+    STEPS_BEFORE,
+    assign_all,
+    checked_counts,
+    checked_steps_before,
+    named,
+    named_steps_before,
+    values_of,
+)
 from ncf_keras.training.engines.feeds import make_feed
+from ncf_keras.training.engines.learner_state import LearnerState
+from ncf_keras.training.learners import known_learner
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.schedules import WarmUpAndDecay
 from ncf_keras.training.steps.rules import make_rule
+from ncf_keras.training.steps.state import Slots
 from ncf_keras.training.steps.steps import DeferredStep, DenseStep, make_step
 
 # The steps of an epoch are counted in float32, which holds every whole number up to here.
@@ -72,6 +83,7 @@ class CompiledEngine:
         precision: str = "float32",
         step: str = "auto",
     ):
+        self._model, self._learner = model, known_learner(learner)
         self._rule = make_rule(learner, learning_rate, adam)
         self._loss, self._precision = loss, precision
         self._step_kind, self._padded_size = step, batch_size
@@ -140,14 +152,16 @@ class CompiledEngine:
 
         Returns:
             `counts`, int64: epochs done, and of the next one the stacks, steps and examples done; `loss`,
-            float64: the sum of the losses of those examples; a `variable_…` for each variable of the step; and
-            `drawn_on_device`, true, if a sampler of the device draws the examples.
+            float64: the sum of the losses of those examples; a `variable_…` for each variable of the step;
+            `drawn_on_device`, true, if a sampler of the device draws the examples; and `steps_before`, int64,
+            if the learner goes on from an earlier training.
         """
         counts = [self._epochs, self._stacks_used, self._steps, self._examples]
         return {
             "counts": np.array(counts, np.int64),
             "loss": np.array(self._total),
             **({DRAWN_ON_DEVICE: np.array(True)} if self._feed.on_device else {}),
+            **named_steps_before(self.steps_before),
             **named("variable", values_of(self._step.variables)),
         }
 
@@ -157,13 +171,14 @@ class CompiledEngine:
         Raises:
             InputError: the state is not that of such an engine; nothing was changed.
         """
-        counts = checked_counts(state, 4)
+        counts, steps_before = checked_counts(state, 4), checked_steps_before(state)
         kinds = ("host", "device")
         was, is_now = kinds[DRAWN_ON_DEVICE in state], kinds[self._feed.on_device]
         if was != is_now:
             raise InputError(f"`sampler` must be {was}, as in the training to go on with. Received: {is_now}")
-        others = ("counts", "loss", DRAWN_ON_DEVICE) if self._feed.on_device else ("counts", "loss")
-        assign_all(self._step.variables, "variable", state, others)
+        others = [name for name in (DRAWN_ON_DEVICE, STEPS_BEFORE) if name in state]
+        assign_all(self._step.variables, "variable", state, ["counts", "loss", *others])
+        self._rule.steps_before = steps_before
         self._epochs, self._stacks_used, self._steps, self._examples = counts
         self._total = float(state["loss"])
         self._feed.forget()
@@ -174,6 +189,31 @@ class CompiledEngine:
         """Take over the weights of the model, which a callback may have changed between two epochs."""
         if not self._steps:
             self._step.read_model()
+
+    @property
+    def steps_before(self) -> int:
+        """Steps of the learner in an earlier training; see `Engine`."""
+        return self._rule.steps_before
+
+    def learner_state(self) -> LearnerState:
+        """Return the learner's state; an epoch that has begun ends; see `Engine`."""
+        steps = self.steps_before + self._epochs * self._steps_an_epoch + self._steps
+        if self._steps:
+            self._feed.forget()
+            self._finish_epoch(self._schedule())
+        return LearnerState(self._learner, steps, self._slots())
+
+    def set_learner_state(self, state: LearnerState) -> None:
+        """Go on from the state of a learner, before the first epoch; see `Engine`."""
+        state.require_fit(self._learner, self._model, self._rule.num_slots)
+        self._rule.steps_before = state.steps
+        self._set_slots(state.slots)
+
+    def _slots(self) -> Slots:
+        return self._step.slots()
+
+    def _set_slots(self, slots: Slots) -> None:
+        self._step.set_slots(slots)
 
     def _make_step(self, model: keras.Model) -> DenseStep | DeferredStep:
         return make_step(model, self._rule, self._loss, self._precision, self._step_kind, self._padded_size)

@@ -5,6 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from ncf_keras.training.engines.learner_state import LearnerState
+
 # Called with the number of examples done so far in the epoch; True ends the epoch there.
 Progress = Callable[[int], bool | None]
 
@@ -17,6 +19,10 @@ class Engine(Protocol):
     """
 
     learning_rate: float
+
+    @property
+    def steps_before(self) -> int:
+        """Steps of the learner in an earlier training, which `set_learner_state` told of."""
 
     @property
     def pauses_within_epochs(self) -> bool:
@@ -39,6 +45,16 @@ class Engine(Protocol):
 
     def read_model(self) -> None:
         """Take over the weights of the model, which a callback may have changed between two epochs."""
+
+    def learner_state(self) -> LearnerState:
+        """Return the learner's state; an epoch that has begun ends, as one that `on_progress` stops."""
+
+    def set_learner_state(self, state: LearnerState) -> None:
+        """Go on from the state of a learner, before the first epoch; its steps count for Adam's moments.
+
+        Raises:
+            InputError: it is one of another learner or of another model.
+        """
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that is needed to continue training bit for bit."""

@@ -18,6 +18,27 @@ def named(prefix: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     return {f"{prefix}_{number:03d}": array for number, array in enumerate(arrays)}
 
 
+# Of a state: the steps of an earlier training that the learner goes on from, where there are any.
+STEPS_BEFORE = "steps_before"
+
+
+def named_steps_before(steps: int) -> dict[str, np.ndarray]:
+    """Return the entry of a state that says how many steps were taken before the training; none for 0."""
+    return {STEPS_BEFORE: np.array(steps, np.int64)} if steps else {}
+
+
+def checked_steps_before(state: Mapping[str, np.ndarray]) -> int:
+    """Return how many steps a state says were taken before the training.
+
+    Raises:
+        InputError: it is not a whole number of at least 0.
+    """
+    steps = state.get(STEPS_BEFORE, np.array(0, np.int64))
+    if steps.shape != () or steps.dtype != np.int64 or steps < 0:
+        raise InputError(f"`state` must have steps before of at least 0. Received: {steps}")
+    return int(steps)
+
+
 def checked_counts(state: Mapping[str, np.ndarray], size: int) -> list[int]:
     """Return `counts` of a state.
 

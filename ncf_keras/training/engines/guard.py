@@ -9,6 +9,7 @@ import tensorflow as tf
 from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.engines.engine import Engine, Progress
+from ncf_keras.training.engines.learner_state import LearnerState
 from ncf_keras.training.spec import ON_NAN
 
 # Ten halvings divide the learning rate by 1,024. If that does not help, the rate is not the cause.
@@ -85,6 +86,21 @@ class GuardedEngine:
         """Take over the weights of the model; see `Engine`."""
         self._engine.read_model()
         if self._keeps_states and not self._engine.progress[1]:
+            self._good = self._engine.state()
+
+    @property
+    def steps_before(self) -> int:
+        """Steps of the learner in an earlier training; see `Engine`."""
+        return self._engine.steps_before
+
+    def learner_state(self) -> LearnerState:
+        """Return the learner's state; see `Engine`."""
+        return self._engine.learner_state()
+
+    def set_learner_state(self, state: LearnerState) -> None:
+        """Go on from the state of a learner, before the first epoch; see `Engine`."""
+        self._engine.set_learner_state(state)
+        if self._keeps_states:
             self._good = self._engine.state()
 
     @property

@@ -8,12 +8,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.sampling import Sampler, batch_dataset
 from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.engines.engine import Progress
-from ncf_keras.training.engines.engine_state import assign_all, checked_counts, named, values_of
-from ncf_keras.training.learners import make_optimizer
+from ncf_keras.training.engines.engine_state import (
+    STEPS_BEFORE,
+    assign_all,
+    checked_counts,
+    checked_steps_before,
+    named,
+    named_steps_before,
+    values_of,
+)
+from ncf_keras.training.engines.learner_state import LearnerState
+from ncf_keras.training.learners import known_learner, make_optimizer
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.precision import computing_in
 from ncf_keras.training.schedules import WarmUpAndDecay
@@ -29,6 +39,7 @@ class KerasEngine:
     Attributes:
         pauses_within_epochs: False: `state` can be taken between epochs only, and `on_progress` must not raise.
         loss_so_far: as in `CompiledEngine`.
+        steps_before: steps of the learner in an earlier training; see `Engine`.
     """
 
     pauses_within_epochs = False
@@ -47,13 +58,13 @@ class KerasEngine:
     ):
         model.compile(make_optimizer(learner, learning_rate, adam), loss)
         model.optimizer.build(model.trainable_variables)
-        self._model = model
+        self._model, self._learner = model, known_learner(learner)
         self._schedule = learning_rate if isinstance(learning_rate, WarmUpAndDecay) else None
         self._precision = precision
         self._sampler = sampler
         self._batch_size = batch_size
         self._batches = self._batches_of(sampler)
-        self._epochs = 0
+        self._epochs = self.steps_before = 0
         self.loss_so_far = 0.0
 
     @property
@@ -96,7 +107,11 @@ class KerasEngine:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that is needed to continue bit for bit: weights, optimizer and epochs done."""
-        return {"counts": np.array([self._epochs], np.int64), **named("variable", values_of(self._variables()))}
+        return {
+            "counts": np.array([self._epochs], np.int64),
+            **named_steps_before(self.steps_before),
+            **named("variable", values_of(self._variables())),
+        }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from the `state` of an engine with the same model, examples and arguments.
@@ -104,9 +119,40 @@ class KerasEngine:
         Raises:
             InputError: the state is not that of such an engine; nothing was changed.
         """
-        (epochs,) = checked_counts(state, 1)
-        assign_all(self._variables(), "variable", state, ("counts",))
-        self._epochs = epochs
+        (epochs,), steps_before = checked_counts(state, 1), checked_steps_before(state)
+        others = ["counts", STEPS_BEFORE] if STEPS_BEFORE in state else ["counts"]
+        assign_all(self._variables(), "variable", state, others)
+        self._epochs, self.steps_before = epochs, steps_before
+
+    def learner_state(self) -> LearnerState:
+        """Return the learner's state; see `Engine`."""
+        slots = {path: tuple(values_of(slots)) for path, slots in self._slots().items()}
+        return LearnerState(self._learner, int(self._model.optimizer.iterations), slots)
+
+    def set_learner_state(self, state: LearnerState) -> None:
+        """Go on from the state of a learner, before the first epoch; see `Engine`.
+
+        Raises:
+            InputError: as there, or the learning rate has a schedule, which Keras would take for as far.
+        """
+        if self._schedule:
+            rule = "compiled to go on with a learner's steps and begin a schedule of the learning rate"
+            raise InputError(f"`engine` must be {rule}. Received: 'keras'")
+        slots = self._slots()
+        state.require_fit(self._learner, self._model, max(map(len, slots.values())))
+        self._model.optimizer.iterations.assign(state.steps)
+        self.steps_before = state.steps
+        for path, variables in slots.items():
+            for variable, value in zip(variables, state.slots[path], strict=True):
+                variable.assign(value)
+
+    def _slots(self) -> dict[str, list[keras.Variable]]:
+        """Return the slots of each trainable variable, which an optimizer has one variable after another."""
+        optimizer, trained = self._model.optimizer, self._model.trainable_variables
+        settings = (optimizer.iterations, optimizer.learning_rate)
+        slots = [each for each in optimizer.variables if not any(each is setting for setting in settings)]
+        count = len(slots) // len(trained)
+        return {each.path: slots[n * count : (n + 1) * count] for n, each in enumerate(trained)}
 
     def _variables(self) -> list[keras.Variable]:
         model, optimizer = self._model, self._model.optimizer

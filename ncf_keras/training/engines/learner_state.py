@@ -1,22 +1,24 @@
 """What a learner knows besides the weights: how many steps it has taken, and its slots."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import keras
 import numpy as np
 
-# By the path of a variable of Keras, such as `layer1/kernel`: its slots, each of its shape.
-Slots = Mapping[str, tuple[np.ndarray, ...]]
+from ncf_keras.base.errors import InputError
+from ncf_keras.training.steps.state import Slots
 
 
 @dataclass(frozen=True)
 class LearnerState:
-    """The state of a learner between two epochs, without the weights; it fits any engine.
+    """The state of a learner between two epochs, without the weights; any engine can go on from it.
 
     Attributes:
         learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
         steps: taken so far, by which Adam corrects its moments.
-        slots: of each trainable variable: Adam's two moments, an accumulator, or nothing.
+        slots: of each trainable variable of the model, by its path: Adam's two moments, an accumulator, or
+            nothing.
     """
 
     learner: str
@@ -25,7 +27,16 @@ class LearnerState:
 
     def mapped(self, change: Callable[[str, np.ndarray], np.ndarray]) -> "LearnerState":
         """Return the state with `change(path, slot)` in place of each slot."""
-        return replace(
-            self,
-            slots={path: tuple(change(path, slot) for slot in slots) for path, slots in self.slots.items()},
-        )
+        slots = {path: tuple(change(path, slot) for slot in slots) for path, slots in self.slots.items()}
+        return replace(self, slots=slots)
+
+    def require_fit(self, learner: str, model: keras.Model, num_slots: int) -> None:
+        """Raise InputError unless the state is one of a learner, with so many slots, that trains a model."""
+        if self.learner != learner:
+            rule = f"{self.learner}, as in the training to go on from"
+            raise InputError(f"`learner` must be {rule}. Received: {learner!r}")
+        expected = {each.path: [tuple(each.shape)] * num_slots for each in model.trainable_variables}
+        found = {path: [slot.shape for slot in slots] for path, slots in self.slots.items()}
+        if found != expected:
+            differing = sorted(path for path in expected | found if expected.get(path) != found.get(path))
+            raise InputError(f"the learner's slots must be those of the model. Received: other {differing}")

@@ -18,18 +18,27 @@ from ncf_keras.sampling.samplers import usual_batches_a_stack
 from ncf_keras.training.adam_settings import DEFAULT_ADAM, AdamSettings
 from ncf_keras.training.engines.compiled_engine import CompiledEngine
 from ncf_keras.training.engines.divided_rows import DividedRows
-from ncf_keras.training.engines.engine_state import checked_counts, named, require_array, values_of
+from ncf_keras.training.engines.engine_state import (
+    STEPS_BEFORE,
+    checked_counts,
+    checked_steps_before,
+    named,
+    named_steps_before,
+    require_array,
+    values_of,
+)
 from ncf_keras.training.engines.feeds import ShardsFeed
 from ncf_keras.training.engines.workers import Alone, Workers
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.schedules import WarmUpAndDecay
 from ncf_keras.training.steps.sharded_step import ShardedStep, require_shardable
+from ncf_keras.training.steps.state import Slots
 
 # The chief's commands: take over my state, take over my model's weights, train on the next stack, finish the
 # epoch, send me your users' rows, end.
 TAKE_OVER, READ_MODEL, TRAIN, FINISH, SEND_ROWS, STOP = range(6)
-# The numbers of a command: which, the chief's counts, and the bits of the learning rate.
-LENGTH_OF_COMMAND = 6
+# The numbers of a command: which, the chief's counts, the bits of the learning rate, and the steps before.
+LENGTH_OF_COMMAND = 7
 SIDES = ("users", "items")
 
 
@@ -96,14 +105,15 @@ class ShardedEngine(CompiledEngine):
         # The state that the replicas have to take over at the next step; None is that of the Keras model.
         self._restored: dict[str, np.ndarray] | None = None
         self._taken_over = False
-        self._known_schedule: tuple[tuple[int, float], tf.Tensor] | None = None
+        self._known_schedule: tuple[tuple[int, float, int], tf.Tensor] | None = None
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that is needed to continue, whatever the number of replicas; called on the chief.
 
         Returns:
-            `counts`, `loss`: as `CompiledEngine.state`; `users`, `items`: a row for each, by its number, of
-            weights, slots and perhaps the step it was last written at; and `head_…`, the head's state.
+            `counts`, `loss`, `steps_before`: as `CompiledEngine.state`; `users`, `items`: a row for each, by
+            its number, of weights, slots and perhaps the step it was last written at; and `head_…`, the head's
+            state.
 
         Raises:
             WorkerLost: another worker is gone.
@@ -111,25 +121,27 @@ class ShardedEngine(CompiledEngine):
         counts = [self._epochs, self._stacks_used, self._steps, self._examples]
         return {
             **(self._whole_state() if self._taken_over else self._state_to_take_over()),
+            **named_steps_before(self.steps_before),
             "counts": np.array(counts, np.int64),
             "loss": np.array(self._total),
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from the state of an engine with any number of replicas; see `CompiledEngine.restore`."""
-        counts = checked_counts(state, 4)
+        counts, steps_before = checked_counts(state, 4), checked_steps_before(state)
         wanted: dict[str, tuple[int, ...]] = {name: self._rows.shape(name) for name in SIDES}
         for name, variable in zip(named("head", self._first.head), self._first.head, strict=True):
             wanted[name] = tuple(variable.shape)
-        if set(state) != {*wanted, "counts", "loss"}:
-            differing = sorted(set(state) ^ {*wanted, "counts", "loss"})
+        differing = sorted((set(state) ^ {*wanted, "counts", "loss"}) - {STEPS_BEFORE})
+        if differing:
             raise InputError(f"`state` must be that of a training in shards. Received: {differing}")
         for name, shape in wanted.items():
             require_array(state, name, shape, np.dtype(self._first.dtype.as_numpy_dtype))
         self._epochs, self._stacks_used, self._steps, self._examples = counts
         self._total = float(state["loss"])
         self._feed.forget()
-        self._restored, self._taken_over = dict(state), False
+        self._rule.steps_before = steps_before
+        self._restored, self._taken_over = {name: state[name] for name in wanted}, False
         if not self._steps:
             for name, variable in zip(named("head", self._first.head), self._first.head, strict=True):
                 variable.assign(state[name])
@@ -150,9 +162,10 @@ class ShardedEngine(CompiledEngine):
         """Carry out a command of the chief, on another worker.
 
         Args:
-            command: any but `STOP`, with the chief's counts and the bits of its learning rate.
+            command: any but `STOP`, with the chief's counts, the bits of its rate, and its steps before.
         """
-        which, self._epochs, self._stacks_used, self._steps, self._examples, rate = command
+        which, self._epochs, self._stacks_used, self._steps, self._examples, rate, before = command
+        self._rule.steps_before = before
         self.learning_rate = float(np.int64(rate).view(np.float64))
         if which == TAKE_OVER:
             self._feed.forget()
@@ -240,24 +253,30 @@ class ShardedEngine(CompiledEngine):
 
     def _schedule(self) -> tf.Tensor:
         # The other workers call this for every stack.
-        moment = (self._epochs, self.learning_rate)
+        moment = (self._epochs, self.learning_rate, self.steps_before)
         if self._known_schedule is None or self._known_schedule[0] != moment:
             self._known_schedule = (moment, super()._schedule())
         return self._known_schedule[1]
 
     def _tell(self, which: int) -> None:
         rate = int(np.float64(self.learning_rate).view(np.int64))
-        _tell(self._workers, which, self._epochs, self._stacks_used, self._steps, self._examples, rate)
+        counts = self._epochs, self._stacks_used, self._steps, self._examples
+        _tell(self._workers, which, *counts, rate, self.steps_before)
 
     def _train_next(self, schedule: tf.Tensor) -> None:
+        self._have_taken_over()
+        self._tell(TRAIN)
+        super()._train_next(schedule)
+
+    def _have_taken_over(self) -> None:
         if not self._taken_over:
             self._tell(TAKE_OVER)
             self._share_state()
             self._restored, self._taken_over = None, True
-        self._tell(TRAIN)
-        super()._train_next(schedule)
 
     def _finish_epoch(self, schedule: tf.Tensor) -> float:
+        # A state may have been taken after the last step of an epoch that was not ended yet.
+        self._have_taken_over()
         self._tell(FINISH)
         return super()._finish_epoch(schedule)
 
@@ -278,6 +297,17 @@ class ShardedEngine(CompiledEngine):
             "items": self._first.items.rows(0, self._shards.num_items).numpy(),
             **named("head", values_of(self._first.head)),
         }
+
+    def _slots(self) -> Slots:
+        state = self.state()
+        return self._first.slots_with([state[name] for name in SIDES])
+
+    def _set_slots(self, slots: Slots) -> None:
+        self._first.set_head_slots(slots)
+        state, width = self._with_weights_of_model(self.state()), self._first.width
+        for name, rows in zip(SIDES, self._first.rows_of_slots(slots), strict=True):
+            state[name][:, width : width + rows.shape[1]] = rows
+        self._restored, self._taken_over = state, False
 
     def _state_to_take_over(self) -> dict[str, np.ndarray]:
         return self._restored or self._with_weights_of_model(
@@ -343,9 +373,10 @@ def release_workers(workers: Workers | None) -> None:
         WorkerLost: another worker is gone.
     """
     if workers:
-        _tell(workers, STOP, 0, 0, 0, 0, 0)
+        _tell(workers, STOP)
 
 
 def _tell(workers: Workers, *command: int) -> None:
     if workers.several:
-        workers.from_chief(tf.constant(command, tf.int64))
+        padding = [0] * (LENGTH_OF_COMMAND - len(command))
+        workers.from_chief(tf.constant([*command, *padding], tf.int64))

@@ -68,11 +68,14 @@ class Rule(Protocol):
         num_slots: tensors of the shape of the weights that it keeps beside them, zero at first.
         sums_skipped_steps: whether `catch_up` can be called.
         learning_rate: what the next schedule is made with.
+        steps_before: taken before the training whose steps are counted, in an earlier one: Adam's moments are
+            corrected by all steps, but a rate that changes begins anew.
     """
 
     num_slots: int
     sums_skipped_steps: bool
     learning_rate: float | WarmUpAndDecay
+    steps_before: int
 
     def schedule(self, first_step: int, num_steps: int) -> np.ndarray:
         """Return what the steps of an epoch need that depends on the step alone.
@@ -108,6 +111,7 @@ class Sgd:
 
     def __init__(self, learning_rate: float | WarmUpAndDecay):
         self.learning_rate = learning_rate
+        self.steps_before = 0
 
     def schedule(self, first_step: int, num_steps: int) -> np.ndarray:
         """Return one column, the learning rate of the step before each moment."""
@@ -181,7 +185,7 @@ class DenseAdam(Sgd):
 
     def _scaled_rates(self, steps: np.ndarray) -> np.ndarray:
         """Return a_k of each step k; that of step 0, which no sum uses, is 0."""
-        started = np.maximum(steps.astype(np.float64), 1)
+        started = np.maximum(steps.astype(np.float64) + self.steps_before, 1)
         of_beta_1, of_beta_2 = (
             -np.expm1(started * math.log(beta)) for beta in (self.settings.beta_1, self.settings.beta_2)
         )

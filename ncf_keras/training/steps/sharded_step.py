@@ -25,7 +25,7 @@ from tensorflow import Tensor
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.steps.rules import Rule
-from ncf_keras.training.steps.state import State
+from ncf_keras.training.steps.state import Slots, State
 from ncf_keras.training.steps.steps import (
     ROWS_AN_EXAMPLE,
     DeferredStep,
@@ -261,6 +261,10 @@ class ShardedStep(DeferredStep):
             for layer, part in zip(layers, np.split(rows, np.cumsum(widths)[:-1], 1), strict=True):
                 layer.embeddings.assign(part)
         self._parameters.write_back()
+
+    def set_head_slots(self, slots: Slots) -> None:
+        """Take over the learner's slots of the head."""
+        self._parameters.set_slots(slots)
 
     def read_head(self) -> None:
         """Take the head's weights from the Keras model."""

@@ -1,12 +1,17 @@
 """What a step keeps besides rows of embeddings: variables with their slots, and state that is no weight."""
 
+from collections.abc import Mapping
+
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
 from ncf_keras.training.steps.rules import Rule
 
 State = list[Tensor]
+# By the path of a variable of Keras, such as `layer1/kernel`: its slots, each of its shape.
+Slots = Mapping[str, tuple[np.ndarray, ...]]
 
 
 class Parameters:
@@ -28,11 +33,29 @@ class Parameters:
     def update(self, state: State, gradients: list[Tensor], now: Tensor) -> State:
         """Return the state after one step."""
         result = []
-        for start, gradient in zip(range(0, len(state), self._size), gradients, strict=True):
+        for start, gradient in zip(self._starts, gradients, strict=True):
             weights, *slots = state[start : start + self._size]
             weights, slots = self._rule.update(weights, slots, tf.convert_to_tensor(gradient), now)
             result += [weights, *slots]
         return result
+
+    def slots(self) -> dict[str, tuple[np.ndarray, ...]]:
+        """Return the slots of each variable."""
+        return {
+            variable.path: tuple(slot.numpy() for slot in self.state[start + 1 : start + self._size])
+            for variable, start in zip(self._variables, self._starts, strict=True)
+        }
+
+    def set_slots(self, slots: Slots) -> None:
+        """Take over the slots of each variable."""
+        for variable, start in zip(self._variables, self._starts, strict=True):
+            for number, slot in enumerate(slots[variable.path], start + 1):
+                self.state[number].assign(slot)
+
+    @property
+    def _starts(self) -> range:
+        """Where in the state each variable's weights are."""
+        return range(0, len(self.state), self._size)
 
     def write_back(self) -> None:
         """Assign the weights to the variables of Keras."""

@@ -8,7 +8,8 @@ Both keep their state in tf.Variables and hand it to the compiled loop as plain 
 TensorFlow keeps those in the host's memory, and XLA refuses a program whose variables lie on two devices.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.precision import computing_in
 from ncf_keras.training.steps.columns import ColumnsHead, can_use_columns
 from ncf_keras.training.steps.rules import Rule
-from ncf_keras.training.steps.state import OtherState, Parameters, State
+from ncf_keras.training.steps.state import OtherState, Parameters, Slots, State
 
 # From so many examples a step on, and up to so many rows for each of them, all rows are moved.
 LEAST_DENSE_BATCH = 1024
@@ -175,6 +176,14 @@ class DenseStep:
         self._parameters.write_back()
         self._others.write_back()
 
+    def slots(self) -> Slots:
+        """Return the learner's slots of each variable of the Keras model."""
+        return self._parameters.slots()
+
+    def set_slots(self, slots: Slots) -> None:
+        """Take over the learner's slots of each variable of the Keras model."""
+        self._parameters.set_slots(slots)
+
     def read_model(self) -> None:
         """Take the weights from the Keras model."""
         self._parameters.read_model()
@@ -264,6 +273,35 @@ class DeferredStep:
         self._rows[:, : self._width].assign(self._weights_of_rows())
         self._parameters.read_model()
         self._others.read_model()
+
+    def slots(self) -> Slots:
+        """Return the learner's slots of each variable of the Keras model, between epochs."""
+        return self.slots_with([self._rows[start:stop] for start, stop in itertools.pairwise(self._offsets)])
+
+    def set_slots(self, slots: Slots) -> None:
+        """Take over the learner's slots of each variable of the Keras model, between epochs."""
+        self._parameters.set_slots(slots)
+        stop = (1 + self._rule.num_slots) * self._width
+        self._rows[:, self._width : stop].assign(np.concatenate(self.rows_of_slots(slots)))
+
+    def slots_with(self, sides: Sequence[np.ndarray | Tensor]) -> Slots:
+        """Return the slots of each variable; `sides` are the rows of the users and those of the items."""
+        found = self._parameters.slots()
+        for layers, widths, rows in zip(self._tables, self._widths, sides, strict=True):
+            for layer, start, width in zip(layers, np.cumsum([0, *widths]), widths, strict=False):
+                starts = (start + number * self._width for number in range(1, 1 + self._rule.num_slots))
+                found[layer.embeddings.path] = tuple(np.array(rows[:, at : at + width]) for at in starts)
+        return found
+
+    def rows_of_slots(self, slots: Slots) -> list[np.ndarray]:
+        """Return the slots of the users' rows and those of the items': each of shape (rows, slots x width)."""
+        sides = []
+        for layers in self._tables:
+            of_layers = [slots[layer.embeddings.path] for layer in layers]
+            none = np.zeros((layers[0].input_dim, 0), self.dtype.as_numpy_dtype)
+            columns = [of_layer[number] for number in range(self._rule.num_slots) for of_layer in of_layers]
+            sides.append(np.concatenate([none, *columns], 1))
+        return sides
 
     def _weights_of_rows(self) -> tf.Tensor:
         """Return the embeddings of the Keras model in the layout of the rows: shape (users + items, width)."""

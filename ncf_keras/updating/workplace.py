@@ -1,0 +1,203 @@
+"""Where an update is worked out, and from where it is put in place: a hidden directory beside the dataset.
+
+All that an update changes (the files of the dataset, the weight file, the versions of the served model) is
+first written there, and last a plan. Killed before the plan is there, an update has changed nothing. Killed
+later, the next one puts in place what the plan says, from its beginning, which does no harm where some of it
+was done. So there is one moment, the rename of the plan, at which an update has happened.
+
+    .update-NAME/lock           held by the command that works there
+    .update-NAME/NAME.*         the files of the grown dataset
+    .update-NAME/weights.*      the weights of the new model, if it is to be published
+    .update-NAME/plan.json      what is to be put in place
+    .update-NAME/last.json      what the last update did
+"""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import remove_leftovers, writable_directory, written_beside
+from ncf_keras.base.flushing import flush_to_disk
+from ncf_keras.base.inputs import kind_of, open_input, unreadable
+from ncf_keras.base.interrupts import Interrupted, Interrupts
+from ncf_keras.base.locks import directory_lock, try_lock
+from ncf_keras.data import Dataset, read_dataset
+from ncf_keras.data.dataset_files import dataset_prefix, prepared_paths
+from ncf_keras.data.reading import file_digest
+from ncf_keras.data.sealed_files import LONGEST_JSON, copy_together
+from ncf_keras.data.split import with_tests_in_train
+from ncf_keras.serving.export import export_model
+from ncf_keras.serving.publishing import remove_version, versions
+from ncf_keras.weights import SUFFIXES, format_of, load_model
+
+PLAN, LAST, LOCK = "plan.json", "last.json", "lock"
+PLANNED = ("identity", "weights", "directory", "publish", "keep", "report")
+# What a version that an update published has of it.
+MARK = "assets.extra/ncf_update.json"
+
+Document = dict[str, Any]
+
+
+class Workplace:
+    """The directory where one update at a time is worked out; enter it with `opened`.
+
+    Args:
+        path, name: of the dataset, as of `read_dataset`.
+        weights: the weight file of the served model, which a published update replaces.
+        to: the directory of the served model.
+    """
+
+    def __init__(self, path: str, name: str, weights: str, to: str):
+        self._prefix, self._name = Path(dataset_prefix(path, name)), name
+        self._weights, self._to = Path(weights), Path(to)
+        self._directory = self._prefix.parent / f".update-{name}"
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Document | None]:
+        """Keep other updates of the dataset and of the served model out while the block runs.
+
+        What an earlier update had planned is put in place first, and what it had only begun is removed. Yields
+        the report of an update that was so completed.
+
+        Raises:
+            InputError: another update is at work, or one that was stopped was for other files.
+        """
+        writable_directory(self._directory, "path")
+        writable_directory(self._to, "directory")
+        with try_lock(self._directory / LOCK) as alone, directory_lock(self._to, patience=0) as alone_there:
+            for argument, path, got in (("name", self._prefix, alone), ("directory", self._to, alone_there)):
+                if not got:
+                    raise InputError(
+                        f"`{argument}` must be one that no other update is working on. Received: {path}"
+                    )
+            finished = self._finish()
+            self._clear()
+            yield finished
+            self._clear()
+
+    @property
+    def prefix_of_new(self) -> Path:
+        """What the names of the files of the grown dataset begin with, until they are put in place."""
+        return self._directory / self._name
+
+    @property
+    def new_weights(self) -> Path:
+        """The file of the new weights, until it is put in place."""
+        return self._directory / f"weights{SUFFIXES[format_of(self._weights)]}"
+
+    def last(self, identity: str) -> Document | None:
+        """Return the report of the last update if it was the one of this identity and nothing changed since."""
+        done = self._read(LAST, ("identity", "left", "report"))
+        if done is None or (done["identity"], done["left"]) != (identity, self._left()):
+            return None
+        return done["report"]
+
+    def put_in_place(self, identity: str, report: Document, keep: int) -> Document:
+        """Put the new dataset, and the new weights if there are any, where they are used; return the report.
+
+        Args:
+            identity: what tells this update from another one.
+            report: what it did; where it was published is added.
+            keep: how many of the versions that updates published are kept.
+        """
+        targets = str(self._weights.resolve()), str(self._to.resolve())
+        values = (identity, *targets, self.new_weights.is_file(), keep, report)
+        for file in self._directory.iterdir():
+            flush_to_disk(file)
+        self._write(PLAN, dict(zip(PLANNED, values, strict=True)))
+        done = self._finish()
+        assert done is not None
+        return done
+
+    def _finish(self) -> Document | None:
+        """Put in place what the plan says, if there is one, and return the report; no signal stops it."""
+        plan = self._read(PLAN, PLANNED)
+        if plan is None:
+            return None
+        for argument, path in (("weights", self._weights), ("directory", self._to)):
+            if plan[argument] != str(path.resolve()):
+                raise InputError(
+                    f"`{argument}` must be {plan[argument]} until the update that was stopped is complete. "
+                    f"Received: {path}"
+                )
+        with Interrupts() as interrupts:
+            copy_together(self.prefix_of_new, self._prefix, prepared_paths("").keys())
+            report = dict(plan["report"])
+            if plan["publish"]:
+                dataset = read_dataset(f"{self._prefix.parent}/", self._name)
+                report["exported"] = self._publish(plan["identity"], with_tests_in_train(dataset))
+                remove_leftovers(self._weights)
+                with written_beside(self._weights) as temporary:
+                    shutil.copyfile(self.new_weights, temporary)
+                report["left_alone"] = self._prune(plan["keep"])
+            self._write(LAST, {"identity": plan["identity"], "left": self._left(), "report": report})
+            (self._directory / PLAN).unlink()
+        if interrupts.received:
+            raise Interrupted(
+                interrupts.received, f"Interrupted when the update of {self._prefix} was complete."
+            )
+        return report
+
+    def _publish(self, identity: str, dataset: Dataset) -> str:
+        """Return the version of this identity, which may be there already."""
+        mark = json.dumps({"identity": identity, "weights": file_digest(self.new_weights, "sha256")})
+        for version in versions(self._to).values():
+            if _mark_of(version) == mark:
+                return str(version)
+        return str(export_model(load_model(self.new_weights), dataset, self._to, beside={MARK: mark.encode()}))
+
+    def _prune(self, keep: int) -> list[str]:
+        """Remove the oldest versions of updates beyond `keep`; return those of others, which are left alone."""
+        there = versions(self._to).values()
+        published = [version for version in there if _mark_of(version)]
+        for version in published[:-keep]:
+            remove_version(version)
+        return [str(version) for version in there if version not in published]
+
+    def _left(self) -> list[str]:
+        """Return digests of what an update leaves and the next one begins with."""
+        return [file_digest(file, "sha256") for file in (Path(f"{self._prefix}.json"), self._weights)]
+
+    def _clear(self) -> None:
+        for leftover in self._directory.iterdir():
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            elif leftover.name not in (LOCK, LAST):
+                leftover.unlink()
+
+    def _write(self, name: str, document: Document) -> None:
+        with written_beside(self._directory / name) as temporary:
+            temporary.write_text(json.dumps(document), encoding="utf-8")
+            flush_to_disk(temporary)
+        flush_to_disk(self._directory)
+
+    def _read(self, name: str, has: Collection[str]) -> Document | None:
+        """Return a document with the keys `has`, None if there is none."""
+        file = self._directory / name
+        if kind_of(file) is None:
+            return None
+        try:
+            with open_input(file) as stream:
+                document = json.loads(stream.read(LONGEST_JSON))
+        except OSError as error:
+            raise unreadable(file, error) from None
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict) or not document.keys() >= set(has):
+            raise InputError(
+                f"{file} must be as an update wrote it; remove it if that is lost. Received: other"
+            )
+        return document
+
+
+def _mark_of(version: Path) -> str:
+    """Return what an update wrote beside a version, empty if none did."""
+    file = version / MARK
+    if kind_of(file) != "a file":
+        return ""
+    with open_input(file) as stream:
+        return stream.read(LONGEST_JSON).decode("utf-8", "replace")

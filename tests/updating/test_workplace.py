@@ -1,0 +1,130 @@
+"""An update stopped between any two of its steps: the next one ends as if it had not been."""
+
+import shutil
+
+import pytest
+
+from ncf_keras.cli.update import main
+from ncf_keras.data import read_dataset
+from ncf_keras.serving.publishing import versions
+from ncf_keras.serving.seal import verify
+from ncf_keras.updating import workplace
+from tests.hostile.kill_cases import digests
+from tests.updating.nights import begin, words
+
+# What an update does, in this order; each may be the last that it does, or be left undone.
+STEPS = ("copy_together", "export_model", "copyfile", "remove_version", "unlink")
+FLAGS = ("--epochs", "1", "--keep", "1", "--tolerance", "1")
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("night")
+    begin(directory)
+    assert main(words(directory, *FLAGS)) == 0
+    return directory
+
+
+@pytest.fixture(scope="module")
+def undisturbed(first_night, tmp_path_factory):
+    directory = shutil.copytree(first_night, tmp_path_factory.mktemp("whole") / "d")
+    assert main(words(directory, *FLAGS, log="night1.csv")) == 0
+    return left_in(directory)
+
+
+def left_in(directory):
+    data = [*(directory / "Data").glob("d.*"), directory / "served.h5"]
+    return digests(data), list(versions(directory / "served"))
+
+
+def kill_at(monkeypatch, step, after):
+    """Let the process end at a step of the workplace, before or after it."""
+    home = {"copyfile": workplace.shutil, "unlink": workplace.Path}.get(step, workplace)
+    real = getattr(home, step)
+
+    def killed(*arguments, **options):
+        names = [str(one) for one in arguments]
+        mine = step not in ("copyfile", "unlink") or any("weights" in n or "plan.json" in n for n in names)
+        if not mine or (step == "copyfile" and "plan.json" in names[0]):
+            return real(*arguments, **options)
+        if after:
+            real(*arguments, **options)
+        raise Killed
+
+    monkeypatch.setattr(home, step, killed)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", STEPS)
+def test_the_next_one_completes_what_was_stopped(first_night, undisturbed, tmp_path, step, after, monkeypatch):
+    directory = shutil.copytree(first_night, tmp_path / "d")
+    with monkeypatch.context() as patch:
+        kill_at(patch, step, after)
+        with pytest.raises(Killed):
+            main(words(directory, *FLAGS, log="night1.csv"))
+    for version in versions(directory / "served").values():
+        verify(version)
+    assert main(words(directory, *FLAGS, log="night1.csv")) == 0
+    assert left_in(directory) == undisturbed
+    assert sorted(path.name for path in (directory / "Data/.update-d").iterdir()) == ["last.json", "lock"]
+
+
+@pytest.mark.parametrize("step", ["save_weights", "write_prepared"])
+def test_stopped_before_its_plan_it_has_changed_nothing(first_night, undisturbed, tmp_path, step, monkeypatch):
+    directory = shutil.copytree(first_night, tmp_path / "d")
+    before = left_in(directory)
+    home = {"save_weights": "ncf_keras.weights.saving", "write_prepared": "ncf_keras.data.dataset_writing"}[
+        step
+    ]
+
+    def killed(*arguments, **options):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if step == "save_weights":
+            patch.setattr("ncf_keras.weights.save_weights", killed)
+        else:
+            patch.setattr(f"{home}.{step}", killed)
+        with pytest.raises(Killed):
+            main(words(directory, *FLAGS, log="night1.csv"))
+    assert left_in(directory) == before
+    assert main(words(directory, *FLAGS, log="night1.csv")) == 0
+    assert left_in(directory) == undisturbed
+
+
+def test_an_update_that_was_stopped_is_completed_before_another_nights(
+    first_night, undisturbed, tmp_path, monkeypatch
+):
+    directory = shutil.copytree(first_night, tmp_path / "d")
+    with monkeypatch.context() as patch:
+        kill_at(patch, "copy_together", after=True)
+        with pytest.raises(Killed):
+            main(words(directory, *FLAGS, log="night1.csv"))
+    assert main(words(directory, *FLAGS, "--keep", "5", log="night2.csv")) == 0
+    assert list(versions(directory / "served")) == [2, 3]
+    rows = (directory / "night1.csv").read_text().splitlines()[1:]
+    dataset = read_dataset(f"{directory}/Data/", "d")
+    assert {row.split(",")[0] for row in rows} <= set(dataset.user_ids)
+
+
+def test_another_target_must_wait_for_one_that_was_stopped(first_night, tmp_path, monkeypatch, capsys):
+    directory = shutil.copytree(first_night, tmp_path / "d")
+    with monkeypatch.context() as patch:
+        kill_at(patch, "export_model", after=False)
+        with pytest.raises(Killed):
+            main(words(directory, *FLAGS, log="night1.csv"))
+    assert main(words(directory, *FLAGS, "--to", f"{directory}/elsewhere", log="night1.csv")) == 2
+    assert "until the update that was stopped is complete" in capsys.readouterr().err
+    assert not versions(directory / "elsewhere")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"identity": 1}', "\0" * 100, '{"report":' * 10_000])
+def test_a_damaged_plan_is_a_sentence(first_night, tmp_path, content, capsys):
+    directory = shutil.copytree(first_night, tmp_path / "d")
+    (directory / "Data/.update-d/plan.json").write_text(content)
+    assert main(words(directory, *FLAGS, log="night1.csv")) == 2
+    assert "plan.json must be as an update wrote it" in capsys.readouterr().err
