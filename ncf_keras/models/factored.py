@@ -106,23 +106,24 @@ class FactoredModel:
     @tensor_float_32(False)
     def halves(self) -> Halves:
         """Return the halves of all users and items from the model's current weights."""
-        mf_user, mlp_user = self.user_halves([layer.embeddings for layer in self.user_layers])
-        mf_item = mlp_item = None
-        if self._mf:
-            mf_item = self._mf[1].embeddings
-        if self._mlp:
-            mlp_item = self._mlp[1].embeddings @ self._first_kernel()[self._mlp[0].output_dim :]
-        return Halves(mf_user, mf_item, mlp_user, mlp_item)
+        halves = self.with_users(Halves(None, None, None, None), [layer.embeddings for layer in self.user_layers])
+        return self.with_items(halves, [layer.embeddings for layer in self.item_layers])
 
-    def user_halves(self, user_tables: Sequence[tf.Tensor]) -> tuple[tf.Tensor | None, tf.Tensor | None]:
-        """Return `mf_user` and `mlp_user` of any users, by float32 tables as wide as those of `user_layers`."""
+    def with_users(self, halves: Halves, tables: Sequence[tf.Tensor]) -> Halves:
+        """Return the halves with any other users, by float32 tables as wide as those of `user_layers`."""
         mf_user = mlp_user = None
         if self._mf:
-            mf_user = user_tables[0] * self.output.kernel[: self.mf_width, 0]
+            mf_user = tables[0] * self.output.kernel[: self.mf_width, 0]
         if self._mlp:
             bias = self.hidden[0].bias if self.hidden else 0.0
-            mlp_user = user_tables[-1] @ self._first_kernel()[: self._mlp[0].output_dim] + bias
-        return mf_user, mlp_user
+            mlp_user = tables[-1] @ self._first_kernel()[: self._mlp[0].output_dim] + bias
+        return halves._replace(mf_user=mf_user, mlp_user=mlp_user)
+
+    def with_items(self, halves: Halves, tables: Sequence[tf.Tensor]) -> Halves:
+        """Return the halves with any other items, by float32 tables as wide as those of `item_layers`."""
+        mf_item = tables[0] if self._mf else None
+        mlp_item = tables[-1] @ self._first_kernel()[self._mlp[0].output_dim :] if self._mlp else None
+        return halves._replace(mf_item=mf_item, mlp_item=mlp_item)
 
     def _first_kernel(self) -> tf.Tensor:
         """Return the kernel that the MLP tower's vectors meet first: of `layer1`, or of the output layer."""

@@ -142,8 +142,7 @@ class Ranker:
             vectors: the user's row of each user embedding, as `ncf_keras.solvers.fold_in` finds it.
         """
         assert self._factored is not None
-        mf, mlp = self._factored.user_halves(vectors)
-        halves = self._halves._replace(mf_user=mf, mlp_user=mlp)
+        halves = self._factored.with_users(self._halves, vectors)
         items, scores = self._best(lambda *block: self._grid(halves, *block), tf.zeros_like(seen), seen, k)
         return Lists(items, scores, tf.constant([True]))
 

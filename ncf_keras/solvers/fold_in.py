@@ -1,36 +1,173 @@
-"""A vector for a user whom the model has never seen, from the items that the user interacted with.
+"""Rows for a user, or an item, that the model has never seen, from the interactions of that one.
 
-Only the user's own embedding rows p are fitted; everything else stays as it was trained. What is minimised is
-the log loss of equation 7 of the paper as training has it, in expectation, plus a Gaussian prior:
+Only the newcomer's own embedding rows p are fitted; everything else stays as it was trained. What is minimised
+is the log loss of equation 7 of the paper as training has it, in expectation, plus a Gaussian prior:
 
-    - sum_{i in history} log y(p, i) - w sum_{i not in history} log(1 - y(p, i)) + (p - m)' S^-1 (p - m) / 2
+    - sum_{i in history} log y(p, i) - sum_{i not in history} w_i log(1 - y(p, i)) + (p - m)' S^-1 (p - m) / 2
 
-with w such that all other items together weigh `num_neg` times the history, as the sampled negatives do; m and
-S are the mean and covariance of the rows of the users whom the model knows. So it is the maximum a posteriori
-estimate, and a short history stays near the average user. It is minimised by L-BFGS from p = m in coordinates
-in which S is the identity: the whole catalogue at each step, no step size, no randomness.
+For a new user i runs over all items; all outside the history weigh the same, together `num_neg` times the
+history, as the sampled negatives do. For a new item i runs over all users. Each positive of user i draws
+`num_neg` of the items that the user has not, so a new item is drawn `num_neg` n_i / (items - n_i) times, with
+n_i the number of the user's interactions. Where these are not known, users weigh as items do.
+
+m and S are the mean and covariance of the rows that the model has. So it is the maximum a posteriori estimate,
+and a short history stays near the average. It is found by Newton's method from p = m, damped after Levenberg
+and Marquardt, in coordinates in which S is the identity. The logits of GMF are linear in p and those of a tower
+of ReLUs are in pieces, so first derivatives give the curvature. There is no step size and no randomness, and
+all of it is TensorFlow, so that an export folds in too.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
-import scipy.optimize
 import tensorflow as tf
 from tensorflow import Tensor
 
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
-from ncf_keras.models.factored import require_factored
+from ncf_keras.models.factored import FactoredModel, Halves, require_factored
 
-MOST_STEPS = 100
-# Of the loss, relative: what float32 can tell apart. Below it the line search would look for what is not there.
-TOLERANCE = 1e-6
+MOST_STEPS = 60
+# Of the loss, relative: what float32 can tell apart. A step that promises less is the last.
+TOLERANCE = 1e-4
+FIRST_DAMPING, LEAST_DAMPING = 1.0, 0.1
+# Of the other side, whose derivatives are held at a time.
+ROWS_A_BLOCK = 2**13
 
 
-class UserFolder:
-    """Fits vectors of new users to histories, with everything in the model frozen as it is now.
+class _Point(NamedTuple):
+    """A place in coordinates in which the prior is N(0, 1), and what the objective is there; all float64.
+
+    Attributes:
+        place: shape (width,).
+        value: of the objective, a scalar; infinite where a derivative is not finite.
+        gradient: shape (width,).
+        curvature: shape (width, width): the Hessian, the bends of activations aside.
+    """
+
+    place: Tensor
+    value: Tensor
+    gradient: Tensor
+    curvature: Tensor
+
+
+class _Folder(ABC):
+    """Fits rows of newcomers on one side of a model to histories of the other side.
+
+    Args:
+        factored: the model, frozen as it is now.
+        layers: the embeddings of the newcomers' side.
+        others: how many there are on the other side.
+        num_neg: how many negatives each positive of the training had.
+        prior_strength: what the prior is multiplied with.
+    """
+
+    def __init__(self, factored: FactoredModel, layers: list, others: int, num_neg: int, prior_strength: float):
+        require_count(num_neg, "num_neg")
+        if not 0 <= prior_strength < float("inf"):
+            rule = "a finite number of at least 0"
+            raise InputError(f"`prior_strength` must be {rule}. Received: {prior_strength}")
+        self._factored, self._others = factored, others
+        self._num_neg, self._strength = num_neg, prior_strength
+        self._mean, self._root = prior([layer.embeddings.numpy() for layer in layers])
+        self._widths = [layer.output_dim for layer in layers]
+        self._width = sum(self._widths)
+        history = tf.TensorSpec([None], tf.int32)
+        self._program = tf.function(self.fit, autograph=False).get_concrete_function(history)
+
+    @tensor_float_32(False)
+    def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
+        """Return the rows of newcomers in each of the model's embeddings of their side.
+
+        `histories` have for each newcomer the indices of those on the other side with whom there was an
+        interaction, in any order, at least one. The rows are float32, shape (histories, width): one array for
+        GMF and MLP; for NeuMF that of the GMF tower, then that of the MLP tower. The same input gives the same
+        rows.
+        """
+        checked = [self._checked(history) for history in histories]
+        rows = np.array([self._program(tf.constant(history)).numpy() for history in checked], np.float32)
+        return np.split(rows.reshape(-1, self._width), np.cumsum(self._widths)[:-1], axis=1)
+
+    def fit(self, history: Tensor) -> Tensor:
+        """Return a newcomer's rows, those of all embeddings side by side, as a function of tensors.
+
+        `history` is int32, shape (interactions,), each in range; the rows are float32, shape (width,).
+        """
+        ones = tf.ones_like(history, tf.float32)
+        positive = tf.tensor_scatter_nd_update(tf.zeros([self._others]), history[:, None], ones)
+        negative = (1 - positive) * self._negative_weights(positive)
+
+        def goes_on(step: Tensor, promised: Tensor, _: Tensor, point: _Point) -> Tensor:
+            return (step < MOST_STEPS) & (promised > TOLERANCE * point.value)
+
+        def body(step: Tensor, _: Tensor, damping: Tensor, point: _Point) -> tuple[Tensor, Tensor, Tensor, _Point]:
+            damped = point.curvature + damping * tf.eye(self._width, dtype=tf.float64)
+            move = -tf.linalg.solve(damped, point.gradient[:, None])[:, 0]
+            promised = -tf.tensordot(point.gradient, move, 1) / 2
+            there = self._point(point.place + move, positive, negative)
+            better = there.value < point.value
+            damping = tf.where(better, tf.maximum(damping / 3, LEAST_DAMPING), damping * 10)
+            return step + 1, promised, damping, _Point(*(tf.where(better, *both) for both in zip(there, point)))
+
+        start = self._point(tf.zeros([self._width], tf.float64), positive, negative)
+        numbers = (tf.constant(value, tf.float64) for value in (np.inf, FIRST_DAMPING))
+        *_, found = tf.while_loop(goes_on, body, (tf.constant(0), *numbers, start))
+        return self._row(found.place)
+
+    def _point(self, place: Tensor, positive: Tensor, negative: Tensor) -> _Point:
+        """Return the objective at a place; the weights of all others are float32, shape (others,)."""
+        row, root = self._row(place), tf.constant(self._root, tf.float32)
+
+        def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
+            stop = tf.minimum(start + ROWS_A_BLOCK, self._others)
+            # A row for each of the others: one pass backwards gives the derivatives of each logit.
+            rows = tf.tile(row[None], [stop - start, 1])
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(rows)
+                logits = self._logits(tf.split(rows, self._widths, axis=1), tf.range(start, stop))
+            slopes, predictions = tape.gradient(logits, rows) @ root, tf.sigmoid(logits)
+            liked, others = positive[start:stop], negative[start:stop]
+            losses = liked * tf.nn.softplus(-logits) + others * tf.nn.softplus(logits)
+            residuals = others * predictions - liked * (1 - predictions)
+            bends = (liked + others) * predictions * (1 - predictions)
+            more = (
+                tf.reduce_sum(losses),
+                tf.linalg.matvec(slopes, residuals, transpose_a=True),
+                tf.matmul(slopes, bends[:, None] * slopes, transpose_a=True),
+            )
+            return stop, *(one + tf.cast(other, tf.float64) for one, other in zip(sums, more, strict=True))
+
+        eye = self._strength * tf.eye(self._width, dtype=tf.float64)
+        penalty = self._strength * tf.tensordot(place, place, 1) / 2
+        _, value, gradient, curvature = tf.while_loop(
+            lambda start, *_: start < self._others, body, (tf.constant(0), penalty, self._strength * place, eye)
+        )
+        value = tf.where(tf.math.is_finite(tf.reduce_sum(curvature)), value, np.inf)
+        return _Point(place, value, gradient, curvature)
+
+    def _row(self, place: Tensor) -> Tensor:
+        return tf.cast(self._mean + tf.linalg.matvec(self._root, place), tf.float32)
+
+    @abstractmethod
+    def _logits(self, tables: list[Tensor], others: Tensor) -> Tensor:
+        """Return the logit of each of the tables' rows with one of the others, by index."""
+
+    @abstractmethod
+    def _checked(self, history: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return a history as int32 after a look at it."""
+
+    def _negative_weights(self, positive: Tensor) -> Tensor:
+        """Return what each of the others weighs where it is not in the history."""
+        count = tf.reduce_sum(positive)
+        return self._num_neg * count / tf.maximum(self._others - count, 1)
+
+
+class UserFolder(_Folder):
+    """Fits vectors of new users to histories of items, with everything in the model frozen as it is now.
 
     Args:
         model: GMF, MLP or NeuMF, trained; it is not changed.
@@ -39,59 +176,56 @@ class UserFolder:
     """
 
     def __init__(self, model: keras.Model, num_neg: int = 4, prior_strength: float = 1.0):
-        self._factored = require_factored(model, "to fold users into")
-        require_count(num_neg, "num_neg")
-        if not 0 <= prior_strength < float("inf"):
-            rule = "a finite number of at least 0"
-            raise InputError(f"`prior_strength` must be {rule}. Received: {prior_strength}")
-        self._num_neg, self._strength = num_neg, prior_strength
-        self._mean, self._root = user_prior([layer.embeddings.numpy() for layer in self._factored.user_layers])
-        self._widths = [layer.output_dim for layer in self._factored.user_layers]
-        self._halves = self._factored.halves()
-        weights = tf.TensorSpec([self._factored.num_items])
-        self._value_and_gradient = tf.function(self._data_term, autograph=False).get_concrete_function(
-            tf.TensorSpec([1, sum(self._widths)]), weights, weights
-        )
+        factored = require_factored(model, "to fold users into")
+        self._halves = factored.halves()
+        super().__init__(factored, factored.user_layers, factored.num_items, num_neg, prior_strength)
 
-    @tensor_float_32(False)
-    def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
-        """Return the rows of new users in each of the model's user embeddings.
+    def _logits(self, tables: list[Tensor], others: Tensor) -> Tensor:
+        return self._factored.logits_of(self._factored.with_users(self._halves.of_items(others), tables))
 
-        `histories` have for each new user the item indices of the interactions, in any order, at least one.
-        The rows are float32, shape (histories, width): one array for GMF and MLP; for NeuMF that of the GMF
-        tower, then that of the MLP tower. The same input gives the same rows.
-        """
-        positives = [_checked(history, self._factored.num_items) for history in histories]
-        rows = np.array([self._fit(items) for items in positives]).reshape(-1, sum(self._widths))
-        return np.split(rows.astype(np.float32), np.cumsum(self._widths)[:-1], axis=1)
+    def _checked(self, history: Sequence[int] | np.ndarray) -> np.ndarray:
+        return _checked(history, self._others, "user", "item", " (without any, popularity is left)")
 
-    def _fit(self, items: np.ndarray) -> np.ndarray:
-        positive = np.zeros(self._factored.num_items, np.float32)
-        positive[items] = 1
-        others = len(positive) - len(items)
-        negative = (1 - positive) * np.float32(self._num_neg * len(items) / max(others, 1))
-        start, arguments = np.zeros(len(self._mean)), (positive, negative)
-        options = {"maxiter": MOST_STEPS, "ftol": TOLERANCE}
-        found = scipy.optimize.minimize(self._loss, start, arguments, "L-BFGS-B", jac=True, options=options)
-        return self._mean + self._root @ found.x
 
-    def _loss(self, point: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the objective and its gradient, in coordinates in which the prior is N(0, 1)."""
-        row = tf.constant(self._mean + self._root @ point, tf.float32)
-        value, gradient = self._value_and_gradient(row[None], *map(tf.constant, (positive, negative)))
-        penalty = 0.5 * self._strength * point @ point
-        slope = self._root.T @ gradient.numpy()[0].astype(np.float64)
-        return float(value) + penalty, slope + self._strength * point
+class ItemFolder(_Folder):
+    """Fits vectors of new items to histories of users, with everything in the model frozen as it is now.
 
-    def _data_term(self, row: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the weighted log loss and its gradient by `row`; the weights are float32, shape (items,)."""
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(row)
-            mf_user, mlp_user = self._factored.user_halves(tf.split(row, self._widths, axis=1))
-            logits = self._factored.logits_of(self._halves._replace(mf_user=mf_user, mlp_user=mlp_user))
-            losses = positive * tf.nn.softplus(-logits) + negative * tf.nn.softplus(logits)
-            value = tf.reduce_sum(losses)
-        return value, tape.gradient(value, row)
+    Args:
+        model: GMF, MLP or NeuMF, trained; it is not changed.
+        num_neg: how many negatives each positive of the training had.
+        prior_strength: what the prior is multiplied with; 0 fits the history alone.
+        user_counts: each user's number of train interactions, by which a user weighs as a negative; None: the
+            users outside a history weigh the same, together `num_neg` times the history.
+        halves: those of the model, where the caller has them.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        num_neg: int = 4,
+        prior_strength: float = 1.0,
+        user_counts: np.ndarray | None = None,
+        halves: Halves | None = None,
+    ):
+        factored = require_factored(model, "to fold items into")
+        self._halves, self._weights = halves or factored.halves(), None
+        if user_counts is not None:
+            if np.shape(user_counts) != (factored.num_users,):
+                rule = f"a number for each of the {factored.num_users} users"
+                raise InputError(f"`user_counts` must have {rule}. Received: shape {np.shape(user_counts)}")
+            weights = num_neg * user_counts / np.maximum(factored.num_items - np.asarray(user_counts), 1)
+            # A constant would lie in the graph of an export, which can't be above 2 GB.
+            self._weights = tf.Variable(weights.astype(np.float32), trainable=False)
+        super().__init__(factored, factored.item_layers, factored.num_users, num_neg, prior_strength)
+
+    def _logits(self, tables: list[Tensor], others: Tensor) -> Tensor:
+        return self._factored.logits_of(self._factored.with_items(self._halves.of_users(others), tables))
+
+    def _checked(self, history: Sequence[int] | np.ndarray) -> np.ndarray:
+        return _checked(history, self._others, "item", "user", "")
+
+    def _negative_weights(self, positive: Tensor) -> Tensor:
+        return super()._negative_weights(positive) if self._weights is None else tf.convert_to_tensor(self._weights)
 
 
 def fold_in(
@@ -107,9 +241,21 @@ def fold_in(
 def with_users(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model:
     """Return a copy of a GMF, MLP or NeuMF that has other users: whatever takes the model takes these too.
 
-    `vectors` are as `fold_in` returns them; user u of the copy has row u.
+    `vectors` are as `UserFolder` returns them; user u of the copy has row u.
     """
-    layers = require_factored(model, "to have other users").user_layers
+    return _with_rows(model, require_factored(model, "to have other users").user_layers, vectors)
+
+
+def with_items(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model:
+    """Return a copy of a GMF, MLP or NeuMF that has other items: whatever takes the model takes these too.
+
+    `vectors` are as `ItemFolder` returns them; item i of the copy has row i.
+    """
+    return _with_rows(model, require_factored(model, "to have other items").item_layers, vectors)
+
+
+def _with_rows(model: keras.Model, layers: list, vectors: Sequence[np.ndarray]) -> keras.Model:
+    """Return a copy of the model in which these of its embedding layers have other rows."""
     widths, shapes = [layer.output_dim for layer in layers], [np.shape(rows) for rows in vectors]
     if shapes != [(len(vectors[0]) if vectors else 0, width) for width in widths]:
         raise InputError(f"`vectors` must have the widths {widths}. Received: shapes {shapes}")
@@ -128,46 +274,35 @@ def with_users(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model
     return copy
 
 
-def user_prior(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a Gaussian to the rows of users, those of both towers side by side.
+def prior(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a Gaussian to the rows of users or of items, those of both towers side by side.
 
-    The covariance is shrunk towards a multiple of the identity, by width / (users + width), so that it can be
-    inverted with fewer users than numbers in a row (after Ledoit and Wolf, "A well-conditioned estimator for
+    The covariance is shrunk towards a multiple of the identity, by width / (rows + width), so that it can be
+    inverted with fewer rows than numbers in a row (after Ledoit and Wolf, "A well-conditioned estimator for
     large-dimensional covariance matrices", 2004, with a fixed weight).
 
-    `tables` has a float32 table for each user embedding. Returns the mean, float64 of shape (width,), and the
-    `root` of the covariance `root @ root.T`, shape (width, width).
+    `tables` has a float32 table for each embedding. Returns the mean, float64 of shape (width,), and the `root`
+    of the covariance `root @ root.T`, shape (width, width).
     """
     rows = np.concatenate(tables, axis=1).astype(np.float64)
-    users, width = rows.shape
+    count, width = rows.shape
     mean = rows.mean(axis=0)
-    covariance = (rows - mean).T @ (rows - mean) / users
-    share = width / (users + width)
+    covariance = (rows - mean).T @ (rows - mean) / count
+    share = width / (count + width)
     # The last term keeps a table of equal rows invertible.
     sphere = np.trace(covariance) / width + np.finfo(np.float32).eps
     shrunk = (1 - share) * covariance + share * sphere * np.eye(width)
     return mean, np.linalg.cholesky(shrunk)
 
 
-def _checked(history: Sequence[int] | np.ndarray, num_items: int) -> np.ndarray:
-    items = np.asarray(history)
-    if items.ndim != 1 or len(items) == 0:
-        raise InputError(
-            "`history` must hold at least one item for each user (without any, popularity is left). "
-            f"Received: shape {items.shape}"
-        )
-    if not np.issubdtype(items.dtype, np.integer) or items.min() < 0 or items.max() >= num_items:
-        rule = f"item indices from 0 to {num_items - 1}"
+def _checked(
+    history: Sequence[int] | np.ndarray, others: int, newcomer: str, other: str, advice: str
+) -> np.ndarray:
+    indices = np.asarray(history)
+    if indices.ndim != 1 or len(indices) == 0:
+        rule = f"at least one {other} for each {newcomer}{advice}"
+        raise InputError(f"`history` must hold {rule}. Received: shape {indices.shape}")
+    if not np.issubdtype(indices.dtype, np.integer) or indices.min() < 0 or indices.max() >= others:
+        rule = f"{other} indices from 0 to {others - 1}"
         raise InputError(f"`histories` must hold {rule}. Received: {list(history)[:10]}")
-    return np.unique(items)
-
-
-class ItemFolder:
-    """A stand-in until items are folded in: the mean of the items' rows."""
-
-    def __init__(self, model: keras.Model, num_neg: int = 4, prior_strength: float = 1.0):
-        self._tables = [layer.embeddings.numpy() for layer in require_factored(model, "").item_layers]
-
-    def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
-        """Return a row for each history."""
-        return [np.repeat(table.mean(0, keepdims=True), len(histories), 0) for table in self._tables]
+    return np.unique(indices).astype(np.int32)
