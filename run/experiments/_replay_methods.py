@@ -17,6 +17,7 @@ from ncf_keras.evaluation.full_ranking import ScoreAll
 from ncf_keras.models import ModelSpec, all_scores
 from ncf_keras.training import Trainer, TrainingSpec
 from ncf_keras.training.warm_start import warm_start
+from ncf_keras.updating.update import recent_and_replayed
 from ncf_keras.weights import read_weight_file, save_weights
 
 METHODS = ("anew", "warm", "frozen", "popularity")
@@ -124,26 +125,18 @@ class Replay:
 
     def _started(self, dataset: Dataset, trained_before: int) -> keras.Model:
         """Return the model that was trained before an earlier step, with all newcomers folded in."""
-        num_users, num_items = self._log.sizes_before(trained_before)
-        model = self._built(dataset)
+        model, earlier = self._built(dataset), self._log.earlier_before(trained_before)
         layers = read_weight_file(self._weights_of(trained_before)).layers
-        warm_start(model, dataset, layers, self._log.user_ids[:num_users], self._log.item_ids[:num_items])
+        warm_start(model, dataset, layers, earlier.user_ids.tolist(), earlier.item_ids.tolist())
         return model
 
     def _positives(self, step: int, dataset: Dataset) -> np.ndarray | None:
         """Return the places of what has come since the step before, and of some older train interactions."""
-        if self._settings.replay is None:
+        settings = self._settings
+        if settings.replay is None:
             return None
-        new_pairs = slice(*self._log.bounds[step - 2 : step])
-        stride = np.int64(dataset.num_items)
-        is_new = np.isin(
-            dataset.train_users * stride + dataset.train_items,
-            self._log.users[new_pairs] * stride + self._log.items[new_pairs],
-        )
-        new, old = np.flatnonzero(is_new), np.flatnonzero(~is_new)
-        count = min(len(old), round(self._settings.replay * len(new)))
-        drawn = np.random.default_rng([self._settings.seed, step]).choice(old, count, replace=False)
-        return np.sort(np.concatenate([new, drawn]))
+        earlier = self._log.earlier_before(step - 1)
+        return recent_and_replayed(dataset, earlier, settings.replay, settings.seed + step)
 
     def _weights_of(self, step: int) -> Path:
         return self._directory / f"before_step_{step:02}.h5"

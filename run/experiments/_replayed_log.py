@@ -4,14 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import scipy.sparse
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
+from ncf_keras.data.earlier import EarlierDataset
 from ncf_keras.data.logs.log import Log
+from ncf_keras.data.prepare import PrepareOptions
 from ncf_keras.data.split import draw_negatives, free_items
 from ncf_keras.evaluation import FullRanking, LeaveOneOut
 from ncf_keras.evaluation.full_ranking import ScoreAll
+
+# Of the items, where arrivals are drawn.
+ONE_NEW_ITEM_IN = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +71,30 @@ class ReplayedLog:
             self.items[:start],
             test_users,
             test_items,
-            draw_negatives(users, items, test_users, num_items, negatives, generator),
+            draw_negatives(users, items, test_users, np.ones(num_items, bool), negatives, generator),
             name=f"before_step_{step}",
             num_users=num_users,
             num_items=num_items,
             user_ids=self.user_ids[:num_users],
             item_ids=self.item_ids[:num_items],
+        )
+
+    def earlier_before(self, step: int) -> EarlierDataset:
+        """Return what was known before a step, to go on from."""
+        users, items = (column[: self.bounds[step - 1]] for column in (self.users, self.items))
+        num_users, num_items = self.sizes_before(step)
+        return EarlierDataset(
+            name=f"before_step_{step}",
+            user_ids=np.array(self.user_ids[:num_users], object),
+            item_ids=np.array(self.item_ids[:num_items], object),
+            user_states=np.zeros(num_users, np.uint8),
+            item_states=np.zeros(num_items, np.uint8),
+            titles=None,
+            options=PrepareOptions(),
+            sizes=[(num_users, num_items)],
+            frame=pd.DataFrame({"user": users, "item": items}),
+            num_train=len(users),
+            waiting=None,
         )
 
     def _is_known(self, end: int, num_users: int, num_items: int) -> np.ndarray:
@@ -90,8 +114,10 @@ def read_replayed_log(path: Path, first: float, steps: int, arrivals: int | None
         first: share of the interactions that are day one's.
         steps: how many equal parts the others make.
         arrivals: None takes the timestamps of the log as they are. Otherwise they only say in which order a
-            user's interactions come: the user joins at a moment drawn with this seed, evenly from the time of
-            the log, and interacts at even intervals from then to its end.
+            user's interactions come. The user joins at a moment drawn with this seed, evenly from the time of
+            the log, and interacts at even intervals from then to its end. One in `ONE_NEW_ITEM_IN` items, drawn
+            too, is launched after day one, at a moment drawn from the time that is left; its earlier
+            interactions fall away.
     """
     log = Log.of(path).read()
     frame = log.frame
@@ -100,7 +126,10 @@ def read_replayed_log(path: Path, first: float, steps: int, arrivals: int | None
     users, items = frame["user"].to_numpy(), frame["item"].to_numpy()
     times = frame["timestamp"].to_numpy()
     if arrivals is not None:
-        times = _times_of_arrivals(users, times, np.random.default_rng(arrivals))
+        generator = np.random.default_rng(arrivals)
+        times = _times_of_arrivals(users, times, generator)
+        stays = times >= _launches(len(log.item_ids), np.quantile(times, first), generator)[items]
+        users, items, times = users[stays], items[stays], times[stays]
     order = np.argsort(times, kind="stable")
     pairs = users[order].astype(np.int64) * len(log.item_ids) + items[order]
     order = order[np.sort(np.unique(pairs, return_index=True)[1])]
@@ -122,6 +151,14 @@ def _times_of_arrivals(users: np.ndarray, times: np.ndarray, generator: np.rando
     place[order] = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
     joined = generator.random(len(counts))[users]
     return joined + (1 - joined) * place / counts[users]
+
+
+def _launches(num_items: int, day_one: float, generator: np.random.Generator) -> np.ndarray:
+    """Return from which time each item is there: from the beginning, but for some, launched after `day_one`."""
+    launches = np.zeros(num_items)
+    launched = generator.choice(num_items, num_items // ONE_NEW_ITEM_IN, replace=False)
+    launches[launched] = generator.uniform(day_one, 1, len(launched))
+    return launches
 
 
 def _numbered(indices: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
