@@ -1,6 +1,12 @@
-"""The tables of `replay.py`, from the positions of the test pairs."""
+"""The tables of `replay.py`, from the positions of the test pairs.
+
+Every user counts alike in a step: with the mean of the user's pairs. In a log of sessions a few users have most
+of the pairs of a step, and pairs of one session are not independent, as a test of means has them. What each
+pair counted alike would give is told beside it.
+"""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from _replay_methods import METHODS
@@ -16,109 +22,131 @@ WORDS = {
     "frozen": "day one's, folded in",
     "popularity": "popularity",
 }
-Results = Sequence[dict[str, dict]]
+PROTOCOLS = {"sampled": "99 sampled negatives", "full": "full ranking"}
+COUNTED = {True: "user", False: "pair"}
+Values = dict[str, np.ndarray]
 
 
-def tables(log: ReplayedLog, datasets: Sequence[Dataset], results: Results) -> Iterator[str]:
-    """Yield the lines of all tables.
+class TestedStep(NamedTuple):
+    """A step, and where its test pairs stand.
 
-    Args:
-        log: what was replayed.
-        datasets: that of each step.
-        results: what `Replay.results` returned.
+    Attributes:
+        dataset: with the test pairs.
+        results: of each method `seconds` and `positions`, as `Replay.results` has them.
     """
-    for protocol, name in (("sampled", "99 sampled negatives"), ("full", "full ranking")):
-        yield f"HR@{TOP_K} / NDCG@{TOP_K}, {name}:"
-        yield ""
-        yield from _steps_table(log, datasets, results, protocol)
-        yield ""
-    yield from _seconds_table(results)
-    yield ""
-    yield from _difference(results)
-    yield ""
-    yield from _newcomers_table(log, datasets, results)
+
+    dataset: Dataset
+    results: dict[str, dict]
+
+    def values(self, method: str, protocol: str, by_user: bool, chosen: np.ndarray | None = None) -> Values:
+        """Return HR and NDCG of each pair, or of each user the mean over the pairs; of those `chosen` alone."""
+        users, positions = self.dataset.test_users, self.results[method]["positions"][protocol]
+        if chosen is not None:
+            users, positions = users[chosen], positions[chosen]
+        values = {"HR": hit_ratio(positions, TOP_K), "NDCG": ndcg(positions, TOP_K)}
+        if not by_user:
+            return values
+        _, row, counts = np.unique(users, return_inverse=True, return_counts=True)
+        return {name: np.bincount(row, each, len(counts)) / counts for name, each in values.items()}
 
 
-def _steps_table(
-    log: ReplayedLog, datasets: Sequence[Dataset], results: Results, protocol: str
-) -> Iterator[str]:
-    yield f"| step | pairs | left out | {' | '.join(WORDS.values())} |"
-    yield f"|---|---|---|{'---|' * len(METHODS)}"
-    figures = np.array([[_means(result[method], protocol) for method in METHODS] for result in results])
-    for step, (dataset, of_step) in enumerate(zip(datasets, figures, strict=True), 1):
-        tests = len(dataset.test_users)
-        left_out = log.bounds[step] - log.bounds[step - 1] - tests
-        yield f"| {step} | {tests:,} | {left_out:,} | {_cells(of_step)} |"
-    tests = sum(len(dataset.test_users) for dataset in datasets[1:])
-    yield f"| mean of 2 to {len(results)} | {tests:,} | | {_cells(figures[1:].mean(axis=0))} |"
+def tables(log: ReplayedLog, steps: Sequence[TestedStep]) -> Iterator[str]:
+    """Yield the lines of all tables; `steps` are those of the log, the first included."""
+    for protocol in PROTOCOLS:
+        yield from [f"HR@{TOP_K} / NDCG@{TOP_K}, {PROTOCOLS[protocol]}:", ""]
+        yield from [*_steps_table(log, steps, protocol), ""]
+    # Before the first step there is but one model.
+    steps = steps[1:]
+    yield from [*_seconds_table(steps), ""]
+    yield from [*_differences_table(steps), ""]
+    yield from _newcomers_table(log, steps)
 
 
-def _means(result: dict, protocol: str) -> tuple[float, float]:
-    metrics = _metrics(result["positions"][protocol])
-    return tuple(values.mean() for values in metrics.values())
+def _steps_table(log: ReplayedLog, steps: Sequence[TestedStep], protocol: str) -> Iterator[str]:
+    yield f"| step | users | pairs | left out | {' | '.join(WORDS.values())} |"
+    yield f"|---|---|---|---|{'---|' * len(METHODS)}"
+    for number, step in enumerate(steps, 1):
+        users = step.dataset.test_users
+        left_out = log.bounds[number] - log.bounds[number - 1] - len(users)
+        cells = _cells(_means([step], protocol, by_user=True))
+        yield f"| {number} | {len(np.unique(users)):,} | {len(users):,} | {left_out:,} | {cells} |"
+    for by_user, counted in COUNTED.items():
+        cells = _cells(_means(steps[1:], protocol, by_user))
+        yield f"| mean of 2 to {len(steps)}, each {counted} alike | | | | {cells} |"
+
+
+def _means(steps: Sequence[TestedStep], protocol: str, by_user: bool) -> np.ndarray:
+    """Return the mean over steps of each method's metrics: float64, shape (methods, metrics)."""
+    return np.mean(
+        [
+            [
+                [values.mean() for values in step.values(method, protocol, by_user).values()]
+                for method in METHODS
+            ]
+            for step in steps
+        ],
+        axis=0,
+    )
 
 
 def _cells(figures: np.ndarray) -> str:
     return " | ".join(f"{hr:.4f} / {gain:.4f}" for hr, gain in figures)
 
 
-def _metrics(positions: np.ndarray) -> dict[str, np.ndarray]:
-    return {"HR": hit_ratio(positions, TOP_K), "NDCG": ndcg(positions, TOP_K)}
-
-
-def _seconds_table(results: Results) -> Iterator[str]:
-    seconds = {name: [result[name]["seconds"] for result in results[1:]] for name in METHODS[:3]}
-    yield "| seconds before each step | mean | share of training anew |"
+def _seconds_table(steps: Sequence[TestedStep]) -> Iterator[str]:
+    seconds = {name: [step.results[name]["seconds"] for step in steps] for name in METHODS[:3]}
+    yield "| before each step | seconds, mean | share of training anew |"
     yield "|---|---|---|"
     for name, values in seconds.items():
         yield f"| {WORDS[name]} | {np.mean(values):.1f} | {np.sum(values) / np.sum(seconds['anew']):.3f} |"
 
 
-def _difference(results: Results) -> Iterator[str]:
-    """Yield how far warm start is from training anew."""
-    for protocol in ("sampled", "full"):
-        anew, warm = (_pooled(results, method, protocol) for method in ("anew", "warm"))
-        for metric, one in compare_paired(anew, warm).items():
-            steps = [_by_step(result, protocol, metric) for result in results[1:]]
-            interval = f"{one.difference.low:+.4f} to {one.difference.high:+.4f}"
-            yield (
-                f"Warm start minus trained anew, {metric}@{TOP_K}, {protocol}: {np.mean(steps):+.4f} as the "
-                f"mean of the steps; over all pairs {one.difference.mean:+.4f} ({interval}).  "
-            )
+def _differences_table(steps: Sequence[TestedStep]) -> Iterator[str]:
+    yield "| warm start - trained anew | alike | mean of the steps | over all (95% confidence) | p |"
+    yield "|---|---|---|---|---|"
+    for protocol in PROTOCOLS:
+        for by_user, counted in COUNTED.items():
+            anew, warm = (_pooled(steps, method, protocol, by_user) for method in ("anew", "warm"))
+            means = _means(steps, protocol, by_user)
+            by_step = means[METHODS.index("warm")] - means[METHODS.index("anew")]
+            for (name, one), mean in zip(compare_paired(anew, warm).items(), by_step, strict=True):
+                over_all, low, high = one.difference
+                difference = f"{over_all:+.4f} ({low:+.4f} … {high:+.4f}) | {_p_value(one.t_test)}"
+                yield f"| {name}@{TOP_K}, {PROTOCOLS[protocol]} | {counted} | {mean:+.4f} | {difference} |"
 
 
-def _by_step(result: dict, protocol: str, metric: str) -> float:
-    warm, anew = (_metrics(result[name]["positions"][protocol])[metric].mean() for name in ("warm", "anew"))
-    return float(warm - anew)
+def _newcomers_table(log: ReplayedLog, steps: Sequence[TestedStep]) -> Iterator[str]:
+    yield f"| new since day one | alike | count | model | HR@{TOP_K} | p | NDCG@{TOP_K} | p |"
+    yield "|---|---|---|---|---|---|---|---|"
+    num_users, num_items = log.sizes_before(1)
+    for name, chosen in (
+        ("users", [step.dataset.test_users >= num_users for step in steps]),
+        ("items", [step.dataset.test_items >= num_items for step in steps]),
+    ):
+        if not any(which.any() for which in chosen):
+            yield f"| {name} | | 0 | | | | | |"
+            continue
+        for by_user, counted in COUNTED.items():
+            popularity = _pooled(steps, "popularity", "sampled", by_user, chosen)
+            for method in METHODS:
+                compared = compare_paired(popularity, _pooled(steps, method, "sampled", by_user, chosen))
+                cells = " | ".join(f"{one.mean_b:.4f} | {_p_value(one.t_test)}" for one in compared.values())
+                yield f"| {name} | {counted} | {len(popularity['HR']):,} | {WORDS[method]} | {cells} |"
 
 
 def _pooled(
-    results: Results, method: str, protocol: str, chosen: Sequence[np.ndarray] | None = None
-) -> dict[str, np.ndarray]:
-    """Return the metrics of the test pairs of all steps from the second, or of those that are chosen."""
-    positions = [result[method]["positions"][protocol] for result in results[1:]]
-    if chosen is not None:
-        positions = [values[which] for values, which in zip(positions, chosen, strict=True)]
-    return _metrics(np.concatenate(positions))
-
-
-def _newcomers_table(log: ReplayedLog, datasets: Sequence[Dataset], results: Results) -> Iterator[str]:
-    yield "| newcomers since day one, 99 sampled negatives | pairs | model | HR@10 | p | NDCG@10 | p |"
-    yield "|---|---|---|---|---|---|---|"
-    num_users, num_items = log.sizes_before(1)
-    for name, chosen in (
-        ("users", [dataset.test_users >= num_users for dataset in datasets[1:]]),
-        ("items", [dataset.test_items >= num_items for dataset in datasets[1:]]),
-    ):
-        count = sum(int(which.sum()) for which in chosen)
-        if not count:
-            yield f"| {name} | 0 | | | | | |"
-            continue
-        popularity = _pooled(results, "popularity", "sampled", chosen)
-        for method in METHODS:
-            compared = compare_paired(popularity, _pooled(results, method, "sampled", chosen)).values()
-            cells = " | ".join(f"{one.mean_b:.4f} | {_p_value(one.t_test)}" for one in compared)
-            yield f"| {name} | {count:,} | {WORDS[method]} | {cells} |"
+    steps: Sequence[TestedStep],
+    method: str,
+    protocol: str,
+    by_user: bool,
+    chosen: Sequence[np.ndarray] | None = None,
+) -> Values:
+    """Return the values of all steps together."""
+    each = [
+        step.values(method, protocol, by_user, None if chosen is None else chosen[place])
+        for place, step in enumerate(steps)
+    ]
+    return {name: np.concatenate([values[name] for values in each]) for name in each[0]}
 
 
 def _p_value(value: float | None) -> str:

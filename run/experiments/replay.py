@@ -58,7 +58,7 @@ def _experiment(flags: argparse.Namespace) -> None:
     directory = writable_directory(flags.out, "--out")
     import_tensorflow_quietly()
     from _replay_methods import Replay, ReplaySettings
-    from _replay_tables import tables
+    from _replay_tables import TestedStep, tables
     from _replayed_log import read_replayed_log
 
     log = read_replayed_log(flags.log, flags.first, flags.steps, flags.seed if flags.arrivals else None)
@@ -66,8 +66,8 @@ def _experiment(flags: argparse.Namespace) -> None:
     settings = ReplaySettings(flags.log.name, flags.model, *(getattr(flags, name) for name in same))
     replay = Replay(log, settings, directory)
     results = replay.results(lambda line: print(line, file=sys.stderr, flush=True))
-    datasets = [replay.dataset(step) for step in range(1, flags.steps + 1)]
-    print("\n".join(tables(log, datasets, results)))
+    steps = [TestedStep(replay.dataset(number), found) for number, found in enumerate(results, 1)]
+    print("\n".join(tables(log, steps)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The replay of a log: how it is cut, how a step is ranked, what the tables say, and a small run of it all."""
 
 import json
+from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -62,20 +64,25 @@ def test_before_a_step_all_earlier_pairs_are_learned_and_the_pairs_of_known_ones
             assert tiny.dataset_before(step, 1, negatives=1), unknown
 
 
-def test_users_who_arrive_keep_the_order_of_their_interactions_and_stay_to_the_end(drawn):
+def test_users_arrive_and_stay_to_the_end_and_items_are_launched(drawn):
     from _replayed_log import read_replayed_log
 
     plain, arriving = (read_replayed_log(drawn, 0.5, 2, seed) for seed in (None, 3))
-    assert sorted(plain.user_ids) == sorted(arriving.user_ids) and plain.user_ids != arriving.user_ids
+    pairs = [
+        [(log.user_ids[user], log.item_ids[item]) for user, item in zip(log.users, log.items, strict=True)]
+        for log in (plain, arriving)
+    ]
+    counts = [Counter(item for _, item in each) for each in pairs]
+    launched = {item for item in counts[0] if counts[1][item] < counts[0][item]}
+    assert 0 < len(launched) <= 40 // 20
+    assert not launched & {item for _, item in pairs[1][: arriving.bounds[0]]}
     for user in plain.user_ids:
-        orders = [
-            [log.item_ids[item] for item in log.items[log.users == log.user_ids.index(user)]]
-            for log in (plain, arriving)
-        ]
+        orders = [[item for one, item in each if one == user and item not in launched] for each in pairs]
         assert orders[0] == orders[1]
-    # An early and a late one of each user's interactions are the same share of them away from each other.
+    # They join one after the other, and at the end most are there.
     joined = [np.flatnonzero(arriving.users == user)[0] for user in range(len(arriving.user_ids))]
     assert joined == sorted(joined) and joined[-1] > len(arriving.users) / 2
+    assert len(set(arriving.users[-100:].tolist())) > len(arriving.user_ids) / 2
     again = read_replayed_log(drawn, 0.5, 2, 3)
     assert np.array_equal(again.items, arriving.items)
 
@@ -108,56 +115,81 @@ def cells(line):
     return [cell.strip() for cell in line.split("|")[1:-1]]
 
 
-def test_the_tables_say_what_the_positions_say(tiny):
+@pytest.fixture
+def steps():
+    """Three steps with drawn positions; user 2 and item 2 are new, and users may have several pairs."""
     from _replay_methods import METHODS
-    from _replay_tables import tables
+    from _replay_tables import TestedStep
 
     generator = np.random.default_rng(0)
-    log = tiny
+    seconds = {"anew": 8.0, "warm": 2.0, "frozen": 1.0, "popularity": 0.0}
 
-    class OfStep:
-        def __init__(self, step):
-            self.test_users = np.array([0, 1, 2, 2])[: 2 + 2 * (step > 1)]
-            self.test_items = np.array([0, 3, 1, 0])[: 2 + 2 * (step > 1)]
+    def positions(count):
+        return {protocol: generator.integers(0, 20, count) for protocol in ("sampled", "full")}
 
-    datasets = [OfStep(step) for step in (1, 2, 3)]
-    results = [
-        {
-            method: {
-                "seconds": {"anew": 8.0, "warm": 2.0, "frozen": 1.0, "popularity": 0.0}[method],
-                "positions": {
-                    protocol: generator.integers(0, 20, len(dataset.test_users))
-                    for protocol in ("sampled", "full")
-                },
-            }
-            for method in METHODS
-        }
-        for dataset in datasets
+    def step(users, items):
+        dataset = SimpleNamespace(test_users=np.array(users), test_items=np.array(items))
+        results = {name: {"seconds": seconds[name], "positions": positions(len(users))} for name in METHODS}
+        return TestedStep(dataset, results)
+
+    return [step([0, 1], [0, 1]), step([0, 1, 1, 2, 2], [1, 0, 2, 0, 1]), step([1, 1, 2], [1, 1, 2])]
+
+
+def gains(step, method, metric, protocol="sampled"):
+    positions = step.results[method]["positions"][protocol]
+    return [(place < 10) * (1 if metric == "HR" else 1 / np.log2(place + 2)) for place in positions]
+
+
+def by_user(step, values, users):
+    """The mean of the values of each of some users, slowly."""
+    pairs = list(zip(step.dataset.test_users.tolist(), values, strict=True))
+    return [np.mean([value for user, value in pairs if user == one]) for one in users]
+
+
+def test_in_the_tables_users_count_alike_and_beside_them_pairs(tiny, steps):
+    from _replay_tables import tables
+
+    lines = [cells(line) for line in tables(tiny, steps) if line.startswith("|")]
+    users = [[0, 1], [0, 1, 2], [1, 2]]
+    for column, method in enumerate(("anew", "warm", "frozen", "popularity"), 4):
+        figures = [
+            [np.mean(by_user(step, gains(step, method, metric), who)) for metric in ("HR", "NDCG")]
+            for step, who in zip(steps, users, strict=True)
+        ]
+        means = [np.mean(figures[1:], axis=0)]
+        means.append(
+            np.mean([[np.mean(gains(s, method, m)) for m in ("HR", "NDCG")] for s in steps[1:]], axis=0)
+        )
+        for line, (hr, gain) in zip(lines[2:7], [*figures, *means], strict=True):
+            assert line[column] == f"{hr:.4f} / {gain:.4f}"
+    assert lines[3][:4] == ["2", "3", "5", "-4"]
+    assert [line[0] for line in lines[5:7]] == [
+        "mean of 2 to 3, each user alike",
+        "mean of 2 to 3, each pair alike",
     ]
-    lines = list(tables(log, datasets, results))
+    assert ["warm start", "2.0", "0.250"] in lines
+    difference = next(line for line in lines if line[:2] == ["NDCG@10, full ranking", "pair"])
+    both = [[np.mean(gains(s, name, "NDCG", "full")) for s in steps[1:]] for name in ("anew", "warm")]
+    assert difference[2] == f"{np.mean(both[1]) - np.mean(both[0]):+.4f}"
 
-    def gains(method, protocol, step, metric):
-        found = results[step][method]["positions"][protocol]
-        return (found < 10) * (1 if metric == "HR" else 1 / np.log2(found + 2))
 
-    row = cells(next(line for line in lines if line.startswith("| 2 |")))
-    found = [gains("anew", "sampled", 1, metric).mean() for metric in ("HR", "NDCG")]
-    assert row[3] == f"{found[0]:.4f} / {found[1]:.4f}"
-    mean = cells(next(line for line in lines if line.startswith("| mean of 2 to 3")))
-    expected = [np.mean([gains("warm", "sampled", step, m).mean() for step in (1, 2)]) for m in ("HR", "NDCG")]
-    assert mean[1] == "8" and mean[4] == " / ".join(f"{value:.4f}" for value in expected)
-    assert "| warm start | 2.0 | 0.250 |" in lines
-    # User 2 alone is new since day one, and items from 2.
-    rows = [cells(line) for line in lines if line.startswith("| users |")]
-    assert [line[2] for line in rows] == ["trained anew", "warm start", "day one's, folded in", "popularity"]
+def test_newcomers_are_held_against_popularity_user_by_user(tiny, steps):
+    from _replay_tables import tables
+
+    lines = [cells(line) for line in tables(tiny, steps) if line.startswith("|")]
+    rows = {(*line[:2], line[3]): line for line in lines if line[0] in ("users", "items")}
     warm, popular = (
-        np.concatenate([gains(name, "sampled", step, "NDCG")[2:] for step in (1, 2)])
-        for name in ("warm", "popularity")
+        np.concatenate([gains(step, name, "NDCG") for step in steps[1:]]) for name in ("warm", "popularity")
     )
-    assert rows[1][1] == "4" and rows[1][5] == f"{warm.mean():.4f}"
-    assert rows[1][6] == f"{scipy.stats.ttest_rel(warm, popular).pvalue:.1g}"
-    assert rows[3][4] == rows[3][6] == ""
-    assert cells(next(line for line in lines if line.startswith("| items |")))[1] == "2"
+    of_new_user = np.concatenate([step.dataset.test_users for step in steps[1:]]) == 2
+    line = rows["users", "pair", "warm start"]
+    assert line[2] == "3" and line[6] == f"{warm[of_new_user].mean():.4f}"
+    assert line[7] == f"{scipy.stats.ttest_rel(warm[of_new_user], popular[of_new_user]).pvalue:.1g}"
+    line = rows["users", "user", "warm start"]
+    each = [by_user(step, gains(step, "warm", "NDCG"), [2])[0] for step in steps[1:]]
+    assert line[2] == "2" and line[6] == f"{np.mean(each):.4f}"
+    assert rows["users", "user", "popularity"][5::2] == ["", ""]
+    assert rows["items", "user", "trained anew"][2] == rows["items", "pair", "trained anew"][2] == "2"
 
 
 @pytest.mark.slow
@@ -167,7 +199,7 @@ def test_a_replay_that_was_stopped_goes_on_and_says_the_same(drawn, tmp_path, ca
     flags += ["--replay", "1", "--negatives", "5", "--out", str(tmp_path / "out")]
     assert replay.main(flags) == 0
     first = capsys.readouterr().out
-    assert "| mean of 2 to 3 |" in first and "| users |" in first
+    assert "| mean of 2 to 3, each user alike |" in first and "| users |" in first
     kept = {file.name: file.read_bytes() for file in (tmp_path / "out").glob("step_*.json")}
     assert len(kept) == 12
     # The first step comes before anything could differ.
