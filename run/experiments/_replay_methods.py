@@ -20,6 +20,8 @@ from ncf_keras.training.warm_start import warm_start
 from ncf_keras.updating.update import recent_and_replayed
 from ncf_keras.weights import read_weight_file, save_weights
 
+# The scores of a model, and how many examples it was trained on for them.
+Ready = tuple[ScoreAll, int]
 METHODS = ("anew", "warm", "frozen", "popularity")
 
 
@@ -62,7 +64,10 @@ class Replay:
         self._require_same_settings()
 
     def results(self, say: Callable[[str], None]) -> list[dict[str, dict]]:
-        """Return for each step and method `seconds` and `positions`, those of the files that are there."""
+        """Return for each step and method its result: `seconds`, `examples`, and `positions` by protocol.
+
+        The examples are those that were trained on, in all epochs. What is in a file already is not done again.
+        """
         return [
             {method: self._result(step, method, say) for method in METHODS}
             for step in range(1, self._log.num_steps + 1)
@@ -77,47 +82,51 @@ class Replay:
         if not file.is_file():
             dataset = self.dataset(step)
             started = time.perf_counter()
-            score_all = getattr(self, f"_{method}")(step, dataset)
+            score_all, examples = getattr(self, f"_{method}")(step, dataset)
             seconds = time.perf_counter() - started
             positions = NextStep(dataset).positions(score_all)
             listed = {protocol: values.tolist() for protocol, values in positions.items()}
-            _write_json(file, {"seconds": seconds, "positions": listed})
+            _write_json(file, {"seconds": seconds, "examples": examples, "positions": listed})
             hits = ", ".join(f"{protocol} {(values < 10).mean():.4f}" for protocol, values in positions.items())
             say(f"step {step}, {method}: {seconds:.1f} s, {len(dataset.test_users):,} pairs, HR@10 {hits}")
         result = json.loads(file.read_text())
         result["positions"] = {name: np.array(values) for name, values in result["positions"].items()}
         return result
 
-    def _anew(self, step: int, dataset: Dataset) -> ScoreAll:
+    def _anew(self, step: int, dataset: Dataset) -> Ready:
         model = self._built(dataset)
-        spec = TrainingSpec(epochs=self._settings.epochs, select="none", seed=self._settings.seed)
-        Trainer(model, dataset, spec).fit()
+        trained = self._trained(model, dataset, epochs=self._settings.epochs, seed=self._settings.seed)
         if step == 1:
             save_weights(model, self._weights_of(step))
-        return all_scores(model)
+        return trained
 
-    def _warm(self, step: int, dataset: Dataset) -> ScoreAll:
+    def _warm(self, step: int, dataset: Dataset) -> Ready:
         if step == 1:
             return self._frozen(step, dataset)
-        settings = self._settings
-        model = self._started(dataset, step - 1)
-        spec = TrainingSpec(
-            epochs=settings.warm_epochs,
-            learning_rate=settings.warm_rate,
-            select="none",
-            # Every night draws other negatives.
-            seed=settings.seed + step,
-        )
-        Trainer(model, dataset, spec, positives=self._positives(step, dataset)).fit()
+        settings, model = self._settings, self._started(dataset, step - 1)
+        # Each time other negatives are drawn.
+        seed, positives = settings.seed + step, None
+        if settings.replay is not None:
+            earlier = self._log.earlier_before(step - 1)
+            positives = recent_and_replayed(dataset, earlier, settings.replay, seed)
+        rate, epochs = settings.warm_rate, settings.warm_epochs
+        trained = self._trained(model, dataset, positives, epochs=epochs, learning_rate=rate, seed=seed)
         save_weights(model, self._weights_of(step))
-        return all_scores(model)
+        return trained
 
-    def _frozen(self, step: int, dataset: Dataset) -> ScoreAll:
-        return all_scores(self._started(dataset, 1))
+    def _frozen(self, step: int, dataset: Dataset) -> Ready:
+        return all_scores(self._started(dataset, 1)), 0
 
-    def _popularity(self, step: int, dataset: Dataset) -> ScoreAll:
+    def _popularity(self, step: int, dataset: Dataset) -> Ready:
         counts = dataset.item_counts.astype(np.float32)
-        return lambda users: np.tile(counts, (len(users), 1))
+        return lambda users: np.tile(counts, (len(users), 1)), 0
+
+    def _trained(
+        self, model: keras.Model, dataset: Dataset, positives: np.ndarray | None = None, **settings: float
+    ) -> Ready:
+        trainer = Trainer(model, dataset, TrainingSpec(select="none", **settings), positives=positives)
+        trainer.fit()
+        return all_scores(model), trainer.num_examples * trainer.epochs_done
 
     def _built(self, dataset: Dataset) -> keras.Model:
         spec = ModelSpec(self._settings.kind, dataset.num_users, dataset.num_items)
@@ -129,14 +138,6 @@ class Replay:
         layers = read_weight_file(self._weights_of(trained_before)).layers
         warm_start(model, dataset, layers, earlier.user_ids.tolist(), earlier.item_ids.tolist())
         return model
-
-    def _positives(self, step: int, dataset: Dataset) -> np.ndarray | None:
-        """Return the places of what has come since the step before, and of some older train interactions."""
-        settings = self._settings
-        if settings.replay is None:
-            return None
-        earlier = self._log.earlier_before(step - 1)
-        return recent_and_replayed(dataset, earlier, settings.replay, settings.seed + step)
 
     def _weights_of(self, step: int) -> Path:
         return self._directory / f"before_step_{step:02}.h5"

@@ -32,18 +32,23 @@ class TestedStep(NamedTuple):
 
     Attributes:
         dataset: with the test pairs.
-        results: of each method `seconds` and `positions`, as `Replay.results` has them.
+        results: of each seed the result of each method, as `Replay.results` has it.
     """
 
     dataset: Dataset
-    results: dict[str, dict]
+    results: Sequence[dict[str, dict]]
 
     def values(self, method: str, protocol: str, by_user: bool, chosen: np.ndarray | None = None) -> Values:
-        """Return HR and NDCG of each pair, or of each user the mean over the pairs; of those `chosen` alone."""
-        users, positions = self.dataset.test_users, self.results[method]["positions"][protocol]
+        """Return HR and NDCG of each pair, or of each user the mean over the pairs; of those `chosen` alone.
+
+        They are means over the seeds.
+        """
+        users = self.dataset.test_users
+        positions = np.array([result[method]["positions"][protocol] for result in self.results])
         if chosen is not None:
-            users, positions = users[chosen], positions[chosen]
+            users, positions = users[chosen], positions[:, chosen]
         values = {"HR": hit_ratio(positions, TOP_K), "NDCG": ndcg(positions, TOP_K)}
+        values = {name: each.mean(axis=0) for name, each in values.items()}
         if not by_user:
             return values
         _, row, counts = np.unique(users, return_inverse=True, return_counts=True)
@@ -57,7 +62,7 @@ def tables(log: ReplayedLog, steps: Sequence[TestedStep]) -> Iterator[str]:
         yield from [*_steps_table(log, steps, protocol), ""]
     # Before the first step there is but one model.
     steps = steps[1:]
-    yield from [*_seconds_table(steps), ""]
+    yield from [*_costs_table(steps), ""]
     yield from [*_differences_table(steps), ""]
     yield from _newcomers_table(log, steps)
 
@@ -93,12 +98,17 @@ def _cells(figures: np.ndarray) -> str:
     return " | ".join(f"{hr:.4f} / {gain:.4f}" for hr, gain in figures)
 
 
-def _seconds_table(steps: Sequence[TestedStep]) -> Iterator[str]:
-    seconds = {name: [step.results[name]["seconds"] for step in steps] for name in METHODS[:3]}
-    yield "| before each step | seconds, mean | share of training anew |"
-    yield "|---|---|---|"
-    for name, values in seconds.items():
-        yield f"| {WORDS[name]} | {np.mean(values):.1f} | {np.sum(values) / np.sum(seconds['anew']):.3f} |"
+def _costs_table(steps: Sequence[TestedStep]) -> Iterator[str]:
+    yield "| before each step | seconds, mean | share of training anew | examples, mean | share |"
+    yield "|---|---|---|---|---|"
+    results = [result for step in steps for result in step.results]
+    costs = {
+        method: np.mean([[result[method]["seconds"], result[method]["examples"]] for result in results], axis=0)
+        for method in METHODS[:3]
+    }
+    for method, (seconds, examples) in costs.items():
+        shares = costs[method] / costs["anew"]
+        yield f"| {WORDS[method]} | {seconds:.1f} | {shares[0]:.3f} | {examples:,.0f} | {shares[1]:.3f} |"
 
 
 def _differences_table(steps: Sequence[TestedStep]) -> Iterator[str]:

@@ -39,35 +39,38 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--log", type=Path, required=True, help="interactions with timestamps")
     parser.add_argument("--out", required=True, help="directory of the results")
-    meaning = "users join at drawn moments, and timestamps are only the order of a user's interactions"
-    parser.add_argument("--arrivals", action="store_true", help=meaning)
+    meaning = "draw with this seed when users join and items are launched; timestamps only order a user's items"
+    parser.add_argument("--arrivals", type=whole_number(0), metavar="SEED", help=meaning)
     parser.add_argument("--first", type=number_above(0, False, 1), default=0.8, help="share of day one")
     parser.add_argument("--steps", type=whole_number(2), default=10)
     parser.add_argument("--model", choices=MODELS, default="NeuMF")
-    parser.add_argument("--epochs", type=whole_number(1), default=20, help="of each training anew")
+    parser.add_argument("--epochs", type=whole_number(1), default=12, help="of each training anew")
     parser.add_argument("--warm_epochs", type=whole_number(0), default=2, help="of each warm start")
     parser.add_argument("--warm_rate", type=number_above(0, False), default=0.001, help="its learning rate")
     meaning = "old interactions for each new one in it (default: all)"
     parser.add_argument("--replay", type=number_above(0, True), help=meaning)
     parser.add_argument("--negatives", type=whole_number(1), default=99, help="items to rank each item among")
-    parser.add_argument("--seed", type=whole_number(0), default=1, help="of arrivals, weights and sampling")
+    meaning = "of weights and sampling; figures are means over all"
+    parser.add_argument("--seeds", type=whole_number(0), nargs="+", default=[1], help=meaning)
     return parser
 
 
 def _experiment(flags: argparse.Namespace) -> None:
-    directory = writable_directory(flags.out, "--out")
     import_tensorflow_quietly()
     from _replay_methods import Replay, ReplaySettings
     from _replay_tables import TestedStep, tables
     from _replayed_log import read_replayed_log
 
-    log = read_replayed_log(flags.log, flags.first, flags.steps, flags.seed if flags.arrivals else None)
-    same = ("epochs", "warm_epochs", "warm_rate", "replay", "negatives", "seed")
-    settings = ReplaySettings(flags.log.name, flags.model, *(getattr(flags, name) for name in same))
-    replay = Replay(log, settings, directory)
-    results = replay.results(lambda line: print(line, file=sys.stderr, flush=True))
-    steps = [TestedStep(replay.dataset(number), found) for number, found in enumerate(results, 1)]
-    print("\n".join(tables(log, steps)))
+    log = read_replayed_log(flags.log, flags.first, flags.steps, flags.arrivals)
+    same = ("epochs", "warm_epochs", "warm_rate", "replay", "negatives")
+    replays = []
+    for seed in flags.seeds:
+        settings = ReplaySettings(flags.log.name, flags.model, *(getattr(flags, name) for name in same), seed)
+        replays.append(Replay(log, settings, writable_directory(f"{flags.out}/seed_{seed}", "--out")))
+    results = [replay.results(lambda line: print(line, file=sys.stderr, flush=True)) for replay in replays]
+    datasets = [replays[0].dataset(step) for step in range(1, log.num_steps + 1)]
+    steps = map(TestedStep, datasets, zip(*results, strict=True))
+    print("\n".join(tables(log, list(steps))))
 
 
 if __name__ == "__main__":

@@ -129,15 +129,21 @@ def steps():
 
     def step(users, items):
         dataset = SimpleNamespace(test_users=np.array(users), test_items=np.array(items))
-        results = {name: {"seconds": seconds[name], "positions": positions(len(users))} for name in METHODS}
+        results = [
+            {
+                name: {"seconds": seconds[name], "examples": 100, "positions": positions(len(users))}
+                for name in METHODS
+            }
+            for seed in (1, 2)
+        ]
         return TestedStep(dataset, results)
 
     return [step([0, 1], [0, 1]), step([0, 1, 1, 2, 2], [1, 0, 2, 0, 1]), step([1, 1, 2], [1, 1, 2])]
 
 
 def gains(step, method, metric, protocol="sampled"):
-    positions = step.results[method]["positions"][protocol]
-    return [(place < 10) * (1 if metric == "HR" else 1 / np.log2(place + 2)) for place in positions]
+    both = zip(*(result[method]["positions"][protocol] for result in step.results), strict=True)
+    return [np.mean([(p < 10) * (1 if metric == "HR" else 1 / np.log2(p + 2)) for p in pair]) for pair in both]
 
 
 def by_user(step, values, users):
@@ -167,7 +173,7 @@ def test_in_the_tables_users_count_alike_and_beside_them_pairs(tiny, steps):
         "mean of 2 to 3, each user alike",
         "mean of 2 to 3, each pair alike",
     ]
-    assert ["warm start", "2.0", "0.250"] in lines
+    assert ["warm start", "2.0", "0.250", "100", "1.000"] in lines
     difference = next(line for line in lines if line[:2] == ["NDCG@10, full ranking", "pair"])
     both = [[np.mean(gains(s, name, "NDCG", "full")) for s in steps[1:]] for name in ("anew", "warm")]
     assert difference[2] == f"{np.mean(both[1]) - np.mean(both[0]):+.4f}"
@@ -200,17 +206,17 @@ def test_a_replay_that_was_stopped_goes_on_and_says_the_same(drawn, tmp_path, ca
     assert replay.main(flags) == 0
     first = capsys.readouterr().out
     assert "| mean of 2 to 3, each user alike |" in first and "| users |" in first
-    kept = {file.name: file.read_bytes() for file in (tmp_path / "out").glob("step_*.json")}
+    kept = {file.name: file.read_bytes() for file in (tmp_path / "out").glob("seed_1/step_*.json")}
     assert len(kept) == 12
     # The first step comes before anything could differ.
     same = [json.loads(kept[f"step_01_{name}.json"])["positions"] for name in ("anew", "warm", "frozen")]
     assert same[0] == same[1] == same[2]
     for name in ("step_02_anew.json", "step_03_warm.json"):
-        (tmp_path / "out" / name).unlink()
+        (tmp_path / "out" / "seed_1" / name).unlink()
     assert replay.main(flags) == 0
     capsys.readouterr()
     for name, content in kept.items():
-        again = json.loads((tmp_path / "out" / name).read_bytes())
+        again = json.loads((tmp_path / "out" / "seed_1" / name).read_bytes())
         assert again["positions"] == json.loads(content)["positions"]
-    assert replay.main([*flags, "--seed", "2"]) == 2
-    assert "`seed` was 1" in capsys.readouterr().err
+    assert replay.main([*flags, "--warm_rate", "0.1"]) == 2
+    assert "`warm_rate` was 0.001" in capsys.readouterr().err
