@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.help import HelpFormatter
-from ncf_keras.cli.paths import CheckpointPath, InputFile, OutputFile
+from ncf_keras.cli.paths import CheckpointPath, DatasetPrefix, InputFile, InputWeights, OutputFile
 from ncf_keras.models.spec import KINDS
 from ncf_keras.training.adam_settings import LEAST_EPSILON
 from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, SAMPLERS, STEPS, TrainingSpec
@@ -49,6 +49,7 @@ def training_parser(model: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=HelpFormatter, allow_abbrev=False)
     add_data_flags(parser)
     _add_model(parser, model)
+    _add_warm_start(parser)
     _add_training(parser)
     _add_learner(parser)
     _add_output(parser)
@@ -169,6 +170,14 @@ def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
             "it sets --num_factors, --layers, --alpha and --epochs where they are left out"
         )
         add("--preset", choices=tuple(PRESETS), help=tuned)
+
+
+def _add_warm_start(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    earlier = "begin with the rows of an earlier model: a weight file, a checkpoint or a directory of them"
+    add("--warm_start", type=InputWeights, metavar="FILE", help=earlier)
+    ids = "the earlier dataset, such as Data/yesterday, whose raw ids the rows have; --dataset if left out"
+    add("--warm_ids", type=DatasetPrefix, metavar="PREFIX", help=ids)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,8 @@ from ncf_keras.base.inputs import kind_of
 
 # The arguments without a flag, and what the help calls them.
 POSITIONAL = {"file": "FILE", "a": "A", "b": "B", "log": "LOG", "logs": "LOG.csv"}
+# The checkpoints of a run in their directory.
+CHECKPOINTS = "epoch-*.checkpoint"
 # What tells a file from all others: the device and number of one that is there, else its directory and name.
 Identity = tuple[int, int] | tuple[int, int, str] | tuple[str]
 
@@ -31,6 +33,15 @@ class InputLog(str):
         from ncf_keras.data.logs.files import parts_of
 
         return [Path("-")] if self == "-" else parts_of(self)
+
+
+class InputWeights(str):
+    """The path of a weight file, a checkpoint, or a directory of checkpoints, which are read."""
+
+    def files(self) -> Iterable[Path]:
+        """Return the files that are read."""
+        path = Path(self)
+        return path.glob(CHECKPOINTS) if kind_of(path) == "a directory" else [path]
 
 
 class OutputFile(str):
@@ -66,7 +77,7 @@ class CheckpointPath(str):
         directory = Path(self)
         if kind_of(directory) != "a directory":
             return [directory / ".lock"]
-        return [directory / ".lock", *directory.glob("epoch-*.checkpoint")]
+        return [directory / ".lock", *directory.glob(CHECKPOINTS)]
 
 
 class Use(NamedTuple):
@@ -114,7 +125,7 @@ def uses(flags: argparse.Namespace) -> Iterator[Use]:
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, InputFile | OutputFile) and path:
                 yield Use(flag, path, isinstance(path, OutputFile))
-            elif isinstance(path, InputLog) and path:
+            elif isinstance(path, InputLog | InputWeights) and path:
                 yield from (Use(flag, str(file), False) for file in path.files())
             elif isinstance(path, OutputPrefix | DatasetPrefix):
                 is_output = isinstance(path, OutputPrefix)

@@ -14,8 +14,9 @@ from ncf_keras.cli.console import print_done, progress_bar, run_with_flags
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_memory_flag, whole_number
 from ncf_keras.cli.id_lines import read_id_lines
-from ncf_keras.cli.log_flags import add_column_flags, add_format_flags, log_options
+from ncf_keras.cli.log_flags import add_column_flags, add_format_flags
 from ncf_keras.cli.paths import DatasetPrefix, InputFile, InputLog, OutputPrefix
+from ncf_keras.cli.raw_log import read_raw_log
 
 if TYPE_CHECKING:
     from ncf_keras.data.earlier import EarlierDataset
@@ -80,36 +81,21 @@ def _prepare_by_flags(flags: argparse.Namespace) -> None:
 
 def _prepare(flags: argparse.Namespace) -> None:
     from ncf_keras.data.dataset_writing import write_prepared
-    from ncf_keras.data.logs.doubts import notes_on
-    from ncf_keras.data.logs.files import log_files
-    from ncf_keras.data.logs.log import Log
     from ncf_keras.data.prepare import prepare
-    from ncf_keras.data.titles import read_titles
 
-    prefix, how = Path(flags.out), log_options(flags)
+    prefix = Path(flags.out)
     _require_log(flags)
     _require_out(flags.out)
     earlier = _earlier(flags)
     options = _options(flags, earlier)
     forget = [] if flags.forget is None else read_id_lines(flags.forget, "--forget")
-    with log_files(flags.log) as files:
-        log = Log(files, how) if files else None
-        if log is not None:
-            # Before anything that may be wrong because it was read in another way than it is meant.
-            print(log.in_words(), file=sys.stderr)
-        item_name, size = (None, 0) if log is None else (log.item_name, log.size)
-        titles = None if flags.titles is None else read_titles(flags.titles, item_name, flags.escape)
-        with progress_bar(size, "bytes") as show:
-            rows = None if log is None else log.read(lambda done: show("Reading", done))
-            if log is not None and rows is not None:
-                for sentence in notes_on(rows, log.layouts[0]):
-                    print(f"Note: {sentence}.", file=sys.stderr)
-            show("Splitting", size)
-            prepared = prepare(rows, options, earlier, flags.append, forget)
-            source = {} if log is None else log.source(flags.titles)
-            texts = prepared.titles(titles)
-            show(f"Writing {prefix.name}", size)
-            write_prepared(prefix, prepared, source, texts)
+    log = read_raw_log(flags)
+    with progress_bar(log.size, "bytes") as show:
+        show("Splitting", log.size)
+        prepared = prepare(log.rows, options, earlier, flags.append, forget)
+        texts = prepared.titles(log.titles)
+        show(f"Writing {prefix.name}", log.size)
+        write_prepared(prefix, prepared, log.source, texts)
     print_done("\n".join(_report_lines(prefix, prepared.report())), f"the dataset {prefix}")
 
 

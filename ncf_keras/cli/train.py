@@ -35,6 +35,7 @@ from ncf_keras.cli.training_options import (
     shared_options,
     training_spec,
 )
+from ncf_keras.cli.warm_start import check_warm_start, start_warm
 from ncf_keras.models.spec import ModelSpec
 from ncf_keras.training.spec import TrainingSpec
 
@@ -65,6 +66,7 @@ def make_parser(model_name: str) -> argparse.ArgumentParser:
 def _train(kind: str, flags: argparse.Namespace) -> None:
     options, training = model_options(flags), training_spec(flags)
     check_pretraining(flags)
+    check_warm_start(flags)
     cluster = read_cluster(flags)
     if cluster.is_chief:
         directory = writable_directory(flags.save_dir, "--save_dir") if flags.out else None
@@ -179,16 +181,21 @@ class _Run:
 
         model = self._model.build(self._training.seed)
         pretrain(model, self._flags)
+        learner = None
         if not self._kept.checkpoint:
             pretrain_by_preset(model, self._model, self._flags, self._training.seed, self._dataset)
+            learner = start_warm(model, self._flags, self._dataset)
         with flag_names(names_of_settings()):
-            return Trainer(
+            trainer = Trainer(
                 model,
                 self._dataset,
                 self._training,
                 workers=workers,
                 on_note=lambda note: print(f"Note: {note}", file=sys.stderr),
             )
+            if learner:
+                trainer.set_learner_state(learner)
+        return trainer
 
     def _fit(self, trainer: "Trainer", directory: Path | None) -> None:
         from ncf_keras.training.callbacks.authors_lines import AuthorsLines

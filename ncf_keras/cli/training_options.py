@@ -30,11 +30,14 @@ FLAG_OF = {
 SHARDS_OF_WORKERS = 16
 # Flags outside the specs that must be the same when a run resumes.
 RUN_FLAGS = (
-    "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "save_dir", "out", "format",
-    "export",
+    "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "warm_start", "warm_ids", "save_dir",
+    "out", "format", "export",
 )  # fmt: skip
 # Those of them that only the chief uses, so that they may differ between workers.
-CHIEF_ALONE = ("--save_dir", "--out", "--export", "--format", "--mf_pretrain", "--mlp_pretrain")
+CHIEF_ALONE = (
+    "--save_dir", "--out", "--export", "--format", "--mf_pretrain", "--mlp_pretrain", "--warm_start",
+    "--warm_ids",
+)  # fmt: skip
 
 
 def training_spec(flags: argparse.Namespace) -> TrainingSpec:
@@ -170,7 +173,7 @@ def check_pretraining(flags: argparse.Namespace) -> None:
 
 def is_pretrained(flags: argparse.Namespace) -> bool:
     """Return whether the flags give a model pre-trained weights."""
-    return bool(getattr(flags, "mf_pretrain", "") or getattr(flags, "preset", None))
+    return any(getattr(flags, name, None) for name in ("mf_pretrain", "preset", "warm_start"))
 
 
 def pretrain(model: "keras.Model", flags: argparse.Namespace) -> None:

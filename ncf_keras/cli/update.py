@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FLAGS = {
     "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`",
-    "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
+    "prefix": "`--dataset`", "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
 }  # fmt: skip
 # The exit status where the served model was better and stays.
 KEPT = 3
@@ -100,7 +100,7 @@ def _update(flags: argparse.Namespace) -> int:
     _require_flags(flags)
     with flag_names(FLAGS):
         spec = _spec(flags)
-    log = read_raw_log(flags) if flags.log else None
+    log = read_raw_log(flags)
     forget = read_id_lines(flags.forget, "--forget") if flags.forget else []
     import_tensorflow_quietly()
     from ncf_keras.updating.update import identity_of
@@ -110,7 +110,7 @@ def _update(flags: argparse.Namespace) -> int:
     with flag_names(FLAGS), place.opened() as completed:
         if completed is not None:
             print("The update that was stopped before has been completed.", file=sys.stderr)
-        identity = identity_of(None if log is None else log.rows, forget, spec)
+        identity = identity_of(log.rows, forget, spec)
         done = place.last(identity)
         if done is not None:
             print(
@@ -127,7 +127,7 @@ def _work(
     spec: "UpdateSpec",
     place: "Workplace",
     identity: str,
-    log: RawLog | None,
+    log: RawLog,
     forget: Sequence[str],
 ) -> dict[str, Any]:
     """Work the update out, put it in place, and return the report."""
@@ -141,8 +141,7 @@ def _work(
     from ncf_keras.weights.weight_file import read_weight_file
 
     earlier, served = read_earlier(flags.path, flags.dataset), read_weight_file(flags.weights)
-    rows = None if log is None else log.rows
-    prepared = prepare(rows, earlier.options, earlier, append=True, forget=forget)
+    prepared = prepare(log.rows, earlier.options, earlier, append=True, forget=forget)
     with progress_bar(100, "%") as show:
         update = work_out(
             prepared.dataset(flags.dataset),
@@ -154,8 +153,8 @@ def _work(
             on_folding=lambda what, share: show(f"folding in {what}", round(100 * share)),
             on_note=lambda note: print(f"Note: {note}", file=sys.stderr),
         )
-    source = {"appended": None if log is None else log.source}
-    write_prepared(place.prefix_of_new, prepared, source, prepared.titles(log and log.titles))
+    titles = prepared.titles(log.titles)
+    write_prepared(place.prefix_of_new, prepared, {"appended": log.source}, titles)
     if update.model is not None:
         save_weights(update.model, place.new_weights, format_of(flags.weights))
     said = prepared.report()
@@ -185,8 +184,6 @@ def _require_flags(flags: argparse.Namespace) -> None:
         raise InputError(f"`--dataset` must be {rule}. Received: {flags.dataset or 'none'}")
     if not flags.log and not flags.forget:
         raise InputError("`LOG` must be a log of interactions, unless `--forget` is given. Received: none")
-    if flags.titles and not flags.log:
-        raise InputError(f"`--titles` must come with `LOG`. Received: {flags.titles} alone")
     check_output_file(flags.json, "--json")
     require_output(flags.weights, "`--weights`")
     from ncf_keras.weights import format_of

@@ -105,7 +105,7 @@ def _read_earlier(paths: Mapping[str, Path], name: str) -> EarlierDataset:
         item_states=item_states,
         titles=titles,
         options=_options(paths[".json"], report["options"]),
-        sizes=_sizes(paths[".json"], report.get("sizes", [list(present)]), present),
+        sizes=checked_sizes(paths[".json"], report.get("sizes", [list(present)]), present),
         frame=frame,
         num_train=len(users[0]),
         waiting=_read_waiting(paths[WAITING]) if has_waiting else None,
@@ -144,7 +144,9 @@ def _options(file: Path, said: Any) -> PrepareOptions:
         ) from None
 
 
-def _sizes(file: Path, said: Any, present: tuple[int, int]) -> list[tuple[int, int]]:
+def checked_sizes(file: Path, said: Any, present: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the sizes that a JSON file says a dataset has had; InputError if they are none."""
+
     def is_size(pair: Any) -> bool:
         is_pair = isinstance(pair, list) and len(pair) == 2
         return is_pair and all(type(size) is int and 0 < size <= INDEX_LIMIT for size in pair)

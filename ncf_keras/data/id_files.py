@@ -37,13 +37,14 @@ class IdFile(NamedTuple):
     states: np.ndarray | None
 
 
-def read_ids(file: Path, column: str, count: int) -> IdFile:
+def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
     """Read what `write_ids` wrote.
 
     Args:
         file: the file.
         column: `user_id` or `item_id`.
-        count: indices of the dataset, as its interactions count them; with states the file may have more.
+        count: indices of the dataset, as its interactions count them; with states the file may have more. None:
+            they are not known.
 
     Raises:
         InputError: it breaks the format, or is for another number of indices; the line is named.
@@ -66,7 +67,7 @@ def read_ids(file: Path, column: str, count: int) -> IdFile:
                     raise InputError(f"{where} have {len(header)} columns. Received: {len(row)}")
                 if row[0] != str(index):
                     raise InputError(f"{where} have the index {index}. Received: {row[0][:LONGEST_SHOWN]!r}")
-                if index >= count and STATE not in names:
+                if count is not None and index >= count and STATE not in names:
                     raise InputError(
                         f"{where} not be there: the dataset has {count} indices. Received: {index}"
                     )
@@ -82,7 +83,7 @@ def read_ids(file: Path, column: str, count: int) -> IdFile:
     except OSError as error:
         raise unreadable(file, error) from None
     found = len(texts[names[0]])
-    if found < count:
+    if count is not None and found < count:
         raise InputError(
             f"{file} must have a line for each of the {count} indices of the dataset. Received: {found}"
         )

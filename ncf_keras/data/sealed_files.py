@@ -142,17 +142,19 @@ def room_in(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held_together(paths: Mapping[str, Path]) -> Iterator[None]:
+def held_together(paths: Mapping[str, Path], read: Collection[str] | None = None) -> Iterator[None]:
     """Let the files of a dataset be read while the block runs.
 
     Args:
         paths: each file that may be there, by suffix. Where there is no JSON file of ours with digests, nothing
             is checked.
+        read: the suffixes of those that are read; None: all.
 
     Raises:
         InputError: a file is not the one that the JSON file describes, or was changed while it was read.
     """
-    expected = _digests_in(paths[JSON], paths.keys() - {JSON})
+    digests = _digests_in(paths[JSON], paths.keys() - {JSON})
+    expected = {suffix: digest for suffix, digest in digests.items() if read is None or suffix in read}
     before = {suffix: _identity(paths[suffix]) for suffix in expected}
     stop = threading.Event()
     # Beside the parser, which leaves the other cores idle.

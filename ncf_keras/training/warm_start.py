@@ -7,6 +7,7 @@ who are forgotten, so their rows are zeros. All other layers are copied.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -29,6 +30,8 @@ from ncf_keras.weights.loading import (
     tables_of,
 )
 
+# New users, and new items, that commands fold in: of a large NeuMF each takes half a second.
+MOST_FOLDED = 2000
 # Newcomers that are folded in between two calls of `on_progress`.
 FOLDED_AT_A_TIME = 64
 
@@ -44,7 +47,7 @@ class Rows:
     Attributes:
         kept: of the earlier model.
         folded_in: fitted to their interactions.
-        as_drawn: as the model was built, because they have no interaction to fit to.
+        as_drawn: as the model was built, because they have no interaction to fit to, or too many were new.
         forgotten: zeros.
     """
 
@@ -101,6 +104,7 @@ def warm_start(
     num_neg: int = 4,
     learner: LearnerState | None = None,
     *,
+    most_folded: int | None = None,
     source: str = "`layers`",
     on_progress: FoldingProgress | None = None,
 ) -> WarmStart:
@@ -115,6 +119,8 @@ def warm_start(
         num_neg: negatives that each positive had in training.
         learner: the state of the earlier learner, which is returned with its rows moved; see
             `read_earlier_training`.
+        most_folded: fold in so many new users, and so many new items, at the most: those with the longest
+            histories, for each takes milliseconds to tenths of a second; None: all.
         source: what an error calls the weights, such as their file.
         on_progress: called while newcomers are folded in.
 
@@ -140,8 +146,8 @@ def warm_start(
     items = _side("item", dataset.num_items, dataset.item_ids, earlier.num_items, item_ids, forgotten[:0])
     user_tables, item_tables = tables_of(spec.kind)
     folding = _Folding(dataset, _with_activation(spec, model), layers, users, items, num_neg)
-    new_items, rows_of_items = folding.items(on_progress)
-    new_users, rows_of_users = folding.users(on_progress)
+    new_items, rows_of_items = folding.items(most_folded, on_progress)
+    new_users, rows_of_users = folding.users(most_folded, on_progress)
     for side, tables, newcomers, rows in (
         (users, user_tables, new_users, rows_of_users),
         (items, item_tables, new_items, rows_of_items),
@@ -219,20 +225,26 @@ class _Folding:
         # Of each user and item the row in the tables of the known ones; -1 for the others.
         self._row_of_user, self._row_of_item = (_rows_of(side.size, side.here) for side in (users, items))
 
-    def items(self, on_progress: FoldingProgress | None) -> tuple[np.ndarray, list[np.ndarray]]:
+    def items(
+        self, most: int | None, on_progress: FoldingProgress | None
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return the new items that known users interacted with, and their rows, and know them from now on."""
         users, items = self._train
-        new, histories = _histories(items, self._row_of_item, self._row_of_user[users])
-        rows = self._folded("items", ItemFolder, self._item_tables, histories, on_progress)
+        new, histories = _histories(items, self._row_of_item, self._row_of_user[users], most)
+        counts = np.bincount(users, minlength=self._users.size)[self._users.here]
+        folder = partial(ItemFolder, user_counts=counts)
+        rows = self._folded("items", folder, self._item_tables, histories, on_progress)
         for name, folded in zip(self._item_tables, rows, strict=True):
             self._layers[name] = (np.concatenate([self._layers[name][0], folded]),)
         self._row_of_item[new] = len(self._items.here) + np.arange(len(new))
         return new, rows
 
-    def users(self, on_progress: FoldingProgress | None) -> tuple[np.ndarray, list[np.ndarray]]:
+    def users(
+        self, most: int | None, on_progress: FoldingProgress | None
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return the new users who interacted with items that are known by now, and their rows."""
         users, items = self._train
-        new, histories = _histories(users, self._row_of_user, self._row_of_item[items])
+        new, histories = _histories(users, self._row_of_user, self._row_of_item[items], most)
         return new, self._folded("users", UserFolder, self._user_tables, histories, on_progress)
 
     def _folded(
@@ -272,7 +284,7 @@ def _rows_of(size: int, known: np.ndarray) -> np.ndarray:
 
 
 def _histories(
-    newcomers: np.ndarray, row_of: np.ndarray, others: np.ndarray
+    newcomers: np.ndarray, row_of: np.ndarray, others: np.ndarray, most: int | None
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return those without a row who have interactions with known others, ascending, and their histories.
 
@@ -280,12 +292,16 @@ def _histories(
         newcomers: of each interaction the index on their side.
         row_of: of each index of that side its row, or -1.
         others: of each interaction the row of the other one, or -1.
+        most: return those with the longest histories, so many at the most; None: all.
     """
     counts = (row_of[newcomers] < 0) & (others >= 0)
     newcomers, others = newcomers[counts], others[counts]
     order = np.argsort(newcomers, kind="stable")
     found, starts = np.unique(newcomers[order], return_index=True)
-    return found, np.split(others[order], starts[1:]) if len(found) else []
+    histories = np.split(others[order], starts[1:]) if len(found) else []
+    lengths = np.diff(starts, append=len(order))
+    longest = np.sort(np.argsort(-lengths, kind="stable")[:most])
+    return found[longest], [histories[place] for place in longest]
 
 
 def _counts(side: _Side, folded_in: int) -> Rows:

@@ -14,16 +14,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.data.earlier import EarlierDataset
+from ncf_keras.data.earlier_ids import EarlierIds
 from ncf_keras.data.tidy_log import TidyLog
 from ncf_keras.evaluation import LeaveOneOut, PairedComparison, compare_paired, ranking_metrics
 from ncf_keras.models import model_scores
 from ncf_keras.training import Trainer
 from ncf_keras.training.checkpoints import digest_of
 from ncf_keras.training.engines.guard import Diverged
-from ncf_keras.training.warm_start import FoldingProgress, WarmStart, warm_start
+from ncf_keras.training.warm_start import MOST_FOLDED, FoldingProgress, WarmStart, warm_start
 from ncf_keras.updating.spec import UpdateSpec
 from ncf_keras.weights.loading import sizes_of_file
 from ncf_keras.weights.weight_file import WeightFile
@@ -107,23 +107,17 @@ def work_out(
         InputError: the weights are of no size that the dataset has had, or break another rule of `warm_start`.
     """
     was = sizes_of_file(served)
-    if (was.num_users, was.num_items) not in earlier.sizes:
-        raise InputError(
-            f"`weights` must be of a model of {earlier.name}, which has {earlier.sizes[-1][0]:,} users and "
-            f"{earlier.sizes[-1][1]:,} items. Received: {was.num_users:,} users and {was.num_items:,} items"
-        )
+    known = EarlierIds(earlier.user_ids.tolist(), earlier.item_ids.tolist(), earlier.sizes)
+    ids = known.of_model(was.num_users, was.num_items)
     now = dataclasses.replace(was, num_users=dataset.num_users, num_items=dataset.num_items)
     model = now.build(spec.training.seed)
-    # New ids come behind, so the first are those of any size that the dataset has had.
-    user_ids = earlier.user_ids[: was.num_users].tolist()
-    item_ids = earlier.item_ids[: was.num_items].tolist()
     start = warm_start(
         model,
         dataset,
         served.layers,
-        user_ids,
-        item_ids,
+        *ids,
         spec.training.num_neg,
+        most_folded=MOST_FOLDED,
         source=str(served.path),
         on_progress=on_folding,
     )

@@ -80,3 +80,19 @@ def test_a_worker_is_killed_and_one_process_goes_on(tmp_path):
         np.testing.assert_allclose(figures, alone[: len(figures)], atol=2e-3)
         np.testing.assert_allclose(np.array(figures)[:, 3], np.array(alone)[: len(figures), 3], atol=1.1e-4)
     assert len(resumed.iterations()) == EPOCHS
+
+
+@pytest.mark.slow
+def test_two_workers_go_on_from_the_checkpoint_of_one_process(tmp_path):
+    flags = (*write_random_files(tmp_path), "--seed", 1, "--batch_size", 64, "--num_factors", 4, "--out", 0)
+    assert run("GMF", *flags, "--epochs", 3, "--checkpoint_dir", tmp_path / "first").status == 0
+    warm = (*flags, "--epochs", 4, "--warm_start", tmp_path / "first")
+    with workers(2, [PROJECT / "run" / "GMF.py", *warm, "--strategy", "multiworker"]) as (chief, other):
+        lines, errors = chief.communicate(timeout=PATIENCE)
+        assert other.communicate(timeout=PATIENCE)[0] == ""
+    assert chief.returncode == other.returncode == 0, errors
+    alone = run("GMF", *warm, "--shards", 16)
+    note = "of the items 30 kept, 0 folded in, 0 as drawn; the learner goes on after 30 steps"
+    assert note in errors and note in alone.errors
+    figures = np.array(Run(0, lines.splitlines(), errors).iterations())
+    np.testing.assert_allclose(figures, alone.iterations(), atol=1.1e-4)

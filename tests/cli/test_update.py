@@ -185,16 +185,17 @@ def test_a_second_update_at_once_is_refused(living, capsys):
         (("--dataset", "sample"), "night0.csv", "`--dataset` must be the name of a dataset"),
         ((), "", "`LOG` must be a log of interactions, unless `--forget` is given. Received: none"),
         (("--weights", "none.h5"), "night0.csv", "none.h5 must be a file"),
-        (("--weights", "OTHER"), "night0.csv", "`--weights` must be of a model of d, which has 28 users"),
+        (
+            ("--weights", "OTHER"),
+            "night0.csv",
+            "`--dataset` must be of the dataset that the weights are of, with 5 users and 6 items",
+        ),
         (("--tolerance", "2"), "night0.csv", "must be a number of at least 0 and at most 1"),
-        (("--titles", "day.csv"), "", "`--titles` must come with `LOG`"),
     ],
 )
 def test_a_mistake_is_a_sentence_and_changes_nothing(living, capsys, more, log, sentence):
     if "OTHER" in more:
         more = ("--weights", str(shutil.copy(other_sizes(living), living / "other.h5")))
-    if log == "" and "--titles" in more:
-        more = (*more, "--forget", f"{living}/day.csv")
     before = left_in(living)
     try:
         status = main(words(living, *more, log=log))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from explicit_ratings.ratings import read_ratings
 from reproduction import figures, tables
@@ -21,8 +22,12 @@ from ncf_keras.cli.flags import training_parser
 from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import read_train_parquet
+from ncf_keras.data.dataset_writing import write_prepared
+from ncf_keras.data.earlier import read_earlier
 from ncf_keras.data.id_files import read_ids
 from ncf_keras.data.logs.log import Log
+from ncf_keras.data.prepare import PrepareOptions, prepare
+from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import read_titles
 from ncf_keras.training.callbacks.best_weights import BestWeights
 from ncf_keras.training.callbacks.checkpoints import Checkpoints
@@ -80,6 +85,42 @@ def _ids_of_dataset() -> Reader:
     wholes = [b'index,user_id\n0,"a"\n1,"b c"\n', b'index,user_id,title\n0,"a","A"\n1,"b","B"\n']
     wholes.append(b'index,user_id,state\n0,"a",""\n1,"b","inactive"\n')
     return _of_file(lambda directory: wholes, "small.users.csv", check)
+
+
+def _part_of_earlier(suffix: str) -> Reader:
+    """What is read of a dataset that is gone on from can be gone on from."""
+    columns = {
+        "user": pd.Series(list("aabbcddee")),
+        "item": pd.Series(list("xyyzwxzzx")),
+        "timestamp": pd.Series(range(9)),
+    }
+    rows = tidy_log(columns, str)
+
+    def wholes(place: Path) -> list[bytes]:
+        directory = place / "data"
+        directory.mkdir()
+        options = PrepareOptions(negatives=1, min_item_interactions=2)
+        write_prepared(directory / "small", prepare(rows, PrepareOptions(negatives=1)), {})
+        first = read_earlier(directory, "small")
+        more = {"user": pd.Series(list("cc")), "item": pd.Series(list("xy")), "timestamp": pd.Series([10, 11])}
+        prepared = prepare(tidy_log(more, str), options, first, append=True, forget=["b"])
+        write_prepared(directory / "small", prepared, {})
+        (place / "report").write_bytes((directory / "small.json").read_bytes())
+        return [(directory / f"small{suffix}").read_bytes()]
+
+    def read(content: bytes, place: Path) -> None:
+        report = json.loads((place / "report").read_bytes())
+        # As if what is read had come through whole.
+        report["files"][suffix] = hashlib.sha256(content).hexdigest()
+        (place / "data" / "small.json").write_text(json.dumps(report))
+        (place / "data" / f"small{suffix}").write_bytes(content)
+        earlier = read_earlier(place / "data", "small")
+        assert len(set(earlier.user_ids)) == len(earlier.user_ids) == len(earlier.user_states)
+        assert earlier.frame["item"].max() < len(earlier.item_ids) == len(earlier.item_states)
+        again = prepare(None, earlier.options, earlier, append=True)
+        assert list(again.user_ids[: len(earlier.user_ids)]) == list(earlier.user_ids)
+
+    return Reader(wholes, read)
 
 
 def _logs(directory: Path) -> list[bytes]:
@@ -237,6 +278,9 @@ READERS = {
     "test.rating": _dataset_part("test"),
     "test.negative": _dataset_part("negatives"),
     "id map": _ids_of_dataset(),
+    "ids that stay": _part_of_earlier(".users.csv"),
+    "rows that wait": _part_of_earlier(".waiting.csv"),
+    "options and sizes": _part_of_earlier(".json"),
     "raw log": _of_file(_logs, "log", _check_log),
     "raw log in JSON": _of_file(_json_logs, "log", _check_log),
     "raw log in Parquet": _of_file(_parquet_logs, "log", _check_log),

@@ -21,6 +21,7 @@ class ScriptedEngine:
     learning_rate = 0.001
     progress = (0, 0)
     loss_so_far = 0.5
+    steps_before = 0
 
     def __init__(self):
         self.epochs = 0

@@ -40,7 +40,8 @@ class Checkpoints(OwnCallback):
     ):
         super().__init__()
         self._trainer, self._directory, self._options = trainer, directory, options
-        self._parts, self._every, self._model = parts, every, model
+        # Keras gives every callback a `_model`.
+        self._parts, self._every, self._spec_of_model = parts, every, model
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write a checkpoint if one is due."""
@@ -65,9 +66,9 @@ class Checkpoints(OwnCallback):
             "parts": remembered,
             "versions": versions(),
         }
-        if self._model:
+        if self._spec_of_model:
             metadata["training"] = {
-                "model": self._model.to_json(),
+                "model": self._spec_of_model.to_json(),
                 "spec": self._trainer.spec.to_json(),
                 "steps_per_epoch": self._trainer.steps_per_epoch,
             }

@@ -30,11 +30,15 @@ class LearnerState:
         slots = {path: tuple(change(path, slot) for slot in slots) for path, slots in self.slots.items()}
         return replace(self, slots=slots)
 
-    def require_fit(self, learner: str, model: keras.Model, num_slots: int) -> None:
-        """Raise InputError unless the state is one of a learner, with so many slots, that trains a model."""
+    def require_learner(self, learner: str) -> None:
+        """Raise InputError unless the state is one of a learner."""
         if self.learner != learner:
             rule = f"{self.learner}, as in the training to go on from"
             raise InputError(f"`learner` must be {rule}. Received: {learner!r}")
+
+    def require_fit(self, learner: str, model: keras.Model, num_slots: int) -> None:
+        """Raise InputError unless the state is one of a learner, with so many slots, that trains a model."""
+        self.require_learner(learner)
         expected = {each.path: [tuple(each.shape)] * num_slots for each in model.trainable_variables}
         found = {path: [slot.shape for slot in slots] for path, slots in self.slots.items()}
         if found != expected:
