@@ -33,10 +33,10 @@ class Halves(NamedTuple):
         mlp_item: W_i q_i of the same layer, shape (items, width).
     """
 
-    mf_user: Any
-    mf_item: Any
-    mlp_user: Any
-    mlp_item: Any
+    mf_user: Any = None
+    mf_item: Any = None
+    mlp_user: Any = None
+    mlp_item: Any = None
 
     def of_users(self, users: tf.Tensor) -> "Halves":
         """Return the halves with the rows of these users alone, in this order."""
@@ -106,7 +106,7 @@ class FactoredModel:
     @tensor_float_32(False)
     def halves(self) -> Halves:
         """Return the halves of all users and items from the model's current weights."""
-        halves = self.with_users(Halves(None, None, None, None), [layer.embeddings for layer in self.user_layers])
+        halves = self.with_users(Halves(), [layer.embeddings for layer in self.user_layers])
         return self.with_items(halves, [layer.embeddings for layer in self.item_layers])
 
     def with_users(self, halves: Halves, tables: Sequence[tf.Tensor]) -> Halves:

@@ -6,9 +6,13 @@ is the log loss of equation 7 of the paper as training has it, in expectation, p
     - sum_{i in history} log y(p, i) - sum_{i not in history} w_i log(1 - y(p, i)) + (p - m)' S^-1 (p - m) / 2
 
 For a new user i runs over all items; all outside the history weigh the same, together `num_neg` times the
-history, as the sampled negatives do. For a new item i runs over all users. Each positive of user i draws
-`num_neg` of the items that the user has not, so a new item is drawn `num_neg` n_i / (items - n_i) times, with
-n_i the number of the user's interactions. Where these are not known, users weigh as items do.
+history, as the sampled negatives do.
+
+For a new item i runs over all users. Each positive of user i draws `num_neg` of the items that the user has
+not, so an item is drawn w_i = `num_neg` n_i / (items - n_i) times, with n_i the number of the user's
+interactions: what few have taken is drawn as often as what many have, and is predicted lower. But few users
+have had the chance to take what was published an hour ago. So as long as the item has fewer interactions than
+the average item, w_i is multiplied with its share of them, as if it were to become as popular as that one.
 
 m and S are the mean and covariance of the rows that the model has. So it is the maximum a posteriori estimate,
 and a short history stays near the average. It is found by Newton's method from p = m, damped after Levenberg
@@ -19,7 +23,7 @@ all of it is TensorFlow, so that an export folds in too.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -32,9 +36,10 @@ from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.models.factored import FactoredModel, Halves, require_factored
 
 MOST_STEPS = 60
-# Of the loss, relative: what float32 can tell apart. A step that promises less is the last.
+# Of the loss, relative: a step that promises less is the last. At the bends of ReLUs all promises are too high.
 TOLERANCE = 1e-4
-FIRST_DAMPING, LEAST_DAMPING = 1.0, 0.1
+# What is added to the curvature, of which the prior gives 1.
+FIRST_DAMPING, LEAST_DAMPING = 1.0, 0.01
 # Of the other side, whose derivatives are held at a time.
 ROWS_A_BLOCK = 2**13
 
@@ -76,6 +81,10 @@ class _Folder(ABC):
         self._mean, self._root = prior([layer.embeddings.numpy() for layer in layers])
         self._widths = [layer.output_dim for layer in layers]
         self._width = sum(self._widths)
+        # The halves are linear in the row: what each of them changes by with each of the coordinates.
+        unit = self._mean + np.concatenate([np.zeros((1, self._width)), self._root.T])
+        halves = self._halves_of(tf.constant(unit, tf.float32)).numpy()
+        self._directions = halves[1:] - halves[0]
         history = tf.TensorSpec([None], tf.int32)
         self._program = tf.function(self.fit, autograph=False).get_concrete_function(history)
 
@@ -99,19 +108,20 @@ class _Folder(ABC):
         """
         ones = tf.ones_like(history, tf.float32)
         positive = tf.tensor_scatter_nd_update(tf.zeros([self._others]), history[:, None], ones)
-        negative = (1 - positive) * self._negative_weights(positive)
+        negative = (1 - positive) * self._negative_weights(tf.reduce_sum(positive))
 
         def goes_on(step: Tensor, promised: Tensor, _: Tensor, point: _Point) -> Tensor:
             return (step < MOST_STEPS) & (promised > TOLERANCE * point.value)
 
-        def body(step: Tensor, _: Tensor, damping: Tensor, point: _Point) -> tuple[Tensor, Tensor, Tensor, _Point]:
+        def body(step: Tensor, _: Tensor, damping: Tensor, point: _Point) -> tuple[Any, ...]:
             damped = point.curvature + damping * tf.eye(self._width, dtype=tf.float64)
             move = -tf.linalg.solve(damped, point.gradient[:, None])[:, 0]
-            promised = -tf.tensordot(point.gradient, move, 1) / 2
+            promised = tf.tensordot(damping * move - point.gradient, move, 1) / 2
             there = self._point(point.place + move, positive, negative)
             better = there.value < point.value
             damping = tf.where(better, tf.maximum(damping / 3, LEAST_DAMPING), damping * 10)
-            return step + 1, promised, damping, _Point(*(tf.where(better, *both) for both in zip(there, point)))
+            best = (tf.where(better, *both) for both in zip(there, point, strict=True))
+            return step + 1, promised, damping, _Point(*best)
 
         start = self._point(tf.zeros([self._width], tf.float64), positive, negative)
         numbers = (tf.constant(value, tf.float64) for value in (np.inf, FIRST_DAMPING))
@@ -120,16 +130,17 @@ class _Folder(ABC):
 
     def _point(self, place: Tensor, positive: Tensor, negative: Tensor) -> _Point:
         """Return the objective at a place; the weights of all others are float32, shape (others,)."""
-        row, root = self._row(place), tf.constant(self._root, tf.float32)
+        own = self._halves_of(self._row(place)[None])
 
         def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
             stop = tf.minimum(start + ROWS_A_BLOCK, self._others)
-            # A row for each of the others: one pass backwards gives the derivatives of each logit.
-            rows = tf.tile(row[None], [stop - start, 1])
+            # The same for each of the others: one pass backwards gives the derivatives of each logit.
+            owns = tf.tile(own, [stop - start, 1])
             with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(rows)
-                logits = self._logits(tf.split(rows, self._widths, axis=1), tf.range(start, stop))
-            slopes, predictions = tape.gradient(logits, rows) @ root, tf.sigmoid(logits)
+                tape.watch(owns)
+                logits = self._logits(owns, tf.range(start, stop))
+            slopes = tf.matmul(tape.gradient(logits, owns), self._directions, transpose_b=True)
+            predictions = tf.sigmoid(logits)
             liked, others = positive[start:stop], negative[start:stop]
             losses = liked * tf.nn.softplus(-logits) + others * tf.nn.softplus(logits)
             residuals = others * predictions - liked * (1 - predictions)
@@ -153,17 +164,25 @@ class _Folder(ABC):
         return tf.cast(self._mean + tf.linalg.matvec(self._root, place), tf.float32)
 
     @abstractmethod
-    def _logits(self, tables: list[Tensor], others: Tensor) -> Tensor:
-        """Return the logit of each of the tables' rows with one of the others, by index."""
+    def _halves_of(self, rows: Tensor) -> Tensor:
+        """Return the newcomers' halves of both towers side by side, shape (rows, width of the halves)."""
+
+    @abstractmethod
+    def _logits(self, owns: Tensor, others: Tensor) -> Tensor:
+        """Return the logit of each of these halves with one of the others, by index."""
 
     @abstractmethod
     def _checked(self, history: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return a history as int32 after a look at it."""
 
-    def _negative_weights(self, positive: Tensor) -> Tensor:
-        """Return what each of the others weighs where it is not in the history."""
-        count = tf.reduce_sum(positive)
+    def _negative_weights(self, count: Tensor) -> Tensor:
+        """Return what each of the others weighs where it is not in a history of so many."""
         return self._num_neg * count / tf.maximum(self._others - count, 1)
+
+    def _apart(self, halves: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return the halves of both towers, None for one that the model does not have."""
+        width = self._factored.mf_width
+        return halves[:, :width] if width else None, halves[:, width:] if halves.shape[1] > width else None
 
 
 class UserFolder(_Folder):
@@ -180,8 +199,14 @@ class UserFolder(_Folder):
         self._halves = factored.halves()
         super().__init__(factored, factored.user_layers, factored.num_items, num_neg, prior_strength)
 
-    def _logits(self, tables: list[Tensor], others: Tensor) -> Tensor:
-        return self._factored.logits_of(self._factored.with_users(self._halves.of_items(others), tables))
+    def _halves_of(self, rows: Tensor) -> Tensor:
+        halves = self._factored.with_users(self._halves, tf.split(rows, self._widths, axis=1))
+        return _side_by_side(halves.mf_user, halves.mlp_user)
+
+    def _logits(self, owns: Tensor, others: Tensor) -> Tensor:
+        mf_user, mlp_user = self._apart(owns)
+        pairs = self._halves.of_items(others)._replace(mf_user=mf_user, mlp_user=mlp_user)
+        return self._factored.logits_of(pairs)
 
     def _checked(self, history: Sequence[int] | np.ndarray) -> np.ndarray:
         return _checked(history, self._others, "user", "item", " (without any, popularity is left)")
@@ -194,8 +219,9 @@ class ItemFolder(_Folder):
         model: GMF, MLP or NeuMF, trained; it is not changed.
         num_neg: how many negatives each positive of the training had.
         prior_strength: what the prior is multiplied with; 0 fits the history alone.
-        user_counts: each user's number of train interactions, by which a user weighs as a negative; None: the
-            users outside a history weigh the same, together `num_neg` times the history.
+        user_counts: each user's number of train interactions, by which a user weighs as a negative. Give them
+            where they are known: the lists are much better. None: the users outside a history weigh the same,
+            together `num_neg` times the history.
         halves: those of the model, where the caller has them.
     """
 
@@ -210,22 +236,32 @@ class ItemFolder(_Folder):
         factored = require_factored(model, "to fold items into")
         self._halves, self._weights = halves or factored.halves(), None
         if user_counts is not None:
-            if np.shape(user_counts) != (factored.num_users,):
-                rule = f"a number for each of the {factored.num_users} users"
-                raise InputError(f"`user_counts` must have {rule}. Received: shape {np.shape(user_counts)}")
-            weights = num_neg * user_counts / np.maximum(factored.num_items - np.asarray(user_counts), 1)
+            counts = np.asarray(user_counts, np.float64)
+            if counts.shape != (factored.num_users,):
+                rule = f"have a number for each of the {factored.num_users} users"
+                raise InputError(f"`user_counts` must {rule}. Received: shape {counts.shape}")
+            weights = num_neg * counts / np.maximum(factored.num_items - counts, 1)
             # A constant would lie in the graph of an export, which can't be above 2 GB.
-            self._weights = tf.Variable(weights.astype(np.float32), trainable=False)
+            self._weights = tf.Variable(weights, trainable=False, dtype=tf.float32)
+            self._average = counts.sum() / factored.num_items
         super().__init__(factored, factored.item_layers, factored.num_users, num_neg, prior_strength)
 
-    def _logits(self, tables: list[Tensor], others: Tensor) -> Tensor:
-        return self._factored.logits_of(self._factored.with_items(self._halves.of_users(others), tables))
+    def _halves_of(self, rows: Tensor) -> Tensor:
+        halves = self._factored.with_items(self._halves, tf.split(rows, self._widths, axis=1))
+        return _side_by_side(halves.mf_item, halves.mlp_item)
+
+    def _logits(self, owns: Tensor, others: Tensor) -> Tensor:
+        mf_item, mlp_item = self._apart(owns)
+        pairs = self._halves.of_users(others)._replace(mf_item=mf_item, mlp_item=mlp_item)
+        return self._factored.logits_of(pairs)
 
     def _checked(self, history: Sequence[int] | np.ndarray) -> np.ndarray:
         return _checked(history, self._others, "item", "user", "")
 
-    def _negative_weights(self, positive: Tensor) -> Tensor:
-        return super()._negative_weights(positive) if self._weights is None else tf.convert_to_tensor(self._weights)
+    def _negative_weights(self, count: Tensor) -> Tensor:
+        if self._weights is None:
+            return super()._negative_weights(count)
+        return self._weights * tf.minimum(count / self._average, 1)
 
 
 def fold_in(
@@ -293,6 +329,10 @@ def prior(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     sphere = np.trace(covariance) / width + np.finfo(np.float32).eps
     shrunk = (1 - share) * covariance + share * sphere * np.eye(width)
     return mean, np.linalg.cholesky(shrunk)
+
+
+def _side_by_side(*halves: Tensor | None) -> Tensor:
+    return tf.concat([half for half in halves if half is not None], axis=1)
 
 
 def _checked(
