@@ -195,7 +195,8 @@ class Ranker:
 
         It has variables, so ask for it outside of a function that is traced.
         """
-        return ItemFolder(self._model, user_counts=self._user_counts, halves=self._halves)
+        active = None if self._active_items is None else self._active_items.numpy()
+        return ItemFolder(self._model, user_counts=self._user_counts, halves=self._halves, active=active)
 
     @functools.cached_property
     def fit_item(self) -> Callable[[Tensor], Tensor]:

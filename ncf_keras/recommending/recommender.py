@@ -246,7 +246,8 @@ class Recommender:
 
     @cached_property
     def _folder(self) -> UserFolder:
-        return UserFolder(self._model)
+        states = self._dataset.user_states
+        return UserFolder(self._model, active=None if states is None else self._dataset.active_users)
 
     @cached_property
     def _list_for_vectors(self) -> Callable[..., Lists]:

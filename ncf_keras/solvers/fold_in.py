@@ -69,16 +69,26 @@ class _Folder(ABC):
         others: how many there are on the other side.
         num_neg: how many negatives each positive of the training had.
         prior_strength: what the prior is multiplied with.
+        active: which rows of that side the prior is fitted to, bool; None: all.
     """
 
-    def __init__(self, factored: FactoredModel, layers: list, others: int, num_neg: int, prior_strength: float):
+    def __init__(
+        self,
+        factored: FactoredModel,
+        layers: list,
+        others: int,
+        num_neg: int,
+        prior_strength: float,
+        active: np.ndarray | None,
+    ):
         require_count(num_neg, "num_neg")
         if not 0 <= prior_strength < float("inf"):
             rule = "a finite number of at least 0"
             raise InputError(f"`prior_strength` must be {rule}. Received: {prior_strength}")
         self._factored, self._others = factored, others
         self._num_neg, self._strength = num_neg, prior_strength
-        self._mean, self._root = prior([layer.embeddings.numpy() for layer in layers])
+        rows = slice(None) if active is None else active
+        self._mean, self._root = prior([layer.embeddings.numpy()[rows] for layer in layers])
         self._widths = [layer.output_dim for layer in layers]
         self._width = sum(self._widths)
         # The halves are linear in the row: what each of them changes by with each of the coordinates.
@@ -196,12 +206,19 @@ class UserFolder(_Folder):
         model: GMF, MLP or NeuMF, trained; it is not changed.
         num_neg: how many negatives each positive of the training had.
         prior_strength: what the prior is multiplied with; 0 fits the history alone.
+        active: which users' rows the prior is fitted to, bool, shape (users,); None: all.
     """
 
-    def __init__(self, model: keras.Model, num_neg: int = 4, prior_strength: float = 1.0):
+    def __init__(
+        self,
+        model: keras.Model,
+        num_neg: int = 4,
+        prior_strength: float = 1.0,
+        active: np.ndarray | None = None,
+    ):
         factored = require_factored(model, "to fold users into")
         self._halves = factored.halves()
-        super().__init__(factored, factored.user_layers, factored.num_items, num_neg, prior_strength)
+        super().__init__(factored, factored.user_layers, factored.num_items, num_neg, prior_strength, active)
 
     def _halves_of(self, rows: Tensor) -> Tensor:
         halves = self._factored.with_users(Halves(), tf.split(rows, self._widths, axis=1))
@@ -228,6 +245,7 @@ class ItemFolder(_Folder):
             where they are known: the lists are much better. None: the users outside a history weigh the same,
             together `num_neg` times the history.
         halves: those of the model, where the caller has them.
+        active: which items' rows the prior is fitted to, bool, shape (items,); None: all.
     """
 
     def __init__(
@@ -237,6 +255,7 @@ class ItemFolder(_Folder):
         prior_strength: float = 1.0,
         user_counts: np.ndarray | None = None,
         halves: Halves | None = None,
+        active: np.ndarray | None = None,
     ):
         factored = require_factored(model, "to fold items into")
         self._halves, self._weights = halves or factored.halves(), None
@@ -249,7 +268,7 @@ class ItemFolder(_Folder):
             # A constant would lie in the graph of an export, which can't be above 2 GB.
             self._weights = tf.Variable(weights, trainable=False, dtype=tf.float32)
             self._average = counts.sum() / factored.num_items
-        super().__init__(factored, factored.item_layers, factored.num_users, num_neg, prior_strength)
+        super().__init__(factored, factored.item_layers, factored.num_users, num_neg, prior_strength, active)
 
     def _halves_of(self, rows: Tensor) -> Tensor:
         halves = self._factored.with_items(Halves(), tf.split(rows, self._widths, axis=1))

@@ -235,3 +235,18 @@ def test_models_that_users_cannot_be_folded_into_are_refused():
     diverged.get_layer("item_embedding").set_weights([np.full((SIZES[1], 3), np.nan)])
     with pytest.raises(InputError, match="finite"):
         fold_in(diverged, [[1]])
+
+
+@pytest.mark.parametrize("side", ["users", "items"])
+def test_rows_that_are_not_active_do_not_count_for_the_prior(side):
+    """The rows are those of a model that has no such rows at all."""
+    folder, smaller = (UserFolder, with_users) if side == "users" else (ItemFolder, with_items)
+    model = ModelSpec("GMF", 9, 9, num_factors=3).build(4)
+    layer = model.get_layer(f"{side[:-1]}_embedding")
+    table = np.random.default_rng(1).normal(0, 0.3, (9, 3)).astype(np.float32)
+    active = np.arange(9) % 3 > 0
+    table[~active] = [[0, 0, 0], [50, -50, 9], [0, 0, 0]]
+    layer.set_weights([table])
+    found = folder(model, active=active)([[1, 2, 5]])
+    np.testing.assert_allclose(found[0], folder(smaller(model, [table[active]]))([[1, 2, 5]])[0], rtol=1e-5)
+    assert np.abs(found[0] - folder(model)([[1, 2, 5]])[0]).max() > 1e-3
