@@ -9,6 +9,8 @@ from ncf_keras.base.inputs import open_input, unreadable
 
 # Ids of a hundred million users.
 MOST_CHARACTERS = 1 << 30
+# Which standard input does not take away.
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def read_id_lines(file: str, flag: str) -> list[str]:
@@ -30,4 +32,4 @@ def read_id_lines(file: str, flag: str) -> list[str]:
         raise InputError(
             f"{subject} must have at most {MOST_CHARACTERS:,} characters. Received: {file}, with more"
         )
-    return [line.strip() for line in text.split("\n") if line.strip()]
+    return [line.strip() for line in text.removeprefix(BYTE_ORDER_MARK).split("\n") if line.strip()]

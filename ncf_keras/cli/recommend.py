@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ncf_keras.data import Dataset
 
-WHOM = ("--user", "--users_file", "--history", "--similar_items", "--popular")
+WHOM = ("--user", "--users_file", "--history", "--similar_items", "--new_item", "--popular")
 UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
 
@@ -34,8 +34,9 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Recommend items with a saved GMF, MLP or NeuMF: to users it was trained on, to a new one "
-        "by a history, to anybody by popularity; or find similar items. Ids are the raw ones where the dataset "
-        "has NAME.users.csv and NAME.items.csv (`ncf prepare` writes them), else indices from 0.",
+        "by a history, to anybody by popularity; find similar items, or the users for a new item. Ids are the "
+        "raw ones where the dataset has NAME.users.csv and NAME.items.csv (`ncf prepare` writes them), else "
+        "indices from 0.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -49,6 +50,10 @@ def make_parser() -> argparse.ArgumentParser:
     items = "items that a new user interacted with, as a line of CSV (an id with a comma in double quotes)"
     add("--history", metavar="ID,ID,…", action="append", help=f"{items}; repeated, they are one history")
     add("--similar_items", metavar="ID", action="append", help="items like this one; may be repeated")
+    users = "users who interacted with an item that the model has never seen, as --history: whom to show it to"
+    add(
+        "--new_item", metavar="ID,ID,…", action="append", help=f"{users}; with --user, its place in their lists"
+    )
     add("--popular", action="store_true", help="what most users interacted with")
     parser.add_argument("--k", type=whole_number(1), default=10, help="length of a list (default: %(default)s)")
     known = "rank the items that the user knows already, too"
@@ -68,11 +73,12 @@ def _recommend(flags: argparse.Namespace) -> None:
     if flags.spreadsheet_safe and format != "csv":
         raise InputError(f"`--spreadsheet_safe` must come with lists in CSV. Received: lists as {format}")
     users = _read_users(flags.users_file) if flags.users_file is not None else []
-    history = _parse_history(flags.history) if flags.history else []
+    history = _parse_ids(flags.history, "--history", "item", " (without any, give `--popular`)")
+    new_item = _parse_ids(flags.new_item, "--new_item", "user")
     # Standard output is for the lists alone.
     with contextlib.redirect_stdout(sys.stderr):
         dataset = load_dataset(flags)
-    frame = _lists(flags, dataset, users, history)
+    frame = _lists(flags, dataset, users, history, new_item)
     shown = [name for name, ids in (("users", dataset.user_ids), ("items", dataset.item_ids)) if ids is None]
     if shown:
         print(f"The dataset has no ids: {' and '.join(shown)} are shown as indices from 0.", file=sys.stderr)
@@ -81,7 +87,9 @@ def _recommend(flags: argparse.Namespace) -> None:
         print(f"The lists are written to {flags.to}", file=sys.stderr)
 
 
-def _lists(flags: argparse.Namespace, dataset: "Dataset", users: list, history: list) -> "pd.DataFrame":
+def _lists(
+    flags: argparse.Namespace, dataset: "Dataset", users: list, history: list, new_item: list
+) -> "pd.DataFrame":
     import_tensorflow_quietly()
     from ncf_keras.recommending import Recommender, popular_items
     from ncf_keras.recommending.ids import ids_of_items, ids_of_users
@@ -89,11 +97,17 @@ def _lists(flags: argparse.Namespace, dataset: "Dataset", users: list, history: 
     if flags.popular:
         return popular_items(dataset, flags.k).drop(columns="user_id")
     # Before the model is read: it takes longer.
-    ids_of_users(dataset).require(flags.user or (), "--user", UNKNOWN_USER)
+    known_users = ids_of_users(dataset)
+    known_users.require(flags.user or (), "--user", "" if new_item else UNKNOWN_USER)
+    known_users.require(new_item, "--new_item")
     known_items = ids_of_items(dataset)
     known_items.require(flags.similar_items or (), "--similar_items")
     known_items.require(history, "--history")
     recommender = Recommender(load_saved_model(flags.weights, dataset), dataset)
+    if new_item and flags.user:
+        return recommender.place_item(new_item, flags.user)
+    if new_item:
+        return recommender.users_for_item(new_item, flags.k)
     if flags.user:
         return _noted(recommender.recommend(flags.user, flags.k, flags.include_seen), len(flags.user))
     if history:
@@ -121,7 +135,8 @@ def _noted(frame: "pd.DataFrame", users: int) -> "pd.DataFrame":
 
 def _require_one_kind(flags: argparse.Namespace) -> None:
     given = [flag for flag in WHOM if getattr(flags, flag[2:]) not in (None, False)]
-    if len(given) != 1:
+    # A new item's place in the lists of some users is the only kind of two flags.
+    if len(given) != 1 and given != ["--user", "--new_item"]:
         raise InputError(f"One of {', '.join(WHOM)} must be given. Received: {' and '.join(given) or 'none'}")
     if not flags.weights and not flags.popular:
         raise InputError("`--weights` must be a weight file. Received: none")
@@ -135,14 +150,14 @@ def _read_users(file: str) -> list[str]:
     return users
 
 
-def _parse_history(lines: Sequence[str]) -> list[str]:
-    """Return the item ids in lines of CSV."""
+def _parse_ids(lines: Sequence[str] | None, flag: str, side: str, advice: str = "") -> list[str]:
+    """Return the ids of users or items in the lines of CSV that a flag was given, none if it was not given."""
     try:
-        ids = [one.strip() for row in csv.reader(lines, skipinitialspace=True, strict=True) for one in row]
+        rows = csv.reader(lines or (), skipinitialspace=True, strict=True)
+        ids = [one.strip() for row in rows for one in row if one.strip()]
     except csv.Error as error:
-        received = f"{','.join(lines)!r} ({error})"
-        raise InputError(f"`--history` must be item ids as a line of CSV. Received: {received}") from None
-    if not any(ids):
-        rule = "at least one item id (without any, give `--popular`)"
-        raise InputError(f"`--history` must hold {rule}. Received: none")
-    return [one for one in ids if one]
+        received = f"{','.join(lines or ())!r} ({error})"
+        raise InputError(f"`{flag}` must be {side} ids as a line of CSV. Received: {received}") from None
+    if lines and not ids:
+        raise InputError(f"`{flag}` must hold at least one {side} id{advice}. Received: none")
+    return ids

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 FLAGS = {
     "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`",
-    "prefix": "`--dataset`", "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
+    "prefix": "`--dataset`", "user_ids": "`--dataset`", "item_ids": "`--dataset`",
+    "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
 }  # fmt: skip
 # The exit status where the served model was better and stays.
 KEPT = 3
@@ -110,7 +111,7 @@ def _update(flags: argparse.Namespace) -> int:
     with flag_names(FLAGS), place.opened() as completed:
         if completed is not None:
             print("The update that was stopped before has been completed.", file=sys.stderr)
-        identity = identity_of(log.rows, forget, spec)
+        identity = identity_of(log.rows, forget, spec, log.titles)
         done = place.last(identity)
         if done is not None:
             print(
@@ -161,7 +162,8 @@ def _work(
     grown = {**said["counts"], **said["ids_from"], "dropped": said["dropped"]}
     # What older versions know of the forgotten goes with them.
     keep = 1 if forget else spec.keep
-    return place.put_in_place(identity, {**update.to_json(), "dataset": grown}, keep)
+    assert earlier.seal is not None
+    return place.put_in_place(identity, earlier.seal.digest, {**update.to_json(), "dataset": grown}, keep)
 
 
 def _spec(flags: argparse.Namespace) -> "UpdateSpec":
@@ -188,6 +190,7 @@ def _require_flags(flags: argparse.Namespace) -> None:
     require_output(flags.weights, "`--weights`")
     from ncf_keras.weights import format_of
 
+    # Refused before the training, not when the new weights are to be saved.
     format_of(flags.weights)
     tensorflow_directory(flags.to, "--to")
 
@@ -198,6 +201,8 @@ def _lines(name: str, report: Mapping[str, Any]) -> Iterator[str]:
         f"{name}: {grown['users']:,} users ({grown['new_users']:,} new), {grown['items']:,} items "
         f"({grown['new_items']:,} new), {grown['train']:,} train and {grown['test']:,} test interactions"
     )
+    if grown["unknown_users_to_forget"]:
+        yield f"{grown['unknown_users_to_forget']:,} unknown user(s) among those to forget"
     for side in ("users", "items"):
         rows = report["warm_start"][side]
         parts = (f"{count:,} {how.replace('_', ' ')}" for how, count in rows.items() if count)

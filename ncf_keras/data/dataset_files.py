@@ -30,7 +30,8 @@ from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.memory import require_memory
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
-from ncf_keras.data.id_files import IdFile, read_ids
+from ncf_keras.data.held_files import held_together
+from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.known_datasets import download_hint
 from ncf_keras.data.reading import (
     READ_ERRORS,
@@ -42,8 +43,6 @@ from ncf_keras.data.reading import (
     raise_if_out_of_memory,
     require_room_for_parquet,
 )
-from ncf_keras.data.sealed_files import held_together
-from ncf_keras.data.states import WORDS, contradicted
 
 # What `ncf prepare` always writes, and what it writes where rows wait.
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
@@ -143,11 +142,9 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
     num_users = 1 + int(max(train_users.max(), test_users.max()))
     num_items = 1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0)))
     train_users, train_items = train_users[positive], train_items[positive]
-    nothing = IdFile(None, None, None)
-    users = read_ids(users_file, "user_id", num_users) if kind_of(users_file) else nothing
-    items = read_ids(items_file, "item_id", num_items) if kind_of(items_file) else nothing
-    _require_active(users_file, users.states, train_users, test_users)
-    _require_active(items_file, items.states, train_items, test_items)
+    users, items = any_ids(users_file, "user_id", num_users), any_ids(items_file, "item_id", num_items)
+    require_active(users_file, users.states, train_users, test_users)
+    require_active(items_file, items.states, train_items, test_items)
     return Dataset.from_pairs(
         train_users,
         train_items,
@@ -165,16 +162,6 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
         item_states=items.states,
         train_timestamps=None if timestamps is None else timestamps[positive],
     )
-
-
-def _require_active(file: Path, states: np.ndarray | None, *indices: np.ndarray) -> None:
-    """Raise InputError if a file of ids gives a state to one of the indices, which have interactions."""
-    wrong = None if states is None else contradicted(states, *indices)
-    if states is not None and wrong is not None:
-        raise InputError(
-            f"{file} must have a state for ids without interactions alone. "
-            f"Received: {WORDS[states[wrong]]} for the index {wrong}, which has some"
-        )
 
 
 def read_ratings(

@@ -12,7 +12,8 @@ from ncf_keras.base.inputs import kind_of
 from ncf_keras.data.dataset_files import WAITING
 from ncf_keras.data.id_files import IdFile, write_ids
 from ncf_keras.data.savable import require_savable
-from ncf_keras.data.sealed_files import write_together
+from ncf_keras.data.sealed_files import Seal, write_together
+from ncf_keras.data.tidy_times import numbers_of_times
 
 if TYPE_CHECKING:
     from ncf_keras.data.dataset import Dataset
@@ -35,7 +36,8 @@ def write_prepared(
     users = IdFile(prepared.user_ids.tolist(), None, _if_any(prepared.user_states))
     titles = prepared.titles(None) if titles is None else titles
     items = IdFile(prepared.item_ids.tolist(), titles, _if_any(prepared.item_states))
-    _write(prefix, split, users, items, report, prepared.waiting)
+    follows = None if prepared.ids_from is None else prepared.ids_from.seal
+    _write(prefix, split, users, items, report, prepared.waiting, follows)
 
 
 def write_dataset(prefix: Path, dataset: "Dataset") -> None:
@@ -75,6 +77,7 @@ def _write(
     items: IdFile,
     report: dict[str, Any],
     waiting: pd.DataFrame | None = None,
+    follows: Seal | None = None,
 ) -> None:
     """Write the files that there is something for; `split` is the train interactions, test pairs, negatives.
 
@@ -97,7 +100,7 @@ def _write(
         ".test.rating": lambda file: _write_ratings(file, test),
         ".train.rating": lambda file: _write_ratings(file, train),
     }
-    write_together(prefix, writers, report)
+    write_together(prefix, writers, report, follows=follows)
 
 
 def _write_ratings(file: Path, frame: pd.DataFrame) -> None:
@@ -117,9 +120,7 @@ def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
     if "rating" in frame:
         columns["rating"] = _shortest(frame["rating"].to_numpy())
     if "timestamp" in frame:
-        timestamps = frame["timestamp"].to_numpy()
-        dates = timestamps.dtype.kind == "M"
-        columns["timestamp"] = timestamps.astype("M8[s]").astype(np.int64) if dates else _shortest(timestamps)
+        columns["timestamp"] = _shortest(numbers_of_times(frame["timestamp"]))
     return pd.DataFrame(columns)
 
 

@@ -32,7 +32,7 @@ from ncf_keras.base.locks import NoLocks, open_lock_file, take_lock
 from ncf_keras.base.staging import locked_directory, sweep
 from ncf_keras.base.terminal import shown
 from ncf_keras.base.version import __version__
-from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.dataset import Dataset, pair_numbers
 from ncf_keras.data.dataset_files import SUFFIXES, prepared_paths, read_dataset
 from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.id_files import write_ids
@@ -261,11 +261,11 @@ def _add_ids(
 
 
 def _same_pairs(log: TidyLog, dataset: Dataset) -> bool:
-    users = np.concatenate([dataset.train_users, dataset.test_users]).astype(np.int64)
+    users = np.concatenate([dataset.train_users, dataset.test_users])
     items = np.concatenate([dataset.train_items, dataset.test_items])
-    mine = log.frame["user"].to_numpy(np.int64) * len(log.item_ids) + log.frame["item"].to_numpy()
+    mine = pair_numbers(log.frame["user"].to_numpy(), log.frame["item"].to_numpy(), len(log.item_ids))
     return (len(log.user_ids), len(log.item_ids)) == (dataset.num_users, dataset.num_items) and np.array_equal(
-        np.unique(mine), np.unique(users * dataset.num_items + items)
+        np.unique(mine), np.unique(pair_numbers(users, items, dataset.num_items))
     )
 
 

@@ -1,6 +1,6 @@
-"""A dataset of before, whose users and items keep their indices in the next one: see `prepare`."""
+"""A dataset that another one goes on from: users and items keep their indices in the next, see `prepare`."""
 
-import csv
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,17 +11,19 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.inputs import kind_of, unreadable
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
-from ncf_keras.data.dataset import INDEX_LIMIT
+from ncf_keras.data.csv_rows import csv_rows
 from ncf_keras.data.dataset_files import WAITING, dataset_prefix, prepared_paths, read_ratings
-from ncf_keras.data.id_files import IdFile, read_ids
-from ncf_keras.data.joining import times_together
+from ncf_keras.data.earlier_ids import sizes_in
+from ncf_keras.data.held_files import held_together
+from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.prepare import PrepareOptions
-from ncf_keras.data.reading import Cost, open_text
-from ncf_keras.data.sealed_files import finish_replacing, held_together, report_in
-from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE, checked_states
+from ncf_keras.data.reading import Cost
+from ncf_keras.data.sealed_files import Seal, finish_replacing, report_in, seal_of
+from ncf_keras.data.states import FORGOTTEN, INACTIVE, checked_states
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
+from ncf_keras.data.tidy_times import times_together
 
 # What reading took of memory, measured: of a file of 593,395 lines.
 WAITING_COST = Cost(row=500, byte=2)
@@ -44,6 +46,7 @@ class EarlierDataset:
         num_train: number of the train rows.
         waiting: rows that smallest numbers of interactions took out, with the columns of `frame` but indices
             into its own ids. None where there are none.
+        seal: tells whether the dataset has changed since; None of one that was not read.
     """
 
     name: str
@@ -57,6 +60,7 @@ class EarlierDataset:
     frame: pd.DataFrame = field(repr=False)
     num_train: int
     waiting: TidyLog | None = field(repr=False)
+    seal: Seal | None = field(default=None, repr=False)
 
 
 def read_earlier(path: str | os.PathLike, name: str) -> EarlierDataset:
@@ -71,11 +75,13 @@ def read_earlier(path: str | os.PathLike, name: str) -> EarlierDataset:
     prefix = Path(dataset_prefix(path, name))
     paths = prepared_paths(prefix)
     finish_replacing(prefix, paths)
+    # Before anything is read, so that what is changed while it is read is told too.
+    seal = seal_of(prefix)
     with held_together(paths):
-        return _read_earlier(paths, name)
+        return _read_earlier(paths, name, seal)
 
 
-def _read_earlier(paths: Mapping[str, Path], name: str) -> EarlierDataset:
+def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> EarlierDataset:
     report = report_in(paths[".json"])
     if report is None or "options" not in report:
         found = "no such file" if kind_of(paths[".json"]) is None else "one without options"
@@ -95,7 +101,6 @@ def _read_earlier(paths: Mapping[str, Path], name: str) -> EarlierDataset:
     frame = pd.DataFrame(columns, copy=False)
     user_ids, _, user_states = _ids(paths[".users.csv"], "user_id", frame["user"].to_numpy(), FORGOTTEN)
     item_ids, titles, item_states = _ids(paths[".items.csv"], "item_id", frame["item"].to_numpy(), INACTIVE)
-    present = (len(user_ids), len(item_ids))
     has_waiting = WAITING in report.get("files", {})
     return EarlierDataset(
         name=name,
@@ -105,10 +110,11 @@ def _read_earlier(paths: Mapping[str, Path], name: str) -> EarlierDataset:
         item_states=item_states,
         titles=titles,
         options=_options(paths[".json"], report["options"]),
-        sizes=checked_sizes(paths[".json"], report.get("sizes", [list(present)]), present),
+        sizes=sizes_in(paths[".json"], (len(user_ids), len(item_ids))),
         frame=frame,
         num_train=len(users[0]),
         waiting=_read_waiting(paths[WAITING]) if has_waiting else None,
+        seal=seal,
     )
 
 
@@ -116,9 +122,7 @@ def _ids(
     file: Path, column: str, indices: np.ndarray, highest: int
 ) -> tuple[np.ndarray, Sequence[str] | None, np.ndarray]:
     """Return raw ids, all different, any titles, and states."""
-    found = IdFile(None, None, None)
-    if kind_of(file) is not None:
-        found = read_ids(file, column, 1 + int(indices.max()))
+    found = any_ids(file, column, 1 + int(indices.max()))
     if found.ids is None:
         raise InputError(f"{file} must hold the raw ids, which are to keep their indices. Received: none")
     if "" in found.ids or len(set(found.ids)) < len(found.ids):
@@ -126,12 +130,7 @@ def _ids(
         raise InputError(f"{file} must have a raw id of its own for each index. Received: {received}")
     given = np.zeros(len(found.ids), np.uint8) if found.states is None else found.states
     states = checked_states(given, len(found.ids), highest, f"{column.removesuffix('_id')}_states")
-    wrong = indices[states[indices] != ACTIVE]
-    if wrong.size:
-        raise InputError(
-            f"{file} must have no state where there are interactions. Received: one for the index {wrong[0]}, "
-            "which has some"
-        )
+    require_active(file, states, indices)
     return np.array(found.ids, dtype=object), found.titles, states
 
 
@@ -144,43 +143,16 @@ def _options(file: Path, said: Any) -> PrepareOptions:
         ) from None
 
 
-def checked_sizes(file: Path, said: Any, present: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the sizes that a JSON file says a dataset has had; InputError if they are none."""
-
-    def is_size(pair: Any) -> bool:
-        is_pair = isinstance(pair, list) and len(pair) == 2
-        return is_pair and all(type(size) is int and 0 < size <= INDEX_LIMIT for size in pair)
-
-    if not (isinstance(said, list) and said and all(map(is_size, said)) and tuple(said[-1]) == present):
-        raise InputError(
-            f"{file} must have the sizes that `ncf prepare` wrote, {present[0]} and {present[1]} the last. "
-            f"Received: {str(said)[:LONGEST_SHOWN]}"
-        )
-    return [(users, items) for users, items in said]
-
-
 def _read_waiting(file: Path) -> TidyLog | None:
     """Read what `dataset_writing.py` writes; None where no row waits."""
-    rows: list[list[str]] = []
-    try:
-        with open_text(file, cost=WAITING_COST, may_be_packed=False) as text:
-            reader = csv.reader(text)
-            names = next(reader, [])
-            if names not in (WAITING_COLUMNS, WAITING_COLUMNS[:3]):
-                raise InputError(
-                    f"{file}, line 1 must be {','.join(WAITING_COLUMNS)}, or without the last. "
-                    f"Received: {','.join(names)[:LONGEST_SHOWN]!r}"
-                )
-            for row in filter(None, reader):
-                if len(row) != len(names):
-                    raise InputError(
-                        f"{file}, line {reader.line_num} must have {len(names)} columns. Received: {len(row)}"
-                    )
-                rows.append(row)
-    except (csv.Error, UnicodeError) as error:
-        raise InputError(f"{file} must be a CSV file in UTF-8. Received: {error}") from None
-    except OSError as error:
-        raise unreadable(file, error) from None
+    with contextlib.closing(csv_rows(file, WAITING_COST)) as lines:
+        _, names = next(lines)
+        if names not in (WAITING_COLUMNS, WAITING_COLUMNS[:3]):
+            raise InputError(
+                f"{file}, line 1 must be {','.join(WAITING_COLUMNS)}, or without the last. "
+                f"Received: {','.join(names)[:LONGEST_SHOWN]!r}"
+            )
+        rows = [row for _, row in lines]
     if not rows:
         return None
     roles = [name.removesuffix("_id") for name in names]

@@ -1,17 +1,18 @@
-"""The raw ids that the users and items of an earlier model had, read without the interactions."""
+"""The raw ids of a dataset that an earlier model was trained on, read without its interactions."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
-from ncf_keras.data.dataset import Dataset
+from ncf_keras.base.terminal import LONGEST_SHOWN
+from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
 from ncf_keras.data.dataset_files import prepared_paths
-from ncf_keras.data.earlier import checked_sizes
-from ncf_keras.data.id_files import read_ids
-from ncf_keras.data.sealed_files import JSON, held_together, report_in
+from ncf_keras.data.held_files import held_together
+from ncf_keras.data.id_files import any_ids
+from ncf_keras.data.sealed_files import JSON, report_in
 
 USERS, ITEMS = ".users.csv", ".items.csv"
 
@@ -60,15 +61,11 @@ def read_earlier_ids(prefix: str | os.PathLike) -> EarlierIds:
             f"Received: {os.fspath(prefix)}, and there is no {paths[USERS]}"
         )
     with held_together(paths, (USERS, ITEMS)):
-        users, items = _ids(paths[USERS], "user_id"), _ids(paths[ITEMS], "item_id")
+        users, items = any_ids(paths[USERS], "user_id").ids, any_ids(paths[ITEMS], "item_id").ids
         sizes = None
         if users is not None and items is not None:
             sizes = sizes_in(paths[JSON], (len(users), len(items)))
     return EarlierIds(users, items, sizes)
-
-
-def _ids(file: Path, column: str) -> Sequence[str] | None:
-    return read_ids(file, column).ids if kind_of(file) else None
 
 
 def ids_of_dataset(dataset: Dataset, prefix: str | os.PathLike | None) -> EarlierIds:
@@ -79,6 +76,19 @@ def ids_of_dataset(dataset: Dataset, prefix: str | os.PathLike | None) -> Earlie
 
 
 def sizes_in(file: Path, present: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the sizes that a dataset has had, by its JSON file; the present one where it does not say."""
-    report = report_in(file) or {}
-    return checked_sizes(file, report.get("sizes", [list(present)]), present)
+    """Return the numbers of users and items that a dataset has had, by its JSON file, the present ones last.
+
+    Those are the only ones where the file says nothing, or is missing. InputError if it says other than sizes.
+    """
+    said = (report_in(file) or {}).get("sizes", [list(present)])
+    if not (isinstance(said, list) and said and all(map(_is_size, said)) and tuple(said[-1]) == present):
+        raise InputError(
+            f"{file} must have the sizes that `ncf prepare` wrote, {present[0]} and {present[1]} the last. "
+            f"Received: {str(said)[:LONGEST_SHOWN]}"
+        )
+    return [(users, items) for users, items in said]
+
+
+def _is_size(pair: Any) -> bool:
+    is_pair = isinstance(pair, list) and len(pair) == 2
+    return is_pair and all(type(size) is int and 0 < size <= INDEX_LIMIT for size in pair)

@@ -4,6 +4,7 @@
 `state` says which ids are kept though no interaction of theirs is: `inactive` or `forgotten` (`states.py`).
 """
 
+import contextlib
 import csv
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.inputs import unreadable
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
-from ncf_keras.data.reading import Cost, open_text
-from ncf_keras.data.states import WORDS
+from ncf_keras.data.csv_rows import csv_rows
+from ncf_keras.data.reading import Cost
+from ncf_keras.data.states import WORDS, contradicted
 
 # What reading took of memory, measured: of a file of 2 million lines.
 IDS_COST = Cost(row=70, byte=1)
@@ -32,9 +34,9 @@ class IdFile(NamedTuple):
         states: uint8, see `states.py`.
     """
 
-    ids: Sequence[str] | None
-    titles: Sequence[str] | None
-    states: np.ndarray | None
+    ids: Sequence[str] | None = None
+    titles: Sequence[str] | None = None
+    states: np.ndarray | None = None
 
 
 def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
@@ -49,39 +51,25 @@ def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
     Raises:
         InputError: it breaks the format, or is for another number of indices; the line is named.
     """
-    try:
-        with open_text(file, cost=IDS_COST, may_be_packed=False) as text:
-            reader = csv.reader(text)
-            header = next(reader, [])
-            names = header[1:]
-            known = [name for name in (column, TITLE, STATE) if name in names]
-            if header[:1] != ["index"] or names != known or known in ([], [STATE]):
+    with contextlib.closing(csv_rows(file, IDS_COST)) as rows:
+        _, header = next(rows)
+        names = _columns(file, column, header)
+        # Nobody asks for an item to be forgotten.
+        words = WORDS if column == "user_id" else WORDS[:2]
+        texts: dict[str, list[str]] = {name: [] for name in names}
+        for index, (line, row) in enumerate(rows):
+            where = f"{file}, line {line} must"
+            if row[0] != str(index):
+                raise InputError(f"{where} have the index {index}. Received: {row[0][:LONGEST_SHOWN]!r}")
+            if count is not None and index >= count and STATE not in names:
+                raise InputError(f"{where} not be there: the dataset has {count} indices. Received: {index}")
+            if STATE in names and row[-1] not in words:
                 raise InputError(
-                    f"{file}, line 1 must be index,{column} or index,{column},title, state behind them or not. "
-                    f"Received: {','.join(header)[:80]!r}"
+                    f"{where} have the state {' or '.join(words[1:])}, or none. "
+                    f"Received: {row[-1][:LONGEST_SHOWN]!r}"
                 )
-            texts: dict[str, list[str]] = {name: [] for name in names}
-            for index, row in enumerate(filter(None, reader)):
-                where = f"{file}, line {reader.line_num} must"
-                if len(row) != len(header):
-                    raise InputError(f"{where} have {len(header)} columns. Received: {len(row)}")
-                if row[0] != str(index):
-                    raise InputError(f"{where} have the index {index}. Received: {row[0][:LONGEST_SHOWN]!r}")
-                if count is not None and index >= count and STATE not in names:
-                    raise InputError(
-                        f"{where} not be there: the dataset has {count} indices. Received: {index}"
-                    )
-                if STATE in names and row[-1] not in WORDS:
-                    raise InputError(
-                        f"{where} have the state {', '.join(WORDS[1:])} or none. "
-                        f"Received: {row[-1][:LONGEST_SHOWN]!r}"
-                    )
-                for name, field in zip(names, row[1:], strict=True):
-                    texts[name].append(field)
-    except (csv.Error, UnicodeError) as error:
-        raise InputError(f"{file} must be a CSV file in UTF-8. Received: {error}") from None
-    except OSError as error:
-        raise unreadable(file, error) from None
+            for name, field in zip(names, row[1:], strict=True):
+                texts[name].append(field)
     found = len(texts[names[0]])
     if count is not None and found < count:
         raise InputError(
@@ -91,6 +79,21 @@ def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
     return IdFile(
         texts.get(column), texts.get(TITLE), None if states is None else np.array(states, dtype=np.uint8)
     )
+
+
+def any_ids(file: Path, column: str, count: int | None = None) -> IdFile:
+    """Return what `read_ids` does, and nothing where there is no such file."""
+    return IdFile() if kind_of(file) is None else read_ids(file, column, count)
+
+
+def require_active(file: Path, states: np.ndarray | None, *indices: np.ndarray) -> None:
+    """Raise InputError if a file of ids gives a state to one of the indices, which have interactions."""
+    wrong = None if states is None else contradicted(states, *indices)
+    if states is not None and wrong is not None:
+        raise InputError(
+            f"{file} must have a state for ids without interactions alone. "
+            f"Received: {WORDS[states[wrong]]} for the index {wrong}, which has some"
+        )
 
 
 def write_ids(
@@ -108,3 +111,15 @@ def write_ids(
     columns = {"index": range(len(next(iter(texts.values())))), **texts}
     # Quoting every text keeps ids that hold a lone carriage return in one piece.
     pd.DataFrame(columns).to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+
+
+def _columns(file: Path, column: str, header: list[str]) -> list[str]:
+    """Return the columns behind `index`; InputError if they are no file of ids'."""
+    names = header[1:]
+    known = [name for name in (column, TITLE, STATE) if name in names]
+    if header[:1] != ["index"] or names != known or known in ([], [STATE]):
+        raise InputError(
+            f"{file}, line 1 must be index,{column} or index,{column},title, state behind them or not. "
+            f"Received: {','.join(header)[:80]!r}"
+        )
+    return names

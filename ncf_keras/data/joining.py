@@ -12,6 +12,7 @@ from ncf_keras.base.ids import id_text
 from ncf_keras.base.memory import require_memory
 from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE
 from ncf_keras.data.tidy_log import TidyLog, number_behind, renumber
+from ncf_keras.data.tidy_times import numbers_of_times, times_together
 
 if TYPE_CHECKING:
     from ncf_keras.data.earlier import EarlierDataset
@@ -156,19 +157,15 @@ def require_times_alike(earlier: "EarlierDataset", log: TidyLog) -> None:
         )
     if not had or not len(log.frame):
         return
-    typical = [float(np.median(np.abs(_numbers(frame).astype(float)))) for frame in (earlier.frame, log.frame)]
+    typical = [
+        float(np.median(np.abs(numbers_of_times(frame["timestamp"]).astype(float))))
+        for frame in (earlier.frame, log.frame)
+    ]
     if max(typical) >= max(LIKE_UNIX_TIME, OTHER_UNIT * min(typical)):
         raise InputError(
             f"{where} must have timestamps of the same unit, about {typical[0]:.3g}. "
             f"Received: some of about {typical[1]:.3g}"
         )
-
-
-def times_together(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Return timestamps, int64, uint64 or float64, one part behind another, without rounding whole ones."""
-    if {part.dtype.kind for part in parts} == {"i", "u"} and all(part.min(initial=0) >= 0 for part in parts):
-        parts = [part.astype(np.uint64) for part in parts]
-    return np.concatenate(parts)
 
 
 def _one_below_another(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -180,14 +177,8 @@ def _one_below_another(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         [frame["rating"].to_numpy() if "rating" in frame else np.ones(len(frame)) for frame in frames]
     )
     if "timestamp" in frames[0]:
-        columns["timestamp"] = times_together([_numbers(frame) for frame in frames])
+        columns["timestamp"] = times_together([numbers_of_times(frame["timestamp"]) for frame in frames])
     return pd.DataFrame(columns, copy=False)
-
-
-def _numbers(frame: pd.DataFrame) -> np.ndarray:
-    """Return the timestamps as numbers, of dates the whole seconds."""
-    times = frame["timestamp"].to_numpy()
-    return times.astype("M8[s]").astype(np.int64) if times.dtype.kind == "M" else times
 
 
 def _states(indices: np.ndarray, ids: np.ndarray) -> np.ndarray:

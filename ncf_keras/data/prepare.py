@@ -11,6 +11,7 @@ import pandas as pd
 
 from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
+from ncf_keras.data.dataset import pair_numbers
 from ncf_keras.data.joining import Rows, joined
 from ncf_keras.data.k_core import core_filter
 from ncf_keras.data.prepared_log import IdsFrom, PreparedLog
@@ -85,6 +86,11 @@ def prepare(
         InputError: nothing is left, nobody can be tested, or the log does not go with the options or `earlier`.
     """
     if options.min_rating is not None and log is not None and "rating" not in log.frame:
+        if append and earlier is not None:
+            raise InputError(
+                f"A log that is appended to {earlier.name} must have ratings, because `min_rating` keeps those "
+                f"from {options.min_rating:g}. Received: none"
+            )
         raise InputError(
             f"`min_rating` must be left out where a log has no ratings. Received: {options.min_rating:g}"
         )
@@ -170,7 +176,7 @@ def _held_out(
 
 
 def _pairs(frame: pd.DataFrame, num_items: int) -> np.ndarray:
-    return frame["user"].to_numpy(np.int64) * num_items + frame["item"].to_numpy()
+    return pair_numbers(frame["user"].to_numpy(), frame["item"].to_numpy(), num_items)
 
 
 def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: Literal["first", "last"]) -> np.ndarray:

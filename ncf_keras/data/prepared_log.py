@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.sealed_files import Seal
 from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE
 from ncf_keras.data.titles import titles_of
 
@@ -29,6 +30,7 @@ class IdsFrom:
         sizes: as of an EarlierDataset.
         titles: of its items.
         unknown: how many users were to be forgotten of whom nothing is known.
+        seal: as of an EarlierDataset.
     """
 
     dataset: str
@@ -37,12 +39,13 @@ class IdsFrom:
     sizes: Sequence[tuple[int, int]] = field(repr=False)
     titles: Sequence[str] | None = field(repr=False)
     unknown: int
+    seal: Seal | None = field(repr=False)
 
     @classmethod
     def of(cls, earlier: "EarlierDataset", unknown: int) -> "IdsFrom":
         """Return what is kept of an earlier dataset when another has been prepared from it."""
         users, items = len(earlier.user_ids), len(earlier.item_ids)
-        return cls(earlier.name, users, items, earlier.sizes, earlier.titles, unknown)
+        return cls(earlier.name, users, items, earlier.sizes, earlier.titles, unknown, earlier.seal)
 
     def report(self, user_states: np.ndarray, item_states: np.ndarray) -> dict[str, Any]:
         """Return what has become of the ids, for people and for JSON."""

@@ -11,7 +11,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
-from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.dataset import Dataset, pair_numbers
 from ncf_keras.data.dataset_files import MOST_NEGATIVES, prepared_paths
 
 
@@ -83,9 +83,7 @@ def _require_pairs(dataset: Dataset) -> None:
         )
     offsets = dataset.train_offsets
     in_order = offsets[0] == 0 and offsets[-1] == dataset.num_train and (np.diff(offsets) >= 0).all()
-    keys = (
-        dataset.train_users.astype(np.int64) * dataset.num_items + dataset.train_items if in_order else offsets
-    )
+    keys = pair_numbers(dataset.train_users, dataset.train_items, dataset.num_items) if in_order else offsets
     if not in_order or (np.diff(keys) <= 0).any():
         raise InputError(
             "`train_items` must be ascending within each user, as `Dataset.from_pairs` has them, to be saved. "

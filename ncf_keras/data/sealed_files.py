@@ -1,17 +1,14 @@
-"""The files of a dataset belong together: they are replaced together, and held against a digest when read.
+"""The files of a dataset belong together, so they are replaced together; `held_files.py` reads them together.
 
 No file system renames several files at once. So the JSON file has the SHA-256 of each of the others, and who
 stops in between leaves files that it does not describe, which are never taken for a dataset.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,16 +28,17 @@ PREPARED_BY = "ncf-keras "
 LONGEST_JSON = 1 << 20
 # As many characters of a name as leave room in 255 bytes for what is added, were each of four bytes.
 LONGEST_NAME = 50
-BLOCK = 1 << 18
-# Seconds that an error waits for the digests, which may explain it.
-PATIENCE = 5.0
 
 
-class Found(NamedTuple):
-    """A file as it was found: its digest, and what changes when it is written or exchanged."""
+class Changed(InputError):
+    """A dataset is not any more the one that a command goes on from."""
 
+
+class Seal(NamedTuple):
+    """The JSON file of a dataset that was read, and its digest, which tells of every change of the dataset."""
+
+    file: Path
     digest: str
-    identity: tuple[int, ...]
 
 
 def write_together(
@@ -48,6 +46,7 @@ def write_together(
     writers: Mapping[str, Callable[[Path], None]],
     report: Mapping[str, object],
     kept: Sequence[str] = (),
+    follows: Seal | None = None,
 ) -> None:
     """Write files of a dataset and its JSON file; they replace those of their names together, or not at all.
 
@@ -59,11 +58,14 @@ def write_together(
         writers: by suffix, what writes a file to the path that it is given.
         report: what the JSON file says besides the digests.
         kept: suffixes of the files that are there and stay as they are.
+        follows: of the dataset that this one goes on from, which must not have changed if it is replaced.
 
     Raises:
         InputError: there is no room, or another command is writing there.
+        Changed: another command has changed the dataset that this one goes on from, whose rows would be lost.
     """
-    with _replacing(prefix, (*writers, JSON)) as new:
+    in_place = follows is not None and follows.file == sealed_file(prefix)
+    with _replacing(prefix, (*writers, JSON), follows.digest if follows and in_place else None) as new:
         for suffix, write in writers.items():
             write(new[suffix])
         described = {suffix: Path(f"{prefix}{suffix}") for suffix in kept} | dict(new)
@@ -74,27 +76,47 @@ def write_together(
         new[JSON].write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def copy_together(source: Path, prefix: Path, known: Set[str]) -> None:
+def sealed_file(prefix: str | os.PathLike) -> Path:
+    """Return the JSON file of a dataset, as it is called without links."""
+    return Path(os.path.realpath(f"{os.fspath(prefix)}{JSON}"))
+
+
+def seal_of(prefix: str | os.PathLike) -> Seal | None:
+    """Return the seal of a dataset, None if it has no JSON file."""
+    file = sealed_file(prefix)
+    return Seal(file, file_digest(file, DIGEST)) if kind_of(file) == "a file" else None
+
+
+def copy_together(source: Path, prefix: Path, known: Set[str], follows: str | None = None) -> None:
     """Copy the files of a dataset that `write_together` wrote; they replace those of `prefix` together.
+
+    Files of `prefix` that `source` has not are removed, so that nothing stays of who asked to be forgotten.
 
     Args:
         source: the prefix of what is copied.
         prefix: as of `write_together`.
         known: the suffixes that a dataset may have.
+        follows: the digest of the seal that `prefix` must have, if it is no copy of `source` yet.
 
     Raises:
         InputError: as there; or `source` has no JSON file.
+        Changed: as there.
     """
     json_of_source = Path(f"{source}{JSON}")
     with open_input(json_of_source):
-        suffixes = (*_digests_in(json_of_source, known - {JSON}), JSON)
-    with _replacing(prefix, suffixes) as new:
+        suffixes = (*digests_in(json_of_source, known - {JSON}), JSON)
+    with _replacing(prefix, suffixes, follows) as new:
         for suffix in suffixes:
             shutil.copyfile(f"{source}{suffix}", new[suffix])
+    with room_in(prefix.parent):
+        for suffix in known - set(suffixes):
+            Path(os.path.realpath(f"{prefix}{suffix}")).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _replacing(prefix: Path, suffixes: Sequence[str]) -> Iterator[Mapping[str, Path]]:
+def _replacing(
+    prefix: Path, suffixes: Sequence[str], follows: str | None = None
+) -> Iterator[Mapping[str, Path]]:
     """Yield a path for each new file, in a hidden directory; when the block has ended, they get their names."""
     paths = {suffix: Path(f"{prefix}{suffix}") for suffix in suffixes}
     for path in paths.values():
@@ -105,7 +127,7 @@ def _replacing(prefix: Path, suffixes: Sequence[str]) -> Iterator[Mapping[str, P
         with locked_directory(prefix.parent, hidden, needs_lock=False) as directory:
             new = {suffix: directory / f"new{suffix}" for suffix in paths}
             yield new
-            _replace(prefix, new, paths)
+            _replace(prefix, new, paths, follows)
 
 
 def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
@@ -122,7 +144,7 @@ def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
         for directory in left_behind(prefix.parent, _hidden(prefix)):
             with directory_lock(prefix.parent) as locked:
                 known = set(suffixes) - {JSON}
-                expected = _digests_in(Path(f"{prefix}{JSON}"), known) if locked else {}
+                expected = digests_in(Path(f"{prefix}{JSON}"), known) if locked else {}
                 for suffix, digest in expected.items():
                     path, new = Path(f"{prefix}{suffix}"), directory / f"new{suffix}"
                     is_left = kind_of(new) == "a file" and file_digest(new, DIGEST) == digest
@@ -141,52 +163,23 @@ def room_in(directory: Path) -> Iterator[None]:
         ) from None
 
 
-@contextlib.contextmanager
-def held_together(paths: Mapping[str, Path], read: Collection[str] | None = None) -> Iterator[None]:
-    """Let the files of a dataset be read while the block runs.
-
-    Args:
-        paths: each file that may be there, by suffix. Where there is no JSON file of ours with digests, nothing
-            is checked.
-        read: the suffixes of those that are read; None: all.
-
-    Raises:
-        InputError: a file is not the one that the JSON file describes, or was changed while it was read.
-    """
-    digests = _digests_in(paths[JSON], paths.keys() - {JSON})
-    expected = {suffix: digest for suffix, digest in digests.items() if read is None or suffix in read}
-    before = {suffix: _identity(paths[suffix]) for suffix in expected}
-    stop = threading.Event()
-    # Beside the parser, which leaves the other cores idle.
-    with ThreadPoolExecutor(1) as pool:
-        found = {suffix: pool.submit(_found, paths[suffix], stop) for suffix in expected}
-
-        def require_same() -> None:
-            for suffix, digest in expected.items():
-                _require_same(paths, suffix, digest, found[suffix].result(), before[suffix])
-
-        try:
-            yield
-            require_same()
-        except InputError:
-            # That the files are not of one run says more than that a line does not fit.
-            if not wait(found.values(), PATIENCE).not_done:
-                require_same()
-            raise
-        finally:
-            stop.set()
-
-
 def _hidden(prefix: Path) -> str:
     """Return what the name of a hidden directory begins with in which the files of a dataset are written."""
     return f".writing-{prefix.name[:LONGEST_NAME]}-"
 
 
-def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path]) -> None:
+def _replace(prefix: Path, new: Mapping[str, Path], paths: Mapping[str, Path], follows: str | None) -> None:
     """Give the new files their names, while no other command does the same and no signal stops it."""
     with directory_lock(prefix.parent) as locked:
         if not locked:
             raise InputError(f"`prefix` must be a prefix that no other command is writing. Received: {prefix}")
+        if follows is not None:
+            now = seal_of(prefix)
+            if now is None or now.digest not in (follows, file_digest(new[JSON], DIGEST)):
+                raise Changed(
+                    "`prefix` must be of a dataset that no other command changes meanwhile: run this one "
+                    f"again. Received: {prefix}, which was changed"
+                )
         # What was there may have no digests of its own, so the new ones come first; else they come last, as a
         # sign that all is there.
         first = [JSON] if any(kind_of(path) for path in paths.values()) else []
@@ -230,7 +223,7 @@ def damaged(file: Path) -> InputError:
     return InputError(f"{file} must be JSON as it was written; remove it if that was meant. Received: other")
 
 
-def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
+def digests_in(file: Path, known: Set[str]) -> dict[str, str]:
     """Return the digest of each file by its suffix; none if the JSON file is missing, older or not ours.
 
     InputError if it is ours and its digests are damaged, or if it is no JSON at all, which may have been ours.
@@ -241,46 +234,3 @@ def _digests_in(file: Path, known: Set[str]) -> dict[str, str]:
     if not all(isinstance(digest, str) for digest in files.values()):
         raise damaged(file)
     return files
-
-
-def _found(file: Path, stop: threading.Event) -> Found | None:
-    """Return the digest and identity of a file, None if there is none or nobody waits for it any more."""
-    if kind_of(file) is None:
-        return None
-    with open_input(file) as stream:
-        digest = hashlib.new(DIGEST)
-        try:
-            while (block := stream.read(BLOCK)) and not stop.is_set():
-                digest.update(block)
-        except OSError as error:
-            raise unreadable(file, error) from None
-        return None if block else Found(digest.hexdigest(), _parts(os.fstat(stream.fileno())))
-
-
-def _identity(file: Path) -> tuple[int, ...] | None:
-    try:
-        return _parts(file.stat())
-    except (OSError, ValueError):
-        return None
-
-
-def _parts(status: os.stat_result) -> tuple[int, ...]:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-def _require_same(
-    paths: Mapping[str, Path], suffix: str, digest: str, found: Found | None, before: tuple[int, ...] | None
-) -> None:
-    file = paths[suffix]
-    if found is not None and found.digest == digest and found.identity == before == _identity(file):
-        return
-    if found is None:
-        received = "no such file"
-    elif found.digest == digest:
-        received = "one that was exchanged while it was read"
-    else:
-        received = "one that was changed, or that is of another run, such as one that was stopped"
-    raise InputError(
-        f"{file} must be the file that {paths[JSON]} describes: prepare or download it again, or "
-        f"remove {paths[JSON]} if the change was meant. Received: {received}"
-    )

@@ -1,6 +1,7 @@
 """Timestamps of a log: numbers of any unit, dates, and texts of dates in any form that a user names."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -93,6 +94,19 @@ def propose_time_format(texts: pd.Series) -> str | None:
         if all(_parsed(part, form).notna().all() for part in (texts.iloc[:1], texts.iloc[:FEW], texts)):
             return form
     return None
+
+
+def numbers_of_times(times: pd.Series) -> np.ndarray:
+    """Return timestamps as numbers: those of dates are whole Unix seconds, int64."""
+    values = times.to_numpy()
+    return values.astype("M8[s]").astype(np.int64) if values.dtype.kind == "M" else values
+
+
+def times_together(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return timestamps, int64, uint64 or float64, one part behind another, without rounding whole ones."""
+    if {part.dtype.kind for part in parts} == {"i", "u"} and all(part.min(initial=0) >= 0 for part in parts):
+        parts = [part.astype(np.uint64) for part in parts]
+    return np.concatenate(parts)
 
 
 def _numbers_or_dates(present: pd.Series) -> tuple[np.ndarray, str]:

@@ -17,24 +17,24 @@ from tensorflow import Tensor
 
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, Halves, can_factor
+from ncf_keras.recommending.blocks import (
+    ITEMS_A_BLOCK,
+    LOWEST,
+    NO_ITEM,
+    NO_SCORE,
+    ScoreBlock,
+    best_items,
+    in_blocks_of_rows,
+    ranks_among,
+)
+from ncf_keras.solvers.fold_in import ItemFolder
 
-# Items whose scores are held at a time.
-ITEMS_A_BLOCK = 2**14
 # Numbers between two layers that are held at a time: 4 MiB of float32, which a core's cache holds.
 NUMBERS_A_BLOCK = 2**20
 # Numbers between two layers for a pair, of a model that can't be asked.
 WIDTH_OF_OTHERS = 32
 
-NO_ITEM = -1
-NO_SCORE = -1.0
-LOWEST = float("-inf")
 NOT_FINITE = "The model must give finite scores. Received: one that is not, as after diverging"
-
-# Of what a loop carries: where it is, items and scores of the best so far.
-SHAPES = (tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None, None]))
-
-# (start, stop) -> float32, shape (rows, stop - start): the scores of a stretch of items.
-ScoreBlock = Callable[[Any, Any], Tensor]
 
 
 class Lists(NamedTuple):
@@ -48,6 +48,20 @@ class Lists(NamedTuple):
 
     items: Tensor
     scores: Tensor
+    known: Tensor
+
+
+class Places(NamedTuple):
+    """Where new items stand in lists, a row a user; NaN and -1 in rows that are not known.
+
+    Attributes:
+        predictions: float32, shape (rows,).
+        ranks: int32, shape (rows,), from 1.
+        known: bool, shape (rows,): whether the user is known and active, and so is one in the item's history.
+    """
+
+    predictions: Tensor
+    ranks: Tensor
     known: Tensor
 
 
@@ -82,7 +96,7 @@ class Ranker:
         self._num_users, self._num_items = num_users, num_items
         self._check_scores = check_scores
         self._factored = FactoredModel(model) if can_factor(model) else None
-        self._halves = Halves(None, None, None, None)
+        self._halves = Halves()
         # None where all are active: then nothing is computed for it.
         self._active_users = self._active_items = None
         if dataset is not None and dataset.user_states is not None:
@@ -103,7 +117,9 @@ class Ranker:
             for whole, listed in zip(popular, popularity(dataset), strict=True):
                 whole[: len(listed)] = listed
         self._popular_items, self._popular_scores = map(_kept, popular)
-        self._items_a_block = min(num_items, items_a_block)
+        # None weighs all users as one; those who are not active have no interactions.
+        self._user_counts = None if dataset is None else np.diff(dataset.train_offsets)
+        self._users_at_once, self._items_a_block = items_a_block, min(num_items, items_a_block)
         # A row also holds its scores, a number an item, twice: before and after the mask.
         width = max(self._factored.widest, 2) if self._factored else WIDTH_OF_OTHERS
         self._users_a_block = max(1, numbers_a_block // (self._items_a_block * width))
@@ -143,7 +159,7 @@ class Ranker:
         """
         assert self._factored is not None
         halves = self._factored.with_users(self._halves, vectors)
-        items, scores = self._best(lambda *block: self._grid(halves, *block), tf.zeros_like(seen), seen, k)
+        items, scores = self._best(functools.partial(self._grid, halves), tf.zeros_like(seen), seen, k)
         return Lists(items, scores, tf.constant([True]))
 
     def similar_items(self, items: Tensor, k: Tensor) -> Lists:
@@ -173,31 +189,131 @@ class Ranker:
         found = tf.where(empty, NO_ITEM, tf.gather(among, places))
         return Lists(found, tf.where(empty, NO_SCORE, cosines), tf.ones_like(items, tf.bool))
 
+    @functools.cached_property
+    def item_folder(self) -> ItemFolder:
+        """What fits rows of new items; InputError for a model that is no GMF, MLP or NeuMF.
+
+        It has variables, so ask for it outside of a function that is traced.
+        """
+        return ItemFolder(self._model, user_counts=self._user_counts, halves=self._halves)
+
+    @functools.cached_property
+    def fit_item(self) -> Callable[[Tensor], Tensor]:
+        """Its `fit`, of which an export has one, whoever calls it."""
+        return tf.function(self.item_folder.fit, autograph=False)
+
+    def new_items(self, fit: Callable[[Tensor], Tensor], histories: Tensor, users: Tensor) -> Places:
+        """Return where new items stand in users' lists, each row an item and a user.
+
+        Args:
+            fit: `fit_item`.
+            histories: int32, shape (rows, length): the users who interacted with each item. Those without index
+                are passed over; rows that are equal are fitted once.
+            users: int32, shape (rows,).
+        """
+        width = sum(self._item_widths)
+
+        def fold(history: Tensor) -> tuple[Tensor, Tensor]:
+            known = tf.boolean_mask(*_checked(history, self._num_users, self._active_users))
+            some = tf.size(known) > 0
+            row = tf.cond(some, lambda: fit(known), lambda: tf.zeros([width]))
+            return tf.ensure_shape(row, [width]), some
+
+        distinct, which = tf.raw_ops.UniqueV2(x=histories, axis=[0])
+        kinds = tf.TensorSpec([width]), tf.TensorSpec([], tf.bool)
+        rows, some = tf.map_fn(fold, distinct, fn_output_signature=kinds, parallel_iterations=1)
+        # An error where there are fewer or more users than histories.
+        return self.place(rows, tf.reshape(users, tf.shape(histories)[:1]), which, some)
+
+    def place(self, rows: Tensor, users: Tensor, which: Tensor, fitted: Tensor) -> Places:
+        """Return where new items would stand in users' lists, by prediction.
+
+        Of equal predictions that of an item of the model comes first. The ranks are those among the active
+        items that the user has not seen.
+
+        Args:
+            rows: float32, shape (items, width), as `ItemFolder.fit` returns each.
+            users: int32, shape (pairs,).
+            which: int32, shape (pairs,): which of the items is asked about.
+            fitted: bool, shape (items,): which of the items have a row.
+        """
+        users, known = _checked(users, self._num_users, self._active_users)
+        halves = self._of_new_items(rows)
+
+        def place_some(pairs: Tensor) -> tuple[Tensor, Tensor]:
+            some = tf.gather(users, pairs)
+            predictions = self._predictions(halves.of_users(some).of_items(tf.gather(which, pairs)))
+            scores, hidden = self._active(self._scores_for(some)), self._seen_by(some)
+            ranks = ranks_among(scores, self._num_items, *hidden, predictions, self._items_a_block)
+            return ranks[:, None], predictions[:, None]
+
+        ranks, predictions = in_blocks_of_rows(place_some, tf.range(tf.size(users)), self._users_a_block, 1)
+        known &= tf.gather(fitted, which)
+        predictions = tf.where(known, predictions[:, 0], float("nan"))
+        return Places(predictions, tf.where(known, ranks[:, 0], -1), known)
+
+    def best_users(self, row: Tensor, history: Tensor, k: Tensor) -> Lists:
+        """Return the active users with the highest predictions of a new item, as the items of one list.
+
+        Args:
+            row: float32, shape (1, width), as `ItemFolder.fit` returns it.
+            history: int32, shape (interactions,): the users to leave out, none twice.
+            k: int32 scalar, between 0 and the number of users.
+        """
+        halves = self._of_new_items(row)
+
+        def score_block(start: Tensor, stop: Tensor) -> Tensor:
+            scores = self._predictions(halves.of_users(tf.range(start, stop)))
+            if self._active_users is not None:
+                scores = tf.where(self._active_users[start:stop], scores, LOWEST)
+            return scores[None]
+
+        hidden = tf.zeros_like(history), history
+        users, scores = best_items(score_block, self._num_users, *hidden, k, self._users_at_once)
+        return Lists(users, scores, tf.constant([True]))
+
+    @property
+    def _item_widths(self) -> list[int]:
+        assert self._factored is not None
+        return [layer.output_dim for layer in self._factored.item_layers]
+
+    def _of_new_items(self, rows: Tensor) -> Halves:
+        assert self._factored is not None
+        return self._factored.with_items(self._halves, tf.split(rows, self._item_widths, axis=1))
+
+    def _predictions(self, pairs: Halves) -> Tensor:
+        assert self._factored is not None
+        return self._finite(tf.sigmoid(self._factored.logits_of(pairs)))
+
     def _best_for(self, users: Tensor, k: Tensor, include_seen: Any) -> tuple[Tensor, Tensor]:
+        return self._best(self._scores_for(users), *self._seen_by(users, include_seen), k)
+
+    def _seen_by(self, users: Tensor, include_seen: Any = False) -> tuple[Tensor, Tensor]:
+        """Return the rows of users and the items beside them that are to be in no list, int32."""
         starts, stops = tf.gather(self._seen_offsets, users), tf.gather(self._seen_offsets, users + 1)
         seen = tf.ragged.range(starts, tf.where(include_seen, starts, stops))
-        hidden_rows = tf.cast(seen.value_rowids(), tf.int32)
-        hidden_items = tf.gather(self._seen_items, seen.flat_values)
+        return tf.cast(seen.value_rowids(), tf.int32), tf.gather(self._seen_items, seen.flat_values)
+
+    def _scores_for(self, users: Tensor) -> ScoreBlock:
         if self._factored:
-            halves = self._halves.of_users(users)
-            return self._best(lambda *block: self._grid(halves, *block), hidden_rows, hidden_items, k)
+            return functools.partial(self._grid, self._halves.of_users(users))
 
         def score_block(start: Tensor, stop: Tensor) -> Tensor:
             rows, items = tf.meshgrid(users, tf.range(start, stop), indexing="ij")
             scores = self._score_pairs(tf.reshape(rows, [-1]), tf.reshape(items, [-1]))
             return self._finite(tf.reshape(scores, tf.shape(rows)))
 
-        return self._best(score_block, hidden_rows, hidden_items, k)
+        return score_block
 
     def _best(self, score_block: ScoreBlock, rows: Tensor, items: Tensor, k: Any) -> tuple[Any, Any]:
+        return best_items(self._active(score_block), self._num_items, rows, items, k, self._items_a_block)
+
+    def _active(self, score_block: ScoreBlock) -> ScoreBlock:
+        """Return `score_block` with the lowest score for items that are not active."""
         active = self._active_items
         if active is None:
-            return best_items(score_block, self._num_items, rows, items, k, self._items_a_block)
-
-        def active_block(start: Tensor, stop: Tensor) -> Tensor:
-            return tf.where(active[start:stop], score_block(start, stop), LOWEST)
-
-        return best_items(active_block, self._num_items, rows, items, k, self._items_a_block)
+            return score_block
+        return lambda start, stop: tf.where(active[start:stop], score_block(start, stop), LOWEST)
 
     def _grid(self, halves: Halves, start: Tensor, stop: Tensor) -> Tensor:
         assert self._factored is not None
@@ -234,76 +350,6 @@ def popularity(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     if dataset.item_states is not None:
         items = items[dataset.active_items[items]]
     return items.astype(np.int32), dataset.item_counts[items].astype(np.float32)
-
-
-def best_items(
-    score_block: ScoreBlock,
-    num_items: int,
-    hidden_rows: Tensor,
-    hidden_items: Tensor,
-    k: Tensor,
-    items_a_block: int = ITEMS_A_BLOCK,
-) -> tuple[Tensor, Tensor]:
-    """Return the items with the highest scores of each row; of equal scores the lower index comes first.
-
-    Places for which no item is left come last and hold `NO_ITEM` and `NO_SCORE`.
-
-    Args:
-        score_block: scores a stretch of items for all rows; of finite values, or `LOWEST`, which no row gets.
-        num_items: items are 0 … num_items - 1.
-        hidden_rows, hidden_items: int32; `hidden_rows[n]` must not get `hidden_items[n]`; no pair twice.
-        k: int32 scalar, between 0 and num_items.
-        items_a_block: the length of a stretch.
-    """
-
-    def masked_block(start: Tensor, stop: Tensor) -> Tensor:
-        scores = score_block(start, stop)
-        inside = (hidden_items >= start) & (hidden_items < stop)
-        pairs = tf.stack([hidden_rows, hidden_items - start], axis=1)
-        pairs = tf.boolean_mask(pairs, inside)
-        return tf.tensor_scatter_nd_update(scores, pairs, tf.fill(tf.shape(pairs)[:1], LOWEST))
-
-    def body(start: Tensor, best: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        stop = tf.minimum(start + items_a_block, num_items)
-        more, places = tf.math.top_k(masked_block(start, stop), tf.minimum(k, stop - start))
-        # The best so far stand first, so of equal scores theirs, which have the lower indices, win.
-        best, order = tf.math.top_k(tf.concat([best, more], 1), tf.minimum(k, stop))
-        return stop, best, tf.gather(tf.concat([items, start + places], 1), order, batch_dims=1)
-
-    first = tf.constant(min(items_a_block, num_items))
-    scores, items = tf.math.top_k(masked_block(tf.constant(0), first), tf.minimum(k, first))
-    if num_items > items_a_block:
-        _, scores, items = tf.while_loop(
-            lambda start, *_: start < num_items,
-            body,
-            (first, scores, items),
-            shape_invariants=SHAPES,
-            parallel_iterations=1,
-        )
-    empty = scores == LOWEST
-    return tf.where(empty, NO_ITEM, items), tf.where(empty, NO_SCORE, scores)
-
-
-def in_blocks_of_rows(
-    best: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor, rows_a_block: int, k: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the items and scores, shape (rows, k), that `best` returns for all `rows`, by some."""
-    if rows.shape[0] is not None and rows.shape[0] <= rows_a_block:
-        return best(rows)
-
-    def body(start: Tensor, items: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        more_items, more_scores = best(rows[start : start + rows_a_block])
-        return start + rows_a_block, tf.concat([items, more_items], 0), tf.concat([scores, more_scores], 0)
-
-    nothing = tf.stack([0, k])
-    _, items, scores = tf.while_loop(
-        lambda start, *_: start < tf.size(rows),
-        body,
-        (tf.constant(0), tf.zeros(nothing, tf.int32), tf.zeros(nothing, tf.float32)),
-        shape_invariants=SHAPES,
-        parallel_iterations=1,
-    )
-    return items, scores
 
 
 def _kept(value: np.ndarray | Tensor) -> tf.Variable:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -17,17 +17,20 @@ from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, require_factored, require_sizes
 from ncf_keras.recommending.ids import Ids, ids_of_items, ids_of_users
-from ncf_keras.recommending.ranking import NOT_FINITE, Lists, Ranker, popularity
+from ncf_keras.recommending.ranking import NOT_FINITE, Lists, Places, Ranker, popularity
 from ncf_keras.solvers.fold_in import UserFolder
 
 INDICES = tf.TensorSpec([None], tf.int32)
 K = tf.TensorSpec([], tf.int32)
+ROWS = tf.TensorSpec([None, None])
 # What a row of a table takes, with the arrays it is made from and its text in a file.
 BYTES_A_ROW = 400
 
+Answer = TypeVar("Answer", Lists, Places)
+
 
 class Recommender:
-    """Lists of items for the users of a dataset, for new ones and for anybody; and similar items.
+    """Lists of items for the users of a dataset, for new ones and for anybody; similar items; new items' users.
 
     What does not depend on who asks (the halves of all users and items, see `ncf_keras.models.factored`) is
     computed once: make one object and ask it often. After further training call `refresh()`, or make a new one.
@@ -38,7 +41,7 @@ class Recommender:
     Args:
         model: trained on `dataset`: GMF, MLP, NeuMF, or any other Keras model from `user_input` and
             `item_input` to one prediction; or a fitted baseline (`ncf_keras.baselines`). Similar items and
-            lists by a history need a GMF, MLP or NeuMF.
+            what is folded in need a GMF, MLP or NeuMF.
         dataset: where raw ids, titles and the items seen come from.
 
     Raises:
@@ -79,6 +82,8 @@ class Recommender:
             "_nearest",
             "_list_for_vectors",
             "_folder",
+            "_places",
+            "_best_users",
         ):
             self.__dict__.pop(kept, None)
 
@@ -174,6 +179,47 @@ class Recommender:
         user_ids, sources = pd.Series([user]).array, np.array(["folded in"], object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
+    def place_item(self, history: object, users: object) -> pd.DataFrame:
+        """Fit a new item's vector to a history and return where the item would stand in users' lists.
+
+        Args:
+            history: the users who interacted with the item, at least one: raw ids if the dataset has
+                `user_ids`, else indices.
+            users: in the same form; one, or any number in any order.
+
+        Returns:
+            A row a user, in the order of `users`: `user_id`; `score`, the prediction, float32; and `rank` among
+            the items that `recommend` ranks for this user, from 1. Of equal scores the new item comes last.
+        """
+        ids = self._tables.users
+        row, indices = self._row_of_item(ids.require(history, "history")), ids.require(users, "users")
+        places = _ask(self._places, row, indices, np.zeros_like(indices), np.array([True]))
+        columns = {"score": places.predictions, "rank": places.ranks}
+        return pd.DataFrame({"user_id": ids.named(indices), **columns})
+
+    def users_for_item(self, history: object, k: int = 10) -> pd.DataFrame:
+        """Fit a new item's vector to a history and return the other users for whom its prediction is highest.
+
+        Args:
+            history: as in `place_item`.
+            k: length of the list.
+
+        Returns:
+            A row a user: `rank` from 1, `user_id` and `score`, the prediction, float32. Of equal scores the
+            lower index comes first.
+        """
+        require_count(k, "k")
+        ids = self._tables.users
+        indices = np.unique(ids.require(history, "history"))
+        k = min(k, self._dataset.num_users)
+        require_room(1, k)
+        lists = _ask(self._best_users, self._row_of_item(indices), indices, k)
+        found = lists.items[0] >= 0
+        users, scores = lists.items[0, found], lists.scores[0, found]
+        return pd.DataFrame(
+            {"rank": np.arange(1, len(users) + 1), "user_id": ids.named(users), "score": scores}
+        )
+
     def popular(self, k: int = 10, users: Sequence[object] = ("",)) -> pd.DataFrame:
         """Return what most users interacted with; see `popular_items`."""
         return popular_items(self._dataset, k, users)
@@ -207,7 +253,19 @@ class Recommender:
         vectors = [tf.TensorSpec([1, layer.output_dim]) for layer in FactoredModel(self._model).user_layers]
         return self._traced(self._ranker.recommend_to_vectors, INDICES, K, *vectors)
 
-    def _traced(self, compute: Callable[..., Lists], *signature: tf.TensorSpec) -> Callable[..., Lists]:
+    @cached_property
+    def _places(self) -> Callable[..., Places]:
+        return self._traced(self._ranker.place, ROWS, INDICES, INDICES, tf.TensorSpec([None], tf.bool))
+
+    @cached_property
+    def _best_users(self) -> Callable[..., Lists]:
+        return self._traced(self._ranker.best_users, ROWS, INDICES, K)
+
+    def _row_of_item(self, history: np.ndarray) -> np.ndarray:
+        """Return the row of a new item, that of all embeddings side by side: float32, shape (1, width)."""
+        return np.concatenate(self._ranker.item_folder([history]), axis=1)
+
+    def _traced(self, compute: Callable[..., Answer], *signature: tf.TensorSpec) -> Callable[..., Answer]:
         """Return `compute` as one program; as it is for a baseline, which TensorFlow can't trace."""
         if not isinstance(self._model, keras.Model):
             return compute
@@ -247,10 +305,11 @@ def require_room(lists: int, k: int) -> None:
 
 
 @tensor_float_32(False)
-def _ask(compute: Callable[..., Lists], *arguments: Any) -> Lists:
-    """Return the lists as arrays; raise InputError if a score is not finite."""
+def _ask(compute: Callable[..., Answer], *arguments: Any) -> Answer:
+    """Return the answer's tensors as arrays; raise InputError if a score is not finite."""
     try:
-        return Lists(*(part.numpy() for part in compute(*map(tf.constant, arguments))))
+        answer = compute(*map(tf.constant, arguments))
+        return type(answer)(*(part.numpy() for part in answer))
     except tf.errors.InvalidArgumentError as error:
         if NOT_FINITE not in str(error):
             raise

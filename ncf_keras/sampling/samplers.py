@@ -15,6 +15,7 @@ import numpy as np
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
+from ncf_keras.data.dataset import pair_numbers
 from ncf_keras.sampling.example_numbers import (
     ExampleNumbers,
     checked_positives,
@@ -50,7 +51,7 @@ class PositivePairs:
 
     def __init__(self, dataset: Dataset, most_bits: int = MOST_BITS, bits_a_positive: int = BITS_A_POSITIVE):
         self._num_items = dataset.num_items
-        keys = dataset.train_users.astype(np.int64) * dataset.num_items + dataset.train_items
+        keys = pair_numbers(dataset.train_users, dataset.train_items, dataset.num_items)
         bits = dataset.num_users * dataset.num_items
         self._sorted_keys: np.ndarray | None = None
         self._shift: np.uint64 | None = None
@@ -64,7 +65,7 @@ class PositivePairs:
 
     def __call__(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Return bool, shape (n,): whether each (users[j], items[j]), int32 of shape (n,), is a positive."""
-        keys = users.astype(np.int64) * self._num_items + items
+        keys = pair_numbers(users, items, self._num_items)
         slots = self._slots(keys)
         found = (self._bytes[slots >> 3] >> (slots & 7).astype(np.uint8)) & 1 == 1
         if self._sorted_keys is not None:

@@ -85,7 +85,7 @@ def next_version(base: str | os.PathLike) -> int:
 
 def remove_version(version: Path) -> None:
     """Remove the directory of a version; it loses its number before its first file, so no server reads half."""
-    hidden = version.with_name(f"{PREFIX}removed-{version.name}")
+    hidden = version.with_name(f"{PREFIX}removed{version.name}")
     # What cannot be removed now, the next export sweeps.
     shutil.rmtree(hidden, ignore_errors=True)
     try:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ncf_keras.recommending.ranking import NO_ITEM, Lists, Ranker
+from ncf_keras.recommending.blocks import NO_ITEM
+from ncf_keras.recommending.ranking import Lists, Places, Ranker
 
 DEFAULT_K = 10
 
@@ -15,6 +16,9 @@ USERS = tf.TensorSpec([None], tf.int32, "user_input")
 ITEMS = tf.TensorSpec([None], tf.int32, "item_input")
 USER_IDS = tf.TensorSpec([None], tf.string, "user_id")
 ITEM_IDS = tf.TensorSpec([None], tf.string, "item_id")
+# Of each row the users who interacted with a new item, padded with what is no user's index or id.
+HISTORIES = tf.TensorSpec([None, None], tf.int32, "history")
+HISTORIES_OF_IDS = tf.TensorSpec([None, None], tf.string, "history")
 # A scalar, or one for each row: servers that batch, and rows in REST, can't have a scalar.
 K = tf.TensorSpec(None, tf.int32, "k")
 
@@ -72,6 +76,7 @@ class IdTable(tf.saved_model.experimental.TrackableResource):
 
 def make_signatures(ranker: Ranker) -> dict[str, Signature]:
     """Return the signatures that every export has, by name; they speak of indices."""
+    fit_item = ranker.fit_item
 
     def score(user_input: tf.Tensor, item_input: tf.Tensor) -> Outputs:
         return {"prediction": ranker.score(user_input, item_input)}
@@ -82,8 +87,12 @@ def make_signatures(ranker: Ranker) -> dict[str, Signature]:
     def similar_items(item_input: tf.Tensor, k: tf.Tensor) -> Outputs:
         return ranker.similar_items(item_input, k)._asdict()
 
+    def new_item(history: tf.Tensor, user_input: tf.Tensor) -> Outputs:
+        return _placed(ranker.new_items(fit_item, history, user_input))
+
     return {
         "score": Signature(score, (USERS, ITEMS)),
+        "new_item": Signature(new_item, (HISTORIES, USERS)),
         **_with_default("recommend", recommend, USERS),
         **_with_default("similar_items", similar_items, ITEMS),
     }
@@ -100,7 +109,7 @@ def make_id_signatures(
 
     Args:
         ranker: of these users and items.
-        user_ids: raw id of each user; without them there is no `recommend_by_id`.
+        user_ids: raw id of each user; without them there are no `recommend_by_id` and `new_item_by_id`.
         active_users: bool, shape (users,): whose ids are found. The others' are nowhere in the export.
         item_ids: raw id of each item.
         titles: of each item, empty where there is none.
@@ -124,14 +133,23 @@ def make_id_signatures(
     signatures = _with_default("similar_items_by_id", similar_items, ITEM_IDS)
     if user_ids is not None:
         indices = None if active_users.all() else np.flatnonzero(active_users)
+        fit_item = ranker.fit_item
         users = IdTable(list(itertools.compress(user_ids, active_users)), "users", indices)
         tables.append(users)
 
         def recommend(user_id: tf.Tensor, k: tf.Tensor) -> Outputs:
             return named(ranker.recommend(users.find(user_id), k))
 
+        def new_item(history: tf.Tensor, user_id: tf.Tensor) -> Outputs:
+            return _placed(ranker.new_items(fit_item, users.find(history), users.find(user_id)))
+
         signatures |= _with_default("recommend_by_id", recommend, USER_IDS)
+        signatures["new_item_by_id"] = Signature(new_item, (HISTORIES_OF_IDS, USER_IDS))
     return signatures, tables
+
+
+def _placed(places: Places) -> Outputs:
+    return {"prediction": places.predictions, "rank": places.ranks, "known": places.known}
 
 
 def _with_default(name: str, compute: Compute, asked: tf.TensorSpec) -> dict[str, Signature]:

@@ -42,15 +42,16 @@ def _first(spec: tf.TensorSpec, dataset: Dataset | None) -> tf.Tensor:
     # With a dimension for rows throughout: servers that batch take no scalar.
     if spec.name == "k":
         return tf.constant([DEFAULT_K])
+    shape = [1] * spec.shape.rank
     if dataset is None:
-        return tf.constant([0])
-    of_user = spec.name.startswith("user")
+        return tf.zeros(shape, spec.dtype)
+    of_user = spec.name.startswith(("user", "history"))
     ids, active = (
         (dataset.user_ids, dataset.active_users) if of_user else (dataset.item_ids, dataset.active_items)
     )
     first = np.flatnonzero(active)[:1].tolist()
     values = [(ids or ())[index] for index in first] if spec.dtype == tf.string else first
-    return tf.constant(values, spec.dtype)
+    return tf.reshape(tf.constant(values, spec.dtype), shape)
 
 
 def _prediction_log(model_name: str, signature_name: str, inputs: Mapping[str, tf.Tensor]) -> bytes:

@@ -37,7 +37,7 @@ from ncf_keras.models.factored import FactoredModel, Halves, require_factored
 
 MOST_STEPS = 60
 # Of the loss, relative: a step that promises less is the last. At the bends of ReLUs all promises are too high.
-TOLERANCE = 1e-4
+TOLERANCE = 3e-4
 # What is added to the curvature, of which the prior gives 1.
 FIRST_DAMPING, LEAST_DAMPING = 1.0, 0.01
 # Of the other side, whose derivatives are held at a time.
@@ -49,7 +49,7 @@ class _Point(NamedTuple):
 
     Attributes:
         place: shape (width,).
-        value: of the objective, a scalar; infinite where a derivative is not finite.
+        value: of the objective, a scalar; infinite, and the others 0, where one of them is not finite.
         gradient: shape (width,).
         curvature: shape (width, width): the Hessian, the bends of activations aside.
     """
@@ -119,8 +119,14 @@ class _Folder(ABC):
             promised = tf.tensordot(damping * move - point.gradient, move, 1) / 2
             there = self._point(point.place + move, positive, negative)
             better = there.value < point.value
-            damping = tf.where(better, tf.maximum(damping / 3, LEAST_DAMPING), damping * 10)
-            best = (tf.where(better, *both) for both in zip(there, point, strict=True))
+            damping = tf.where(better, tf.maximum(damping / 4, LEAST_DAMPING), damping * 4)
+            # Behind the bend of a ReLU slopes are others. What both sides say is the better guide along it.
+            taken = there._replace(curvature=_mean(point.curvature, there.curvature, 0.5))
+            refused = point._replace(
+                gradient=_mean(point.gradient, there.gradient, 0.3),
+                curvature=_mean(point.curvature, there.curvature, 0.3),
+            )
+            best = (tf.where(better, *both) for both in zip(taken, refused, strict=True))
             return step + 1, promised, damping, _Point(*best)
 
         start = self._point(tf.zeros([self._width], tf.float64), positive, negative)
@@ -157,8 +163,9 @@ class _Folder(ABC):
         _, value, gradient, curvature = tf.while_loop(
             lambda start, *_: start < self._others, body, (tf.constant(0), penalty, self._strength * place, eye)
         )
-        value = tf.where(tf.math.is_finite(tf.reduce_sum(curvature)), value, np.inf)
-        return _Point(place, value, gradient, curvature)
+        finite = tf.math.is_finite(value + tf.reduce_sum(curvature))
+        gradient, curvature = tf.where(finite, gradient, 0), tf.where(finite, curvature, 0)
+        return _Point(place, tf.where(finite, value, np.inf), gradient, curvature)
 
     def _row(self, place: Tensor) -> Tensor:
         return tf.cast(self._mean + tf.linalg.matvec(self._root, place), tf.float32)
@@ -329,6 +336,10 @@ def prior(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     sphere = np.trace(covariance) / width + np.finfo(np.float32).eps
     shrunk = (1 - share) * covariance + share * sphere * np.eye(width)
     return mean, np.linalg.cholesky(shrunk)
+
+
+def _mean(here: Tensor, there: Tensor, share: float) -> Tensor:
+    return (1 - share) * here + share * there
 
 
 def _side_by_side(*halves: Tensor | None) -> Tensor:

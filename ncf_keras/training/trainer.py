@@ -236,7 +236,7 @@ class Trainer:
             InputError: it is one of another learner or of another model, or epochs have been trained.
         """
         if self.engine.progress != (0, 0):
-            raise InputError(f"the learner's state must be set before the first epoch. Received: {self}")
+            raise InputError(f"`state` must be set before the first epoch. Received: {self}")
         self.engine.set_learner_state(state)
         self._count_steps(0)
 

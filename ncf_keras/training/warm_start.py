@@ -5,10 +5,8 @@ their users whom it knows, then users, from items that are known or were folded 
 who are forgotten, so their rows are zeros. All other layers are copied.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -17,8 +15,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.data.states import FORGOTTEN
 from ncf_keras.models import ModelSpec
-from ncf_keras.solvers.fold_in import ItemFolder, UserFolder
 from ncf_keras.training.engines.learner_state import LearnerState
+from ncf_keras.training.folding import Folding, FoldingProgress, Side
 from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.loading import (
     assign_layers,
@@ -32,17 +30,11 @@ from ncf_keras.weights.loading import (
 
 # New users, and new items, that commands fold in: of a large NeuMF each takes half a second.
 MOST_FOLDED = 2000
-# Newcomers that are folded in between two calls of `on_progress`.
-FOLDED_AT_A_TIME = 64
-
-Folder = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
-# Called with what is folded in, `users` or `items`, and the share of them that is done.
-FoldingProgress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Where the rows of the users, or of the items, come from.
+class RowCounts:
+    """How many rows of the users, or of the items, come from where.
 
     Attributes:
         kept: of the earlier model.
@@ -70,29 +62,13 @@ class WarmStart:
         learner: the earlier learner's state with its rows moved as the weights were; None if none was given.
     """
 
-    users: Rows
-    items: Rows
+    users: RowCounts
+    items: RowCounts
     learner: LearnerState | None = None
 
     def __str__(self) -> str:
         slots = f"; the learner goes on after {self.learner.steps:,} steps" if self.learner else ""
         return f"warm start: of the users {self.users}; of the items {self.items}{slots}"
-
-
-class _Side(NamedTuple):
-    """The users, or the items, by index; all int64.
-
-    Attributes:
-        size: how many there are.
-        here: those that the earlier model knows, ascending.
-        there: of each of these the index in the earlier model.
-        forgotten: those who are.
-    """
-
-    size: int
-    here: np.ndarray
-    there: np.ndarray
-    forgotten: np.ndarray
 
 
 def warm_start(
@@ -145,7 +121,7 @@ def warm_start(
     users = _side("user", dataset.num_users, dataset.user_ids, earlier.num_users, user_ids, forgotten)
     items = _side("item", dataset.num_items, dataset.item_ids, earlier.num_items, item_ids, forgotten[:0])
     user_tables, item_tables = tables_of(spec.kind)
-    folding = _Folding(dataset, _with_activation(spec, model), layers, users, items, num_neg)
+    folding = Folding(dataset, _with_activation(spec, model), layers, users, items, num_neg)
     new_items, rows_of_items = folding.items(most_folded, on_progress)
     new_users, rows_of_users = folding.users(most_folded, on_progress)
     for side, tables, newcomers, rows in (
@@ -173,7 +149,7 @@ def _side(
     earlier_size: int,
     earlier_ids: Sequence[str] | None,
     forgotten: np.ndarray,
-) -> _Side:
+) -> Side:
     """Find the rows that are known; `role` is `user` or `item`."""
     if earlier_ids is not None and len(earlier_ids) != earlier_size:
         raise InputError(
@@ -187,7 +163,7 @@ def _side(
             f"`{role}_ids` must have ids of the dataset among them, or nothing can be kept. "
             f"Received: {earlier_size:,}, none of which is one of the {size:,} {role}s"
         )
-    return _Side(size, here[is_known], there[is_known], forgotten)
+    return Side(size, here[is_known], there[is_known], forgotten)
 
 
 def matching_rows(
@@ -208,108 +184,18 @@ def matching_rows(
     return here, found[here]
 
 
-class _Folding:
-    """Folds newcomers into the part of the earlier model that is known, items before users."""
-
-    def __init__(
-        self, dataset: Dataset, spec: ModelSpec, layers: Layers, users: _Side, items: _Side, num_neg: int
-    ):
-        self._train = dataset.train_users, dataset.train_items
-        self._spec, self._num_neg = spec, num_neg
-        self._users, self._items = users, items
-        self._user_tables, self._item_tables = tables_of(spec.kind)
-        self._layers = dict(layers)
-        for side, tables in ((users, self._user_tables), (items, self._item_tables)):
-            for name in tables:
-                self._layers[name] = (layers[name][0][side.there],)
-        # Of each user and item the row in the tables of the known ones; -1 for the others.
-        self._row_of_user, self._row_of_item = (_rows_of(side.size, side.here) for side in (users, items))
-
-    def items(
-        self, most: int | None, on_progress: FoldingProgress | None
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Return the new items that known users interacted with, and their rows, and know them from now on."""
-        users, items = self._train
-        new, histories = _histories(items, self._row_of_item, self._row_of_user[users], most)
-        counts = np.bincount(users, minlength=self._users.size)[self._users.here]
-        folder = partial(ItemFolder, user_counts=counts)
-        rows = self._folded("items", folder, self._item_tables, histories, on_progress)
-        for name, folded in zip(self._item_tables, rows, strict=True):
-            self._layers[name] = (np.concatenate([self._layers[name][0], folded]),)
-        self._row_of_item[new] = len(self._items.here) + np.arange(len(new))
-        return new, rows
-
-    def users(
-        self, most: int | None, on_progress: FoldingProgress | None
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Return the new users who interacted with items that are known by now, and their rows."""
-        users, items = self._train
-        new, histories = _histories(users, self._row_of_user, self._row_of_item[items], most)
-        return new, self._folded("users", UserFolder, self._user_tables, histories, on_progress)
-
-    def _folded(
-        self,
-        what: str,
-        kind: Callable[[keras.Model, int], Folder],
-        tables: Sequence[str],
-        histories: list[np.ndarray],
-        on_progress: FoldingProgress | None,
-    ) -> list[np.ndarray]:
-        """Return the rows of newcomers, one array for each of their tables."""
-        if not histories:
-            return [self._layers[name][0][:0] for name in tables]
-        users, items = (len(self._layers[names[0]][0]) for names in (self._user_tables, self._item_tables))
-        model = replace(self._spec, num_users=users, num_items=items).build()
-        assign_layers(model, self._layers, "the known rows")
-        # As for the commands that fold in: at least one negative.
-        folder = kind(model, max(self._num_neg, 1))
-        parts = []
-        for start in range(0, len(histories), FOLDED_AT_A_TIME):
-            parts.append(folder(histories[start : start + FOLDED_AT_A_TIME]))
-            if on_progress:
-                on_progress(what, min(1.0, (start + FOLDED_AT_A_TIME) / len(histories)))
-        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
-
-
 def _with_activation(spec: ModelSpec, model: keras.Model) -> ModelSpec:
     """Return the spec with the activation of the hidden layers, which weights do not tell."""
     hidden = [layer for layer in model.layers if layer.name == "layer1"]
     return replace(spec, activation=keras.activations.serialize(hidden[0].activation)) if hidden else spec
 
 
-def _rows_of(size: int, known: np.ndarray) -> np.ndarray:
-    rows = np.full(size, -1, np.int64)
-    rows[known] = np.arange(len(known))
-    return rows
-
-
-def _histories(
-    newcomers: np.ndarray, row_of: np.ndarray, others: np.ndarray, most: int | None
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return those without a row who have interactions with known others, ascending, and their histories.
-
-    Args:
-        newcomers: of each interaction the index on their side.
-        row_of: of each index of that side its row, or -1.
-        others: of each interaction the row of the other one, or -1.
-        most: return those with the longest histories, so many at the most; None: all.
-    """
-    counts = (row_of[newcomers] < 0) & (others >= 0)
-    newcomers, others = newcomers[counts], others[counts]
-    order = np.argsort(newcomers, kind="stable")
-    found, starts = np.unique(newcomers[order], return_index=True)
-    histories = np.split(others[order], starts[1:]) if len(found) else []
-    lengths = np.diff(starts, append=len(order))
-    longest = np.sort(np.argsort(-lengths, kind="stable")[:most])
-    return found[longest], [histories[place] for place in longest]
-
-
-def _counts(side: _Side, folded_in: int) -> Rows:
+def _counts(side: Side, folded_in: int) -> RowCounts:
     kept, forgotten = len(side.here), len(side.forgotten)
-    return Rows(kept, folded_in, side.size - kept - folded_in - forgotten, forgotten)
+    return RowCounts(kept, folded_in, side.size - kept - folded_in - forgotten, forgotten)
 
 
-def _moved(learner: LearnerState, model: keras.Model, sides: dict[str, _Side]) -> LearnerState:
+def _moved(learner: LearnerState, model: keras.Model, sides: dict[str, Side]) -> LearnerState:
     """Return the state with the slots of each table's known rows in their places, and zeros elsewhere."""
     side_of = {model.get_layer(name).embeddings.path: side for name, side in sides.items()}
 

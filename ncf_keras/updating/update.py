@@ -7,7 +7,7 @@ both models rank every pair, and what is compared is what the training has chang
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from ncf_keras.data import Dataset
+from ncf_keras.data.dataset import pair_numbers
 from ncf_keras.data.earlier import EarlierDataset
 from ncf_keras.data.earlier_ids import EarlierIds
 from ncf_keras.data.tidy_log import TidyLog
@@ -23,7 +24,8 @@ from ncf_keras.models import model_scores
 from ncf_keras.training import Trainer
 from ncf_keras.training.checkpoints import digest_of
 from ncf_keras.training.engines.guard import Diverged
-from ncf_keras.training.warm_start import MOST_FOLDED, FoldingProgress, WarmStart, warm_start
+from ncf_keras.training.folding import FoldingProgress
+from ncf_keras.training.warm_start import MOST_FOLDED, WarmStart, warm_start
 from ncf_keras.updating.spec import UpdateSpec
 from ncf_keras.weights.loading import sizes_of_file
 from ncf_keras.weights.weight_file import WeightFile
@@ -136,17 +138,20 @@ def recent_and_replayed(dataset: Dataset, earlier: EarlierDataset, replay: float
     Of the old ones `replay` times as many as new ones are drawn, all if there are no more: int64, ascending.
     """
     known = earlier.frame.iloc[: earlier.num_train]
-    before = known["user"].to_numpy(np.int64) * dataset.num_items + known["item"].to_numpy()
-    is_new = ~np.isin(dataset.train_users.astype(np.int64) * dataset.num_items + dataset.train_items, before)
+    before = pair_numbers(known["user"].to_numpy(), known["item"].to_numpy(), dataset.num_items)
+    is_new = ~np.isin(pair_numbers(dataset.train_users, dataset.train_items, dataset.num_items), before)
     new, old = np.flatnonzero(is_new), np.flatnonzero(~is_new)
     count = min(len(old), round(replay * len(new)))
     drawn = np.random.default_rng(seed).choice(old, count, replace=False)
     return np.sort(np.concatenate([new, drawn]))
 
 
-def identity_of(log: TidyLog | None, forget: Collection[str], spec: UpdateSpec) -> str:
-    """Return a digest of what an update is asked to do: the rows of its log, whom to forget, its settings."""
-    settings = json.dumps([sorted(forget), spec.to_json()]).encode()
+def identity_of(
+    log: TidyLog | None, forget: Collection[str], spec: UpdateSpec, titles: Mapping[str, str] | None = None
+) -> str:
+    """Return a digest of what an update is asked to do: its log, whom to forget, its settings and titles."""
+    named = None if titles is None else sorted(titles.items())
+    settings = json.dumps([sorted(forget), spec.to_json(), named]).encode()
     parts: dict[str, Any] = {"settings": np.frombuffer(settings, np.uint8)}
     if log is not None:
         parts |= {str(name): column.to_numpy() for name, column in log.frame.items()}

@@ -1,9 +1,10 @@
 """Where an update is worked out, and from where it is put in place: a hidden directory beside the dataset.
 
-All that an update changes (the files of the dataset, the weight file, the versions of the served model) is
-first written there, and last a plan. Killed before the plan is there, an update has changed nothing. Killed
-later, the next one puts in place what the plan says, from its beginning, which does no harm where some of it
-was done. So there is one moment, the rename of the plan, at which an update has happened.
+The files of the grown dataset and the new weights are first written there, and last a plan. Killed before the
+plan is there, an update has changed nothing. Afterwards they are copied to where they are used, and the next
+version of the served model is exported from them. Killed then, the next update does what the plan says from
+its beginning, which does no harm where some of it was done. So there is one moment, the rename of the plan, at
+which an update has happened.
 
     .update-NAME/lock           held by the command that works there
     .update-NAME/NAME.*         the files of the grown dataset
@@ -13,9 +14,10 @@ was done. So there is one moment, the rename of the plan, at which an update has
 """
 
 import contextlib
+import glob
 import json
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +30,18 @@ from ncf_keras.base.locks import directory_lock, try_lock
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import dataset_prefix, prepared_paths
 from ncf_keras.data.reading import file_digest
-from ncf_keras.data.sealed_files import LONGEST_JSON, copy_together
+from ncf_keras.data.sealed_files import DIGEST, LONGEST_JSON, Changed, copy_together
 from ncf_keras.data.split import with_tests_in_train
 from ncf_keras.serving.export import export_model
 from ncf_keras.serving.publishing import remove_version, versions
 from ncf_keras.weights import SUFFIXES, format_of, load_model
 
 PLAN, LAST, LOCK = "plan.json", "last.json", "lock"
-PLANNED = ("identity", "weights", "directory", "publish", "keep", "report")
+PLANNED = {
+    "identity": str, "follows": str, "weights": str, "directory": str, "publish": bool, "keep": int,
+    "report": dict,
+}  # fmt: skip
+DONE = {"identity": str, "left": list, "report": dict}
 # What a version that an update published has of it.
 MARK = "assets.extra/ncf_update.json"
 
@@ -52,9 +58,11 @@ class Workplace:
     """
 
     def __init__(self, path: str, name: str, weights: str, to: str):
-        self._prefix, self._name = Path(dataset_prefix(path, name)), name
+        self._prefix = Path(dataset_prefix(path, name))
+        # Not `name`, before which there may be more of the files' names, as in the authors' code.
+        self._name = self._prefix.name
         self._weights, self._to = Path(weights), Path(to)
-        self._directory = self._prefix.parent / f".update-{name}"
+        self._directory = self._prefix.parent / f".update-{self._name}"
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Document | None]:
@@ -64,8 +72,10 @@ class Workplace:
         the report of an update that was so completed.
 
         Raises:
-            InputError: another update is at work, or one that was stopped was for other files.
+            InputError: another update is at work; one that was stopped was for other files; or the weights or
+                the served model would lie among its files.
         """
+        self._require_apart()
         writable_directory(self._directory, "path")
         writable_directory(self._to, "directory")
         with try_lock(self._directory / LOCK) as alone, directory_lock(self._to, patience=0) as alone_there:
@@ -74,10 +84,21 @@ class Workplace:
                     raise InputError(
                         f"`{argument}` must be one that no other update is working on. Received: {path}"
                     )
-            finished = self._finish()
+            try:
+                finished = self._finish()
+            except Changed:
+                raise InputError(
+                    "`name` must be of a dataset that nobody changes before an update that was stopped is "
+                    f"complete (to give that one up, remove {self._directory / PLAN}). "
+                    f"Received: {self._prefix}, which was changed"
+                ) from None
             self._clear()
-            yield finished
-            self._clear()
+            try:
+                yield finished
+            finally:
+                # What could not be done leaves no copy of the rows either.
+                if kind_of(self._directory / PLAN) is None:
+                    self._clear()
 
     @property
     def prefix_of_new(self) -> Path:
@@ -91,25 +112,36 @@ class Workplace:
 
     def last(self, identity: str) -> Document | None:
         """Return the report of the last update if it was the one of this identity and nothing changed since."""
-        done = self._read(LAST, ("identity", "left", "report"))
+        done = self._read(LAST, DONE)
         if done is None or (done["identity"], done["left"]) != (identity, self._left()):
             return None
-        return done["report"]
+        there = {path.name for path in versions(self._to).values()}
+        exported = done["report"].get("exported")
+        is_served = Path(exported).name in there if isinstance(exported, str) else bool(there)
+        return done["report"] if is_served else None
 
-    def put_in_place(self, identity: str, report: Document, keep: int) -> Document:
+    def put_in_place(self, identity: str, follows: str, report: Document, keep: int) -> Document:
         """Put the new dataset, and the new weights if there are any, where they are used; return the report.
 
         Args:
             identity: what tells this update from another one.
+            follows: the digest of the seal of the dataset that the new one has grown from.
             report: what it did; where it was published is added.
             keep: how many of the versions that updates published are kept.
+
+        Raises:
+            Changed: another command has changed the dataset meanwhile; nothing is put in place.
         """
         targets = str(self._weights.resolve()), str(self._to.resolve())
-        values = (identity, *targets, self.new_weights.is_file(), keep, report)
+        values = (identity, follows, *targets, self.new_weights.is_file(), keep, report)
         for file in self._directory.iterdir():
             flush_to_disk(file)
         self._write(PLAN, dict(zip(PLANNED, values, strict=True)))
-        done = self._finish()
+        try:
+            done = self._finish()
+        except Changed:
+            (self._directory / PLAN).unlink()
+            raise
         assert done is not None
         return done
 
@@ -125,7 +157,7 @@ class Workplace:
                     f"Received: {path}"
                 )
         with Interrupts() as interrupts:
-            copy_together(self.prefix_of_new, self._prefix, prepared_paths("").keys())
+            copy_together(self.prefix_of_new, self._prefix, prepared_paths("").keys(), plan["follows"])
             report = dict(plan["report"])
             if plan["publish"]:
                 dataset = read_dataset(f"{self._prefix.parent}/", self._name)
@@ -134,6 +166,8 @@ class Workplace:
                 with written_beside(self._weights) as temporary:
                     shutil.copyfile(self.new_weights, temporary)
                 report["left_alone"] = self._prune(plan["keep"])
+            for file in (self._weights, *self._prefix.parent.glob(f"{glob.escape(self._name)}.*")):
+                flush_to_disk(file)
             self._write(LAST, {"identity": plan["identity"], "left": self._left(), "report": report})
             (self._directory / PLAN).unlink()
         if interrupts.received:
@@ -143,9 +177,9 @@ class Workplace:
         return report
 
     def _publish(self, identity: str, dataset: Dataset) -> str:
-        """Return the version of this identity, which may be there already."""
-        mark = json.dumps({"identity": identity, "weights": file_digest(self.new_weights, "sha256")})
-        for version in versions(self._to).values():
+        """Export the new weights; return the version, which may be there already by its mark: as the newest."""
+        mark = json.dumps({"identity": identity, "weights": file_digest(self.new_weights, DIGEST)})
+        for version in list(versions(self._to).values())[-1:]:
             if _mark_of(version) == mark:
                 return str(version)
         return str(export_model(load_model(self.new_weights), dataset, self._to, beside={MARK: mark.encode()}))
@@ -159,24 +193,38 @@ class Workplace:
         return [str(version) for version in there if version not in published]
 
     def _left(self) -> list[str]:
-        """Return digests of what an update leaves and the next one begins with."""
-        return [file_digest(file, "sha256") for file in (Path(f"{self._prefix}.json"), self._weights)]
+        """Return what tells whether all is as an update left it: digests, and where the model is."""
+        files = (Path(f"{self._prefix}.json"), self._weights)
+        places = (self._weights, self._to)
+        return [*(file_digest(file, DIGEST) for file in files), *(str(path.resolve()) for path in places)]
+
+    def _require_apart(self) -> None:
+        here = self._directory.resolve()
+        for argument, path in (("weights", self._weights), ("directory", self._to)):
+            if path.resolve().is_relative_to(here):
+                raise InputError(f"`{argument}` must not be in {self._directory}. Received: {path}")
+        if self._to.resolve() == here.parent:
+            raise InputError(
+                f"`directory` must be another directory than that of the dataset. Received: {self._to}"
+            )
 
     def _clear(self) -> None:
+        """Remove what an update has worked out, but not what it did."""
         for leftover in self._directory.iterdir():
-            if leftover.is_dir():
+            if leftover.is_dir() and not leftover.is_symlink():
                 shutil.rmtree(leftover)
             elif leftover.name not in (LOCK, LAST):
                 leftover.unlink()
 
     def _write(self, name: str, document: Document) -> None:
+        """Write a document that appears whole, on the disk itself, before anything that follows."""
         with written_beside(self._directory / name) as temporary:
             temporary.write_text(json.dumps(document), encoding="utf-8")
             flush_to_disk(temporary)
         flush_to_disk(self._directory)
 
-    def _read(self, name: str, has: Collection[str]) -> Document | None:
-        """Return a document with the keys `has`, None if there is none."""
+    def _read(self, name: str, has: Mapping[str, type]) -> Document | None:
+        """Return a document with values of such types by their keys, None if there is none."""
         file = self._directory / name
         if kind_of(file) is None:
             return None
@@ -187,7 +235,7 @@ class Workplace:
             raise unreadable(file, error) from None
         except (ValueError, RecursionError):
             document = None
-        if not isinstance(document, dict) or not document.keys() >= set(has):
+        if not isinstance(document, dict) or any(type(document.get(key)) is not has[key] for key in has):
             raise InputError(
                 f"{file} must be as an update wrote it; remove it if that is lost. Received: other"
             )

@@ -75,6 +75,8 @@ def assert_json(text, frame):
     (["--history", '"a,b",日本, 11'], lambda it: without_user(it.fold_in(["a,b", "日本", "11"], 4))),
     (["--history", '"a,b"', "--history", '""""'], lambda it: without_user(it.fold_in(["a,b", '"'], 4))),
     (["--similar_items", "a,b", "--similar_items", "5"], lambda it: it.similar_items(["a,b", "5"], 4)),
+    (["--new_item", '"ann, bob",3', "--new_item", "1"], lambda it: it.users_for_item(["ann, bob", 3, 1], 4)),
+    (["--new_item", "1", "--user", "Ω", "--user", "3"], lambda it: it.place_item("1", ["Ω", "3"])),
     (["--popular"], lambda it: without_user(it.popular(4))),
 ])  # fmt: skip
 def test_json_holds_what_the_recommender_returns(flags, ask, run, recommender):
@@ -163,18 +165,27 @@ def test_who_is_inactive_or_forgotten_is_unknown(run, folder, tmp_path):
         (["--user", "1"], f"`--user` must hold ids of the dataset, such as 3{UNKNOWN_USER}. Received: '1'"),
         (["--similar_items", "4"], "`--similar_items` must hold ids of the dataset, such as 5. Received: '4'"),
         (["--history", "5,4"], "`--history` must hold ids of the dataset, such as 5. Received: '4'"),
+        (["--new_item", "3,1"], "`--new_item` must hold ids of the dataset, such as 3. Received: '1'"),
     ):
         status, out, err = run(*arguments, dataset="living")
         assert (status, out, err.splitlines()[-1]) == (2, "", f"error: {sentence}")
 
 
-KINDS = "One of --user, --users_file, --history, --similar_items, --popular must be given. Received: "
+KINDS = (
+    "One of --user, --users_file, --history, --similar_items, --new_item, --popular must be given. Received: "
+)
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
     ([], f"{KINDS}none"),
     (["--user", "3", "--popular"], f"{KINDS}--user and --popular"),
     (["--user", "42"], "`--user` must hold ids of the dataset, such as 3 (for anybody else, give `--hist"),
+    (["--new_item", "3", "--history", "5"], f"{KINDS}--history and --new_item"),
+    (["--new_item", "3", "--user", "3", "--popular"], f"{KINDS}--user and --new_item and --popular"),
+    (["--new_item", "3", "--user", "42"], "`--user` must hold ids of the dataset, such as 3. Received: '42'"),
+    (["--new_item", "3,42"], "`--new_item` must hold ids of the dataset, such as 3. Received: '42'"),
+    (["--new_item", ","], "`--new_item` must hold at least one user id. Received: none"),
+    (["--new_item", '"a'], "`--new_item` must be user ids as a line of CSV. Received: '\"a' ("),
     (["--history", "a,b"], "`--history` must hold ids of the dataset, such as 5. Received: 'a'"),
     (["--history", " , "], "`--history` must hold at least one item id"),
     (["--history", '"a'], "`--history` must be item ids as a line of CSV"),

@@ -199,7 +199,7 @@ def test_ids_and_titles_are_read_back(tmp_path_factory, ids, titled):
     ("index,user_id\n0,\udcff\n", "must be a CSV file in UTF-8"),
     ("index,state\n0,\n1,\n", "line 1 must be index,user_id"),
     ("index,state,user_id\n0,,a\n1,,b\n", "line 1 must be index,user_id"),
-    ("index,user_id,state\n0,a,\n1,b,gone\n", "line 3 must have the state inactive, forg.* 'gone'"),
+    ("index,user_id,state\n0,a,\n1,b,gone\n", "line 3 must have the state inactive or forg.* 'gone'"),
     ("index,user_id,state\n0,a,inactive\n", "a line for each of the 2 indices of the dataset. Received: 1"),
     (None, "must be a regular file. Received: .*a directory"),
 ])  # fmt: skip

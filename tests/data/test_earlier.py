@@ -259,7 +259,9 @@ def test_ratings_and_options_go_on(tmp_path):
     prepared = go_on(tmp_path, [("b", "y", 3, 5), ("b", "x", 4, 6), ("a", "x", 4, 7)], columns)
     assert named(prepared, "train") == [("b", "z", 4, 3), ("a", "y", 4.5, 2)]
     assert named(prepared, "test") == [("a", "x", 4, 7), ("b", "x", 4, 6)]
-    with pytest.raises(InputError, match="`min_rating` must be left out where a log has no ratings"):
+    with pytest.raises(
+        InputError, match="appended to d must have ratings, because `min_rating` keeps those from 4"
+    ):
         go_on(tmp_path, [("b", "y", 5)])
     with pytest.raises(InputError, match=r"`append` must come with an earlier dataset"):
         prepare(log_of(rows, columns), PrepareOptions(), append=True)
@@ -327,7 +329,7 @@ def change(folder, **what):
     (".users.csv", "index,user_id\n0,a\n1,\n2,c\n", "of its own for each index. Received: an empty one"),
     (".users.csv", "index,user_id\n0,a\n1,b\n", "a line for each of the 3 indices"),
     (".users.csv", "index,user_id,state\n0,a,forgotten\n1,b,\n2,c,\n",
-     "must have no state where"),
+     "must have a state for ids without interactions alone"),
     (".items.csv", "index,title\n0,a\n1,b\n2,c\n3,d\n", r"d\.items\.csv must hold the raw ids"),
     (".items.csv", "index,item_id,state\n0,x,\n1,y,\n2,z,\n3,w,\n4,v,forgotten\n",
      "`item_states` must be 0"),
@@ -412,3 +414,15 @@ def test_a_file_that_can_not_be_replaced_keeps_the_others_for_the_next_run(folde
         folder / "d", [".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv"]
     )
     assert read_dataset(folder, "d").user_ids == ["ann", "bob", "cy", "dee"]
+
+
+def test_rows_that_another_command_has_appended_meanwhile_are_not_lost(folder):
+    """Two read the dataset, and each has rows of its own: the second is refused, and may be run again."""
+    first, second = (go_on(folder, [(user, "x", 9)]) for user in ("eve", "fay"))
+    write(folder, "d", first)
+    with pytest.raises(InputError, match=r"run this one again\. Received: .*d, which was changed"):
+        write(folder, "d", second)
+    assert "eve" in read_earlier(folder, "d").user_ids
+    write(folder, "elsewhere", second)
+    write(folder, "d", go_on(folder, [("fay", "x", 9)]))
+    assert {"eve", "fay"} <= set(read_earlier(folder, "d").user_ids)

@@ -233,15 +233,15 @@ def test_a_file_that_cannot_be_replaced_is_named_and_the_mixture_refused(tmp_pat
 
 def test_a_file_that_is_exchanged_while_it_is_read_is_refused(tmp_path, monkeypatch):
     write(tmp_path / "d", "A")
-    file, read_ids = tmp_path / "d.train.rating", dataset_files.read_ids
+    file, any_ids = tmp_path / "d.train.rating", dataset_files.any_ids
 
     def exchange(*arguments):
         (tmp_path / "same").write_bytes(file.read_bytes())
         (tmp_path / "same").replace(file)
-        return read_ids(*arguments)
+        return any_ids(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(dataset_files, "read_ids", exchange)
+        patch.setattr(dataset_files, "any_ids", exchange)
         with pytest.raises(
             InputError, match=r"d\.train\.rating must be .*Received: one that was exchanged while"
         ):
@@ -255,3 +255,56 @@ def test_the_json_file_has_the_sha_256_of_each_file(tmp_path):
     assert files == {
         suffix: hashlib.sha256((tmp_path / f"d{suffix}").read_bytes()).hexdigest() for suffix in SUFFIXES[:5]
     }
+
+
+def test_a_dataset_is_copied_together_with_all_that_its_json_file_names(tmp_path):
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new/d", "B")
+    write(tmp_path / "d", "A")
+    sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", set(SUFFIXES))
+    for suffix in SUFFIXES:
+        assert (tmp_path / f"d{suffix}").read_bytes() == (tmp_path / f"new/d{suffix}").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["/../../elsewhere", ".other"])
+def test_a_copy_takes_no_file_that_a_dataset_has_not(tmp_path, name):
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new/d", "B")
+    file = tmp_path / "new/d.json"
+    report = json.loads(file.read_text())
+    report["files"][name] = "0" * 64
+    file.write_text(json.dumps(report))
+    with pytest.raises(InputError, match="must be JSON as it was written"):
+        sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", set(SUFFIXES))
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_copy_removes_the_files_that_it_has_not(tmp_path):
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new/d", "B")
+    write(tmp_path / "d", "A")
+    (tmp_path / "d.waiting.csv").write_text("ann")
+    (tmp_path / "d.notes.txt").write_text("of somebody else")
+    sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", {*SUFFIXES, ".waiting.csv"})
+    assert not (tmp_path / "d.waiting.csv").exists()
+    assert (tmp_path / "d.notes.txt").exists()
+    assert run_in(tmp_path) == "B"
+
+
+def test_a_dataset_that_another_command_has_changed_is_not_replaced(tmp_path):
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new/d", "B")
+    write(tmp_path / "d", "A")
+    was = hashlib.sha256((tmp_path / "d.json").read_bytes()).hexdigest()
+    other = hashlib.sha256(b"another").hexdigest()
+    known = set(SUFFIXES)
+    with pytest.raises(sealed_files.Changed, match="which was changed"):
+        sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", known, other)
+    assert run_in(tmp_path) == "A"
+    for _ in range(2):  # The second time it is a copy already.
+        sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", known, was)
+        assert run_in(tmp_path) == "B"
+    (tmp_path / "d.json").unlink()
+    with pytest.raises(sealed_files.Changed):
+        sealed_files.copy_together(tmp_path / "new/d", tmp_path / "d", known, was)

@@ -7,7 +7,13 @@ from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
-from ncf_keras.data.split import draw_negatives, free_items, latest_interactions, random_interactions
+from ncf_keras.data.split import (
+    draw_negatives,
+    free_items,
+    latest_interactions,
+    random_interactions,
+    with_tests_in_train,
+)
 from tests.small_data import write_files
 
 ITEMS = 12
@@ -189,3 +195,14 @@ def test_a_user_with_too_few_items_left_keeps_all_of_them_and_has_no_validation_
     one_each = split_validation(Dataset.from_pairs(users, items, *test, train_timestamps=items), negatives=1)
     assert pairs(one_each.test_users, one_each.test_items) == [(1, 3), (2, 3)]
     assert one_each.test_negatives[0].tolist() == [4]
+
+
+@given(LOGS)
+def test_with_test_pairs_in_train_all_that_is_known_is_there(log):
+    before = dataset_of(log)
+    whole = with_tests_in_train(before)
+    tests = {(user, ITEMS - 1) for user, _ in log}
+    assert set(pairs(whole.train_users, whole.train_items)) == {*log, *tests}
+    assert whole.num_test == 0
+    for name in ("num_users", "num_items", "user_ids", "item_ids", "item_titles"):
+        assert getattr(whole, name) == getattr(before, name)

@@ -14,7 +14,7 @@ def load(name):
 
 
 def test_users_are_taken_out_and_nothing_else(sample):
-    from _held_out_users import draw_users, protocol_of, without_users
+    from _held_out import draw_users, protocol_of, without_users
 
     removed = draw_users(sample, 200, 1)
     assert len(set(removed.tolist())) == 200
@@ -33,20 +33,38 @@ def test_users_are_taken_out_and_nothing_else(sample):
     assert seen == set(range(200))
 
 
+def test_items_are_taken_out_and_nothing_else(sample):
+    from _held_out import draw_items, without_items
+
+    removed = draw_items(sample, 50, 1)
+    assert len(set(removed.tolist())) == 50
+    assert np.array_equal(removed, draw_items(sample, 50, 1))
+    others = without_items(sample, removed)
+    stay = [item for item in range(sample.num_items) if item not in set(removed.tolist())]
+    assert (sample.train_matrix[:, stay] != others.train_matrix).nnz == 0
+    assert len(others.test_items) == 0
+
+
 @pytest.mark.slow
-def test_the_table_is_printed_and_weights_are_kept(tmp_path, capsys):
-    flags = ["--dataset", "sample", "--models", "GMF", "--users", "20", "--epochs", "1"]
+def test_the_tables_are_printed_and_weights_are_kept(tmp_path, capsys):
+    flags = ["--dataset", "sample", "--models", "GMF", "--users", "20", "--items", "30", "--epochs", "1"]
+    flags += ["--draws", "2", "--few", "5", "--weights_dir", str(tmp_path)]
     experiment = load("fold_in")
-    assert experiment.main([*flags, "--weights_dir", str(tmp_path)]) == 0
-    first = capsys.readouterr().out.split("\n\n")[1].splitlines()
-    assert first[0] == "| 20 users of sample | HR@10 | NDCG@10 |"
-    assert [line.split("|")[1].strip() for line in first[2:]] == [
-        "popularity", "GMF, trained with them", "GMF, folded in",
-    ]  # fmt: skip
+
+    def tables():
+        assert experiment.main(flags) == 0
+        return [part.splitlines() for part in capsys.readouterr().out.split("\n\n") if part.startswith("|")]
+
+    users, items = first = [[line for line in table if line.startswith("|")] for table in tables()]
+    assert users[0] == "| 20 users of sample | HR@10 | NDCG@10 |"
+    assert items[0].startswith("| 30 items of sample, 2 draws, ")
+    trained = ["popularity", "GMF, trained with them", "GMF, folded in"]
+    few = "popularity by 5 users each", "GMF, folded in by 5 users each"
+    for table, names in ((users, trained), (items, ["popularity", few[0], *trained[1:], few[1]])):
+        assert [line.split("|")[1].strip() for line in table[2:]] == names
     kept = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
-    assert len(kept) == 2
-    assert experiment.main([*flags, "--weights_dir", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.split("\n\n")[1].splitlines() == first
+    assert len(kept) == 4
+    assert [[line for line in table if line.startswith("|")] for table in tables()] == first
     assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == kept
 
 

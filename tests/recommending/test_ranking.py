@@ -6,7 +6,8 @@ import tensorflow as tf
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ncf_keras.recommending.ranking import Ranker, best_items, in_blocks_of_rows
+from ncf_keras.recommending.blocks import best_items, in_blocks_of_rows, ranks_among
+from ncf_keras.recommending.ranking import Ranker
 from tests.models import by_hand
 from tests.recommending.crowd import MODELS, SIZES, crowd
 
@@ -80,3 +81,19 @@ def test_blocks_of_items_and_users_change_nothing(blocks):
             expected, answer = getattr(whole, name)(rows, tf.constant(k)), traced(rows, tf.constant(k))
             np.testing.assert_array_equal(answer.items, expected.items)
             np.testing.assert_allclose(answer.scores, expected.scores, rtol=0, atol=1e-6)
+
+
+@given(case=cases(), data=st.data())
+def test_a_rank_is_counted(case, data):
+    scores, hidden, _, block = case
+    rows, items = hidden.nonzero()
+    values = data.draw(arrays(np.float32, len(scores), elements=SCORES))
+    ranks = ranks_among(
+        lambda start, stop: tf.constant(scores)[:, start:stop], scores.shape[1],
+        tf.constant(rows, tf.int32), tf.constant(items, tf.int32), tf.constant(values), block,
+    )  # fmt: skip
+    expected = [
+        1 + sum(score >= value for score, gone in zip(*row, strict=True) if not gone)
+        for *row, value in zip(scores, hidden, values, strict=True)
+    ]
+    assert ranks.numpy().tolist() == expected

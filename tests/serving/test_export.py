@@ -93,7 +93,13 @@ def test_it_has_the_signatures_that_the_docs_promise(loaded):
     by_index = {"items": ("int32", 2), "scores": ("float32", 2), "known": ("bool", 1)}
     by_id = {"item_ids": ("string", 2), "titles": ("string", 2), "scores": ("float32", 2), "known": ("bool", 1)}
     score = ({"user_input": ("int32", 1), "item_input": ("int32", 1)}, {"prediction": ("float32", 1)})
-    expected = {"serving_default": score, "score": score}
+    placed = {"prediction": ("float32", 1), "rank": ("int32", 1), "known": ("bool", 1)}
+    expected = {
+        "serving_default": score,
+        "score": score,
+        "new_item": ({"history": ("int32", 2), "user_input": ("int32", 1)}, placed),
+        "new_item_by_id": ({"history": ("string", 2), "user_id": ("string", 1)}, placed),
+    }
     for name, asked, kind, outputs in (
         ("recommend", "user_input", "int32", by_index),
         ("similar_items", "item_input", "int32", by_index),

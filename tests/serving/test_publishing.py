@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.serving.publishing import PREFIX, next_version, publish, versions
+from ncf_keras.serving import publishing
+from ncf_keras.serving.publishing import PREFIX, next_version, publish, remove_version, versions
 
 CONTENTS = {"a": "first", "folder/b": "second"}
 
@@ -178,3 +179,36 @@ def test_what_a_killed_exporter_left_is_removed_and_a_living_one_is_left_alone(t
             exporter.join()
     publish(build, tmp_path)
     assert names(tmp_path) == ["1", "2", "3"]
+
+
+def test_a_version_that_is_removed_loses_its_number_before_its_first_file(tmp_path, monkeypatch):
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "saved_model.pb").write_text("whole")
+
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        real, calls = publishing.shutil.rmtree, []
+        patch.setattr(
+            publishing.shutil, "rmtree", lambda *a, **k: stopped() if calls else calls.append(real(*a, **k))
+        )
+        with pytest.raises(KeyboardInterrupt):
+            remove_version(tmp_path / "1")
+    assert list(versions(tmp_path)) == [2]
+    assert [path.name for path in tmp_path.iterdir() if path.name != "2"] == [f"{PREFIX}removed1"]
+    publish(lambda building: None, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
+
+
+def test_a_version_that_cannot_be_removed_is_a_sentence_and_stays(tmp_path, monkeypatch):
+    (tmp_path / "1").mkdir()
+
+    def refuse(*arguments):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(InputError, match=r"1 must be a directory that can be removed. Received: Permission"):
+        remove_version(tmp_path / "1")
+    assert list(versions(tmp_path)) == [1]

@@ -12,7 +12,8 @@ from ncf_keras.models import ModelSpec
 from ncf_keras.solvers.fold_in import ItemFolder, UserFolder
 from ncf_keras.training import Trainer, TrainingSpec
 from ncf_keras.training.engines.learner_state import LearnerState
-from ncf_keras.training.warm_start import _histories, matching_rows, warm_start
+from ncf_keras.training.folding import histories_of
+from ncf_keras.training.warm_start import matching_rows, warm_start
 from ncf_keras.weights.loading import layers_of
 from tests.training.one_worker import spread_weights
 
@@ -136,7 +137,7 @@ def test_new_items_are_folded_in_before_new_users(kind):
 def test_those_with_the_longest_histories_are_folded_in(newcomers, most):
     newcomers = np.array(newcomers)
     places = np.arange(len(newcomers))
-    found, histories = _histories(newcomers, np.full(6, -1), places, most)
+    found, histories = histories_of(newcomers, np.full(6, -1), places, most)
     lengths = {new: int((newcomers == new).sum()) for new in set(newcomers.tolist())}
     longest = sorted(lengths, key=lambda new: (-lengths[new], new))[:most]
     assert found.tolist() == sorted(longest)
@@ -180,7 +181,9 @@ def test_a_learner_of_another_kind_or_a_training_that_has_begun_is_refused():
     slots = {each.path: (np.ones(tuple(each.shape), np.float32),) for each in model.trainable_variables}
     with pytest.raises(InputError, match="`learner` must be rmsprop, as in the training to go on from"):
         trainer.set_learner_state(LearnerState("rmsprop", 1, slots))
-    with pytest.raises(InputError, match=r"slots must be those of the model. .*prediction/bias"):
+    with pytest.raises(
+        InputError, match=r"`state` must have slots of the model's variables. .*prediction/bias"
+    ):
         trainer.set_learner_state(LearnerState("adagrad", 1, slots | {"prediction/bias": ()}))
     with pytest.raises(InputError, match="`engine` must be compiled"):
         scheduled = TrainingSpec(select="none", learner="adagrad", engine="keras", warmup_steps=3)

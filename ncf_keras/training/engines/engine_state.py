@@ -35,7 +35,7 @@ def checked_steps_before(state: Mapping[str, np.ndarray]) -> int:
     """
     steps = state.get(STEPS_BEFORE, np.array(0, np.int64))
     if steps.shape != () or steps.dtype != np.int64 or steps < 0:
-        raise InputError(f"`state` must have steps before of at least 0. Received: {steps}")
+        raise InputError(f"`state` must have `{STEPS_BEFORE}` of at least 0. Received: {steps}")
     return int(steps)
 
 

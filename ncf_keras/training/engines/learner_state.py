@@ -43,4 +43,4 @@ class LearnerState:
         found = {path: [slot.shape for slot in slots] for path, slots in self.slots.items()}
         if found != expected:
             differing = sorted(path for path in expected | found if expected.get(path) != found.get(path))
-            raise InputError(f"the learner's slots must be those of the model. Received: other {differing}")
+            raise InputError(f"`state` must have slots of the model's variables. Received: other {differing}")

@@ -46,14 +46,16 @@ def _named(values, dtypes):
 
 def _tensor(values, dtype):
     if dtype == "string":
-        found = [
-            base64.b64decode(one["b64"], validate=True) if _is_base64(one) else one.encode() for one in values
-        ]
-        return np.array([*found, None], object)[:-1]
+        rows = [list(map(_bytes, one)) if isinstance(one, list) else _bytes(one) for one in values]
+        return np.array(rows, object)
     for one in np.array(values, object).flat:
         if type(one) is not int:
             raise invalid(f"JSON Value: {json.dumps(one)} Type: Number is not of expected type: {dtype}")
     return np.array(values, np.int32)
+
+
+def _bytes(text):
+    return base64.b64decode(text["b64"], validate=True) if _is_base64(text) else text.encode()
 
 
 def _is_base64(value):

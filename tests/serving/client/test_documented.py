@@ -85,7 +85,7 @@ def test_an_ask_command(server, arguments, printed, capfd):
 
 
 def test_the_python_lines(server, capfd):
-    assert (len(dialogues("curl ")), len(dialogues("ncf ask "))) == (8, 4)
+    assert (len(dialogues("curl ")), len(dialogues("ncf ask "))) == (9, 4)
     (code,) = blocks("python")
     names = {}
     exec(code.replace(REST, server.rest), names)

@@ -1,4 +1,4 @@
-"""Users taken out of training, and models trained with and without them; for `fold_in.py`."""
+"""Users and items taken out of training, and models trained with and without them; for `fold_in.py`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +36,30 @@ def without_users(dataset: Dataset, removed: np.ndarray) -> Dataset:
         num_items=dataset.num_items,
         user_states=None if dataset.user_states is None else dataset.user_states[stays],
         item_states=dataset.item_states,
+    )
+
+
+def draw_items(dataset: Dataset, count: int, seed: int) -> np.ndarray:
+    """Draw items that have train interactions: int64, shape (count,), ascending."""
+    eligible = np.flatnonzero(dataset.item_counts)
+    drawn = np.random.default_rng(seed).choice(eligible, min(count, len(eligible) // 2), replace=False)
+    return np.sort(drawn)
+
+
+def without_items(dataset: Dataset, removed: np.ndarray) -> Dataset:
+    """Return the dataset of all other items, numbered anew, with all users and no test pairs."""
+    stays = ~np.isin(np.arange(dataset.num_items), removed)
+    number = np.cumsum(stays) - 1
+    train, none = stays[dataset.train_items], np.zeros(0, np.int32)
+    return Dataset.from_pairs(
+        dataset.train_users[train],
+        number[dataset.train_items[train]],
+        none,
+        none,
+        none.reshape(0, 1),
+        name=dataset.name,
+        num_users=dataset.num_users,
+        num_items=int(stays.sum()),
     )
 
 
