@@ -161,6 +161,17 @@ class FactoredModel:
             logits += self._rest_of_tower(pairs.mlp_user + pairs.mlp_item)
         return logits
 
+    def logits_and_slopes(self, pairs: Halves) -> tuple[tf.Tensor, Halves]:
+        """Return what `logits_of` does, and the derivatives of each pair's logit by its own halves."""
+        if not self._mlp:
+            return self.logits_of(pairs), Halves(pairs.mf_item, pairs.mf_user)
+        both = pairs.mlp_user + pairs.mlp_item
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(both)
+            logits = self.logits_of(pairs._replace(mlp_user=both, mlp_item=0.0))
+        slope = tape.gradient(logits, both)
+        return logits, Halves(pairs.mf_item, pairs.mf_user, slope, slope)
+
     def score_grid(self, halves: Halves) -> tf.Tensor:
         """Return the predictions of every user with every item in `halves`: float32, shape (users, items)."""
         logits = tf.convert_to_tensor(self.output.bias)

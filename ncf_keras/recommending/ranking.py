@@ -199,7 +199,7 @@ class Ranker:
 
     @functools.cached_property
     def fit_item(self) -> Callable[[Tensor], Tensor]:
-        """Its `fit`, of which an export has one, whoever calls it."""
+        """The `fit` of `item_folder` as one program, which all signatures of an export share."""
         return tf.function(self.item_folder.fit, autograph=False)
 
     def new_items(self, fit: Callable[[Tensor], Tensor], histories: Tensor, users: Tensor) -> Places:

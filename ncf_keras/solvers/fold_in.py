@@ -37,7 +37,7 @@ from ncf_keras.models.factored import FactoredModel, Halves, require_factored
 
 MOST_STEPS = 60
 # Of the loss, relative: a step that promises less is the last. At the bends of ReLUs all promises are too high.
-TOLERANCE = 3e-4
+TOLERANCE = 1e-4
 # What is added to the curvature, of which the prior gives 1.
 FIRST_DAMPING, LEAST_DAMPING = 1.0, 0.01
 # Of the other side, whose derivatives are held at a time.
@@ -136,16 +136,11 @@ class _Folder(ABC):
 
     def _point(self, place: Tensor, positive: Tensor, negative: Tensor) -> _Point:
         """Return the objective at a place; the weights of all others are float32, shape (others,)."""
-        own = self._halves_of(self._row(place)[None])
+        row, directions = self._row(place)[None], tf.constant(self._directions, tf.float64)
 
         def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
             stop = tf.minimum(start + ROWS_A_BLOCK, self._others)
-            # The same for each of the others: one pass backwards gives the derivatives of each logit.
-            owns = tf.tile(own, [stop - start, 1])
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(owns)
-                logits = self._logits(owns, tf.range(start, stop))
-            slopes = tf.matmul(tape.gradient(logits, owns), self._directions, transpose_b=True)
+            logits, slopes = self._logits_and_slopes(row, tf.range(start, stop))
             predictions = tf.sigmoid(logits)
             liked, others = positive[start:stop], negative[start:stop]
             losses = liked * tf.nn.softplus(-logits) + others * tf.nn.softplus(logits)
@@ -158,11 +153,15 @@ class _Folder(ABC):
             )
             return stop, *(one + tf.cast(other, tf.float64) for one, other in zip(sums, more, strict=True))
 
-        eye = self._strength * tf.eye(self._width, dtype=tf.float64)
-        penalty = self._strength * tf.tensordot(place, place, 1) / 2
+        width = self._directions.shape[1]
+        nothing = (tf.zeros(shape, tf.float64) for shape in ([], [width], [width, width]))
         _, value, gradient, curvature = tf.while_loop(
-            lambda start, *_: start < self._others, body, (tf.constant(0), penalty, self._strength * place, eye)
+            lambda start, *_: start < self._others, body, (tf.constant(0), *nothing)
         )
+        value += self._strength * tf.tensordot(place, place, 1) / 2
+        gradient = tf.linalg.matvec(directions, gradient) + self._strength * place
+        curvature = directions @ tf.matmul(curvature, directions, transpose_b=True)
+        curvature += self._strength * tf.eye(self._width, dtype=tf.float64)
         finite = tf.math.is_finite(value + tf.reduce_sum(curvature))
         gradient, curvature = tf.where(finite, gradient, 0), tf.where(finite, curvature, 0)
         return _Point(place, tf.where(finite, value, np.inf), gradient, curvature)
@@ -175,8 +174,11 @@ class _Folder(ABC):
         """Return the newcomers' halves of both towers side by side, shape (rows, width of the halves)."""
 
     @abstractmethod
-    def _logits(self, owns: Tensor, others: Tensor) -> Tensor:
-        """Return the logit of each of these halves with one of the others, by index."""
+    def _logits_and_slopes(self, row: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logit of a newcomer with each of the others, and its derivatives by the halves.
+
+        `row` is float32, shape (1, width); `others` are indices. The derivatives are as wide as `_halves_of`.
+        """
 
     @abstractmethod
     def _checked(self, history: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -185,11 +187,6 @@ class _Folder(ABC):
     def _negative_weights(self, count: Tensor) -> Tensor:
         """Return what each of the others weighs where it is not in a history of so many."""
         return self._num_neg * count / tf.maximum(self._others - count, 1)
-
-    def _apart(self, halves: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Return the halves of both towers, None for one that the model does not have."""
-        width = self._factored.mf_width
-        return halves[:, :width] if width else None, halves[:, width:] if halves.shape[1] > width else None
 
 
 class UserFolder(_Folder):
@@ -207,13 +204,14 @@ class UserFolder(_Folder):
         super().__init__(factored, factored.user_layers, factored.num_items, num_neg, prior_strength)
 
     def _halves_of(self, rows: Tensor) -> Tensor:
-        halves = self._factored.with_users(self._halves, tf.split(rows, self._widths, axis=1))
+        halves = self._factored.with_users(Halves(), tf.split(rows, self._widths, axis=1))
         return _side_by_side(halves.mf_user, halves.mlp_user)
 
-    def _logits(self, owns: Tensor, others: Tensor) -> Tensor:
-        mf_user, mlp_user = self._apart(owns)
-        pairs = self._halves.of_items(others)._replace(mf_user=mf_user, mlp_user=mlp_user)
-        return self._factored.logits_of(pairs)
+    def _logits_and_slopes(self, row: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        tables = tf.split(row, self._widths, axis=1)
+        pairs = self._factored.with_users(self._halves.of_items(others), tables)
+        logits, slopes = self._factored.logits_and_slopes(pairs)
+        return logits, _side_by_side(slopes.mf_user, slopes.mlp_user)
 
     def _checked(self, history: Sequence[int] | np.ndarray) -> np.ndarray:
         return _checked(history, self._others, "user", "item", " (without any, popularity is left)")
@@ -254,13 +252,14 @@ class ItemFolder(_Folder):
         super().__init__(factored, factored.item_layers, factored.num_users, num_neg, prior_strength)
 
     def _halves_of(self, rows: Tensor) -> Tensor:
-        halves = self._factored.with_items(self._halves, tf.split(rows, self._widths, axis=1))
+        halves = self._factored.with_items(Halves(), tf.split(rows, self._widths, axis=1))
         return _side_by_side(halves.mf_item, halves.mlp_item)
 
-    def _logits(self, owns: Tensor, others: Tensor) -> Tensor:
-        mf_item, mlp_item = self._apart(owns)
-        pairs = self._halves.of_users(others)._replace(mf_item=mf_item, mlp_item=mlp_item)
-        return self._factored.logits_of(pairs)
+    def _logits_and_slopes(self, row: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        tables = tf.split(row, self._widths, axis=1)
+        pairs = self._factored.with_items(self._halves.of_users(others), tables)
+        logits, slopes = self._factored.logits_and_slopes(pairs)
+        return logits, _side_by_side(slopes.mf_item, slopes.mlp_item)
 
     def _checked(self, history: Sequence[int] | np.ndarray) -> np.ndarray:
         return _checked(history, self._others, "item", "user", "")

@@ -260,7 +260,7 @@ def test_ratings_and_options_go_on(tmp_path):
     assert named(prepared, "train") == [("b", "z", 4, 3), ("a", "y", 4.5, 2)]
     assert named(prepared, "test") == [("a", "x", 4, 7), ("b", "x", 4, 6)]
     with pytest.raises(
-        InputError, match="appended to d must have ratings, because `min_rating` keeps those from 4"
+        InputError, match="appended to d must have ratings, because `min_rating`"
     ):
         go_on(tmp_path, [("b", "y", 5)])
     with pytest.raises(InputError, match=r"`append` must come with an earlier dataset"):
