@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -20,9 +21,23 @@ from ncf_keras.training.warm_start import warm_start
 from ncf_keras.updating.update import recent_and_replayed
 from ncf_keras.weights import read_weight_file, save_weights
 
-# The scores of a model, and how many examples it was trained on for them.
-Ready = tuple[ScoreAll, int]
 METHODS = ("anew", "warm", "frozen", "popularity")
+
+
+class Ready(NamedTuple):
+    """A model that is ready to rank a step.
+
+    Attributes:
+        score_all: scores all items for some users.
+        examples: that it was trained on before this step, in all epochs.
+        training: seconds of that.
+        folding: seconds of folding newcomers in.
+    """
+
+    score_all: ScoreAll
+    examples: int = 0
+    training: float = 0.0
+    folding: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,7 @@ class ReplaySettings:
         epochs: of day one and of each training anew.
         warm_epochs: of each training that starts from the step before.
         warm_rate: its learning rate.
-        replay: old interactions for each new one in it; None: all of them.
+        replay: old interactions for each new one in it.
         negatives: items that the item of a test pair is ranked among.
         seed: of weights, examples and negatives.
     """
@@ -45,7 +60,7 @@ class ReplaySettings:
     epochs: int
     warm_epochs: int
     warm_rate: float
-    replay: float | None
+    replay: float
     negatives: int
     seed: int
 
@@ -64,9 +79,9 @@ class Replay:
         self._require_same_settings()
 
     def results(self, say: Callable[[str], None]) -> list[dict[str, dict]]:
-        """Return for each step and method its result: `seconds`, `examples`, and `positions` by protocol.
+        """Return for each step and method what `Ready` tells of the costs, and `positions` by protocol.
 
-        The examples are those that were trained on, in all epochs. What is in a file already is not done again.
+        What is in a file already is not done again.
         """
         return [
             {method: self._result(step, method, say) for method in METHODS}
@@ -81,14 +96,16 @@ class Replay:
         file = self._directory / f"step_{step:02}_{method}.json"
         if not file.is_file():
             dataset = self.dataset(step)
-            started = time.perf_counter()
-            score_all, examples = getattr(self, f"_{method}")(step, dataset)
-            seconds = time.perf_counter() - started
-            positions = NextStep(dataset).positions(score_all)
+            ready = getattr(self, f"_{method}")(step, dataset)
+            positions = NextStep(dataset).positions(ready.score_all)
             listed = {protocol: values.tolist() for protocol, values in positions.items()}
-            _write_json(file, {"seconds": seconds, "examples": examples, "positions": listed})
+            costs = ready._asdict()
+            del costs["score_all"]
+            _write_json(file, {**costs, "positions": listed})
             hits = ", ".join(f"{protocol} {(values < 10).mean():.4f}" for protocol, values in positions.items())
-            say(f"step {step}, {method}: {seconds:.1f} s, {len(dataset.test_users):,} pairs, HR@10 {hits}")
+            say(
+                f"step {step}, {method}: {ready.training:.1f} s, {len(dataset.test_users):,} pairs, HR@10 {hits}"
+            )
         result = json.loads(file.read_text())
         result["positions"] = {name: np.array(values) for name, values in result["positions"].items()}
         return result
@@ -103,41 +120,44 @@ class Replay:
     def _warm(self, step: int, dataset: Dataset) -> Ready:
         if step == 1:
             return self._frozen(step, dataset)
-        settings, model = self._settings, self._started(dataset, step - 1)
+        settings = self._settings
+        model, folding = self._started(dataset, step - 1)
         # Each time other negatives are drawn.
-        seed, positives = settings.seed + step, None
-        if settings.replay is not None:
-            earlier = self._log.earlier_before(step - 1)
-            positives = recent_and_replayed(dataset, earlier, settings.replay, seed)
+        seed, earlier = settings.seed + step, self._log.earlier_before(step - 1)
+        positives = recent_and_replayed(dataset, earlier, settings.replay, seed)
         rate, epochs = settings.warm_rate, settings.warm_epochs
         trained = self._trained(model, dataset, positives, epochs=epochs, learning_rate=rate, seed=seed)
         save_weights(model, self._weights_of(step))
-        return trained
+        return trained._replace(folding=folding)
 
     def _frozen(self, step: int, dataset: Dataset) -> Ready:
-        return all_scores(self._started(dataset, 1)), 0
+        model, folding = self._started(dataset, 1)
+        return Ready(all_scores(model), folding=folding)
 
     def _popularity(self, step: int, dataset: Dataset) -> Ready:
         counts = dataset.item_counts.astype(np.float32)
-        return lambda users: np.tile(counts, (len(users), 1)), 0
+        return Ready(lambda users: np.tile(counts, (len(users), 1)))
 
     def _trained(
         self, model: keras.Model, dataset: Dataset, positives: np.ndarray | None = None, **settings: float
     ) -> Ready:
         trainer = Trainer(model, dataset, TrainingSpec(select="none", **settings), positives=positives)
+        started = time.perf_counter()
         trainer.fit()
-        return all_scores(model), trainer.num_examples * trainer.epochs_done
+        seconds = time.perf_counter() - started
+        return Ready(all_scores(model), trainer.num_examples * trainer.epochs_done, seconds)
 
     def _built(self, dataset: Dataset) -> keras.Model:
         spec = ModelSpec(self._settings.kind, dataset.num_users, dataset.num_items)
         return spec.build(self._settings.seed)
 
-    def _started(self, dataset: Dataset, trained_before: int) -> keras.Model:
-        """Return the model that was trained before an earlier step, with all newcomers folded in."""
+    def _started(self, dataset: Dataset, trained_before: int) -> tuple[keras.Model, float]:
+        """Return the model that was trained before an earlier step, newcomers folded in, and the seconds."""
         model, earlier = self._built(dataset), self._log.earlier_before(trained_before)
         layers = read_weight_file(self._weights_of(trained_before)).layers
+        started = time.perf_counter()
         warm_start(model, dataset, layers, earlier.user_ids.tolist(), earlier.item_ids.tolist())
-        return model
+        return model, time.perf_counter() - started
 
     def _weights_of(self, step: int) -> Path:
         return self._directory / f"before_step_{step:02}.h5"

@@ -23,6 +23,7 @@ WORDS = {
     "popularity": "popularity",
 }
 PROTOCOLS = {"sampled": "99 sampled negatives", "full": "full ranking"}
+COSTS = ("examples", "training", "folding")
 COUNTED = {True: "user", False: "pair"}
 Values = dict[str, np.ndarray]
 
@@ -99,16 +100,17 @@ def _cells(figures: np.ndarray) -> str:
 
 
 def _costs_table(steps: Sequence[TestedStep]) -> Iterator[str]:
-    yield "| before each step | seconds, mean | share of training anew | examples, mean | share |"
-    yield "|---|---|---|---|---|"
+    yield "| before each step, mean | examples | share | seconds of training | share | seconds of folding in |"
+    yield "|---|---|---|---|---|---|"
     results = [result for step in steps for result in step.results]
     costs = {
-        method: np.mean([[result[method]["seconds"], result[method]["examples"]] for result in results], axis=0)
+        method: np.mean([[result[method][cost] for cost in COSTS] for result in results], axis=0)
         for method in METHODS[:3]
     }
-    for method, (seconds, examples) in costs.items():
-        shares = costs[method] / costs["anew"]
-        yield f"| {WORDS[method]} | {seconds:.1f} | {shares[0]:.3f} | {examples:,.0f} | {shares[1]:.3f} |"
+    for method, (examples, training, folding) in costs.items():
+        shares = [f"{share:.3f}" for share in costs[method][:2] / costs["anew"][:2]]
+        cells = f"{examples:,.0f} | {shares[0]} | {training:.1f} | {shares[1]} | {folding:.1f}"
+        yield f"| {WORDS[method]} | {cells} |"
 
 
 def _differences_table(steps: Sequence[TestedStep]) -> Iterator[str]:

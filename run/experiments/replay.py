@@ -45,10 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=whole_number(2), default=10)
     parser.add_argument("--model", choices=MODELS, default="NeuMF")
     parser.add_argument("--epochs", type=whole_number(1), default=12, help="of each training anew")
-    parser.add_argument("--warm_epochs", type=whole_number(0), default=2, help="of each warm start")
+    parser.add_argument("--warm_epochs", type=whole_number(0), default=4, help="of each warm start")
     parser.add_argument("--warm_rate", type=number_above(0, False), default=0.001, help="its learning rate")
-    meaning = "old interactions for each new one in it (default: all)"
-    parser.add_argument("--replay", type=number_above(0, True), help=meaning)
+    meaning = "old interactions for each new one in it"
+    parser.add_argument("--replay", type=number_above(0, True), default=4, help=meaning)
     parser.add_argument("--negatives", type=whole_number(1), default=99, help="items to rank each item among")
     meaning = "of weights and sampling; figures are means over all"
     parser.add_argument("--seeds", type=whole_number(0), nargs="+", default=[1], help=meaning)

@@ -131,7 +131,12 @@ def steps():
         dataset = SimpleNamespace(test_users=np.array(users), test_items=np.array(items))
         results = [
             {
-                name: {"seconds": seconds[name], "examples": 100, "positions": positions(len(users))}
+                name: {
+                    "training": seconds[name],
+                    "folding": 0.5,
+                    "examples": 100,
+                    "positions": positions(len(users)),
+                }
                 for name in METHODS
             }
             for seed in (1, 2)
@@ -173,7 +178,7 @@ def test_in_the_tables_users_count_alike_and_beside_them_pairs(tiny, steps):
         "mean of 2 to 3, each user alike",
         "mean of 2 to 3, each pair alike",
     ]
-    assert ["warm start", "2.0", "0.250", "100", "1.000"] in lines
+    assert ["warm start", "100", "1.000", "2.0", "0.250", "0.5"] in lines
     difference = next(line for line in lines if line[:2] == ["NDCG@10, full ranking", "pair"])
     both = [[np.mean(gains(s, name, "NDCG", "full")) for s in steps[1:]] for name in ("anew", "warm")]
     assert difference[2] == f"{np.mean(both[1]) - np.mean(both[0]):+.4f}"
