@@ -102,10 +102,9 @@ class Replay:
             costs = ready._asdict()
             del costs["score_all"]
             _write_json(file, {**costs, "positions": listed})
+            seconds, pairs = ready.training + ready.folding, len(dataset.test_users)
             hits = ", ".join(f"{protocol} {(values < 10).mean():.4f}" for protocol, values in positions.items())
-            say(
-                f"step {step}, {method}: {ready.training:.1f} s, {len(dataset.test_users):,} pairs, HR@10 {hits}"
-            )
+            say(f"step {step}, {method}: {seconds:.1f} s, {pairs:,} pairs, HR@10 {hits}")
         result = json.loads(file.read_text())
         result["positions"] = {name: np.array(values) for name, values in result["positions"].items()}
         return result
