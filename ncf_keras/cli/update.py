@@ -78,15 +78,19 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("training").add_argument
-    passes = "passes over the interactions; 0 only folds new users and items in"
-    add("--epochs", type=whole_number(0), default=2, help=passes)
-    replay = "train on the new interactions and so many old ones for each, not on all"
-    add("--replay", type=number_above(0, True), metavar="NUMBER", help=replay)
+    passes = "passes over what is trained on; 0 only folds new users and items in"
+    add("--epochs", type=whole_number(0), default=4, help=passes)
+    replay = "old interactions to train on for each new one, or all there are"
+    add("--replay", type=_number_or_all, default=4.0, metavar="{NUMBER,all}", help=replay)
     add("--batch_size", type=whole_number(1), default=256, help="examples a step")
     add("--num_neg", type=whole_number(0), default=4, help="negatives for each positive")
     add("--lr", type=number_above(0, False), default=0.001, help="learning rate")
     add("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
     add("--seed", type=whole_number(0), default=0, help="of all randomness")
+
+
+def _number_or_all(text: str) -> float | None:
+    return None if text == "all" else number_above(0, True)(text)
 
 
 def _add_publishing(parser: argparse.ArgumentParser) -> None:

@@ -26,8 +26,9 @@ class UpdateSpec:
         InputError: a setting breaks its rule.
     """
 
-    training: TrainingSpec = field(default_factory=lambda: TrainingSpec(epochs=2))
-    replay: float | None = None
+    # As in the replay of docs/lifecycle.md.
+    training: TrainingSpec = field(default_factory=lambda: TrainingSpec(epochs=4))
+    replay: float | None = 4.0
     tolerance: float = 0.005
     keep: int = 3
     top_k: int = 10

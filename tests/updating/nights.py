@@ -9,7 +9,7 @@ from ncf_keras.models import ModelSpec
 from ncf_keras.weights import save_weights
 
 FACTORS = 4
-QUICK = ("--batch_size", "64", "--lr", "0.01", "--epochs", "3")
+QUICK = ("--batch_size", "64", "--lr", "0.01", "--epochs", "3", "--replay", "all")
 
 
 def rows_of(users, items, seed: int, start: int, count: int = 8):

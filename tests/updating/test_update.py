@@ -61,7 +61,7 @@ def test_updates_are_told_apart_by_rows_settings_and_who_is_forgotten():
         "order": identity_of(log_of(rows[::-1]), [], spec),
         "no log": identity_of(None, [], spec),
         "forgets": identity_of(log_of(rows), ["a"], spec),
-        "replay": identity_of(log_of(rows), [], dataclasses.replace(spec, replay=1)),
+        "replay": identity_of(log_of(rows), [], dataclasses.replace(spec, replay=None)),
         "epochs": identity_of(log_of(rows), [], UpdateSpec(TrainingSpec(epochs=3))),
     }
     assert len(set(told.values())) == len(told)
