@@ -98,9 +98,10 @@ def test_versions_agree_on_ids_in_the_cpp_loader_and_hide_all_that_is_known(afte
 
 
 def test_what_was_done_is_not_done_again(living, capsys):
+    assert main(words(living, "--json", f"{living}/report.json", log="night2.csv")) == 0
     before = left_in(living)
     capsys.readouterr()
-    assert main(words(living, "--json", f"{living}/again.json", log="night1.csv")) == 0
+    assert main(words(living, "--json", f"{living}/again.json", log="night2.csv")) == 0
     assert "not done again" in capsys.readouterr().err
     assert left_in(living) == before
     again, report = (json.loads((living / f"{name}.json").read_text()) for name in ("again", "report"))
