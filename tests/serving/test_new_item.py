@@ -91,15 +91,9 @@ def test_each_row_is_what_python_says_of_it(rows, served, recommender, living, s
         user_id=[names[user] for user in users],
     )
     assert set(by_index) == {"prediction", "rank", "known"}
-<<<<<<< HEAD
     np.testing.assert_array_equal(by_id["known"], by_index["known"])
     # Each signature is a graph that TensorFlow optimises by itself: the last bit may differ.
     np.testing.assert_allclose(by_id["prediction"], by_index["prediction"], rtol=0, atol=1e-6)
-=======
-    for output, array in by_index.items():
-        # Two programs may round the last bit of a sum otherwise.
-        np.testing.assert_allclose(by_id[output], array, rtol=0, atol=1e-6)
->>>>>>> a4270f8
     for row, (history, user) in enumerate(rows):
         known = sorted({one for one in history if is_active(one)})
         assert by_index["known"][row] == (is_active(user) and bool(known))
