@@ -13,7 +13,7 @@ from _replay_methods import METHODS
 from _replayed_log import ReplayedLog
 
 from ncf_keras.data import Dataset
-from ncf_keras.evaluation import compare_paired, hit_ratio, ndcg
+from ncf_keras.evaluation import compare_paired, hit_ratio, ndcg, paired_t_test
 
 TOP_K = 10
 WORDS = {
@@ -141,8 +141,9 @@ def _newcomers_table(log: ReplayedLog, steps: Sequence[TestedStep]) -> Iterator[
         for by_user, counted in COUNTED.items():
             popularity = _pooled(steps, "popularity", "sampled", by_user, chosen)
             for method in METHODS:
-                compared = compare_paired(popularity, _pooled(steps, method, "sampled", by_user, chosen))
-                cells = " | ".join(f"{one.mean_b:.4f} | {_p_value(one.t_test)}" for one in compared.values())
+                found = _pooled(steps, method, "sampled", by_user, chosen)
+                tests = {metric: paired_t_test(values - popularity[metric]) for metric, values in found.items()}
+                cells = " | ".join(f"{found[metric].mean():.4f} | {_p_value(p)}" for metric, p in tests.items())
                 yield f"| {name} | {counted} | {len(popularity['HR']):,} | {WORDS[method]} | {cells} |"
 
 
