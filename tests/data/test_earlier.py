@@ -259,9 +259,7 @@ def test_ratings_and_options_go_on(tmp_path):
     prepared = go_on(tmp_path, [("b", "y", 3, 5), ("b", "x", 4, 6), ("a", "x", 4, 7)], columns)
     assert named(prepared, "train") == [("b", "z", 4, 3), ("a", "y", 4.5, 2)]
     assert named(prepared, "test") == [("a", "x", 4, 7), ("b", "x", 4, 6)]
-    with pytest.raises(
-        InputError, match="appended to d must have ratings, because `min_rating`"
-    ):
+    with pytest.raises(InputError, match="appended to d must have ratings, because `min_rating`"):
         go_on(tmp_path, [("b", "y", 5)])
     with pytest.raises(InputError, match=r"`append` must come with an earlier dataset"):
         prepare(log_of(rows, columns), PrepareOptions(), append=True)
