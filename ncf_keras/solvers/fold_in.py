@@ -35,9 +35,9 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.models.factored import FactoredModel, Halves, require_factored
 
-MOST_STEPS = 60
+MOST_STEPS = 40
 # Of the loss, relative: a step that promises less is the last. At the bends of ReLUs all promises are too high.
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3
 # What is added to the curvature, of which the prior gives 1.
 FIRST_DAMPING, LEAST_DAMPING = 1.0, 0.01
 # Of the other side, whose derivatives are held at a time.
@@ -131,7 +131,8 @@ class _Folder(ABC):
             better = there.value < point.value
             damping = tf.where(better, tf.maximum(damping / 4, LEAST_DAMPING), damping * 4)
             # Behind the bend of a ReLU slopes are others. What both sides say is the better guide along it.
-            taken = there._replace(curvature=_mean(point.curvature, there.curvature, 0.5))
+            share = 0.5 if self._factored.hidden else 1
+            taken = there._replace(curvature=_mean(point.curvature, there.curvature, share))
             refused = point._replace(
                 gradient=_mean(point.gradient, there.gradient, 0.3),
                 curvature=_mean(point.curvature, there.curvature, 0.3),
