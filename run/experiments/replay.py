@@ -1,6 +1,6 @@
 """Whether a model that lives stays as good as one that is trained anew: a log replayed in steps.
 
-Command:  python run/experiments/replay.py --log Data/ml-100k/u.data --out replay-100k/ (about N minutes)
+Command:  python run/experiments/replay.py --log Data/ml-100k/u.data --out replay-100k/ (some minutes)
 
 Day one is the first 80% of the interactions by time; ten steps of 2% each follow. Before each step there are
 four models, which all know what came before it, and rank the step's interactions:
