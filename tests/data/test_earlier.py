@@ -330,7 +330,7 @@ def change(folder, **what):
      "must have a state for ids without interactions alone"),
     (".items.csv", "index,title\n0,a\n1,b\n2,c\n3,d\n", r"d\.items\.csv must hold the raw ids"),
     (".items.csv", "index,item_id,state\n0,x,\n1,y,\n2,z,\n3,w,\n4,v,forgotten\n",
-     "`item_states` must be 0"),
+     "line 6 must have the state inactive, or none"),
     (".waiting.csv", "", r"d\.waiting\.csv, line 1 must be user_id,item_id,rating,timestamp"),
     (".waiting.csv", "user_id,item_id,rating\na,b\n", "line 2 must have 3 columns. Received: 2"),
     (".waiting.csv", "user_id,item_id,rating\na,b,many\n", "row 1 must have a finite number for the rating"),

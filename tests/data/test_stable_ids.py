@@ -21,7 +21,7 @@ ROWS = st.lists(
 
 
 class TestStableIds(StableIds.TestCase):
-    settings = settings(max_examples=30, stateful_step_count=8, deadline=None)
+    settings = settings(max_examples=15, stateful_step_count=8, deadline=None)
 
 
 @pytest.mark.slow
@@ -44,7 +44,7 @@ def prepared(prefix, rows, has_time, options, **going_on):
     return True
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     nights=st.lists(ROWS, min_size=2, max_size=4),
     has_time=st.booleans(),

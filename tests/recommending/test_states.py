@@ -23,7 +23,7 @@ PAIRS = np.divmod(np.arange(USERS * ITEMS), ITEMS)
 USER_STATES = arrays(np.uint8, USERS - 1, elements=st.integers(0, FORGOTTEN)).map(lambda some: [*some, 0])
 ITEM_STATES = arrays(np.uint8, ITEMS - 1, elements=st.integers(0, INACTIVE)).map(lambda some: [0, *some])
 ROWS = st.lists(st.integers(-2, ITEMS + 1), min_size=1, max_size=6)
-SETTINGS = settings(max_examples=25)
+SETTINGS = settings(max_examples=6)
 K = st.integers(0, ITEMS)
 
 

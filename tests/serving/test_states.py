@@ -83,7 +83,7 @@ def expected_list(dataset, scores, user, k):
     return ranked(counts.astype(np.float32), hidden, k)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(users=st.lists(st.integers(-2, USERS + 1), min_size=1, max_size=8), k=st.integers(0, ITEMS))
 def test_lists_are_those_of_sorting_active_items(users, k, loaded, dataset, scores):
     answer = loaded.run("recommend", user_input=users, k=k)
