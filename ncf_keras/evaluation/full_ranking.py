@@ -10,7 +10,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.evaluation.beyond_accuracy import ListStatistics
+from ncf_keras.evaluation.calibration import Calibration
 from ncf_keras.evaluation.metrics import Rankings
+from ncf_keras.evaluation.top_items import top_items
 
 ScoreAll = Callable[[np.ndarray], np.ndarray]
 
@@ -64,19 +67,31 @@ class FullRanking:
         self._test_items = pairs[:, 1]
         self._offsets = np.append(first, len(pairs))
 
-    def rankings(self, score_all: ScoreAll, scores_a_call: int = SCORES_A_CALL) -> Rankings:
+    def rankings(
+        self,
+        score_all: ScoreAll,
+        scores_a_call: int = SCORES_A_CALL,
+        *,
+        lists: ListStatistics | None = None,
+        calibration: Calibration | None = None,
+    ) -> Rankings:
         """Return where the test items of each test user stand, by user.
 
         Args:
             score_all: takes users, int32 of shape (n,), and returns the scores of all items for each, float32
                 of shape (n, items). It is called with some users at a time.
             scores_a_call: how many scores it is asked for at a time, at the most; those of one user at least.
+            lists: is given the list of each test user, the active items that are not train items by falling
+                score, a test item among them.
+            calibration: is given the scores of the test items and of their rivals, which must then be
+                probabilities.
 
         Raises:
             InputError: `score_all` returns scores of another shape.
         """
         users = self._users.astype(np.int32)
         positions = np.empty(len(self._test_items), np.int64)
+        ranked_items = np.empty(len(self._test_items), np.int32)
         users_a_call = max(1, scores_a_call // self._num_items)
         for start in range(0, len(users), users_a_call):
             some = users[start : start + users_a_call]
@@ -86,26 +101,39 @@ class FullRanking:
                     f"`score_all` must return scores of shape {(len(some), self._num_items)}. "
                     f"Received: shape {scores.shape}"
                 )
+            candidates = self._candidates(some)
+            if lists is not None:
+                lists.add(top_items(scores, candidates, lists.longest))
             bounds = self._offsets[start : start + len(some) + 1]
-            positions[bounds[0] : bounds[-1]] = self._ahead(scores, some, bounds)
+            rows, items = (
+                np.repeat(np.arange(len(some)), np.diff(bounds)),
+                self._test_items[bounds[0] : bounds[-1]],
+            )
+            # Of the candidates, the test items are no rivals.
+            candidates[rows, items] = False
+            if calibration is not None:
+                is_test = np.zeros_like(candidates)
+                is_test[rows, items] = True
+                calibration.add(scores, is_test, candidates)
+            # A score that is not a number sorts last.
+            order = np.lexsort((-scores[rows, items], rows))
+            ranked_items[bounds[0] : bounds[-1]] = items[order]
+            positions[bounds[0] : bounds[-1]] = _ahead(scores, candidates, rows, items[order])
         # Behind the rivals, a user's test items stand in the order of their scores.
         places = np.arange(len(positions)) - np.repeat(self._offsets[:-1], np.diff(self._offsets))
-        return Rankings(users, self._offsets, positions + places)
+        return Rankings(users, self._offsets, positions + places, ranked_items)
 
-    def _ahead(self, scores: np.ndarray, users: np.ndarray, bounds: np.ndarray) -> list[int]:
-        """Return how many rivals are ahead of each test item of some users, by user and falling score."""
-        is_rival = np.tile(self._active_items, (len(users), 1))
+    def _candidates(self, users: np.ndarray) -> np.ndarray:
+        """Return which items the lists of some users may hold: bool, shape (users, items)."""
+        candidates = np.tile(self._active_items, (len(users), 1))
         starts, stops = self._train_offsets[users].tolist(), self._train_offsets[users + 1].tolist()
-        for own, start, stop in zip(is_rival, starts, stops, strict=True):
+        for own, start, stop in zip(candidates, starts, stops, strict=True):
             own[self._train_items[start:stop]] = False
-        rows, items = (
-            np.repeat(np.arange(len(users)), np.diff(bounds)),
-            self._test_items[bounds[0] : bounds[-1]],
-        )
-        is_rival[rows, items] = False
-        relevant = scores[rows, items]
-        # A score that is not a number sorts last, and every rival is ahead of it.
-        ordered = relevant[np.lexsort((-relevant, rows))]
-        # Of truth values, `a > b` is a and not b.
-        pairs = zip(rows.tolist(), ordered, strict=True)
-        return [int(np.count_nonzero(is_rival[row] > (scores[row] < score))) for row, score in pairs]
+        return candidates
+
+
+def _ahead(scores: np.ndarray, is_rival: np.ndarray, rows: np.ndarray, items: np.ndarray) -> list[int]:
+    """Return how many rivals are ahead of each pair of a row and an item; all, if its score is no number."""
+    pairs = zip(rows.tolist(), scores[rows, items], strict=True)
+    # Of truth values, `a > b` is a and not b.
+    return [int(np.count_nonzero(is_rival[row] > (scores[row] < score))) for row, score in pairs]

@@ -15,20 +15,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.evaluation.metrics import Rankings, hit_ratio, ndcg
+from ncf_keras.evaluation.calibration import Calibration
+from ncf_keras.evaluation.metrics import Rankings, hit_ratio, means_by_user, ndcg, places_of_users
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, repr=False)
 class RankingResult:
-    """HR@K (1 or 0) and NDCG@K of each test pair: float64, shape (tests,)."""
+    """HR@K and NDCG@K of each test user, of a user with several test pairs the mean over them.
+
+    Attributes:
+        hits: float64, shape (users,), in the order of the users' first test pairs.
+        ndcgs: the same of NDCG.
+    """
 
     hits: np.ndarray
     ndcgs: np.ndarray
 
     def __repr__(self) -> str:
-        return f"RankingResult(hr={self.hr:.4f}, ndcg={self.ndcg:.4f}, {len(self.hits):,} tests)"
+        return f"RankingResult(hr={self.hr:.4f}, ndcg={self.ndcg:.4f}, {len(self.hits):,} users)"
 
     @property
     def hr(self) -> float:
@@ -44,6 +50,9 @@ class RankingResult:
 class LeaveOneOut:
     """Ranks each test item among its negatives, for any scoring function.
 
+    A user may have several test pairs, each with negatives of its own and ranked by itself; the user's figures
+    are their means.
+
     Args:
         test_users, test_items: int32, shape (tests,); at least one test.
         test_negatives: int32, shape (tests, negatives); at least one for each.
@@ -55,7 +64,8 @@ class LeaveOneOut:
                 "`test_negatives` must have at least one test and one negative for each. "
                 f"Received: shape {test_negatives.shape}"
             )
-        self._test_users = test_users
+        self._test_users, self._test_items = test_users, test_items.astype(np.int32)
+        self._places = places_of_users(test_users)[1]
         self._shape = (len(test_users), test_negatives.shape[1] + 1)
         candidates = np.concatenate([test_negatives, test_items[:, None]], axis=1).astype(np.int32)
         self._users = np.repeat(test_users.astype(np.int32), self._shape[1])
@@ -68,26 +78,34 @@ class LeaveOneOut:
         self._wins_ties = counts & stands_before
         self._loses_ties = counts & ~stands_before
 
-    def positions(self, score: Score) -> np.ndarray:
+    def positions(self, score: Score, calibration: Calibration | None = None) -> np.ndarray:
         """Return the 0-based rank of each test item: int64, shape (tests,).
 
         Args:
             score: takes users and items, int32 of shape (pairs,), and returns float32 of shape (pairs,). A
                 score that is not a number ranks its test item last.
+            calibration: is given the scores of all pairs, which must then be probabilities.
         """
         scores = np.asarray(score(self._users, self._items)).reshape(self._shape)
+        if calibration is not None:
+            is_test = np.zeros(self._shape, bool)
+            is_test[:, -1] = True
+            counts = np.concatenate([self._wins_ties | self._loses_ties, ~is_test[:, -1:]], axis=1)
+            calibration.add(scores, is_test, counts)
         negatives, test = scores[:, :-1], scores[:, -1:]
         ahead = (self._wins_ties & ~(negatives < test)) | (self._loses_ties & ~(negatives <= test))
         return ahead.sum(axis=1)
 
-    def rankings(self, score: Score) -> Rankings:
-        """Return the positions as `ranking_metrics` takes them, a ranking a test pair; `score` as above."""
-        return Rankings.of_single_items(self._test_users, self.positions(score))
+    def rankings(self, score: Score, calibration: Calibration | None = None) -> Rankings:
+        """Return the positions as `ranking_metrics` takes them, a ranking a test pair; arguments as above."""
+        positions = self.positions(score, calibration)
+        return Rankings.of_single_items(self._test_users, positions, self._test_items)
 
     def evaluate(self, score: Score, top_k: int = 10) -> RankingResult:
-        """Return HR@`top_k` and NDCG@`top_k` of every test pair; `score` as in `positions`."""
+        """Return HR@`top_k` and NDCG@`top_k` of every test user; `score` as in `positions`."""
         positions = self.positions(score)
-        return RankingResult(hit_ratio(positions, top_k), ndcg(positions, top_k))
+        hits, gains = hit_ratio(positions, top_k), ndcg(positions, top_k)
+        return RankingResult(means_by_user(self._places, hits), means_by_user(self._places, gains))
 
 
 def _first_occurrence(rows: np.ndarray) -> np.ndarray:

@@ -33,11 +33,13 @@ class Rankings:
         offsets: int64, shape (rankings + 1,). The relevant items of ranking r have the positions
             `positions[offsets[r]:offsets[r + 1]]`; every ranking has at least one.
         positions: int64, shape (relevant items,), ascending within a ranking; 0 is the top of the list.
+        items: int32, shape (relevant items,): which item stands at each position; None where nobody knows.
     """
 
     users: np.ndarray
     offsets: np.ndarray
     positions: np.ndarray
+    items: np.ndarray | None = None
 
     def __post_init__(self):
         if len(self.offsets) != len(self.users) + 1 or self.offsets[-1] != len(self.positions):
@@ -47,14 +49,58 @@ class Rankings:
             )
         if len(self.users) == 0 or np.diff(self.offsets).min() < 1:
             raise InputError("Rankings must have at least one, each with a relevant item. Received: none")
+        if self.items is not None and len(self.items) != len(self.positions):
+            raise InputError(
+                "`items` must have as many entries as `positions`. "
+                f"Received: {len(self.items)} and {len(self.positions)}"
+            )
 
     @classmethod
-    def of_single_items(cls, users: np.ndarray, positions: np.ndarray) -> "Rankings":
+    def of_single_items(
+        cls, users: np.ndarray, positions: np.ndarray, items: np.ndarray | None = None
+    ) -> "Rankings":
         """Return rankings with one relevant item each, from integers of shape (rankings,)."""
-        return cls(users.astype(np.int32), np.arange(len(users) + 1), positions.astype(np.int64))
+        return cls(users.astype(np.int32), np.arange(len(users) + 1), positions.astype(np.int64), items)
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def distinct_users(self) -> np.ndarray:
+        """Each user once, in the order of their first rankings: int32, shape (users,)."""
+        return places_of_users(self.users)[0]
+
+    @property
+    def relevant_users(self) -> np.ndarray:
+        """The user of each relevant item: int32, shape (relevant items,)."""
+        return np.repeat(self.users, np.diff(self.offsets))
+
+    def selected(self, chosen: np.ndarray) -> "Rankings | None":
+        """Return the rankings of some relevant items alone, which keep their positions; None if of none.
+
+        `chosen` is bool, shape (relevant items,). A ranking that loses all its relevant items is left out.
+        """
+        counts = np.add.reduceat(chosen.astype(np.int64), self.offsets[:-1])
+        if not counts.any():
+            return None
+        kept = counts > 0
+        offsets = np.concatenate([[0], np.cumsum(counts[kept])])
+        items = None if self.items is None else self.items[chosen]
+        return Rankings(self.users[kept], offsets, self.positions[chosen], items)
+
+
+def places_of_users(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each user once, in the order of first entries, and which of them each entry is of: int64."""
+    distinct, first, place = np.unique(users, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    return distinct[order], number[place]
+
+
+def means_by_user(places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the mean of each user's values: float64, shape (users,); `places` are those of the values."""
+    return np.bincount(places, weights=values) / np.bincount(places)
 
 
 def hit_ratio(positions: np.ndarray, top_k: int) -> np.ndarray:
@@ -78,7 +124,10 @@ def ndcg(positions: np.ndarray, top_k: int) -> np.ndarray:
 
 
 def ranking_metrics(rankings: Rankings, top_ks: Sequence[int] = (10,)) -> dict[str, np.ndarray]:
-    """Return each metric at each K of each ranking: float64 of shape (rankings,) by name, such as `HR@10`.
+    """Return each metric at each K of each user: float64 of shape (users,) by name, such as `HR@10`.
+
+    The users are those of `rankings.distinct_users`. Of a user with several rankings, as where each test pair
+    is ranked by itself, it is their mean: so users weigh alike, and no value depends on another.
 
     First come all metrics of the first of `top_ks`, then of the next; each is a length of at least 1.
 
@@ -93,6 +142,7 @@ def ranking_metrics(rankings: Rankings, top_ks: Sequence[int] = (10,)) -> dict[s
     found = np.arange(1, len(positions) + 1) - np.repeat(starts, counts)
     reciprocal = 1.0 / (positions + 1)
     ideal_gains = np.cumsum(ndcg(np.arange(counts.max()), counts.max()))
+    places = places_of_users(rankings.users)[1]
     values: dict[str, np.ndarray] = {}
     for top_k in top_ks:
         listed = hit_ratio(positions, top_k)
@@ -104,5 +154,8 @@ def ranking_metrics(rankings: Rankings, top_ks: Sequence[int] = (10,)) -> dict[s
             np.add.reduceat(listed * found * reciprocal, starts) / most,
             np.add.reduceat(listed, starts) / counts,
         )
-        values |= {f"{metric}@{top_k}": value for metric, value in zip(METRICS, at_k, strict=True)}
+        values |= {
+            f"{metric}@{top_k}": means_by_user(places, value)
+            for metric, value in zip(METRICS, at_k, strict=True)
+        }
     return values

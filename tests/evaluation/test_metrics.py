@@ -1,11 +1,20 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import pytrec_eval
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.evaluation import METRICS, Rankings, hit_ratio, ndcg, ranking_metrics
+from ncf_keras.evaluation import (
+    METRICS,
+    FullRanking,
+    LeaveOneOut,
+    Rankings,
+    hit_ratio,
+    ndcg,
+    ranking_metrics,
+)
 
 TOP_KS = (1, 2, 5, 10, 30, 40)
 LISTED = 30
@@ -64,6 +73,29 @@ def test_metrics_are_those_of_trec_eval(generator, most_relevant):
         for name, theirs in trec_eval(lists, top_k).items():
             np.testing.assert_allclose(ours[name], theirs, rtol=1e-12, atol=0, err_msg=name)
             assert ours[name].dtype == np.float64
+
+
+def test_a_users_several_rankings_are_averaged_first(generator):
+    """In both protocols the figures are those of trec_eval, list by list, and means by pandas."""
+    users, items = np.array([5, 2, 5, 5, 9, 2]), np.array([0, 1, 2, 3, 4, 5])
+    scores = generator.random((10, 36)).astype(np.float32)
+    negatives = np.tile(np.arange(6, 36), (6, 1))
+    sampled = LeaveOneOut(users, items, negatives).rankings(lambda users, items: scores[users, items])
+    lists = [[np.count_nonzero(scores[u, 6:] > scores[u, i])] for u, i in zip(users, items, strict=True)]
+    full = FullRanking(np.zeros(11, int), np.zeros(0, int), users, items, 36).rankings(
+        lambda some: scores[some]
+    )
+    places = [np.argsort(np.argsort(-scores[user])) for user in (2, 5, 9)]
+    whole = [np.sort(place[own]) for place, own in zip(places, ([1, 5], [0, 2, 3], [4]), strict=True)]
+    assert sampled.distinct_users.tolist() == [5, 2, 9] and full.distinct_users.tolist() == [2, 5, 9]
+    for top_k in (1, 3, 10):
+        ours = ranking_metrics(sampled, (top_k,))
+        for name, theirs in trec_eval(lists, top_k).items():
+            means = pd.Series(theirs).groupby(users, sort=False).mean()
+            np.testing.assert_allclose(ours[name], means, rtol=1e-12, err_msg=name)
+        ours = ranking_metrics(full, (top_k,))
+        for name, theirs in trec_eval(whole, top_k).items():
+            np.testing.assert_allclose(ours[name], theirs, rtol=1e-12, err_msg=name)
 
 
 def test_wrong_lengths_and_rankings_without_a_relevant_item_are_refused():
