@@ -27,9 +27,10 @@ ARROWS = {
     "recommending": {"data", "models", "solvers"},
     "serving": {"data", "models", "recommending"},
     "browsing": {"data", "recommending"},
+    "reporting": {"evaluation"},
     "cli": {
-        "baselines", "browsing", "data", "evaluation", "models", "recommending", "root", "sampling", "serving",
-        "solvers", "training", "updating", "weights",
+        "baselines", "browsing", "data", "evaluation", "models", "recommending", "reporting", "root",
+        "sampling", "serving", "solvers", "training", "updating", "weights",
     },
     "__main__": {"cli"},
     "root": {

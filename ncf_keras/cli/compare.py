@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HEADER = ("metric", "A", "B", "B - A", "95% confidence interval", "differ", "t-test p", "Wilcoxon p")
 HOW_TO_READ = (
-    "`differ` counts those on which A and B differ. p-values are two-sided and not corrected for the number of "
+    "`differ` counts those on whom A and B differ. p-values are two-sided and not corrected for the number of "
     "metrics."
 )
 
@@ -52,22 +52,23 @@ def _compare(flags: argparse.Namespace) -> None:
     models = [load_saved_model(file, dataset, argument=name) for name, file in (("A", flags.a), ("B", flags.b))]
     from ncf_keras.evaluation import compare_paired, ranking_metrics
 
-    values_a, values_b = (ranking_metrics(protocol.rank(model), flags.topk) for model in models)
+    rankings = [protocol.rank(model) for model in models]
+    values_a, values_b = (ranking_metrics(each, flags.topk) for each in rankings)
     comparisons = compare_paired(values_a, values_b)
-    rankings = len(next(iter(values_a.values())))
+    users = len(rankings[0].distinct_users)
     if flags.json:
         metrics = {
             name: {**asdict(one), "difference": one.difference._asdict()} for name, one in comparisons.items()
         }
-        document = protocol.document(flags.dataset, {"a": flags.a, "b": flags.b}, rankings, metrics)
+        document = protocol.document(flags.dataset, {"a": flags.a, "b": flags.b}, rankings[0], metrics)
         write_output_files({"--json": (flags.json, json_text(document))})
     print(protocol)
     print(f"A: {flags.a}\nB: {flags.b}")
     print(text_table(HEADER, [_row(name, comparison) for name, comparison in comparisons.items()]))
     if any(comparison.differing for comparison in comparisons.values()):
-        print(f"{rankings:,} rankings; {HOW_TO_READ}")
+        print(f"{users:,} users; {HOW_TO_READ}")
     else:
-        print(f"A and B agree on all {rankings:,} rankings: there is no difference to test.")
+        print(f"A and B agree on all {users:,} users: there is no difference to test.")
 
 
 def _row(name: str, one: "PairedComparison") -> list[str]:

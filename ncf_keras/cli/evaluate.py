@@ -1,32 +1,36 @@
 """`ncf evaluate`: how good a saved model is on a dataset."""
 
 import argparse
-import csv
-import io
-import time
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ncf_keras.base.text_table import text_table
 from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.dataset import load_dataset
-from ncf_keras.cli.flags import MODELS, add_data_flags
+from ncf_keras.cli.evaluation import evaluate
+from ncf_keras.cli.evaluation_text import as_dicts, document_of, per_user, printed
+from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
 from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
 from ncf_keras.cli.saved_model import load_saved_model
+from ncf_keras.cli.segments import (
+    add_segment_flags,
+    built_in_segmentations,
+    require_use_of_features,
+    segmentations_of,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ncf_keras.data import Dataset
     from ncf_keras.evaluation import MeanInterval
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 after a sentence about the user's mistake."""
-    return run_with_flags(make_parser().parse_args, _evaluate, arguments)
+    command = shlex.join(["ncf", "evaluate", *(sys.argv[1:] if arguments is None else arguments)])
+    return run_with_flags(make_parser().parse_args, lambda flags: _evaluate(flags, command), arguments)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -43,37 +47,48 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of them if left out")
     add_data_flags(parser)
     add_protocol_flags(parser)
+    drawn = "negatives that training drew for a positive, by which the calibration of scores is weighed"
+    parser.add_argument("--num_neg", type=whole_number(1), default=4, help=drawn)
+    add_segment_flags(parser)
     parser.add_argument(
         "--per_user", type=OutputFile, metavar="FILE", help="write the metrics of each user as CSV, too"
     )
+    page = "write all figures, with curves and some users' lists, as a page for the browser"
+    parser.add_argument("--report", type=OutputFile, metavar="FILE.html", help=page)
     return parser
 
 
-def _evaluate(flags: argparse.Namespace) -> None:
-    check_output_file(flags.json, "--json")
-    check_output_file(flags.per_user, "--per_user")
+def _evaluate(flags: argparse.Namespace, command: str) -> None:
+    for flag in ("json", "per_user", "report"):
+        check_output_file(getattr(flags, flag), f"--{flag}")
+    require_use_of_features(flags)
     dataset = load_dataset(flags)
     protocol = make_protocol(flags.protocol, dataset)
+    # Before the model is read: it takes longer.
+    segmentations = segmentations_of(flags, dataset)
+    if flags.segments or flags.report:
+        segmentations = [*built_in_segmentations(protocol), *segmentations]
     model = load_saved_model(flags.weights, dataset, flags.model)
-    import numpy as np
-
-    from ncf_keras.evaluation import bootstrap_intervals, ranking_metrics
-
-    started = time.perf_counter()
-    rankings = protocol.rank(model)
-    seconds = time.perf_counter() - started
-    values = ranking_metrics(rankings, flags.topk)
-    columns = np.stack(list(values.values()), axis=1)
-    intervals = dict(zip(values, bootstrap_intervals(columns), strict=True))
-    metrics = {name: interval._asdict() for name, interval in intervals.items()}
+    evaluation = evaluate(protocol, model, flags.topk, flags.num_neg, segmentations)
     subject = {"model": model.name, "weights": flags.weights}
-    document = protocol.document(flags.dataset, subject, len(rankings), metrics, {"seconds": seconds})
-    per_user = _per_user(rankings.users, values, dataset)
-    write_output_files({"--json": (flags.json, json_text(document)), "--per_user": (flags.per_user, per_user)})
+    more = {**document_of(evaluation), "seconds": evaluation.seconds}
+    metrics = as_dicts(evaluation.intervals)
+    document = protocol.document(flags.dataset, subject, evaluation.rankings, metrics, more)
+    files = {
+        "--json": (flags.json, json_text(document)),
+        "--per_user": (flags.per_user, per_user(evaluation, dataset)),
+    }
+    if flags.report is not None:
+        from ncf_keras.cli.report import report_page
+
+        files["--report"] = (
+            flags.report,
+            report_page(evaluation, model, dataset, flags.topk, subject, command),
+        )
+    write_output_files(files)
     print(protocol)
-    rows = [[name, f"{mean:.4f}", f"{low:.4f} … {high:.4f}"] for name, (mean, low, high) in intervals.items()]
-    print(text_table(["metric", "mean", "95% confidence interval"], rows))
-    print(_summary(flags, intervals, seconds))
+    print(printed(evaluation, flags.topk, flags.segments))
+    print(_summary(flags, evaluation.intervals, evaluation.seconds))
 
 
 def _summary(flags: argparse.Namespace, intervals: "Mapping[str, MeanInterval]", seconds: float) -> str:
@@ -82,16 +97,3 @@ def _summary(flags: argparse.Namespace, intervals: "Mapping[str, MeanInterval]",
     figures = ", ".join(f"{name} = {intervals[name].mean:.4f}" for name in names)
     label = "" if flags.protocol == "sampled" else f" (protocol {flags.protocol})"
     return f"{figures} [{seconds:.1f} s]{label}"
-
-
-def _per_user(users: "np.ndarray", values: "Mapping[str, np.ndarray]", dataset: "Dataset") -> str:
-    """Return a line a ranking: the user's index, the raw id where there are such, and the metrics."""
-    columns: dict[str, list] = {"user": users.tolist()}
-    if dataset.user_ids is not None:
-        columns["user_id"] = [dataset.user_ids[user] for user in users]
-    columns |= {name: value.tolist() for name, value in values.items()}
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(columns)
-    rows.writerows(zip(*columns.values(), strict=True))
-    return text.getvalue()

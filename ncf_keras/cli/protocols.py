@@ -1,7 +1,7 @@
 """The three protocols by name, ready to rank a model, and the flags of the commands that evaluate by them."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ncf_keras.data import Dataset
-    from ncf_keras.evaluation import Rankings
+    from ncf_keras.evaluation import Calibration, ListStatistics, Rankings
 
 # Each is another column of the metrics of all users, a thousand times resampled.
 MOST_LENGTHS = 100
@@ -30,33 +30,49 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a model is ranked: what among what, and how not to read the figures, a sentence or empty.
+    """How a model is ranked.
 
-    `rank` takes a Keras model or a fitted baseline.
+    Attributes:
+        name: one of `PROTOCOLS`.
+        description: what is ranked among what.
+        note: how not to read the figures, a sentence or empty.
+        dataset: whose test pairs are ranked, and whose train interactions are left out of lists.
     """
 
     name: str
     description: str
     note: str
-    rank: "Callable[[Any], Rankings]"
+    dataset: "Dataset"
 
     def __str__(self) -> str:
         return f"Protocol {self.name}: {self.description}. {self.note}".rstrip()
+
+    def rank(
+        self, model: Any, lists: "ListStatistics | None" = None, calibration: "Calibration | None" = None
+    ) -> "Rankings":
+        """Rank the test items by a Keras model or a fitted baseline.
+
+        `lists`, in a ranking of all items, and `calibration` take in what there is for them on the way.
+        """
+        if self.name == "full":
+            return _rank_among_all(model, self.dataset, lists, calibration)
+        return _rank_among_negatives(model, self.dataset, calibration)
 
     def document(
         self,
         dataset: str,
         subject: Mapping[str, str],
-        rankings: int,
+        rankings: "Rankings",
         metrics: Mapping[str, object],
         more: Mapping[str, object] | None = None,
     ) -> dict[str, object]:
-        """Return what `--json` writes; `subject` says which models were ranked, `rankings` how often."""
+        """Return what `--json` writes; `subject` says which models were ranked, `rankings` is what one gave."""
         from ncf_keras.evaluation.statistics import CONFIDENCE, RESAMPLES
 
         about = {"protocol": self.name, "description": self.description, "note": self.note, "dataset": dataset}
-        bootstrap = {"rankings": rankings, "confidence": CONFIDENCE, "resamples": RESAMPLES, "metrics": metrics}
-        return {**about, **subject, **bootstrap, **(more or {}), "ncf_keras": __version__}
+        counts = {"rankings": len(rankings), "users": len(rankings.distinct_users)}
+        bootstrap = {"confidence": CONFIDENCE, "resamples": RESAMPLES, "metrics": metrics}
+        return {**about, **subject, **counts, **bootstrap, **(more or {}), "ncf_keras": __version__}
 
 
 def add_protocol_flags(parser: argparse.ArgumentParser) -> None:
@@ -91,22 +107,26 @@ def make_protocol(name: str, dataset: "Dataset") -> Protocol:
         which = "all" if dataset.item_states is None else "all active"
         among = f"{which} items that its user has no train interaction with"
         description = f"each of {dataset.num_test:,} test items ranked among {among}"
-        return Protocol(name, description, NOTES[name], lambda model: _rank_among_all(model, dataset))
+        return Protocol(name, description, NOTES[name], dataset)
     tests = split_validation(dataset) if name == "validation" else dataset
     kind = "items held out of train" if name == "validation" else "test items"
     among = f"{tests.test_negatives.shape[1]} sampled negatives"
     description = f"each of {tests.num_test:,} {kind} ranked among {among}"
-
-    def rank_among_negatives(model: Any) -> "Rankings":
-        from ncf_keras.evaluation import LeaveOneOut
-
-        protocol = LeaveOneOut(tests.test_users, tests.test_items, tests.test_negatives)
-        return protocol.rankings(pair_scores(model))
-
-    return Protocol(name, description, NOTES[name], rank_among_negatives)
+    return Protocol(name, description, NOTES[name], tests)
 
 
-def _rank_among_all(model: Any, dataset: "Dataset") -> "Rankings":
+def _rank_among_negatives(model: Any, dataset: "Dataset", calibration: "Calibration | None") -> "Rankings":
+    from ncf_keras.evaluation import LeaveOneOut
+
+    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
+    return protocol.rankings(pair_scores(model), calibration)
+
+
+def _rank_among_all(
+    model: Any, dataset: "Dataset", lists: "ListStatistics | None", calibration: "Calibration | None"
+) -> "Rankings":
+    import numpy as np
+
     from ncf_keras.evaluation import FullRanking
 
     protocol = FullRanking(
@@ -118,7 +138,7 @@ def _rank_among_all(model: Any, dataset: "Dataset") -> "Rankings":
         dataset.active_items,
     )
     score_all = item_scores(model, dataset.num_items)
-    with progress_bar(dataset.num_test, "users") as show:
+    with progress_bar(len(np.unique(dataset.test_users)), "users") as show:
         done = 0
 
         def score_and_show(users: "np.ndarray") -> "np.ndarray":
@@ -128,4 +148,4 @@ def _rank_among_all(model: Any, dataset: "Dataset") -> "Rankings":
             show("ranking", done)
             return scores
 
-        return protocol.rankings(score_and_show)
+        return protocol.rankings(score_and_show, lists=lists, calibration=calibration)

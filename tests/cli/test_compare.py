@@ -48,14 +48,14 @@ def test_two_models_of_different_kinds(files, tmp_path, capsys):
         assert line.split()[1:3] == [f"{first.mean():.4f}", f"{second.mean():.4f}"]
     assert lines[1].startswith("Protocol sampled: each of 1,000 test items ranked among 99 sampled negatives")
     assert lines[2:4] == [f"A: {directory / 'gmf.h5'}", f"B: {directory / 'mlp.keras'}"]
-    assert "1,000 rankings" in lines[-1]
+    assert "1,000 users" in lines[-1]
 
 
 def test_a_model_and_itself_do_not_differ(files, tmp_path, capsys):
     directory, _ = files
     assert run(directory, "gmf.h5", "gmf.h5", "--protocol", "full", "--json", str(tmp_path / "c.json")) == 0
     out = capsys.readouterr().out
-    assert out.endswith("\nA and B agree on all 1,000 rankings: there is no difference to test.\n")
+    assert out.endswith("\nA and B agree on all 1,000 users: there is no difference to test.\n")
     assert re.search(r"^HR@10 .* \+0\.0000 +\+0\.0000 … \+0\.0000 +0 +- +-$", out, re.MULTILINE)
     metric = json.loads((tmp_path / "c.json").read_text())["metrics"]["HR@10"]
     assert (metric["t_test"], metric["wilcoxon"], metric["differing"]) == (None, None, 0)

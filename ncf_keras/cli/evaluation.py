@@ -1,0 +1,138 @@
+"""One evaluation of a model: all that `ncf evaluate` prints, writes and reports, from one pass over scores."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ncf_keras.cli.protocols import Protocol
+    from ncf_keras.data import Dataset
+    from ncf_keras.evaluation import Calibration, MeanInterval, Rankings, Segmentation, SegmentTable
+
+
+class ColdPairs(NamedTuple):
+    """Later interactions of users or with items that are not in train, as a split in time finds them.
+
+    Attributes:
+        warm_users: pairs of users in train with items that are not, which no list holds.
+        both: pairs of users and items that are both not in train.
+        warm_items: pairs of users who are not in train with items that are.
+        users: how many users the last are of.
+        metrics: what the popularity list gives these, by name; empty where there is none.
+    """
+
+    warm_users: int
+    both: int
+    warm_items: int
+    users: int
+    metrics: "Mapping[str, MeanInterval]"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found about a model.
+
+    Attributes:
+        protocol: how it was ranked.
+        rankings: where the test items stand.
+        values: each metric at each K of each user, as `ranking_metrics` gives them.
+        intervals: their means and intervals.
+        lists: what the users' lists are like, as `ListStatistics` tells; empty unless all items were ranked.
+        calibration: of scores that are probabilities; None for others.
+        segments: a table for each way to divide users or items.
+        cold: None where the dataset has no such pairs.
+        seconds: of scoring and ranking.
+    """
+
+    protocol: "Protocol"
+    rankings: "Rankings"
+    values: "Mapping[str, np.ndarray]"
+    intervals: "Mapping[str, MeanInterval]"
+    lists: Mapping[str, float | None]
+    calibration: "Calibration | None"
+    segments: "Sequence[SegmentTable]"
+    cold: ColdPairs | None
+    seconds: float
+
+
+def evaluate(
+    protocol: "Protocol",
+    model: Any,
+    top_ks: Sequence[int],
+    negatives: int,
+    segmentations: "Sequence[Segmentation]" = (),
+) -> Evaluation:
+    """Rank by a model and work out all figures.
+
+    Args:
+        protocol: how.
+        model: a Keras model or a fitted baseline.
+        top_ks: the Ks of the metrics.
+        negatives: what those of a positive weigh in the calibration.
+        segmentations: the ways to divide users or items.
+    """
+    import numpy as np
+
+    from ncf_keras.evaluation import Calibration, ListStatistics, ranking_metrics, segment_metrics
+    from ncf_keras.models.factored import FactoredModel, can_factor
+
+    dataset = protocol.dataset
+    # Their output is a sigmoid; that of others may be anything.
+    factored = FactoredModel(model) if can_factor(model) else None
+    calibration = None if factored is None else Calibration(negatives)
+    lists = None
+    if protocol.name == "full":
+        vectors = None if factored is None else factored.item_vectors()
+        num_users = int(np.count_nonzero(np.diff(dataset.train_offsets)))
+        active = None if dataset.item_states is None else dataset.active_items
+        lists = ListStatistics(top_ks, dataset.item_counts, num_users, active, vectors)
+    started = time.perf_counter()
+    rankings = protocol.rank(model, lists, calibration)
+    seconds = time.perf_counter() - started
+    values = ranking_metrics(rankings, top_ks)
+    return Evaluation(
+        protocol,
+        rankings,
+        values,
+        interval_columns(values),
+        {} if lists is None else lists.result(),
+        calibration,
+        [segment_metrics(rankings, each, top_ks) for each in segmentations],
+        _cold_pairs(dataset, top_ks) if segmentations else None,
+        seconds,
+    )
+
+
+def interval_columns(values: "Mapping[str, np.ndarray]") -> "dict[str, MeanInterval]":
+    """Return the mean and the interval of each metric, from its values of all users."""
+    import numpy as np
+
+    from ncf_keras.evaluation import bootstrap_intervals
+
+    return dict(zip(values, bootstrap_intervals(np.stack(list(values.values()), axis=1)), strict=True))
+
+
+def _cold_pairs(dataset: "Dataset", top_ks: Sequence[int]) -> ColdPairs | None:
+    import numpy as np
+
+    from ncf_keras.evaluation import popularity_rankings, ranking_metrics
+
+    users, items = getattr(dataset, "cold_users", None), getattr(dataset, "cold_items", None)
+    if users is None or items is None:
+        return None
+    user_is_warm = np.diff(dataset.train_offsets)[users] > 0
+    item_is_warm = dataset.item_counts[items] > 0
+    of_new_users = ~user_is_warm & item_is_warm
+    rankings = popularity_rankings(
+        dataset.item_counts, dataset.active_items, users[of_new_users], items[of_new_users]
+    )
+    return ColdPairs(
+        int(np.count_nonzero(user_is_warm)),
+        int(np.count_nonzero(~user_is_warm & ~item_is_warm)),
+        int(np.count_nonzero(of_new_users)),
+        0 if rankings is None else len(rankings),
+        {} if rankings is None else interval_columns(ranking_metrics(rankings, top_ks)),
+    )
