@@ -92,7 +92,7 @@ def _table(header: Sequence[str], rows: Sequence[Element], drawn: int | None = N
         for number, name in enumerate(header)
     ]
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
-    return element("div", table, class_="scroll")
+    return element("div", table, class_="scroll", tabindex=0, role="region", aria_label=f"Table: {header[0]}")
 
 
 def _heading(text: str) -> Element:

@@ -1,7 +1,6 @@
 """The page in a real browser, the Chromium or Chrome that is installed; skipped where there is none."""
 
 import contextlib
-import shutil
 
 import pytest
 
@@ -9,14 +8,11 @@ from ncf_keras.browsing.answers import Answers
 from ncf_keras.browsing.in_thread import served
 from ncf_keras.recommending import Recommender
 from tests.browsing.shelf import HEBREW, IMAGE, SCRIPT, shelf
+from tests.chromium import chromium, colour, contrast
 from tests.models import by_hand
 from tests.recommending.crowd import ITEM_IDS, MODELS, TITLES
 
 pytestmark = pytest.mark.slow
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Chromium's own sandbox wants rights that containers seldom give.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +30,8 @@ def address(recommender):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip("needs Chromium or Chrome")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -276,19 +266,3 @@ def test_text_stands_out_from_what_is_behind_it(opened):
                 assert contrast(colour(page, text), colour(page, behind)) >= 4.5, (scheme, text, behind)
             for behind in ("paper", "card"):
                 assert contrast(colour(page, "edge"), colour(page, behind)) >= 3, (scheme, behind)
-
-
-def colour(page, name):
-    return page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}')")
-
-
-def contrast(one, other):
-    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(colour):
-    """Return the relative luminance of #rrggbb, as WCAG defines it."""
-    parts = [int(colour.strip()[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
