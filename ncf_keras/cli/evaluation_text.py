@@ -20,7 +20,10 @@ DISTINCT_METRICS = ("HR", "NDCG", "MRR")
 
 
 def printed(evaluation: "Evaluation", top_ks: Sequence[int], segments: bool = False) -> str:
-    """Return the tables that are printed; those of the segments, if they are asked for, at the largest K."""
+    """Return the tables that are printed; those of the segments, if they are asked for, at the largest K.
+
+    The sampled protocol, the paper's, prints no more than its metrics unless it is asked for.
+    """
     rows = [[name, f"{one.mean:.4f}", _interval(one)] for name, one in evaluation.intervals.items()]
     parts = [text_table(["metric", "mean", "95% confidence interval"], rows)]
     if evaluation.lists:
@@ -34,7 +37,7 @@ def printed(evaluation: "Evaluation", top_ks: Sequence[int], segments: bool = Fa
         parts += [_segments(table, evaluation, max(top_ks)) for table in evaluation.segments]
     if segments and evaluation.cold is not None:
         parts.append("\n".join(cold_lines(evaluation.cold, max(top_ks))))
-    if evaluation.calibration is not None:
+    if evaluation.lists and evaluation.calibration is not None:
         weighed = f"negatives weighed as {evaluation.calibration.negatives} for each positive"
         parts.append(f"Expected calibration error = {evaluation.calibration.curve().error:.4f}, {weighed}")
     return "\n\n".join(parts) if len(parts) > 1 else parts[0]
