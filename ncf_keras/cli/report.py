@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ncf_keras.cli.evaluation import Evaluation
     from ncf_keras.data import Dataset
     from ncf_keras.evaluation import Rankings
-    from ncf_keras.reporting import Curve, SampledUser, ShownItem
+    from ncf_keras.reporting.contents import Curve, SampledUser, ShownItem
 
 SAMPLED_USERS = 10
 SEED = 0
@@ -43,7 +43,8 @@ def report_page(
         subject: `model` and `weights`, what is said of the model.
         command: the command line.
     """
-    from ncf_keras.reporting import Report, report_html
+    from ncf_keras.reporting.contents import Report
+    from ncf_keras.reporting.page import report_html
 
     protocol, longest = evaluation.protocol, max(top_ks)
     names = shown_metrics(evaluation, longest)
@@ -100,7 +101,7 @@ def _curves(rankings: "Rankings", longest: int) -> "list[Curve]":
     import numpy as np
 
     from ncf_keras.evaluation import ranking_metrics
-    from ncf_keras.reporting import Curve
+    from ncf_keras.reporting.contents import Curve
 
     top_ks = np.unique(np.linspace(1, longest, min(longest, MOST_POINTS)).round().astype(int)).tolist()
     values = ranking_metrics(rankings, top_ks)
@@ -119,7 +120,7 @@ def _sampled_users(
 
     from ncf_keras.recommending import Recommender
     from ncf_keras.recommending.ids import ids_of_items, ids_of_users
-    from ncf_keras.reporting import SampledUser
+    from ncf_keras.reporting.contents import SampledUser
 
     generator = np.random.default_rng(SEED)
     users = evaluation.rankings.distinct_users
@@ -167,7 +168,7 @@ def _items(
     held_out: "set[int] | frozenset[int]" = frozenset(),
 ) -> "list[ShownItem]":
     """Return items by title, or by id where they have none."""
-    from ncf_keras.reporting import ShownItem
+    from ncf_keras.reporting.contents import ShownItem
 
     shown = []
     for number, item in enumerate(items.tolist()):

@@ -88,15 +88,25 @@ class Calibration:
     def _add(self, scores: np.ndarray, is_positive: np.ndarray, is_negative: np.ndarray) -> None:
         is_number = ~np.isnan(scores)
         is_positive, is_negative = is_positive & is_number, is_negative & is_number
-        values = np.where(is_positive | is_negative, scores, np.float32(0))
-        if values.size and not 0 <= values.min() <= values.max() <= 1:
+        counts, totals = self._by_bin(scores[is_positive][None, :])
+        self._sums += counts[0], totals[0], counts[0]
+        # What is left out is counted as a score of 0, and taken off again.
+        others = np.count_nonzero(~is_negative, axis=1)
+        counts, totals = self._by_bin(np.where(is_negative, scores, np.float32(0)))
+        counts[:, 0] -= others
+        negatives = scores.shape[1] - others
+        weights = self.negatives * is_positive.sum(axis=1) / np.maximum(negatives, 1)
+        self._sums[:2] += weights @ counts, weights @ totals
+
+    def _by_bin(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how many scores of each row are in each bin, and their sums: shape (rows, bins)."""
+        if scores.size and not 0 <= scores.min() <= scores.max() <= 1:
             raise InputError(
                 "Scores must be probabilities, from 0 to 1, to be calibrated. "
-                f"Received: {values.min():g} to {values.max():g}"
+                f"Received: {scores.min():g} to {scores.max():g}"
             )
-        of_negative = self.negatives * is_positive.sum(axis=1) / np.maximum(is_negative.sum(axis=1), 1)
-        weights = np.where(is_negative, of_negative[:, None], 0.0) + is_positive
-        bins = np.minimum((values * self._bins).astype(np.int32), self._bins - 1)
-        self._sums[0] += np.bincount(bins.ravel(), weights.ravel(), self._bins)
-        self._sums[1] += np.bincount(bins.ravel(), (weights * values).ravel(), self._bins)
-        self._sums[2] += np.bincount(bins[is_positive], minlength=self._bins)
+        rows, bins = len(scores), np.minimum((scores * self._bins).astype(np.int64), self._bins - 1)
+        bins += self._bins * np.arange(rows)[:, None]
+        counts = np.bincount(bins.ravel(), minlength=rows * self._bins)
+        totals = np.bincount(bins.ravel(), scores.ravel(), rows * self._bins)
+        return counts.reshape(rows, -1), totals.reshape(rows, -1)

@@ -1,6 +1,5 @@
-"""An evaluation as one page of HTML that needs nothing else: no network, no script, no other file."""
+"""An evaluation as one page of HTML that needs nothing else: no network, no script, no other file.
 
-from ncf_keras.reporting.contents import Curve, Report, SampledUser, ShownItem
-from ncf_keras.reporting.page import report_html
-
-__all__ = ["Curve", "Report", "SampledUser", "ShownItem", "report_html"]
+`contents` says what a page shows, `page` and `tables` make its sections, `charts` draws, and `markup` escapes
+whatever is text.
+"""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ncf_keras.evaluation import CalibrationCurve, MeanInterval, SegmentMetrics, SegmentTable
-from ncf_keras.reporting import Curve, Report, SampledUser, ShownItem
+from ncf_keras.reporting.contents import Curve, Report, SampledUser, ShownItem
 from tests.browsing.shelf import EMOJI, HEBREW, IMAGE, SCRIPT
 
 OVERRIDE = "evil\u202egnp.exe\x1b[31m\x00\n\ud800\ufffe"

@@ -5,7 +5,7 @@ pytest -m slow tests/reporting/test_browser.py
 
 import pytest
 
-from ncf_keras.reporting import report_html
+from ncf_keras.reporting.page import report_html
 from tests.browsing.shelf import HEBREW, SCRIPT
 from tests.chromium import chromium, colour, contrast
 from tests.reporting.small_report import small_report

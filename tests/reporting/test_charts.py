@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ncf_keras.evaluation import MeanInterval
-from ncf_keras.reporting import Curve
 from ncf_keras.reporting.charts import calibration_chart, interval_chart, metric_chart, round_step, whole_ticks
+from ncf_keras.reporting.contents import Curve
 from tests.reporting.small_report import interval, small_report
 
 

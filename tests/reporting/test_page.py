@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, strategies as st
 
-from ncf_keras.reporting import report_html
 from ncf_keras.reporting.markup import element, html_document
+from ncf_keras.reporting.page import report_html
 from tests.browsing.shelf import IMAGE, SCRIPT
 from tests.reporting.small_report import HOSTILE, LONG, METRICS, SHOWN, small_report
 
