@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ncf_keras.cli.scores import factored
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -77,15 +79,12 @@ def evaluate(
     import numpy as np
 
     from ncf_keras.evaluation import Calibration, ListStatistics, ranking_metrics, segment_metrics
-    from ncf_keras.models.factored import FactoredModel, can_factor
 
-    dataset = protocol.dataset
-    # Their output is a sigmoid; that of others may be anything.
-    factored = FactoredModel(model) if can_factor(model) else None
-    calibration = None if factored is None else Calibration(negatives)
+    dataset, parts = protocol.dataset, factored(model)
+    calibration = None if parts is None else Calibration(negatives)
     lists = None
     if protocol.name == "full":
-        vectors = None if factored is None else factored.item_vectors()
+        vectors = None if parts is None else parts.item_vectors()
         num_users = int(np.count_nonzero(np.diff(dataset.train_offsets)))
         active = None if dataset.item_states is None else dataset.active_items
         lists = ListStatistics(top_ks, dataset.item_counts, num_users, active, vectors)

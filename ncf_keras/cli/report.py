@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.version import __version__
+from ncf_keras.cli.console import import_tensorflow_quietly
 from ncf_keras.cli.evaluation import interval_columns
 from ncf_keras.cli.evaluation_text import cold_lines, shown_metrics
 
@@ -43,6 +44,7 @@ def report_page(
         subject: `model` and `weights`, what is said of the model.
         command: the command line.
     """
+    import_tensorflow_quietly()
     from ncf_keras.reporting.contents import Report
     from ncf_keras.reporting.page import report_html
 

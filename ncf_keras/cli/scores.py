@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ncf_keras.evaluation.full_ranking import ScoreAll
     from ncf_keras.evaluation.leave_one_out import Score
+    from ncf_keras.models.factored import FactoredModel
 
 
 def pair_scores(model: Any) -> "Score":
@@ -23,3 +24,13 @@ def item_scores(model: Any, num_items: int) -> "ScoreAll":
     from ncf_keras.models.scoring import all_scores
 
     return all_scores(model, num_items)
+
+
+def factored(model: Any) -> "FactoredModel | None":
+    """Return the parts of a GMF, MLP or NeuMF, whose scores are probabilities; None for any other model."""
+    # A baseline needs no TensorFlow.
+    if hasattr(model, "score_all"):
+        return None
+    from ncf_keras.models.factored import FactoredModel, can_factor
+
+    return FactoredModel(model) if can_factor(model) else None

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ncf_keras.baselines import ItemPop
 from ncf_keras.cli import compare
 from ncf_keras.cli.evaluate import main
 from ncf_keras.data import Dataset
@@ -186,6 +187,22 @@ def test_a_report_holds_the_figures_and_ten_users_with_their_lists(place, protoc
         assert [int(next(items)) for _ in range(TOP_K)] == lists_of(place)[user][:TOP_K]
         history = {int(next(items)) for _ in range(min(10, np.diff(place[1].train_offsets)[user]))}
         assert history <= set(place[1].train_items[slice(*place[1].train_offsets[user : user + 2])].tolist())
+
+
+def test_a_baseline_has_lists_but_neither_vectors_nor_probabilities(place, capsys):
+    directory, dataset, _, _ = place
+    ItemPop().fit(dataset).save(directory / "pop.npz")
+    page = directory / "report.html"
+    found = evaluated(place, "--protocol", "full", "--weights", f"{directory}/pop.npz", "--report", str(page))
+    counts, seen = dataset.item_counts, dataset.train_matrix.toarray() > 0
+    tops = [[i for i in np.argsort(-counts, kind="stable") if not seen[u, i]][:TOP_K] for u in range(USERS)]
+    assert list(found["beyond_accuracy"]) == [
+        f"{name}@{TOP_K}" for name in ("coverage", "Gini", "popularity", "novelty")
+    ]
+    assert found["beyond_accuracy"][f"popularity@{TOP_K}"] == pytest.approx(counts[np.array(tops)].mean())
+    assert "calibration" not in found and "calibration" not in capsys.readouterr().out
+    sections = Reader(page.read_text(encoding="utf-8")).of("h2")
+    assert "Calibration" not in sections and "10 users and their lists" in sections
 
 
 @pytest.mark.parametrize(("flags", "sentence"), [
