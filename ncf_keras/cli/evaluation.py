@@ -3,34 +3,17 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ncf_keras.cli.cold_pairs import ColdPairs, cold_pairs
+from ncf_keras.cli.intervals import interval_columns
 from ncf_keras.cli.scores import factored
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ncf_keras.cli.protocols import Protocol
-    from ncf_keras.data import Dataset
     from ncf_keras.evaluation import Calibration, MeanInterval, Rankings, Segmentation, SegmentTable
-
-
-class ColdPairs(NamedTuple):
-    """Later interactions of users or with items that are not in train, as a split in time finds them.
-
-    Attributes:
-        warm_users: pairs of users in train with items that are not, which no list holds.
-        both: pairs of users and items that are both not in train.
-        warm_items: pairs of users who are not in train with items that are.
-        users: how many users the last are of.
-        metrics: what the popularity list gives these, by name; empty where there is none.
-    """
-
-    warm_users: int
-    both: int
-    warm_items: int
-    users: int
-    metrics: "Mapping[str, MeanInterval]"
 
 
 @dataclass(frozen=True)
@@ -100,38 +83,6 @@ def evaluate(
         {} if lists is None else lists.result(),
         calibration,
         [segment_metrics(rankings, each, top_ks) for each in segmentations],
-        _cold_pairs(dataset, top_ks) if segmentations else None,
+        cold_pairs(dataset, top_ks) if segmentations else None,
         seconds,
-    )
-
-
-def interval_columns(values: "Mapping[str, np.ndarray]") -> "dict[str, MeanInterval]":
-    """Return the mean and the interval of each metric, from its values of all users."""
-    import numpy as np
-
-    from ncf_keras.evaluation import bootstrap_intervals
-
-    return dict(zip(values, bootstrap_intervals(np.stack(list(values.values()), axis=1)), strict=True))
-
-
-def _cold_pairs(dataset: "Dataset", top_ks: Sequence[int]) -> ColdPairs | None:
-    import numpy as np
-
-    from ncf_keras.evaluation import popularity_rankings, ranking_metrics
-
-    users, items = getattr(dataset, "cold_users", None), getattr(dataset, "cold_items", None)
-    if users is None or items is None:
-        return None
-    user_is_warm = np.diff(dataset.train_offsets)[users] > 0
-    item_is_warm = dataset.item_counts[items] > 0
-    of_new_users = ~user_is_warm & item_is_warm
-    rankings = popularity_rankings(
-        dataset.item_counts, dataset.active_items, users[of_new_users], items[of_new_users]
-    )
-    return ColdPairs(
-        int(np.count_nonzero(user_is_warm)),
-        int(np.count_nonzero(~user_is_warm & ~item_is_warm)),
-        int(np.count_nonzero(of_new_users)),
-        0 if rankings is None else len(rankings),
-        {} if rankings is None else interval_columns(ranking_metrics(rankings, top_ks)),
     )

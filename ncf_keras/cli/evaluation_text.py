@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ncf_keras.base.text_table import text_table
 
 if TYPE_CHECKING:
-    from ncf_keras.cli.evaluation import ColdPairs, Evaluation
+    from ncf_keras.cli.cold_pairs import ColdPairs
+    from ncf_keras.cli.evaluation import Evaluation
     from ncf_keras.data import Dataset
     from ncf_keras.evaluation import Calibration, MeanInterval, SegmentTable
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.version import __version__
 from ncf_keras.cli.console import import_tensorflow_quietly
-from ncf_keras.cli.evaluation import interval_columns
 from ncf_keras.cli.evaluation_text import cold_lines, shown_metrics
+from ncf_keras.cli.intervals import interval_columns
 
 if TYPE_CHECKING:
     import numpy as np

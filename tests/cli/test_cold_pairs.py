@@ -1,0 +1,35 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ncf_keras.cli.cold_pairs import cold_pairs
+from ncf_keras.cli.evaluation_text import cold_lines
+
+
+def dataset(cold_users, cold_items):
+    """Users 2 and 3 and item 3 have no train interaction; by popularity the items are 1, 0 and 2."""
+    counts = np.array([2, 3, 1, 0])
+    return SimpleNamespace(
+        train_offsets=np.array([0, 3, 6, 6, 6]), item_counts=counts, active_items=counts > 0,
+        cold_users=cold_users, cold_items=cold_items,
+    )  # fmt: skip
+
+
+def test_new_users_get_the_popularity_list_and_nobody_a_new_item():
+    found = cold_pairs(dataset(np.array([0, 1, 2, 2, 2, 3]), np.array([3, 3, 3, 0, 2, 2])), (2,))
+    assert (found.warm_users, found.both, found.warm_items, found.users) == (2, 1, 3, 2)
+    # Item 0 is the second of the list, item 2 the third: a hit for user 2, at 2 of 2; none for user 3.
+    assert found.metrics["HR@2"].mean == 1 / 2
+    assert found.metrics["recall@2"].mean == 1 / 4
+    assert found.metrics["MRR@2"].mean == pytest.approx(1 / 4)
+    first, second = cold_lines(found, 2)
+    assert "2 pairs of known users with new items and 1 of new users with new items" in first
+    assert "3 of new users with known items" in first
+    assert second.startswith("The popularity list gives 2 new users HR@2 = 0.5000 (")
+
+
+def test_without_new_users_there_is_no_list_and_without_pairs_nothing():
+    found = cold_pairs(dataset(np.array([0]), np.array([3])), (2,))
+    assert (found.warm_users, found.users, found.metrics) == (1, 0, {}) and len(cold_lines(found, 2)) == 1
+    assert cold_pairs(dataset(None, None), (2,)) is None
