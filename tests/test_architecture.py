@@ -23,13 +23,14 @@ ARROWS = {
     "weights": {"models"},
     "baselines": {"data", "evaluation", "sampling", "solvers"},
     "training": {"data", "evaluation", "models", "sampling", "solvers", "weights"},
+    "tuning": {"baselines", "data", "evaluation", "models", "solvers", "training"},
     "updating": {"data", "evaluation", "models", "serving", "training", "weights"},
     "recommending": {"data", "models", "solvers"},
     "serving": {"data", "models", "recommending"},
     "browsing": {"data", "recommending"},
     "cli": {
         "baselines", "browsing", "data", "evaluation", "models", "recommending", "root", "sampling", "serving",
-        "solvers", "training", "updating", "weights",
+        "solvers", "training", "tuning", "updating", "weights",
     },
     "__main__": {"cli"},
     "root": {

@@ -33,7 +33,7 @@ class Fitted:
         """Fit the baseline."""
         return getattr(baselines, self.name)(**settings, **self._seed(seed)).fit(dataset)
 
-    def flags(self, settings: Settings, preset: str) -> list[str]:
+    def flags(self, settings: Settings, seed: int, preset: str) -> list[str]:
         """Return `baseline NAME` and its flags."""
         values = {**settings, **self._seed(seed)}
         return ["baseline", self.name, *(word for name in values for word in (f"--{name}", f"{values[name]}"))]

@@ -1,7 +1,7 @@
-"""What proposes the settings of a trial: Optuna's tree-structured Parzen estimator, seeded by the trial's number.
+"""What proposes the settings of a trial: Optuna's Parzen estimator, seeded by the number of the trial.
 
-So neither a search that is taken up again nor another process repeats what was tried, and one process alone tries
-the same each time.
+So neither a search that is taken up again nor another process repeats what was tried, and a process that works
+alone tries the same each time.
 """
 
 from typing import Any
