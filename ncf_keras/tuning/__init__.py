@@ -1,20 +1,22 @@
 """Settings found by a search on validation pairs: `ncf tune`."""
 
-from ncf_keras.models.spec import KINDS
-from ncf_keras.tuning.candidate import Candidate, Effort, Outcome
-from ncf_keras.tuning.fitted import Fitted
-from ncf_keras.tuning.networks import Network
-from ncf_keras.tuning.recipes import TunedNeuMF
-from ncf_keras.tuning.spaces import SPACES
-from ncf_keras.tuning.study import Study, TrialRecord
+from typing import TYPE_CHECKING
 
-__all__ = ["SPACES", "Candidate", "Effort", "Outcome", "Study", "TrialRecord", "candidate_of"]
+from ncf_keras.base.lazy import lazy_names
 
+if TYPE_CHECKING:
+    from ncf_keras.tuning.candidate import Candidate as Candidate, Effort as Effort, Outcome as Outcome
+    from ncf_keras.tuning.candidates import candidate_of as candidate_of
+    from ncf_keras.tuning.spaces import SPACES as SPACES
+    from ncf_keras.tuning.study import Study as Study, TrialRecord as TrialRecord
 
-def candidate_of(model: str) -> Candidate:
-    """Return what tries a model: `GMF`, `MLP`, `NeuMF`, `tuned`, or the name of a baseline."""
-    if model == "tuned":
-        return TunedNeuMF()
-    if model in KINDS:
-        return Network(model)
-    return Fitted(model)
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "candidate": ("Candidate", "Effort", "Outcome"),
+        "candidates": ("candidate_of",),
+        "spaces": ("SPACES",),
+        "study": ("Study", "TrialRecord"),
+    },
+    light=("candidate", "spaces", "study"),
+)
