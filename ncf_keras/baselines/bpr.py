@@ -16,8 +16,9 @@ PAIRS_A_STEP = 1024
 
 @dataclass
 class BPR(FactorModel):
-    """Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009.
+    """Matrix factorisation that learns to rank a user's items above others, by SGD on drawn pairs.
 
+    Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009.
     Minimises, for a train interaction i of a user u and an item j that u has not interacted with, drawn
     uniformly,
 

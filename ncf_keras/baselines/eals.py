@@ -12,8 +12,9 @@ from ncf_keras.data import Dataset
 
 @dataclass
 class EALS(FactorModel):
-    """He et al., "Fast matrix factorization for online recommendation with implicit feedback", SIGIR 2016.
+    """Matrix factorisation by least squares, factor by factor; missing pairs weigh by popularity.
 
+    He et al., "Fast matrix factorization for online recommendation with implicit feedback", SIGIR 2016.
     Minimises, over all pairs of a user u and an item i with the prediction r = p_u . q_i,
 
         sum of (1 - r)^2 over train interactions + sum of c_i r^2 over all other pairs

@@ -7,6 +7,8 @@ import numpy as np
 
 from ncf_keras.base.checks import require_above_zero, require_at_least, require_count
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.memory import require_memory
+from ncf_keras.baselines.archive import ArchiveError, Stored
 from ncf_keras.baselines.baseline import Baseline
 from ncf_keras.baselines.library import library
 from ncf_keras.data import Dataset
@@ -24,6 +26,7 @@ class FactorModel(Baseline):
         item_factors: floats, shape (items, columns), once it has learnt.
     """
 
+    factors: int
     user_factors: np.ndarray
     item_factors: np.ndarray
 
@@ -32,6 +35,9 @@ class FactorModel(Baseline):
         """Return the latent vectors of users and items."""
 
     def _learn(self, dataset: Dataset) -> None:
+        rows = dataset.num_users + dataset.num_items
+        # In float64, and the copies of a sweep.
+        require_memory(16 * rows * self.factors, f"{self!r} for {rows:,} users and items")
         # What overflows is said in words below.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             users, items = self._factorise(dataset)
@@ -47,6 +53,19 @@ class FactorModel(Baseline):
             scores[block] = np.einsum("pk,pk->p", *rows)
         return scores
 
+    def _score_all(self, users: np.ndarray) -> np.ndarray:
+        return self.user_factors[users] @ self.item_factors.T
+
+    def _learnt(self) -> dict[str, np.ndarray]:
+        return {"user_factors": self.user_factors, "item_factors": self.item_factors}
+
+    def _take(self, stored: Stored, num_users: int, num_items: int) -> None:
+        users = stored.array("user_factors", "f4 f8", (num_users, self.factors))
+        items = stored.array("item_factors", users.dtype.str[1:], (num_items, self.factors))
+        if not products_are_finite(users, items):
+            raise ArchiveError("holds factors whose products are no finite scores")
+        self.user_factors, self.item_factors = users, items
+
 
 def products_are_finite(users: np.ndarray, items: np.ndarray) -> bool:
     """Tell whether the inner product of every two vectors fits a float32, by the Cauchy-Schwarz inequality."""
@@ -57,7 +76,9 @@ def products_are_finite(users: np.ndarray, items: np.ndarray) -> bool:
 
 @dataclass
 class IALS(FactorModel):
-    """Hu et al., "Collaborative filtering for implicit feedback datasets", ICDM 2008, by `implicit`.
+    """Matrix factorisation by least squares over all pairs, of which interactions weigh more; by `implicit`.
+
+    Hu et al., "Collaborative filtering for implicit feedback datasets", ICDM 2008.
 
     Args:
         factors: width of the latent vectors.
@@ -108,11 +129,12 @@ class IALS(FactorModel):
 
 @dataclass
 class DotProduct(FactorModel):
-    """What a dot product reaches once it is tuned, as Rendle et al., "Neural collaborative filtering vs. matrix
-    factorization revisited", RecSys 2020, asked.
+    """Matrix factorisation by least squares whose penalties grow with a row's interactions.
 
-    They train it by SGD on drawn negatives, for 256 epochs; here it is solved for by alternating least squares,
-    in a minute (`least_squares_loss.py` has the loss). The defaults are those of the GMF of the tuned preset.
+    What a dot product reaches once it is tuned, as Rendle et al., "Neural collaborative filtering vs. matrix
+    factorization revisited", RecSys 2020, asked. They train it by SGD on drawn negatives, for 256 epochs;
+    here it is solved for by alternating least squares, in a minute (`least_squares_loss.py` has the loss). The
+    defaults are those of the GMF of the tuned preset.
 
     Args:
         factors: width of the latent vectors.

@@ -9,6 +9,8 @@ import scipy.sparse
 
 from ncf_keras.base.checks import require_above_zero, require_count
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.memory import require_memory
+from ncf_keras.baselines.archive import ArchiveError, Stored, rows_of
 from ncf_keras.baselines.baseline import Baseline
 from ncf_keras.baselines.library import library
 from ncf_keras.data import Dataset
@@ -23,6 +25,12 @@ class ItemPop(Baseline):
 
     def _score(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         return self._counts[items]
+
+    def _learnt(self) -> dict[str, np.ndarray]:
+        return {"counts": self._counts}
+
+    def _take(self, stored: Stored, num_users: int, num_items: int) -> None:
+        self._counts = stored.array("counts", "i8", (num_items,))
 
 
 class ItemItemModel(Baseline):
@@ -47,10 +55,46 @@ class ItemItemModel(Baseline):
         starts = np.arange(0, len(different), users_a_block)
         parts = np.split(order, np.searchsorted(which[order], starts[1:]))
         for start, pairs in zip(starts, parts, strict=False):
-            rows = self._interactions[different[start : start + users_a_block]] @ self._weights
-            rows = rows.toarray() if scipy.sparse.issparse(rows) else rows
+            rows = self._score_all(different[start : start + users_a_block])
             scores[pairs] = rows[which[pairs] - start, items[pairs]]
         return scores
+
+    def _score_all(self, users: np.ndarray) -> np.ndarray:
+        return self._sums(self._interactions[users])
+
+    def _sums(self, histories: scipy.sparse.csr_matrix) -> np.ndarray:
+        rows = histories @ self._weights
+        return rows.toarray() if scipy.sparse.issparse(rows) else rows
+
+    def score_history(self, items: np.ndarray) -> np.ndarray:
+        """Return the scores of all items for a new user who has interacted with these: float32, shape (items,).
+
+        An item that is given twice counts once. InputError as for `score`.
+        """
+        liked = np.unique(self._checked_items(items))
+        ones = np.ones(len(liked), np.float32)
+        history = scipy.sparse.csr_matrix((ones, liked, [0, len(liked)]), (1, self.num_items))
+        return self._sums(history)[0].astype(np.float32, copy=False)
+
+    def _learnt(self) -> dict[str, np.ndarray]:
+        weights = self._weights
+        if not scipy.sparse.issparse(weights):
+            return {**rows_of("train", self._interactions), "weights": weights}
+        return {**rows_of("train", self._interactions), **rows_of("weights", weights), "weights": weights.data}
+
+    def _take(self, stored: Stored, num_users: int, num_items: int) -> None:
+        offsets, items = stored.rows("train", num_users, num_items)
+        ones = np.ones(len(items), np.float32)
+        weights = self._weights_in(stored, num_items)
+        largest = float(np.abs(weights.data if scipy.sparse.issparse(weights) else weights).max(initial=0))
+        if largest * int(np.diff(offsets).max()) > float(np.finfo(np.float32).max):
+            raise ArchiveError("holds weights whose sums are no finite scores")
+        self._interactions = scipy.sparse.csr_matrix((ones, items, offsets), (num_users, num_items))
+        self._weights = weights
+
+    @abc.abstractmethod
+    def _weights_in(self, stored: Stored, num_items: int) -> "np.ndarray | scipy.sparse.csr_matrix":
+        """Return the weights in a file; ArchiveError if they are none."""
 
 
 @dataclass
@@ -81,12 +125,18 @@ class ItemKNN(ItemItemModel):
         nearest.setdiag(0)
         return nearest.T.tocsr()
 
+    def _weights_in(self, stored: Stored, num_items: int) -> scipy.sparse.csr_matrix:
+        offsets, columns = stored.rows("weights", num_items, num_items)
+        weights = stored.array("weights", "f4 f8", (len(columns),))
+        return scipy.sparse.csr_matrix((weights, columns, offsets), (num_items, num_items))
+
 
 @dataclass
 class EASE(ItemItemModel):
-    """Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019.
+    """Scores an item by weights from the user's items, which are solved for in closed form.
 
-    The weights B minimise |X - X B|^2 + regularization * |B|^2 with a diagonal of zeros. With
+    Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019. The weights B
+    minimise |X - X B|^2 + regularization * |B|^2 with a diagonal of zeros. With
     P = (X'X + regularization * I)^-1 they are B[i, j] = -P[i, j] / P[j, j]. Memory grows with the square of the
     number of items.
 
@@ -100,6 +150,9 @@ class EASE(ItemItemModel):
         require_above_zero(self.regularization, "regularization")
 
     def _item_weights(self, interactions: scipy.sparse.csr_matrix) -> np.ndarray:
+        num_items = interactions.shape[1]
+        # The equations, their inverse and what both pass through, in float64, and the weights.
+        require_memory(36 * num_items**2, f"EASE, which has a weight for every two of {num_items:,} items,")
         gram = (interactions.T @ interactions).toarray().astype(np.float64)
         gram[np.diag_indices_from(gram)] += self.regularization
         try:
@@ -115,3 +168,6 @@ class EASE(ItemItemModel):
             )
         weights[np.diag_indices_from(weights)] = 0.0
         return weights
+
+    def _weights_in(self, stored: Stored, num_items: int) -> np.ndarray:
+        return stored.array("weights", "f4", (num_items, num_items))

@@ -17,7 +17,7 @@ def library() -> Iterator[ModuleType]:
         import implicit.nearest_neighbours
     except ImportError:
         raise InputError(
-            "This baseline must have the library `implicit` installed: pip install 'ncf-keras[paper]'. "
+            "This baseline must have the library `implicit` installed: pip install 'ncf-keras[baselines]'. "
             "Received: no such library"
         ) from None
     with threadpool_limits(1, "blas"):

@@ -49,7 +49,11 @@ class Answers:
         self._user_search = Search([(user,) for user in users], self._users)
 
     def dataset(self) -> dict[str, Any]:
-        """Return the name and the sizes of the dataset, and whether it has ids and titles."""
+        """Return the name and sizes of the dataset, whether it has ids and titles, and what the model can do.
+
+        `compares_items`: there are similar items, and reasons in lists; `takes_histories`: there are lists for
+        new users who like some items.
+        """
         dataset = self._dataset
         return {
             "name": dataset.name,
@@ -59,6 +63,8 @@ class Answers:
             "has_user_ids": dataset.user_ids is not None,
             "has_item_ids": dataset.item_ids is not None,
             "has_titles": dataset.item_titles is not None,
+            "compares_items": self._recommender.compares_items,
+            "takes_histories": self._recommender.takes_histories,
         }
 
     def users(self, typed: str) -> dict[str, Any]:
@@ -113,7 +119,7 @@ class Answers:
         source = "model" if frame.empty else frame["source"].iloc[0]
         items = self._named(frame["item_id"])
         reasons: list[list] = [[] for _ in items]
-        if len(history) and items:
+        if len(history) and items and self._recommender.compares_items:
             nearest = self._recommender.nearest(frame["item_id"], self._raw(history), MOST_REASONS)
             liked = _with(self._named(nearest["similar_item_id"]), cosine=nearest["cosine"])
             # The rows are in the order of the list; the first of each item has rank 1.

@@ -10,7 +10,7 @@ from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, whole_number
 from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.paths import InputFile
-from ncf_keras.cli.saved_model import load_saved_model, newest_saved
+from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model, newest_saved
 
 # Beside those of TensorFlow Serving, 8500 and 8501.
 PORT = 8700
@@ -34,15 +34,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
-        description="Look at the lists of a saved GMF, MLP or NeuMF in a browser: find a user or name titles "
-        "you like; see the history, the list, what each item of it is like, and similar items. The page is "
-        "served to this machine alone, until Ctrl-C. It needs pip install 'ncf-keras[browse]'.",
+        description="Look at the lists of a saved GMF, MLP, NeuMF or baseline in a browser: find a user or "
+        "name titles you like; see the history, the list, what each item of it is like, and similar items. The "
+        "page is served to this machine alone, until Ctrl-C. It needs pip install 'ncf-keras[browse]'.",
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
     newest = f"if left out, the newest that a run has saved to {SAVED_TO}/, with its dataset"
-    add("--weights", type=InputFile, metavar="FILE", help=f"weight file of Keras 1, 2 or 3; {newest}")
+    add("--weights", type=InputFile, metavar="FILE", help=f"{SAVED_MODEL}; {newest}")
     add_data_flags(parser)
     parser.set_defaults(dataset=None)
     add("--port", type=whole_number(0, 65535), default=PORT, help="of 127.0.0.1; 0 for any that is free")

@@ -13,7 +13,7 @@ from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
-from ncf_keras.cli.saved_model import load_saved_model
+from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model
 
 if TYPE_CHECKING:
     from ncf_keras.evaluation import PairedComparison
@@ -38,7 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("a", type=InputFile, metavar="A", help="weight file of Keras 1, 2 or 3")
+    parser.add_argument("a", type=InputFile, metavar="A", help=SAVED_MODEL)
     parser.add_argument("b", type=InputFile, metavar="B", help="another")
     add_data_flags(parser)
     add_protocol_flags(parser)

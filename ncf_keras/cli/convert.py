@@ -8,6 +8,7 @@ from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import FORMATS, add_memory_flag
 from ncf_keras.cli.paths import InputFile, OutputFile
+from ncf_keras.cli.saved_model import require_network
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +51,7 @@ def _new_names(text: str) -> dict[str, str]:
 
 
 def _convert(flags: argparse.Namespace) -> None:
+    require_network(flags.file, "FILE")
     import_tensorflow_quietly()
     from ncf_keras import weights
 

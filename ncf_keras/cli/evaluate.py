@@ -15,7 +15,7 @@ from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
-from ncf_keras.cli.saved_model import load_saved_model
+from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,14 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
-        description="Evaluate a saved GMF, MLP or NeuMF by the paper's protocol, on validation pairs, or by a "
-        "ranking of all items, with 95% confidence intervals. The model and its sizes are read from the file.",
+        description="Evaluate a saved GMF, MLP, NeuMF or baseline by the paper's protocol, on validation "
+        "pairs, or by a ranking of all items, with 95% confidence intervals. The model and its sizes are read "
+        "from the file.",
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--weights", type=InputFile, required=True, metavar="FILE", help="weight file of Keras 1, 2 or 3"
-    )
+    parser.add_argument("--weights", type=InputFile, required=True, metavar="FILE", help=SAVED_MODEL)
     parser.add_argument("--model", choices=MODELS, help="what the file must hold; any of them if left out")
     add_data_flags(parser)
     add_protocol_flags(parser)

@@ -11,7 +11,7 @@ from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
 from ncf_keras.cli.paths import InputFile
-from ncf_keras.cli.saved_model import load_saved_model
+from ncf_keras.cli.saved_model import load_saved_network
 from ncf_keras.serving.publishing import HIGHEST_VERSION
 
 
@@ -47,7 +47,7 @@ def _export(flags: argparse.Namespace) -> None:
         # Standard output is for the directory alone.
         with contextlib.redirect_stdout(sys.stderr):
             dataset = load_dataset(flags)
-    model = load_saved_model(flags.weights, dataset, flags.model)
+    model = load_saved_network(flags.weights, dataset, flags.model)
     from ncf_keras.serving.export import export_model
 
     tensorflow_directory(flags.to, "--to")

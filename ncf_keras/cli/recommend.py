@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
+from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import add_data_flags, whole_number
 from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.paths import InputFile, OutputFile
-from ncf_keras.cli.saved_model import load_saved_model
+from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model
 from ncf_keras.cli.table_output import TABLE_FORMATS, format_of_file, spreadsheet_safe, write_table
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
-        description="Recommend items with a saved GMF, MLP or NeuMF: to users it was trained on, to a new one "
-        "by a history, to anybody by popularity; find similar items, or the users for a new item. Ids are the "
-        "raw ones where the dataset has NAME.users.csv and NAME.items.csv (`ncf prepare` writes them), else "
-        "indices from 0.",
+        description="Recommend items with a saved GMF, MLP, NeuMF or baseline: to users it was trained on, to "
+        "a new one by a history, to anybody by popularity; find similar items, or the users for a new item. "
+        "Ids are the raw ones where the dataset has NAME.users.csv and NAME.items.csv (`ncf prepare` writes "
+        "them), else indices from 0.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--weights", type=InputFile, metavar="FILE", help="weight file of Keras 1, 2 or 3; --popular needs none"
+        "--weights", type=InputFile, metavar="FILE", help=f"{SAVED_MODEL}; --popular needs none"
     )
     add_data_flags(parser)
     add = parser.add_argument_group("for whom (one kind)").add_argument
@@ -78,7 +79,8 @@ def _recommend(flags: argparse.Namespace) -> None:
     # Standard output is for the lists alone.
     with contextlib.redirect_stdout(sys.stderr):
         dataset = load_dataset(flags)
-    frame = _lists(flags, dataset, users, history, new_item)
+    with flag_names({"model": "`--weights`"}):
+        frame = _lists(flags, dataset, users, history, new_item)
     shown = [name for name, ids in (("users", dataset.user_ids), ("items", dataset.item_ids)) if ids is None]
     if shown:
         print(f"The dataset has no ids: {' and '.join(shown)} are shown as indices from 0.", file=sys.stderr)

@@ -10,10 +10,16 @@ from ncf_keras.cli.console import import_tensorflow_quietly
 if TYPE_CHECKING:
     import keras
 
+    from ncf_keras.baselines import Baseline
     from ncf_keras.data import Dataset
 
+# What the help calls a file that `load_saved_model` reads.
+SAVED_MODEL = "weight file of Keras 1, 2 or 3, or a baseline that `ncf baseline` saved"
 # The name that a training command gives to the model it saves: dataset, kind, sizes, time.
-SAVED_NAME = re.compile(r"(?P<dataset>.+)_(GMF|MLP|NeuMF)_.+_\d+\.(h5|keras|weights\.h5)")
+SAVED_NAME = re.compile(
+    r"(?P<dataset>.+)_((GMF|MLP|NeuMF)_.+_\d+\.(h5|keras|weights\.h5)"
+    r"|(ItemPop|ItemKNN|EASE|(BPR|EALS|DotProduct|IALS)_\d+)_\d+\.npz)"
+)
 
 
 def newest_saved(directory: str, dataset: str | None) -> tuple[str, str]:
@@ -37,13 +43,34 @@ def newest_saved(directory: str, dataset: str | None) -> tuple[str, str]:
 
 
 def load_saved_model(
+    weights: str, dataset: "Dataset", kind: str | None = None, argument: str = "--weights"
+) -> "keras.Model | Baseline":
+    """Read a weight file of Keras 1, 2 or 3, or a fitted baseline; what it is, is read from the file.
+
+    InputError unless it is of `kind`, if that is given, and of the sizes of `dataset`; the sentence names
+    `argument`, the flag or argument that `weights` came from.
+    """
+    from ncf_keras.baselines.archive import is_archive
+
+    if kind is not None or not is_archive(weights):
+        return load_saved_network(weights, dataset, kind, argument)
+    from ncf_keras.baselines import load_baseline
+
+    baseline = load_baseline(weights)
+    sizes = (baseline.num_users, baseline.num_items)
+    found = f"{weights}, which holds {baseline.name}, {sizes[0]} users, {sizes[1]} items"
+    _require_sizes(sizes, dataset, argument, found)
+    return baseline
+
+
+def load_saved_network(
     weights: str, dataset: "Dataset | None", kind: str | None = None, argument: str = "--weights"
 ) -> "keras.Model":
     """Read a weight file of Keras 1, 2 or 3 and build its model; the kind and the sizes are read from the file.
 
-    InputError unless it is of `kind`, if that is given, and of the sizes of `dataset`, if that is; the sentence
-    names `argument`, the flag or argument that `weights` came from.
+    InputError for a baseline, else as `load_saved_model`; without a dataset the model may be of any sizes.
     """
+    require_network(weights, argument, kind)
     import_tensorflow_quietly()
     from ncf_keras.weights import build_model_for, read_weight_file, sizes_in_words, sizes_of_file
 
@@ -52,8 +79,24 @@ def load_saved_model(
     found = f"{weights}, which holds {sizes_in_words(spec)}"
     if kind is not None and spec.kind != kind:
         raise InputError(f"`{argument}` must hold a {kind}. Received: {found}")
-    counts = (spec.num_users, spec.num_items)
-    if dataset is not None and counts != (dataset.num_users, dataset.num_items):
+    if dataset is not None:
+        _require_sizes((spec.num_users, spec.num_items), dataset, argument, found)
+    return build_model_for(file)
+
+
+def require_network(file: str, argument: str, kind: str | None = None) -> None:
+    """Raise InputError if a file that `argument` names holds a baseline, where a network is needed."""
+    from ncf_keras.baselines.archive import is_archive
+
+    if is_archive(file):
+        from ncf_keras.baselines.loading import baseline_in_words
+
+        wanted = f"a {kind}" if kind else "a GMF, MLP or NeuMF"
+        held = f"{file}, which holds the baseline {baseline_in_words(file)}"
+        raise InputError(f"`{argument}` must hold {wanted}. Received: {held}")
+
+
+def _require_sizes(sizes: tuple[int, int], dataset: "Dataset", argument: str, found: str) -> None:
+    if sizes != (dataset.num_users, dataset.num_items):
         rule = f"the {dataset.num_users} users and {dataset.num_items} items of {dataset.name}"
         raise InputError(f"`{argument}` must be of a model for {rule}. Received: {found}")
-    return build_model_for(file)

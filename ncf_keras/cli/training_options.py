@@ -13,6 +13,7 @@ from ncf_keras.base.inputs import kind_of
 from ncf_keras.cli.console import progress_bar
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import LARGEST_WIDTH, parse_numbers
+from ncf_keras.cli.saved_model import require_network
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.tuned import TUNED, pretrain_tuned
 
@@ -175,6 +176,8 @@ def check_pretraining(flags: argparse.Namespace) -> None:
     for flag, file in (("--mf_pretrain", flags.mf_pretrain), ("--mlp_pretrain", flags.mlp_pretrain)):
         if file and kind_of(file, f"`{flag}`") != "a file":
             raise InputError(f"`{flag}` must be a weight file. Received: {file!r}, which is no file")
+        if file:
+            require_network(file, flag, "GMF" if flag == "--mf_pretrain" else "MLP")
 
 
 def is_pretrained(flags: argparse.Namespace) -> bool:

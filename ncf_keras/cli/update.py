@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import require_output, tensorflow_directory
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import listed
 from ncf_keras.base.text_table import text_table
 from ncf_keras.cli.console import import_tensorflow_quietly, print_done, progress_bar, run_with_flags
@@ -18,6 +19,7 @@ from ncf_keras.cli.log_flags import add_column_flags, add_format_flags
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile, InputLog, OutputFile
 from ncf_keras.cli.raw_log import RawLog, read_raw_log
+from ncf_keras.cli.saved_model import require_network
 from ncf_keras.training.spec import LEARNERS, TrainingSpec
 
 if TYPE_CHECKING:
@@ -192,6 +194,8 @@ def _require_flags(flags: argparse.Namespace) -> None:
         raise InputError("`LOG` must be a log of interactions, unless `--forget` is given. Received: none")
     check_output_file(flags.json, "--json")
     require_output(flags.weights, "`--weights`")
+    if kind_of(flags.weights) == "a file":
+        require_network(flags.weights, "--weights")
     from ncf_keras.weights import format_of
 
     # Refused before the training, not when the new weights are to be saved.

@@ -8,6 +8,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.cli.console import progress_bar
 from ncf_keras.cli.flag_names import flag_names
+from ncf_keras.cli.saved_model import require_network
 
 if TYPE_CHECKING:
     import keras
@@ -31,9 +32,12 @@ def check_warm_start(flags: argparse.Namespace) -> None:
                 f"Received: {flags.warm_start} and {other}"
             )
     # A run that goes on has taken from it what it needs.
-    if not flags.resume and kind_of(flags.warm_start, "`--warm_start`") is None:
+    kind = None if flags.resume else kind_of(flags.warm_start, "`--warm_start`")
+    if not flags.resume and kind is None:
         rule = "a weight file, a checkpoint or a directory of checkpoints"
         raise InputError(f"`--warm_start` must be {rule}. Received: {flags.warm_start}, which is not there")
+    if kind == "a file":
+        require_network(flags.warm_start, "--warm_start")
 
 
 def start_warm(model: "keras.Model", flags: argparse.Namespace, dataset: "Dataset") -> "LearnerState | None":

@@ -70,7 +70,8 @@ class Ranker:
 
     Args:
         model: GMF, MLP or NeuMF; or another Keras model from `user_input` and `item_input` to one prediction;
-            or a fitted baseline with `score(users, items)`, which can't be traced.
+            or a fitted baseline with `score(users, items)`, and `score_all(users)` if it can, which can't be
+            traced.
         num_users: users are the indices 0 … num_users - 1.
         num_items: items are the indices 0 … num_items - 1.
         dataset: whose train interactions are seen and make the popularity list, and which says who is active;
@@ -161,6 +162,11 @@ class Ranker:
         halves = self._factored.with_users(self._halves, vectors)
         items, scores = self._best(functools.partial(self._grid, halves), tf.zeros_like(seen), seen, k)
         return Lists(items, scores, tf.constant([True]))
+
+    def recommend_by_scores(self, seen: Tensor, k: Tensor, scores: Tensor) -> Lists:
+        """Return the best items for one user by the scores of all items: float32, shape (1, items)."""
+        best = self._best(self._stretches_of(scores), tf.zeros_like(seen), seen, k)
+        return Lists(*best, tf.constant([True]))
 
     def similar_items(self, items: Tensor, k: Tensor) -> Lists:
         """Return the items most like each item by cosine, itself left out; nothing for one without index.
@@ -298,6 +304,8 @@ class Ranker:
     def _scores_for(self, users: Tensor) -> ScoreBlock:
         if self._factored:
             return functools.partial(self._grid, self._halves.of_users(users))
+        if hasattr(self._model, "score_all"):
+            return self._stretches_of(tf.convert_to_tensor(self._model.score_all(users.numpy()), tf.float32))
 
         def score_block(start: Tensor, stop: Tensor) -> Tensor:
             rows, items = tf.meshgrid(users, tf.range(start, stop), indexing="ij")
@@ -305,6 +313,10 @@ class Ranker:
             return self._finite(tf.reshape(scores, tf.shape(rows)))
 
         return score_block
+
+    def _stretches_of(self, scores: Tensor) -> ScoreBlock:
+        finite = self._finite(scores)
+        return lambda start, stop: finite[:, start:stop]
 
     def _best(self, score_block: ScoreBlock, rows: Tensor, items: Tensor, k: Any) -> tuple[Any, Any]:
         return best_items(self._active(score_block), self._num_items, rows, items, k, self._items_a_block)

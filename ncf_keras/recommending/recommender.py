@@ -15,7 +15,7 @@ from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.base.ids import id_text, listed_ids
 from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
-from ncf_keras.models.factored import FactoredModel, require_factored, require_sizes
+from ncf_keras.models.factored import FactoredModel, can_factor, require_factored, require_sizes
 from ncf_keras.recommending.ids import Ids, ids_of_items, ids_of_users
 from ncf_keras.recommending.ranking import NOT_FINITE, Lists, Places, Ranker, popularity
 from ncf_keras.solvers.fold_in import UserFolder
@@ -41,7 +41,7 @@ class Recommender:
     Args:
         model: trained on `dataset`: GMF, MLP, NeuMF, or any other Keras model from `user_input` and
             `item_input` to one prediction; or a fitted baseline (`ncf_keras.baselines`). Similar items and
-            what is folded in need a GMF, MLP or NeuMF.
+            new items need a GMF, MLP or NeuMF; a new user's history one of these, EASE or ItemKNN.
         dataset: where raw ids, titles and the items seen come from.
 
     Raises:
@@ -164,6 +164,8 @@ class Recommender:
     ) -> pd.DataFrame:
         """Fit a new user's vector to a history and return the items that the model ranks highest for that user.
 
+        EASE and ItemKNN have no vectors: they score a history as they score that of a user.
+
         Args:
             history: the items the user interacted with, at least one: raw ids if the dataset has `item_ids`,
                 else indices.
@@ -174,8 +176,17 @@ class Recommender:
         require_count(k, "k")
         items = self._tables.items.require(history, "history")
         seen = np.zeros(0, np.int32) if include_seen else np.unique(items)
-        vectors = self._folder([items])
-        lists = _ask(self._list_for_vectors, seen, min(k, self._dataset.num_items), *vectors)
+        k = min(k, self._dataset.num_items)
+        if not self.takes_histories:
+            rule = "a GMF, MLP, NeuMF, EASE or ItemKNN to fold users into"
+            received = getattr(self._model, "name", None) or repr(self._model)
+            raise InputError(f"`model` must be {rule}. Received: {received}")
+        if self._scores_histories:
+            scores = self._model.score_history(items)[None]
+            lists = _ask(self._ranker.recommend_by_scores, seen, k, scores)
+        else:
+            vectors = self._folder([items])
+            lists = _ask(self._list_for_vectors, seen, k, *vectors)
         user_ids, sources = pd.Series([user]).array, np.array(["folded in"], object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
@@ -223,6 +234,20 @@ class Recommender:
     def popular(self, k: int = 10, users: Sequence[object] = ("",)) -> pd.DataFrame:
         """Return what most users interacted with; see `popular_items`."""
         return popular_items(self._dataset, k, users)
+
+    @property
+    def compares_items(self) -> bool:
+        """Whether there are similar items: `similar_items` and `nearest` need a GMF, MLP or NeuMF."""
+        return can_factor(self._model)
+
+    @property
+    def takes_histories(self) -> bool:
+        """Whether a list can be made of a new user's history, by `fold_in`."""
+        return self._scores_histories or can_factor(self._model)
+
+    @property
+    def _scores_histories(self) -> bool:
+        return hasattr(self._model, "score_history")
 
     # Each program is traced once, for any number of users and any k, and can't be traced again.
     @cached_property

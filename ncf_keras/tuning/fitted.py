@@ -3,7 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING
 
-from ncf_keras import baselines
+from ncf_keras.baselines.loading import BASELINES
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.tuning.candidate import Effort, Outcome, Tell
 from ncf_keras.tuning.spaces import Settings
@@ -31,7 +31,7 @@ class Fitted:
 
     def make(self, settings: Settings, dataset: "Dataset", seed: int) -> "Baseline":
         """Fit the baseline."""
-        return getattr(baselines, self.name)(**settings, **self._seed(seed)).fit(dataset)
+        return BASELINES[self.name](**settings, **self._seed(seed)).fit(dataset)
 
     def flags(self, settings: Settings, seed: int, preset: str) -> list[str]:
         """Return `baseline NAME` and its flags."""
@@ -40,5 +40,5 @@ class Fitted:
 
     def _seed(self, seed: int) -> dict[str, int]:
         """Return the seed as a setting, where the baseline draws anything."""
-        kind = getattr(baselines, self.name)
-        return {"seed": seed} if "seed" in {each.name for each in dataclasses.fields(kind)} else {}
+        names = {each.name for each in dataclasses.fields(BASELINES[self.name])}
+        return {"seed": seed} if "seed" in names else {}

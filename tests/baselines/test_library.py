@@ -40,6 +40,6 @@ def test_a_missing_library_is_named(baseline, dataset, monkeypatch):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "implicit", None)
     with pytest.raises(
-        InputError, match=r"`implicit` installed: pip install 'ncf-keras\[paper\]'\. Received: no"
+        InputError, match=r"`implicit` installed: pip install 'ncf-keras\[baselines\]'\. Received: no"
     ):
         baseline.fit(dataset)

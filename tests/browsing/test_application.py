@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.baselines import EASE, ItemPop
 from ncf_keras.browsing.answers import Answers
 from ncf_keras.browsing.in_thread import served
 from ncf_keras.recommending import Recommender
@@ -146,7 +147,8 @@ def test_without_ids_and_titles_indices_are_shown(model):
         )
     assert about == {
         "name": "crowd", "users": 8, "items": 13, "interactions": dataset.num_train,
-        "has_user_ids": False, "has_item_ids": False, "has_titles": False,
+        "has_user_ids": False, "has_item_ids": False, "has_titles": False, "compares_items": True,
+        "takes_histories": True,
     }  # fmt: skip
     assert one["id"] == "3"
     assert {(type(each["id"]), each["title"]) for each in [*one["list"], *liked["list"]]} == {(str, None)}
@@ -154,6 +156,34 @@ def test_without_ids_and_titles_indices_are_shown(model):
     assert [each["item"] for each in one["list"]] == expected
     assert [int(each["id"]) for each in one["list"]] == expected
     assert [each["item"] for each in found["items"]] == [12]
+
+
+@pytest.mark.parametrize("kind", [EASE, ItemPop])
+def test_a_baseline_is_shown_as_far_as_it_goes(kind):
+    """Lists without reasons; lists for new users of EASE alone, and similar items of neither."""
+    dataset = shelf()
+    recommender = Recommender(kind().fit(dataset), dataset)
+    with served(Answers(recommender, dataset)) as address:
+        about, one, liked, popular, similar = (
+            requests.get(f"{address}api/{name}", timeout=30)
+            for name in ("dataset", "user?user=3&k=3", "liked?items=2,5&k=3", "liked", "similar?item=3")
+        )
+    assert (about.json()["compares_items"], about.json()["takes_histories"]) == (False, kind is EASE)
+    expected = recommender.recommend([USER_IDS[3]], 3)
+    assert [each["id"] for each in one.json()["list"]] == expected["item_id"].tolist()
+    assert [each["why"] for each in one.json()["list"]] == [[], [], []]
+    assert len(popular.json()["list"]) == 10
+    error = "`model` must be a GMF, MLP"
+    assert similar.status_code == 400 and similar.json()["error"].startswith(
+        f"{error} or NeuMF to have item vectors"
+    )
+    if kind is EASE:
+        expected = recommender.fold_in([ITEM_IDS[2], ITEM_IDS[5]], 3)
+        assert [each["id"] for each in liked.json()["list"]] == expected["item_id"].tolist()
+    else:
+        assert liked.status_code == 400 and liked.json()["error"].startswith(
+            f"{error}, NeuMF, EASE or ItemKNN to fold"
+        )
 
 
 def test_long_titles_are_cut(model):

@@ -12,6 +12,7 @@ import threading
 import pytest
 import requests
 
+from ncf_keras.baselines.loading import BASELINES
 from ncf_keras.cli.browse import main
 from ncf_keras.cli.saved_model import newest_saved
 from ncf_keras.weights import save_weights
@@ -67,6 +68,16 @@ def test_without_flags_it_is_the_newest_model_that_a_run_has_saved(tmp_path, mon
         os.utime(tmp_path / "pretrain" / name, (age, age))
     os.utime(tmp_path / "pretrain/ml-1m_GMF_8.h5", (9, 9))
     assert newest_saved("pretrain", None) == ("pretrain/clicks_GMF_8_1795427361.h5", "clicks")
+    for number, name in enumerate(BASELINES):
+        baseline = (
+            f"pretrain/a_EASE_{name}_6_1795427363.npz"
+            if hasattr(BASELINES[name], "factors")
+            else (f"pretrain/a_EASE_{name}_1795427363.npz")
+        )
+        (tmp_path / baseline).touch()
+        os.utime(tmp_path / baseline, (20 + number, 20 + number))
+        assert newest_saved("pretrain", None) == (baseline, "a_EASE")
+        (tmp_path / baseline).unlink()
     assert newest_saved("pretrain", "my_MLP_data")[0].endswith("[8,4]_1795427362.keras")
     assert failed(capsys, "--dataset", "other").endswith("a model of other to pretrain/. Received: none")
     # A file that a run has not named is not taken for its model.

@@ -10,7 +10,9 @@ import shlex
 import numpy as np
 import pytest
 
+from ncf_keras.baselines import load_baseline
 from ncf_keras.cli.commands import COMMANDS
+from ncf_keras.data import read_dataset
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import model_scores
 from ncf_keras.weights import load_model
@@ -40,10 +42,10 @@ def flags(directory):
 
 
 @pytest.fixture(scope="module")
-def searched(directory, flags, shared_programs):
-    """A search of GMF, left after one trial and taken up again."""
-    first = run("tune", *flags, "--model", "GMF", "--trials", 1)
-    return first, run("tune", *flags, "--model", "GMF", "--trials", 3)
+def searched(directory, flags):
+    """A search of EASE, left after one trial and taken up again."""
+    first = run("tune", *flags, "--model", "EASE", "--trials", 1)
+    return first, run("tune", *flags, "--model", "EASE", "--trials", 3)
 
 
 def test_a_search_goes_on_where_it_was_left(searched):
@@ -52,49 +54,71 @@ def test_a_search_goes_on_where_it_was_left(searched):
     assert [line.split(" [")[0] for line in lines if " s]: HR@5" in line] == ["Trial 0"]
     assert [line.split(" [")[0] for line in more if re.match(r"Trial \d \[", line)] == ["Trial 1", "Trial 2"]
     assert "has 1 of 3 trials: the search goes on." in others and "goes on" not in errors
-    assert ": GMF num_factors=8 reg=0 lr=0.001 num_neg=4 batch_size=256 epochs=" in "\n".join(lines)
+    assert any(line.endswith(", the best so far: EASE regularization=1320") for line in lines)
 
 
 def test_the_table_has_every_trial(searched, directory):
     with (directory / "found.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["trial"] for row in rows] == ["0", "1", "2"]
-    assert {row["model"] for row in rows} == {"GMF"} and {row["num_factors"] for row in rows} >= {"8"}
+    assert {row["model"] for row in rows} == {"EASE"} and rows[0]["regularization"] == "1320.0"
     assert (directory / "found.png").read_bytes().startswith(b"\x89PNG")
     shown = [line.split()[0] for line in searched[1][1] if re.match(r"\d +0\.", line)]
     done = sorted((row for row in rows if row["state"] == "done"), key=lambda row: -float(row["ndcg"]))
     assert shown == [row["trial"] for row in done]
 
 
-def test_the_command_that_it_prints_makes_the_model_that_it_saved(searched, directory):
-    from ncf_keras.data import read_dataset
-
-    lines = searched[1][1]
-    (tested,) = (line for line in lines if "on the test pairs" in line)
-    hr, ndcg = map(float, re.search(r"HR@5 = ([\d.]+), NDCG@5 = ([\d.]+)\.", tested).groups())
-    saved = load_model(directory / "found.h5")
+def figures_of(directory, score):
+    """Return HR@5 and NDCG@5 of the test pairs, as printed."""
     dataset = read_dataset(directory, "small")
     protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    result = protocol.evaluate(model_scores(saved), 5)
-    assert (hr, ndcg) == (round(result.hr, 4), round(result.ndcg, 4))
+    result = protocol.evaluate(score, 5)
+    return f"HR{{at}} = {result.hr:.4f}, NDCG{{at}} = {result.ndcg:.4f}"
+
+
+def command_in(lines):
+    """Return the arguments of the command that makes the same model again, without `ncf`."""
     (command,) = (line.partition(": ")[2] for line in lines if line.startswith("The same again"))
-    program, name, *arguments = shlex.split(command)
-    assert program == "ncf" and name == "gmf"
-    status, output, _ = run(name, *arguments, "--topk", 5, "--save_dir", directory / "again")
+    program, *arguments = shlex.split(command)
+    assert program == "ncf"
+    return arguments
+
+
+def test_the_best_baseline_is_saved_and_made_again_by_the_command_that_is_printed(searched, directory):
+    lines = searched[1][1]
+    figures = figures_of(directory, load_baseline(directory / "found.npz").score)
+    (tested,) = (line for line in lines if "on the test pairs" in line)
+    assert figures.format(at="@5") in tested
+    status, output, _ = run(*command_in(lines), "--topk", 5, "--save_dir", directory / "again")
+    assert status == 0 and figures.format(at="") in "\n".join(output)
+    (file,) = (directory / "again").glob("small_EASE_*.npz")
+    assert file.read_bytes() == (directory / "found.npz").read_bytes()
+
+
+def test_the_best_network_is_saved_and_made_again_by_the_command_that_is_printed(
+    directory, flags, shared_programs
+):
+    search = (*flags[:-4], "--out", directory / "network", "--seed", 3, "--model", "GMF", "--trials", 1)
+    status, lines, _ = run("tune", *search)
     assert status == 0
-    assert f"Test of the last iteration: HR = {hr:.4f}, NDCG = {ndcg:.4f}" in output
+    saved = load_model(directory / "network.h5")
+    figures = figures_of(directory, model_scores(saved))
+    assert figures.format(at="@5") in next(line for line in lines if "on the test pairs" in line)
+    status, output, _ = run(*command_in(lines), "--topk", 5, "--save_dir", directory / "network")
+    assert status == 0
+    assert f"Test of the last iteration: {figures.format(at='')}" in output
     assert not any(line.startswith(("Init", "Iteration")) for line in output)
-    (file,) = (directory / "again").glob("small_GMF_*.h5")
+    (file,) = (directory / "network").glob("small_GMF_*.h5")
     for one, same in zip(load_model(file).get_weights(), saved.get_weights(), strict=True):
         np.testing.assert_array_equal(one, same)
 
 
 def test_the_test_pairs_are_ranked_once(searched, flags, directory):
-    before = (directory / "found.h5").stat().st_mtime_ns
-    status, lines, errors = run("tune", *flags, "--model", "GMF", "--trials", 3)
+    before = (directory / "found.npz").stat().st_mtime_ns
+    status, lines, errors = run("tune", *flags, "--model", "EASE", "--trials", 3)
     assert status == 0 and "Note" not in errors
     assert lines[-2:] == searched[1][1][-2:]
-    assert (directory / "found.h5").stat().st_mtime_ns == before
+    assert (directory / "found.npz").stat().st_mtime_ns == before
 
 
 def test_the_settings_of_a_recipe_are_a_preset(directory, flags, shared_programs):
@@ -121,8 +145,8 @@ def test_the_settings_of_a_recipe_are_a_preset(directory, flags, shared_programs
 
 
 @pytest.mark.parametrize(("more", "message"), [
-    (("--model", "GMF", "--topk", 7), "`--topk` must be as when the search of {found}.sqlite began: 5. "),
-    (("--model", "MLP"), "`--model` must be as when the search of {found}.sqlite began: ['GMF']. Received: ['"),
+    (("--model", "EASE", "--topk", 7), "`--topk` must be as when the search of {found}.sqlite began: 5. "),
+    (("--model", "MLP"), "`--model` must be as when the search of {found}.sqlite began: ['EASE']. Received: ['"),
     (("--model", "SVD"), "argument --model: invalid choice: 'SVD'"),
     (("--out", "{found}.csv/other"), "`--out` must be"),
 ])  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 import ncf_keras
 from ncf_keras.base.errors import InputError
-from ncf_keras.baselines import ItemKNN, ItemPop
+from ncf_keras.baselines import EASE, ItemKNN, ItemPop
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import Recommender, popular_items
 from ncf_keras.recommending.ranking import Ranker
@@ -133,8 +133,24 @@ def test_a_model_of_another_make_is_ranked_by_its_scores(make):
     assert set(recommender.popular(2)["source"]) == {"popularity"}
     with pytest.raises(InputError, match="`model` must be a GMF, MLP or NeuMF to have item vectors"):
         recommender.similar_items([1])
-    with pytest.raises(InputError, match="`model` must be a GMF, MLP or NeuMF to fold users into"):
-        recommender.fold_in([1])
+    assert not recommender.compares_items and recommender.takes_histories == (make is ItemKNN)
+    if make is not ItemKNN:
+        with pytest.raises(
+            InputError, match="`model` must be a GMF, MLP, NeuMF, EASE or ItemKNN to fold users into"
+        ):
+            recommender.fold_in([1])
+
+
+@pytest.mark.parametrize("kind", [ItemKNN, EASE])
+def test_an_item_model_gives_a_history_the_list_of_a_user_with_that_history(kind):
+    dataset = crowd(ids=False)
+    recommender = Recommender(kind().fit(dataset), dataset)
+    for user in range(1, 6):
+        expected = recommender.recommend([user], 20).drop(columns="source")
+        frame = recommender.fold_in(sorted(seen_by(dataset, user)), 20, user=user)
+        assert set(frame["source"]) == {"folded in"}
+        pd.testing.assert_frame_equal(frame.drop(columns="source"), expected, check_dtype=False)
+    assert set(recommender.fold_in([3], 20, include_seen=True)["item_id"]) == set(range(ITEMS))
 
 
 def test_known_and_unknown_users_are_answered_in_their_order(gmf):

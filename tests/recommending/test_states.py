@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.baselines import ItemPop
+from ncf_keras.baselines import EASE, ItemPop
 from ncf_keras.data.states import FORGOTTEN, INACTIVE
 from ncf_keras.recommending import Recommender, popular_items
 from ncf_keras.recommending.ranking import Ranker
@@ -126,9 +126,10 @@ def dataset():
     return with_states(USER_STATES_OF_ONE, ITEM_STATES_OF_ONE)
 
 
-@pytest.fixture(scope="module", params=["NeuMF", "ItemPop"])
+@pytest.fixture(scope="module", params=["NeuMF", "ItemPop", "EASE"])
 def recommender(request, models, dataset):
-    model = ItemPop().fit(dataset) if request.param == "ItemPop" else models["NeuMF"][0]
+    baselines = {"ItemPop": ItemPop, "EASE": EASE}
+    model = baselines[request.param]().fit(dataset) if request.param in baselines else models["NeuMF"][0]
     return Recommender(model, dataset)
 
 

@@ -70,6 +70,7 @@ function button(text, item, press) {
 }
 
 function similarButton(item) {
+  if (!dataset.compares_items) return null;
   return button("Similar", item, (made) => {
     opener = made;
     if (wanted().similar === item.item) byId("similar-heading").focus();
@@ -78,6 +79,7 @@ function similarButton(item) {
 }
 
 function likeButton(item) {
+  if (!dataset.takes_histories) return null;
   return button("Like", item, () => like(item.item));
 }
 
@@ -117,7 +119,7 @@ function showHistory(items, makeButtons) {
   more.onclick = () => {
     byId("history-items").append(...rest);
     more.hidden = true;
-    rest[0].querySelector("button").focus();
+    rest[0].querySelector("button")?.focus();
   };
 }
 
@@ -166,7 +168,10 @@ function heldOut(answer) {
 function showLiked(answer) {
   const count = answer.liked.length;
   byId("history-heading").textContent = "Titles you like";
-  byId("history-note").textContent = count ? "" : "None yet. Name one above, or choose Like beside one.";
+  const none = dataset.takes_histories
+    ? "None yet. Name one above, or choose Like beside one."
+    : "This model has lists for the users of its training alone: find one above.";
+  byId("history-note").textContent = count ? "" : none;
   const without = (item) => wanted().liked.filter((each) => each !== item.item);
   const remove = (item) =>
     button("Remove", item, () => {
@@ -294,6 +299,8 @@ async function begin() {
   byId("dataset-name").textContent = name;
   byId("dataset-sizes").textContent =
     `${NUMBERS.format(users)} users, ${NUMBERS.format(items)} items, ${NUMBERS.format(interactions)} interactions`;
+  byId("item-field").hidden = !dataset.takes_histories;
+  byId("list-reasons").hidden = !dataset.compares_items;
   listen();
   await showAddress();
 }

@@ -1,10 +1,10 @@
 """The file of the best model of a run."""
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
+from ncf_keras.base.claims import claim_name, claim_of
 from ncf_keras.base.files import remove_leftovers
 from ncf_keras.base.locks import open_lock_file
 from ncf_keras.training.callbacks.own import OwnCallback
@@ -79,7 +79,7 @@ class BestFile(OwnCallback):
             self.reserve()
             return
         self._reserved = self._path_of(moment)
-        self._claim = self._claim_of(self._reserved)
+        self._claim = claim_of(self._reserved)
         os.close(open_lock_file(self._claim))
         remove_leftovers(self._reserved)
         self.path = self._reserved if saved else None
@@ -104,23 +104,7 @@ class BestFile(OwnCallback):
         self.path = path
 
     def _claim_name(self) -> tuple[Path, Path]:
-        """Return a free name, and the claim file that reserves it until it is written."""
-        moment = int(time.time())
-        while True:
-            path = self._path_of(moment)
-            claim = self._claim_of(path)
-            try:
-                claim.touch(exist_ok=False)
-            except FileExistsError:
-                moment += 1
-                continue
-            if not path.exists():
-                return path, claim
-            claim.unlink()
-            moment += 1
+        return claim_name(self._directory, self._stem, SUFFIXES[self._layout])
 
     def _path_of(self, moment: int) -> Path:
         return self._directory / f"{self._stem}_{moment}{SUFFIXES[self._layout]}"
-
-    def _claim_of(self, path: Path) -> Path:
-        return path.with_name(f".{path.name}.claim")

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ncf_keras.base import claims
 from ncf_keras.models import build_gmf
 from ncf_keras.training.callbacks import best_file
 from ncf_keras.training.callbacks.best_file import BestFile
@@ -11,7 +12,7 @@ from tests.training.callbacks.trainers import trainer
 
 @pytest.fixture(autouse=True)
 def stopped_clock(monkeypatch):
-    monkeypatch.setattr(best_file.time, "time", lambda: 1501651698.7)
+    monkeypatch.setattr(claims.time, "time", lambda: 1501651698.7)
 
 
 @pytest.fixture
