@@ -146,7 +146,7 @@ def test_the_settings_of_a_recipe_are_a_preset(directory, flags, shared_programs
 
 @pytest.mark.parametrize(("more", "message"), [
     (("--model", "EASE", "--topk", 7), "`--topk` must be as when the search of {found}.sqlite began: 5. "),
-    (("--model", "MLP"), "`--model` must be as when the search of {found}.sqlite began: ['EASE']. Received: ['"),
+    (("--model", "MLP"), "`--model` must be as when the search of {found}.sqlite began: ['EASE']. "),
     (("--model", "SVD"), "argument --model: invalid choice: 'SVD'"),
     (("--out", "{found}.csv/other"), "`--out` must be"),
 ])  # fmt: skip
