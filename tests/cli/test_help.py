@@ -8,11 +8,12 @@ import pytest
 
 from tests.shared_files import PROJECT
 
+QUESTIONS = {"ask": [["score"], ["recommend"]], "baseline": [["EASE"], ["BPR"]]}
 COMMANDS = [
     [script.stem, *question]
     for script in sorted((PROJECT / "run").glob("*.py"))
     if script.stem not in ("paper", "_start")
-    for question in ([[], ["score"], ["recommend"]] if script.stem == "ask" else [[]])
+    for question in ([], *QUESTIONS.get(script.stem, []))
 ]
 
 

@@ -262,6 +262,8 @@ def complete(tmp_path_factory):
     ("ncf recommend --weights we", {"weights.h5", "well"}),
     ("ncf compare weights.h5 we", {"weights.h5", "well"}),
     ("ncf neumf --save_dir we", {"well"}),
+    ("ncf baseline E", {"EALS", "EASE"}),
+    ("ncf baseline EASE --reg", {"--regularization"}),
     ("ncf completion z", {"zsh"}),
 ])  # fmt: skip
 def test_bash_completes(line, words, complete):

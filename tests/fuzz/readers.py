@@ -18,6 +18,7 @@ from reproduction import figures, tables
 from reproduction.results import Book, read_result
 from reproduction.runs import quick_grid
 
+from ncf_keras.baselines import EASE, DotProduct, ItemPop, load_baseline
 from ncf_keras.cli.flags import training_parser
 from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from ncf_keras.data import Dataset, read_dataset
@@ -230,6 +231,24 @@ def _weights() -> Reader:
     return _of_file(wholes, "weights.h5", check)
 
 
+def _baselines() -> Reader:
+    dataset = Dataset.from_pairs([0, 0, 1, 2], [0, 1, 1, 2], [2], [0], [[1]])
+    users = np.arange(3)
+
+    def wholes(directory: Path) -> list[bytes]:
+        fitted = [kind.fit(dataset) for kind in (ItemPop(), EASE(1.0), DotProduct(2, sweeps=1))]
+        for number, baseline in enumerate(fitted):
+            baseline.save(directory / f"{number}.npz")
+        return [(directory / f"{number}.npz").read_bytes() for number in range(len(fitted))]
+
+    def check(file: Path) -> None:
+        read = load_baseline(file)
+        scores = read.score_all(users[: read.num_users])
+        assert scores.shape[1] == read.num_items and np.isfinite(scores).all()
+
+    return _of_file(wholes, "baseline.npz", check)
+
+
 @functools.cache
 def _callback(directory: CheckpointDirectory | None) -> Checkpoints:
     """Return what writes and restores a small training with an iteration."""
@@ -289,6 +308,7 @@ READERS = {
     "result of a run": _result_of_a_run(),
     "titles": _titles(),
     "weight file": _weights(),
+    "baseline": _baselines(),
     "checkpoint": _checkpoint(sealed=False),
     "checkpoint with a fitting checksum": _checkpoint(sealed=True),
     "flags of GMF": _flags("GMF", "--num_factors 8 --regs [0,0.1] --batch_size 256 --seed 1"),
