@@ -62,3 +62,18 @@ def shared_programs(all_programs) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         all_programs.share(patch)
         yield
+
+
+@pytest.fixture(scope="session")
+def all_folds():
+    from tests.shared_folds import SharedFolds
+
+    return SharedFolds()
+
+
+@pytest.fixture(scope="module")
+def shared_folds(all_folds) -> Iterator[None]:
+    """Let the warm starts of a module's tests share the rows of newcomers with all others that do."""
+    with pytest.MonkeyPatch.context() as patch:
+        all_folds.share(patch)
+        yield

@@ -34,5 +34,5 @@ def sample_run(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _programs_of_commands(shared_programs):
-    """Compile what a command runs once for all tests."""
+def _programs_of_commands(shared_programs, shared_folds):
+    """Compile what a command runs, and fold in newcomers, once for all tests."""

@@ -14,7 +14,7 @@ from ncf_keras.serving.publishing import versions
 from ncf_keras.weights import read_weight_file
 from tests.hostile.kill_cases import digests
 from tests.serving.cpp_loader import CppModel
-from tests.updating.nights import DAY, NIGHTS, begin, words, write_log
+from tests.updating.nights import DAY, NIGHTS, begin, quick_exports, words, write_log
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,13 @@ def after_two(first_day, tmp_path_factory):
 @pytest.fixture
 def living(after_two, tmp_path):
     return copied(after_two, tmp_path)
+
+
+@pytest.fixture
+def quickly():
+    """Updates that publish versions without exporting a model."""
+    with quick_exports():
+        yield
 
 
 def copied(directory, parent):
@@ -97,7 +104,7 @@ def test_versions_agree_on_ids_in_the_cpp_loader_and_hide_all_that_is_known(afte
                 assert not {(user, one.decode()) for one in ids} & known
 
 
-def test_what_was_done_is_not_done_again(living, capsys):
+def test_what_was_done_is_not_done_again(living, quickly, capsys):
     assert main(words(living, "--json", f"{living}/report.json", log="night2.csv")) == 0
     before = left_in(living)
     capsys.readouterr()
@@ -108,7 +115,7 @@ def test_what_was_done_is_not_done_again(living, capsys):
     assert again == report
 
 
-def test_a_model_that_got_worse_is_kept_and_the_log_is_appended_all_the_same(living, capsys):
+def test_a_model_that_got_worse_is_kept_and_the_log_is_appended_all_the_same(living, quickly, capsys):
     weights, there = digests([living / "served.h5"]), list(versions(living / "served"))
     assert main(words(living, "--lr", "30", "--epochs", "1", log="night2.csv")) == 3
     assert "Kept: " in capsys.readouterr().out
@@ -120,7 +127,7 @@ def test_a_model_that_got_worse_is_kept_and_the_log_is_appended_all_the_same(liv
     assert list(versions(living / "served")) == [1, 2, 3]
 
 
-def test_old_versions_of_updates_are_removed_and_others_left_alone(living):
+def test_old_versions_of_updates_are_removed_and_others_left_alone(living, quickly):
     shutil.copytree(living / "served/1", living / "served/7")
     (living / "served/7/assets.extra/ncf_update.json").unlink()
     assert main(words(living, "--keep", "2", log="night2.csv")) == 0
@@ -144,7 +151,8 @@ def test_who_is_forgotten_is_in_no_list_no_weight_and_no_version(living, capsys)
     content = b"".join(file.read_bytes() for file in (living / "served").rglob("*") if file.is_file())
     assert b"u4" in content and b"u3" not in content.replace(b"u30", b"").replace(b"u31", b"")
     # Whoever is in tomorrow's log again is dropped.
-    assert main(words(living, "--epochs", "1", log="day.csv")) in (0, 3)
+    with quick_exports():
+        assert main(words(living, "--epochs", "1", log="day.csv")) in (0, 3)
     assert not (read_dataset(f"{living}/Data/", "d").train_users == index).any()
 
 
@@ -162,7 +170,7 @@ def test_without_epochs_new_items_are_folded_in_and_published(living):
     assert scores[0] > scores[1], "those who are like the users of a new item like it"
 
 
-def test_recent_interactions_with_some_old_ones_are_trained_on_alone(living):
+def test_recent_interactions_with_some_old_ones_are_trained_on_alone(living, quickly):
     flags = ("--replay", "2", "--epochs", "1", "--json", f"{living}/replayed.json")
     assert main(words(living, *flags, log="night2.csv")) in (0, 3)
     report = json.loads((living / "replayed.json").read_text())

@@ -51,12 +51,24 @@ def equal_weights(side, history, num_neg=4):
     return np.full(others, num_neg * len(history) / (others - len(history)))
 
 
+@pytest.fixture(scope="module")
+def folder_of():
+    """Return what gives a model, its weights and its folder, whose program is traced once for each of them."""
+
+    @functools.cache
+    def made(kind, side):
+        model = MODELS[kind][0]()
+        weights = by_hand.randomise(model, scale=0.7)
+        return model, weights, FOLDERS[side](model)
+
+    return made
+
+
 @pytest.mark.parametrize("side", FOLDERS)
 @pytest.mark.parametrize("kind", MODELS)
-def test_the_row_is_a_minimum_of_the_objective(kind, side):
-    model = MODELS[kind][0]()
-    weights = by_hand.randomise(model, scale=0.7)
-    row = np.hstack([part[0] for part in FOLDERS[side](model)([HISTORY])]).astype(np.float64)
+def test_the_row_is_a_minimum_of_the_objective(kind, side, folder_of):
+    _, weights, folder = folder_of(kind, side)
+    row = np.hstack([part[0] for part in folder([HISTORY])]).astype(np.float64)
     mean = np.hstack([weights[name][0] for name in layers_of(kind, side)]).mean(axis=0)
     arguments = HISTORY, equal_weights(side, HISTORY)
     found = objective(kind, side, weights, row, *arguments)
@@ -103,14 +115,13 @@ def test_users_weigh_as_often_as_their_positives_draw_the_item_by_the_share_of_t
         np.testing.assert_allclose(row, expected, atol=1e-2)
 
 
-def test_blocks_of_the_other_side_change_nothing(monkeypatch):
-    model = MODELS["NeuMF"][0]()
-    by_hand.randomise(model)
-    whole = [folder(model)([HISTORY]) for folder in FOLDERS.values()]
+@pytest.mark.parametrize("side", FOLDERS)
+def test_blocks_of_the_other_side_change_nothing(side, folder_of, monkeypatch):
+    model, _, folder = folder_of("NeuMF", side)
+    expected = folder([HISTORY])
     monkeypatch.setattr("ncf_keras.solvers.fold_in.ROWS_A_BLOCK", 3)
-    for folder, expected in zip(FOLDERS.values(), whole, strict=True):
-        for one, other in zip(folder(model)([HISTORY]), expected, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-4)
+    for one, other in zip(FOLDERS[side](model)([HISTORY]), expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 @pytest.mark.parametrize("users", [1, 3, 400])
@@ -128,16 +139,14 @@ def test_the_prior_can_be_inverted_with_few_users_and_is_the_sample_s_with_many(
 
 @pytest.mark.parametrize("side", FOLDERS)
 @pytest.mark.parametrize("kind", MODELS)
-def test_the_model_stays_as_it_is_and_so_does_the_answer(kind, side):
-    model = MODELS[kind][0]()
-    by_hand.randomise(model)
-    before = model.get_weights()
-    folder = FOLDERS[side](model)
+def test_the_model_stays_as_it_is_and_so_does_the_answer(kind, side, folder_of):
+    model, before, folder = folder_of(kind, side)
     everybody = range(SIZES[1] if side == "user" else SIZES[0])
     assert np.isfinite(folder([everybody])[0]).all(), "a history of all leaves no negatives"
     first = folder([HISTORY, [0], [6, 1]])
-    for array, expected in zip(model.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(array, expected)
+    for layer in model.layers:
+        for array, expected in zip(layer.get_weights(), before[layer.name], strict=True):
+            np.testing.assert_array_equal(array, expected)
     again, alone = FOLDERS[side](model)([[7, 2, 3, 2, 7], [0], np.array([1, 6])]), folder([[6, 1]])
     for one, other, single, name in zip(first, again, alone, layers_of(kind, side), strict=True):
         assert one.dtype == np.float32 and one.shape == (3, model.get_layer(name).output_dim)

@@ -1,5 +1,7 @@
 """Training in shards: the steps of plain Keras on the same batches, and the same for any number of replicas."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -36,21 +38,34 @@ def losses_of_keras(name):
     return np.array(losses), model.get_weights()
 
 
+@pytest.fixture(scope="module")
+def trained():
+    """Return what gives the engine of a case after an epoch in this process, and its results, compiled once."""
+
+    @functools.cache
+    def train(name):
+        engine, model = one_worker.make_engine(name)
+        return engine, model, one_worker.results_of(engine, model)
+
+    return train
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_an_epoch_in_shards_equals_keras_on_the_same_batches(name):
-    engine, model = one_worker.make_engine(name)
-    losses, (expected, weights) = one_worker.record_losses(engine), losses_of_keras(name)
+def test_an_epoch_in_shards_equals_keras_on_the_same_batches(name, trained):
+    results, (expected, weights) = trained(name)[-1], losses_of_keras(name)
+    losses = results["losses"]
     assert len(losses) == {16: 1004, 32: 502, 512: 32}[one_worker.CASES[name][2]]
     # With penalties the loss is above 1, where float32 has fewer digits.
     np.testing.assert_allclose(losses, expected, atol=1e-5, rtol=1e-5 if name == "penalised" else 0)
-    for found, wanted in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_allclose(found, wanted, atol=5e-4, rtol=0)
+    assert len(weights) == sum(what.startswith("weights ") for what in results)
+    for number, wanted in enumerate(weights):
+        np.testing.assert_allclose(results[f"weights {number}"], wanted, atol=5e-4, rtol=0)
 
 
-def assert_equal_to_one(file, names):
+def assert_equal_to_one(file, names, trained):
     found = np.load(file)
     for name in names:
-        for what, array in one_worker.results_of(*one_worker.make_engine(name)).items():
+        for what, array in trained(name)[-1].items():
             np.testing.assert_allclose(found[f"{name} {what}"], array, atol=1e-5, rtol=0, err_msg=what)
 
 
@@ -58,21 +73,21 @@ def assert_equal_to_one(file, names):
 @pytest.mark.parametrize(("count", "names"), [
     (2, ["adam", "dense"]), (3, ["adam"]), (4, ["adam", "items dense"]), (2, one_worker.CASES),
 ])  # fmt: skip
-def test_workers_equal_one(tmp_path, count, names):
+def test_workers_equal_one(tmp_path, count, names, trained):
     with workers(count, [SCRIPT, "multiworker", tmp_path / "out.npz", *names]) as processes:
         for process in processes:
             out, err = process.communicate(timeout=PATIENCE)
             assert process.returncode == 0, err
             assert out == ""
-    assert_equal_to_one(tmp_path / "out.npz", names)
+    assert_equal_to_one(tmp_path / "out.npz", names, trained)
 
 
 @pytest.mark.parametrize("names", [["adam"], pytest.param(one_worker.CASES, marks=pytest.mark.slow)])
-def test_two_devices_equal_one(tmp_path, names):
+def test_two_devices_equal_one(tmp_path, names, trained):
     process = start([SCRIPT, "mirrored", tmp_path / "out.npz", *names])
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
-    assert_equal_to_one(tmp_path / "out.npz", names)
+    assert_equal_to_one(tmp_path / "out.npz", names, trained)
 
 
 class FirstWorker:
@@ -149,9 +164,9 @@ def test_a_state_is_handed_on_as_it_came_and_restores_the_model():
         other.restore({**state, "users": state["users"][:-1]})
 
 
-def test_weights_that_a_callback_sets_are_taken_over_with_the_slots_kept():
-    engine, model = one_worker.make_engine("items dense")
-    engine.train_epoch()
+def test_weights_that_a_callback_sets_are_taken_over_with_the_slots_kept(trained):
+    # No other test looks at this engine and model again, but at their results alone.
+    engine, model, _ = trained("items dense")
     before = engine.state()
     model.set_weights([array + 1 for array in model.get_weights()])
     engine.read_model()

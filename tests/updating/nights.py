@@ -1,11 +1,17 @@
 """A small living model: the log of a first day, its dataset and weights, and the logs of nights after it."""
 
+import contextlib
 import random
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from ncf_keras.cli.prepare import main as prepare
 from ncf_keras.data import read_dataset
 from ncf_keras.models import ModelSpec
+from ncf_keras.serving.publishing import publish
+from ncf_keras.updating import workplace
 from ncf_keras.weights import save_weights
 
 FACTORS = 4
@@ -55,3 +61,20 @@ def words(directory: Path, *more: str, log: str = "night0.csv") -> list[str]:
     logs = [f"{directory}/{log}"] if log else []
     flags = ["--path", f"{directory}/Data/", "--dataset", "d", "--weights", f"{directory}/served.h5"]
     return [*logs, *flags, "--to", f"{directory}/served", *QUICK, *more]
+
+
+@contextlib.contextmanager
+def quick_exports() -> Iterator[None]:
+    """Let updates publish versions that are quickly made, for tests that do not look into them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workplace, "export_model", _published)
+        yield
+
+
+def _published(model, dataset, directory, beside):
+    def build(building):
+        (building / "assets.extra").mkdir()
+        for name, content in beside.items():
+            (building / name).write_bytes(content)
+
+    return publish(build, directory)

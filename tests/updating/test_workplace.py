@@ -8,10 +8,10 @@ import pytest
 from ncf_keras.cli.prepare import main as prepare
 from ncf_keras.cli.update import main
 from ncf_keras.data import read_dataset
-from ncf_keras.serving.publishing import publish, versions
+from ncf_keras.serving.publishing import versions
 from ncf_keras.updating import workplace
 from tests.hostile.kill_cases import digests
-from tests.updating.nights import begin, words
+from tests.updating.nights import begin, quick_exports, words
 
 # What an update does, in this order; each may be the last that it does, or be left undone.
 STEPS = ("copy_together", "export_model", "copyfile", "remove_version", "unlink")
@@ -23,21 +23,9 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-def published(model, dataset, directory, beside):
-    """Publish a version that is quickly made, where an export takes seconds."""
-
-    def build(building):
-        (building / "assets.extra").mkdir()
-        for name, content in beside.items():
-            (building / name).write_bytes(content)
-
-    return publish(build, directory)
-
-
 @pytest.fixture(scope="module", autouse=True)
-def _quick_exports():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workplace, "export_model", published)
+def _quick_exports(shared_folds):
+    with quick_exports():
         yield
 
 
