@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from ncf_keras.baselines import EASE
+from ncf_keras.cli.flags import training_parser
+from ncf_keras.cli.training_options import model_options
 from ncf_keras.data import read_dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import ModelSpec, model_scores
 from ncf_keras.training import Trainer, TrainingSpec
-from ncf_keras.training.tuned import build_tuned_neumf, train_gmf, train_mlp
+from ncf_keras.training.tuned import build_tuned_neumf
 from ncf_keras.tuning import SPACES, Effort, candidate_of
 from ncf_keras.tuning.recipes import ALPHAS, Shares, recipe_of
 from tests.small_data import write_random_files
@@ -78,16 +80,22 @@ def test_nothing_better_for_some_epochs_ends_a_training(examples):
     assert len(told) == 3
 
 
-@pytest.mark.parametrize("penalised", ["GMF", "NeuMF"])
-def test_a_penalty_is_on_all_embeddings(penalised, dataset):
-    """Strong enough, it keeps the rows from growing."""
-    settings = {**GMF, "layers": "[8,4]", "epochs": 2}
-    if penalised == "GMF":
-        del settings["layers"]
-    free, held = (candidate_of(penalised).make({**settings, "reg": reg}, dataset, 3) for reg in (0.0, 10.0))
-    for name in [layer.name for layer in free.layers if "embedding" in layer.name]:
-        one, other = (np.abs(model.get_layer(name).get_weights()[0]).sum() for model in (free, held))
-        assert other < one / 2
+@pytest.mark.parametrize("kind", ["GMF", "MLP", "NeuMF"])
+def test_a_penalty_is_on_the_embeddings_alone_in_the_model_as_in_the_command(kind, dataset):
+    settings = {**GMF, "layers": "[8,4]", "reg": 0.25, "epochs": 0}
+    settings = {name: settings[name] for name in settings if name in {"epochs", *SPACES[kind].ranges}}
+    flags = training_parser(kind).parse_args(candidate_of(kind).flags(settings, 3, "")[1:])
+    typed = ModelSpec(kind, dataset.num_users, dataset.num_items, **model_options(flags)).build(3)
+    for model in (candidate_of(kind).make(settings, dataset, 3), typed):
+        penalties = {
+            layer.name: float(regularizer.l2)
+            for layer in model.layers
+            for name in ("embeddings_regularizer", "kernel_regularizer")
+            if (regularizer := getattr(layer, name, None)) is not None
+        }
+        on = {name for name, penalty in penalties.items() if penalty}
+        assert on == {layer.name for layer in model.layers if "embedding" in layer.name}
+        assert {penalties[name] for name in on} == {0.25}
 
 
 def test_the_recipe_that_is_found_ranks_as_it_was_said_to(examples):
@@ -100,19 +108,25 @@ def test_the_recipe_that_is_found_ranks_as_it_was_said_to(examples):
 
 
 def test_no_other_share_is_better(examples):
-    recipe = recipe_of(TUNED, mlp_epochs=1)
-    gmf, mlp = train_gmf(examples, recipe, 3), train_mlp(examples, recipe, 3)
-    alpha, result = Shares(examples, model_scores(gmf), 5).best_with(model_scores(mlp))
+    generator = np.random.default_rng(7)
+    gmf, mlp = generator.uniform(0.01, 0.99, (2, examples.num_users, examples.num_items))
+    # Of each user the held-out item comes high in one of the two.
+    held_out = np.arange(len(examples.test_users))
+    gmf[examples.test_users, examples.test_items] = np.where(held_out % 3, 0.95, 0.3)
+    mlp[examples.test_users, examples.test_items] = np.where(held_out % 3, 0.3, 0.95)
+    shares = Shares(examples, lambda users, items: gmf[users, items], 5)
+    alpha, result = shares.best_with(lambda users, items: mlp[users, items])
+    logits = np.log(gmf / (1 - gmf)), np.log(mlp / (1 - mlp))
 
     def ndcg(share):
-        def score(users, items):
-            gmf_p, mlp_p = (model_scores(model)(users, items).astype(np.float64) for model in (gmf, mlp))
-            return share * np.log(gmf_p / (1 - gmf_p)) + (1 - share) * np.log(mlp_p / (1 - mlp_p))
-
-        return protocol(examples).evaluate(score, 5).ndcg
+        fused = share * logits[0] + (1 - share) * logits[1]
+        return protocol(examples).evaluate(lambda users, items: fused[users, items], 5).ndcg
 
     by_hand = [ndcg(share) for share in ALPHAS]
-    assert result.ndcg == pytest.approx(max(by_hand)) and alpha == ALPHAS[int(np.argmax(by_hand))]
+    assert result.ndcg == pytest.approx(max(by_hand)) and max(by_hand) > max(by_hand[0], by_hand[-1])
+    assert alpha == ALPHAS[int(np.argmax(by_hand))]
+    # The logits of the two serve another MLP too.
+    assert shares.best_with(lambda users, items: gmf[users, items])[1].ndcg == pytest.approx(by_hand[-1])
 
 
 def test_a_baseline_is_fitted_and_ranked_once(examples):

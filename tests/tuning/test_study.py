@@ -32,10 +32,10 @@ def tried(study):
 
 
 def test_the_search_begins_with_the_defaults_and_comes_near_the_best(tmp_path):
-    study, seen = make(tmp_path, 30), []
+    study, seen = make(tmp_path, 20), []
     study.run(closeness, seen.append)
     records = study.records()
-    assert [record.number for record in records] == list(range(30)) and seen == records
+    assert [record.number for record in records] == list(range(20)) and seen == records
     assert records[0].settings == {"regularization": 1320.0, "found": 3}
     best = study.best()
     assert best.ndcg == max(record.ndcg for record in records) > 0.8
@@ -45,14 +45,14 @@ def test_the_search_begins_with_the_defaults_and_comes_near_the_best(tmp_path):
 
 def test_a_search_that_was_left_goes_on_as_if_it_had_not_been(tmp_path):
     (tmp_path / "whole").mkdir()
-    whole = make(tmp_path / "whole", 15)
+    whole = make(tmp_path / "whole", 8)
     whole.run(closeness)
-    for trials in (4, 15):
+    for trials in (3, 8):
         parts = make(tmp_path, trials)
         parts.run(closeness)
         assert len(parts.records()) == trials
     assert tried(parts) == tried(whole)
-    make(tmp_path, 15).run(lambda *_: pytest.fail("nothing is left to try"))
+    make(tmp_path, 8).run(lambda *_: pytest.fail("nothing is left to try"))
 
 
 def test_a_trial_that_was_broken_off_does_not_count(tmp_path):
@@ -69,11 +69,11 @@ def test_a_trial_that_was_broken_off_does_not_count(tmp_path):
 
 
 def test_several_at_once_try_different_settings_and_agree_on_the_best(tmp_path):
-    make(tmp_path)
+    make(tmp_path, 8)
     together = threading.Barrier(2, timeout=60)
 
     def search(_):
-        study, first = make(tmp_path), []
+        study, first = make(tmp_path, 8), []
 
         def measure(model, settings, tell):
             if not first:
@@ -87,12 +87,12 @@ def test_several_at_once_try_different_settings_and_agree_on_the_best(tmp_path):
     with ThreadPoolExecutor(2) as pool:
         bests = list(pool.map(search, range(2)))
     assert bests[0] == bests[1]
-    settings = [record.settings["regularization"] for record in make(tmp_path).records()]
-    assert len(settings) == len(set(settings)) == 12
+    settings = [record.settings["regularization"] for record in make(tmp_path, 8).records()]
+    assert len(settings) == len(set(settings)) == 8
 
 
 def test_a_search_of_several_models_begins_with_each_of_them(tmp_path):
-    study = make(tmp_path, 12, ("EASE", "ItemKNN"))
+    study = make(tmp_path, 6, ("EASE", "ItemKNN"))
     study.run(lambda model, settings, tell: outcome(0.5 if model == "ItemKNN" else 0.1, settings))
     records = study.records()
     assert [record.model for record in records[:2]] == ["EASE", "ItemKNN"]
