@@ -110,10 +110,9 @@ def test_the_recipe_that_is_found_ranks_as_it_was_said_to(examples):
 def test_no_other_share_is_better(examples):
     generator = np.random.default_rng(7)
     gmf, mlp = generator.uniform(0.01, 0.99, (2, examples.num_users, examples.num_items))
-    # Of each user the held-out item comes high in one of the two.
-    held_out = np.arange(len(examples.test_users))
-    gmf[examples.test_users, examples.test_items] = np.where(held_out % 3, 0.95, 0.3)
-    mlp[examples.test_users, examples.test_items] = np.where(held_out % 3, 0.3, 0.95)
+    # Both know something of the held-out item, and err by themselves about all others.
+    for scores in (gmf, mlp):
+        scores[examples.test_users, examples.test_items] = 0.75
     shares = Shares(examples, lambda users, items: gmf[users, items], 5)
     alpha, result = shares.best_with(lambda users, items: mlp[users, items])
     logits = np.log(gmf / (1 - gmf)), np.log(mlp / (1 - mlp))
