@@ -29,7 +29,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.memory import require_memory
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
-from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
+from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.dataset_checks import INDEX_LIMIT
 from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.known_datasets import download_hint
