@@ -115,7 +115,7 @@ def test_a_split_in_time_has_cold_pairs_and_train_interactions_for_validation():
     timed = small(train_timestamps=[5, 1, 9], train_is_validation=np.array([False, False, True]))
     assert timed.train_is_latest.tolist() == [True, True, False]
     assert timed.train_is_validation.tolist() == [False, True, False]
-    with pytest.raises(InputError, match="`train_is_validation` must be truth values, .* Received: int64 of"):
+    with pytest.raises(InputError, match=r"`train_is_validation` must be truth values, .* Received: int64 of"):
         dataclasses.replace(timed, train_is_validation=np.zeros(3, int))
     # None is as good as none.
     nothing = small(cold_users=[], cold_items=[], train_is_validation=np.zeros(3, bool))
