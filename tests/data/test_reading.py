@@ -273,7 +273,7 @@ def test_negatives_that_do_not_fit_are_refused_before_they_are_drawn(tmp_path, m
     log = read_log(file, LogOptions(rating="none", timestamp="3"))
     free(monkeypatch, 1_000_000)
     sentence = refused(prepare, log, PrepareOptions(negatives=290))
-    assert too_large(sentence, "`negatives` for 300 test users") > 300 * 290 * 8
+    assert too_large(sentence, "`negatives` for 300 test pairs") > 300 * 290 * 8
     assert len(prepare(log, PrepareOptions(negatives=10)).test) == 300
 
 
