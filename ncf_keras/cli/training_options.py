@@ -115,9 +115,10 @@ def run_options(
         "test_negatives": dataset.test_negatives,
         "train_is_latest": [] if dataset.train_is_latest is None else dataset.train_is_latest,
     }
-    # Only where there are any, so that runs of datasets without states go on from earlier checkpoints.
+    # Only where there are any, so that runs of datasets without them go on from earlier checkpoints.
     states = {"user_states": dataset.user_states, "item_states": dataset.item_states}
-    content |= {name: array for name, array in states.items() if array is not None}
+    marks = {"train_is_validation": dataset.train_is_validation}
+    content |= {name: array for name, array in (states | marks).items() if array is not None}
     by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
     return {"model": model.kind, **by_flag, "content of --dataset": digest_of(content)}
 

@@ -21,7 +21,7 @@ Moment = float | int | str
 # Times are in Unix seconds, or in milliseconds, where a typical one is of this size: both are of 1973 to 2286.
 SECONDS, MILLISECONDS = (1e8, 1e10), (1e11, 1e13)
 
-DATE = re.compile("[0-9]{4}-[0-9]{2}")
+DATE = re.compile("[0-9]{4}-[0-9]{2}[-+0-9Tt:., Zz]*")
 WHOLE = re.compile("-?[0-9]{1,20}")
 
 
@@ -65,6 +65,8 @@ class Cut:
     date: str | None
 
     def __str__(self) -> str:
+        if self.given == self.time:
+            return f"{self.time}" if self.date is None else f"{self.time} ({self.date})"
         found = f"{self.time}" if self.date is None else f"{self.date} ({self.time})"
         return f"{self.given}, which is the time {found}"
 
@@ -137,8 +139,10 @@ def _time_of(date: str, times: Times, argument: str) -> int | float:
 def _date_in(text: str) -> pd.Timestamp | None:
     """Return a date of ISO 8601 in UTC, None if the text is none."""
     # pandas takes `now` for a date, too.
-    date = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce") if DATE.match(text) else None
-    return None if date is None or pd.isna(date) else date
+    if not DATE.fullmatch(text):
+        return None
+    date = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
+    return None if pd.isna(date) else date
 
 
 def _number_in(text: str) -> float | int | None:
