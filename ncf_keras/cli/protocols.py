@@ -117,7 +117,7 @@ def _rank_among_all(model: "keras.Model", dataset: "Dataset") -> "Rankings":
         dataset.active_items,
     )
     score_all = all_scores(model, dataset.num_items)
-    with progress_bar(len(set(dataset.test_users.tolist())), "users") as show:
+    with progress_bar(dataset.num_test, "users") as show:
         done = 0
 
         def score_and_show(users: "np.ndarray") -> "np.ndarray":
