@@ -221,7 +221,7 @@ class Dataset:
         time_format: str | None = None,
         **options: Any,
     ) -> "Dataset":
-        """Split a log of interactions leave-one-out, as `ncf prepare` does with a file.
+        """Split a log of interactions leave-one-out, or in time, as `ncf prepare` does with a file.
 
         Args:
             df: a row an interaction; rows that lack a value are dropped. A DataFrame of pandas or polars, a
@@ -231,13 +231,13 @@ class Dataset:
             user, item: the columns of ids, which become texts by the rule of docs/data.md.
             rating: the column of ratings; a rating of 0 or below is no positive. None: every row is one.
             timestamp: the column of timestamps, numbers or dates; the latest interaction of each user is held
-                out. None: a random one is.
+                out, or with `split="time"` all from the time `at` on. None: a random one of each user is.
             titles: title of each item id, in a dict or a Series.
             name: what output files are named after.
             missing: texts that stand for a missing value, such as `["NULL"]`; so does a number of that value.
             time_format: what texts of dates look like if not as in ISO 8601, such as `"%m/%d/%Y"`.
             **options: as in `ncf_keras.data.prepare.PrepareOptions`: `min_rating`, `min_user_interactions`,
-                `min_item_interactions`, `keep`, `negatives`, `seed`.
+                `min_item_interactions`, `keep`, `negatives`, `seed`, `split`, `at`, `validation_at`.
 
         Example:
             >>> Dataset.from_dataframe(df, user="u", item="i", timestamp="t", negatives=20)

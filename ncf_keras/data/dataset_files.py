@@ -31,7 +31,7 @@ import pandas as pd
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.memory import require_memory
-from ncf_keras.base.terminal import LONGEST_SHOWN, listed
+from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.dataset import Dataset, pair_numbers
 from ncf_keras.data.dataset_checks import INDEX_LIMIT
 from ncf_keras.data.held_files import held_together
@@ -42,12 +42,11 @@ from ncf_keras.data.reading import (
     Cost,
     count_lines,
     number_in,
-    open_parquet,
     open_text,
     raise_if_out_of_memory,
-    require_room_for_parquet,
 )
 from ncf_keras.data.states import FORGOTTEN
+from ncf_keras.data.train_parquet import read_train_parquet
 
 # What `ncf prepare` always writes, and what it writes where rows wait, and of a split in time.
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
@@ -59,7 +58,7 @@ READ_AHEAD, BLOCK = 1 << 16, 1 << 20
 MOST_RATING_COLUMNS, MOST_NEGATIVES = 1000, 100_000
 # What reading took of memory, measured: of files of 2 million lines and of 3 million negatives.
 RATING_COST = Cost(row=75, byte=1)
-BYTES_OF_NEGATIVE, BYTES_OF_LIST, BYTES_OF_PARQUET_ROW = 30, 350, 45
+BYTES_OF_NEGATIVE, BYTES_OF_LIST = 30, 350
 
 
 def prepared_paths(prefix: str | os.PathLike) -> dict[str, Path]:
@@ -93,31 +92,6 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
     paths = prepared_paths(prefix)
     with held_together(paths):
         return _read_dataset(paths, Path(f"{prefix}.train.parquet"), name)
-
-
-def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the users and items of the interactions in `file`, int32, shape (interactions,).
-
-    It is read a row group at a time, so besides the indices themselves, 8 bytes an interaction, only one row
-    group is in memory.
-    """
-    with open_parquet(file) as table:
-        names = table.schema_arrow.names
-        for name in ("user", "item"):
-            if names.count(name) != 1:
-                raise InputError(f"{file} must have one column {name!r}. Received: {listed(names) or 'none'}")
-        require_room_for_parquet(file, table, 2, BYTES_OF_PARQUET_ROW)
-        groups = [table.metadata.row_group(number).num_rows for number in range(table.num_row_groups)]
-        if sum(groups) == 0:
-            raise InputError(f"{file} must hold at least one interaction. Received: none")
-        users, items = np.empty(sum(groups), np.int32), np.empty(sum(groups), np.int32)
-        start = 0
-        for number, rows in enumerate(groups):
-            group = table.read_row_group(number, columns=["user", "item"], use_threads=False)
-            for name, indices in (("user", users), ("item", items)):
-                indices[start : start + rows] = _indices(file, name, group.column(name), start)
-            start += rows
-        return users, items
 
 
 def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Dataset:
@@ -382,20 +356,3 @@ def _negative_line_problem(fields: list[str], width: int) -> str | None:
 
 def _is_index(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text[:20]) < INDEX_LIMIT
-
-
-def _indices(file: Path, name: str, column: Any, start: int) -> np.ndarray:
-    """Return the column of a row group, checked; `start` is the number of rows before it."""
-    if column.null_count:
-        row = start + int(np.flatnonzero(column.is_null().to_numpy())[0]) + 1
-        raise InputError(f"{file}, row {row} must have a {name}. Received: none")
-    values = column.to_numpy()
-    if values.dtype.kind not in "iu":
-        raise InputError(f"{file} must have whole numbers in column {name!r}. Received: {column.type}")
-    wrong = np.flatnonzero((values < 0) | (values >= INDEX_LIMIT))
-    if wrong.size:
-        raise InputError(
-            f"{file}, row {start + wrong[0] + 1} must have a {name} between 0 and {INDEX_LIMIT - 1}. "
-            f"Received: {values[wrong[0]]}"
-        )
-    return values

@@ -16,7 +16,6 @@ from ncf_keras.base import memory
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.memory import memory_checked
 from ncf_keras.data import Dataset, dataset_files, read_dataset
-from ncf_keras.data.dataset_files import read_train_parquet
 from ncf_keras.data.id_files import read_ids, write_ids
 from ncf_keras.data.logs import text as text_logs
 from ncf_keras.data.logs.log import Log
@@ -25,6 +24,7 @@ from ncf_keras.data.logs.text import MOST_COLUMNS
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.reading import LONGEST_LINE, file_digest
 from ncf_keras.data.titles import read_titles
+from ncf_keras.data.train_parquet import read_train_parquet
 from tests.small_data import NEGATIVES, write_files
 
 

@@ -21,7 +21,6 @@ from reproduction.runs import quick_grid
 from ncf_keras.cli.flags import training_parser
 from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from ncf_keras.data import Dataset, read_dataset
-from ncf_keras.data.dataset_files import read_train_parquet
 from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.earlier import read_earlier
 from ncf_keras.data.id_files import read_ids
@@ -29,6 +28,7 @@ from ncf_keras.data.logs.log import Log
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import read_titles
+from ncf_keras.data.train_parquet import read_train_parquet
 from ncf_keras.training.callbacks.best_weights import BestWeights
 from ncf_keras.training.callbacks.checkpoints import Checkpoints
 from ncf_keras.training.checkpoints import CheckpointDirectory, read_checkpoint, require_format
