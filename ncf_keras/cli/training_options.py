@@ -124,9 +124,10 @@ def content_digest(dataset: "Dataset") -> str:
         "test_negatives": dataset.test_negatives,
         "train_is_latest": [] if dataset.train_is_latest is None else dataset.train_is_latest,
     }
-    # Only where there are any, so that runs of datasets without states go on from earlier checkpoints.
+    # Only where there are any, so that runs of datasets without them go on from earlier checkpoints.
     states = {"user_states": dataset.user_states, "item_states": dataset.item_states}
-    return digest_of(content | {name: array for name, array in states.items() if array is not None})
+    marks = {"train_is_validation": dataset.train_is_validation}
+    return digest_of(content | {name: array for name, array in (states | marks).items() if array is not None})
 
 
 def names_of_settings() -> dict[str, str]:
