@@ -23,6 +23,7 @@ ARROWS = {
     "weights": {"models"},
     "baselines": {"data", "evaluation", "sampling", "solvers"},
     "training": {"data", "evaluation", "models", "sampling", "solvers", "weights"},
+    "tuning": {"baselines", "data", "evaluation", "models", "solvers", "training"},
     "updating": {"data", "evaluation", "models", "serving", "training", "weights"},
     "recommending": {"data", "models", "solvers"},
     "serving": {"data", "models", "recommending"},
@@ -30,7 +31,7 @@ ARROWS = {
     "reporting": {"evaluation"},
     "cli": {
         "baselines", "browsing", "data", "evaluation", "models", "recommending", "reporting", "root",
-        "sampling", "serving", "solvers", "training", "updating", "weights",
+        "sampling", "serving", "solvers", "training", "tuning", "updating", "weights",
     },
     "__main__": {"cli"},
     "root": {

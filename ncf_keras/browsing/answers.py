@@ -40,7 +40,9 @@ class Answers:
         self._item_ids = ids_of_items(dataset)
         self._users = np.flatnonzero(dataset.active_users)
         self._history_lengths = np.diff(dataset.train_offsets)
-        self._tests = dict(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True))
+        self._tests: dict[int, list[int]] = {}
+        for user, item in zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True):
+            self._tests.setdefault(user, []).append(item)
         self._generator = np.random.default_rng(seed)
         titles = [] if dataset.item_titles is None else [dataset.item_titles]
         names = zip(*titles, _ids(dataset.item_ids, dataset.num_items), strict=True)
@@ -81,7 +83,7 @@ class Answers:
         return {"items": [self._item(item) for item in self._item_search.find(typed, MOST_FOUND)]}
 
     def for_user(self, user: int, k: int) -> dict[str, Any]:
-        """Return a user's history, the most popular first, the held-out item, and the list with its reasons.
+        """Return a user's history, the most popular first, the held-out items, and the list with its reasons.
 
         `previous` and `next` are the users before and behind this one; behind the last is the first.
         """
@@ -90,13 +92,13 @@ class Answers:
         start, stop = self._dataset.train_offsets[user : user + 2]
         history = self._dataset.train_items[start:stop]
         shown = history[np.argsort(-self._dataset.item_counts[history], kind="stable")][:MOST_SHOWN]
-        held_out = self._tests.get(user)
+        held_out = self._tests.get(user, [])
         return {
             **self._user(user),
             "previous": int(self._users[place - 1]),
             "next": int(self._users[(place + 1) % len(self._users)]),
             "history": [self._item(item) for item in shown],
-            "held_out": None if held_out is None else self._item(held_out),
+            "held_out": [self._item(item) for item in held_out[:MOST_SHOWN]],
             **self._list(self._recommender.recommend(self._raw_user(user), k), history, held_out),
         }
 
@@ -106,7 +108,7 @@ class Answers:
             _require_active(item, self._dataset.active_items, "items")
         items = np.array(list(dict.fromkeys(liked)), np.int32)
         frame = self._recommender.fold_in(self._raw(items), k) if liked else self._recommender.popular(k)
-        return {"liked": [self._item(item) for item in items], **self._list(frame, items, None)}
+        return {"liked": [self._item(item) for item in items], **self._list(frame, items, [])}
 
     def similar(self, item: int, k: int) -> dict[str, Any]:
         """Return the items that are most like an item, with the cosines."""
@@ -115,7 +117,7 @@ class Answers:
         similar = self._named(frame["similar_item_id"])
         return {**self._item(item), "similar": _with(similar, cosine=frame["cosine"])}
 
-    def _list(self, frame: pd.DataFrame, history: np.ndarray, held_out: int | None) -> dict[str, Any]:
+    def _list(self, frame: pd.DataFrame, history: np.ndarray, held_out: Sequence[int]) -> dict[str, Any]:
         source = "model" if frame.empty else frame["source"].iloc[0]
         items = self._named(frame["item_id"])
         reasons: list[list] = [[] for _ in items]
@@ -125,7 +127,7 @@ class Answers:
             # The rows are in the order of the list; the first of each item has rank 1.
             for place, reason in zip(nearest["rank"].eq(1).cumsum() - 1, liked, strict=True):
                 reasons[place].append(reason)
-        is_held_out = [item["item"] == held_out for item in items]
+        is_held_out = [item["item"] in held_out for item in items]
         return {"source": source, "list": _with(items, score=frame["score"], why=reasons, held_out=is_held_out)}
 
     def _named(self, raw: pd.Series) -> list[dict[str, Any]]:

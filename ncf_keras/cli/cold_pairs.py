@@ -34,8 +34,7 @@ def cold_pairs(dataset: "Dataset", top_ks: Sequence[int]) -> ColdPairs | None:
 
     from ncf_keras.evaluation import popularity_rankings, ranking_metrics
 
-    # A dataset that was not split in time has neither.
-    users, items = getattr(dataset, "cold_users", None), getattr(dataset, "cold_items", None)
+    users, items = dataset.cold_users, dataset.cold_items
     if users is None or items is None:
         return None
     user_is_warm = np.diff(dataset.train_offsets)[users] > 0

@@ -42,6 +42,7 @@ COMMANDS = {
         Command("mlp", "Train", "train a multi-layer perceptron on embeddings", "train", ("MLP",)),
         Command("neumf", "Train", "train both as one model, the paper's best", "train", ("NeuMF",)),
         Command("baseline", "Train", "fit a baseline, such as EASE, to hold networks against", "baseline"),
+        Command("tune", "Train", "search for the settings that suit a dataset", "tune"),
         Command("evaluate", "Look", "measure how good a saved model is", "evaluate"),
         Command("compare", "Look", "test whether two saved models differ, user by user", "compare"),
         Command("browse", "Look", "look at the lists of a saved model in a browser", "browse"),

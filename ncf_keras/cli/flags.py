@@ -10,12 +10,22 @@ from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.paths import CheckpointPath, DatasetPrefix, InputFile, InputWeights, OutputFile
 from ncf_keras.models.spec import KINDS
 from ncf_keras.training.adam_settings import LEAST_EPSILON
-from ncf_keras.training.spec import DECAYS, ENGINES, LEARNERS, ON_NAN, PRECISIONS, SAMPLERS, STEPS, TrainingSpec
-from ncf_keras.training.tuned import TUNED
+from ncf_keras.training.recipe_file import read_recipe
+from ncf_keras.training.spec import (
+    DECAYS,
+    ENGINES,
+    LEARNERS,
+    ON_NAN,
+    PRECISIONS,
+    SAMPLERS,
+    SELECTIONS,
+    STEPS,
+    TrainingSpec,
+)
+from ncf_keras.training.tuned import TUNED, Recipe
 
 MODELS = KINDS
 FORMATS = ("h5", "keras", "weights")
-SELECTIONS = ("test", "validation")
 STRATEGIES = ("none", "mirrored", "multiworker")
 # The largest width: the weights between two layers of 65,536 units already take 16 GiB.
 LARGEST_WIDTH = 2**16
@@ -23,24 +33,28 @@ LARGEST_WIDTH = 2**16
 LARGEST_COUNT = 2**31 - 1
 # The largest real number: that of float32.
 LARGEST_NUMBER = 3.4e38
-# The defaults that each preset sets.
-PRESETS = {
-    "tuned": {
-        "num_factors": TUNED.num_factors,
-        "layers": json.dumps(TUNED.layers, separators=(",", ":")),
-        "alpha": TUNED.alpha,
-        "epochs": 0,
-    }
-}
+# The preset that has a name; others are files.
+TUNED_PRESET = "tuned"
 
 
 def parse_training_flags(model: str, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the flags of `ncf gmf`, `mlp` or `neumf`, with the defaults of the preset that they name."""
+    """Return the flags of `ncf gmf`, `mlp` or `neumf`, with the defaults of the preset that they name.
+
+    Beside `preset`, what was typed, they have `recipe`, the Recipe that it stands for.
+    """
     parser = training_parser(model)
     preset = getattr(parser.parse_args(arguments), "preset", None)
     if preset:
-        parser.set_defaults(**PRESETS[preset])
+        recipe = TUNED if preset == TUNED_PRESET else read_recipe(preset, "`--preset`")
+        parser.set_defaults(**_defaults_of(recipe))
     return parser.parse_args(arguments)
+
+
+def _defaults_of(recipe: Recipe) -> dict[str, object]:
+    """Return the defaults that a preset sets: of the model that it pre-trains, which needs no more training."""
+    layers = json.dumps(recipe.layers, separators=(",", ":"))
+    sizes = {"num_factors": recipe.num_factors, "layers": layers, "alpha": recipe.alpha}
+    return {"recipe": recipe, "epochs": 0, **sizes}
 
 
 def training_parser(model: str) -> argparse.ArgumentParser:
@@ -166,10 +180,15 @@ def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
         share = "share of the pre-trained GMF in the output layer, 0 to 1"
         add("--alpha", type=float, default=0.5, help=share)
         tuned = (
-            "tuned: pre-train GMF by least squares and an MLP, fuse them, and stop there; "
-            "it sets --num_factors, --layers, --alpha and --epochs where they are left out"
+            "tuned, or a file of settings that ncf tune has found: pre-train GMF by least squares and an MLP, "
+            "fuse them, and stop there; it sets --num_factors, --layers, --alpha and --epochs where they are "
+            "left out"
         )
-        add("--preset", choices=tuple(PRESETS), help=tuned)
+        add("--preset", type=_preset, metavar="tuned|FILE", help=tuned)
+
+
+def _preset(text: str) -> str:
+    return text if text == TUNED_PRESET else InputFile(text)
 
 
 def _add_warm_start(parser: argparse.ArgumentParser) -> None:
@@ -188,7 +207,10 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--lr", type=number_above(0, False), default=0.001, help="learning rate")
     add("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
     add("--seed", type=whole_number(0), help="of all randomness; a fresh one if left out")
-    selection = "what picks the best iteration: the test pairs, as the authors do, or pairs held out of train"
+    selection = (
+        "what picks the best iteration: the test pairs, as the authors do, or pairs held out of train; with "
+        "none the last one counts, and the test pairs are ranked once, at the end"
+    )
     add("--select", choices=SELECTIONS, default="test", help=selection)
     add("--engine", choices=ENGINES, default="compiled", help="keras is plain model.fit")
     drawing = "where negatives are drawn; auto: on the device where it is a GPU"

@@ -17,6 +17,8 @@ from ncf_keras.base.inputs import kind_of
 POSITIONAL = {"file": "FILE", "a": "A", "b": "B", "log": "LOG", "logs": "LOG.csv"}
 # The checkpoints of a run in their directory.
 CHECKPOINTS = "epoch-*.checkpoint"
+# The files of a search: trials, table, picture, settings, and the model, a network or a baseline.
+SEARCH_SUFFIXES = (".sqlite", ".csv", ".png", ".json", ".h5", ".npz")
 # What tells a file from all others: the device and number of one that is there, else its directory and name.
 Identity = tuple[int, int] | tuple[int, int, str] | tuple[str]
 
@@ -56,6 +58,14 @@ class OutputPrefix(str):
         from ncf_keras.data.dataset_files import prepared_paths
 
         return prepared_paths(self).values()
+
+
+class SearchPrefix(OutputPrefix):
+    """What the names of a search's files begin with, which are written, and read where the search goes on."""
+
+    def files(self) -> Iterable[Path]:
+        """Return the files."""
+        return [Path(f"{self}{suffix}") for suffix in SEARCH_SUFFIXES]
 
 
 class DatasetPrefix(str):

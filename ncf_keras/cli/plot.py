@@ -51,18 +51,20 @@ COLUMNS: dict[str, tuple[str, str, Callable[[float], bool]]] = {
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a plot; the same label looks the same in all panels of a figure."""
+    """A line of a plot, or its points alone; the same label looks the same in all panels of a figure."""
 
     label: str
     xs: Sequence[float]
     ys: Sequence[float]
+    joined: bool = True
 
 
 @dataclass(frozen=True)
 class Panel:
     """One plot of a figure; empty lines are left out.
 
-    The `ticks` on its horizontal axis are evenly spaced whatever they are; None is for a usual axis.
+    The `ticks` on its horizontal axis are evenly spaced whatever they are; None is for a usual axis, which may
+    be `logarithmic`.
     """
 
     title: str
@@ -70,6 +72,7 @@ class Panel:
     y_label: str
     lines: list[Line] = field(default_factory=list)
     ticks: Sequence[float] | None = None
+    logarithmic: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -202,11 +205,13 @@ def _draw_panel(axis: "Axes", panel: Panel, labels: Sequence[str]) -> None:
     for line in lines:
         number = labels.index(line.label)
         xs = [places[x] for x in line.xs] if places else line.xs
-        color, style = f"C{number % 10}", STYLES[number // 10 % len(STYLES)]
+        color, style = f"C{number % 10}", STYLES[number // 10 % len(STYLES)] if line.joined else "none"
         marker = MARKERS[number % len(MARKERS)]
         axis.plot(xs, line.ys, color=color, linestyle=style, marker=marker, markersize=4, linewidth=1.4)
     if places:
         axis.set_xticks(list(places.values()), [f"{value:g}" for value in places])
+    elif panel.logarithmic:
+        axis.set_xscale("log")
     else:
         axis.locator_params(axis="x", integer=True)
     _write(axis.set_title("", fontsize="medium"), panel.title)

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +69,21 @@ def make_parser() -> argparse.ArgumentParser:
     kept.add_argument("--keep", choices=("first", "last"), help=meaning)
     add_count("--negatives", 99, 1, "items to rank each held-out item against")
     add_count("--seed", 2017, 0, "of all draws")
+    _add_split(parser)
     add_memory_flag(parser)
     return parser
+
+
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("how it is split (docs/data.md: the split in time)").add_argument
+    meaning = "hold out the latest interaction of each user, or all of a time (default: leave-one-out)"
+    add("--split", choices=("leave-one-out", "time"), help=meaning)
+    meaning = (
+        "with --split time: a share of the interactions such as 0.8, a date such as 1998-03-01, or a time "
+    )
+    add("--at", metavar="WHEN", help=f"{meaning}in the log's unit; held out is what came from then on")
+    meaning = "the same for what --select validation holds out, which is before --at"
+    add("--validation_at", metavar="WHEN", help=meaning)
 
 
 def _prepare_by_flags(flags: argparse.Namespace) -> None:
@@ -128,15 +141,16 @@ def _options(flags: argparse.Namespace, earlier: "EarlierDataset | None") -> "Pr
     given = {name: value for name, value in said.items() if value is not None}
     if earlier is None:
         return PrepareOptions(**given)
-    default = asdict(PrepareOptions())
+    default, before = asdict(PrepareOptions()), asdict(earlier.options)
+    if "split" in given:
+        # The times of the earlier split are no times of this one.
+        before |= {name: default[name] for name in ("split", "at", "validation_at")}
     kept = [
-        f"--{name} {value}"
-        for name, value in asdict(earlier.options).items()
-        if name not in given and value != default[name]
+        f"--{name} {value}" for name, value in before.items() if name not in given and value != default[name]
     ]
     if kept:
         print(f"As {flags.ids_from} was prepared: {', '.join(kept)}.", file=sys.stderr)
-    return replace(earlier.options, **given)
+    return PrepareOptions(**(before | given))
 
 
 def _require_out(out: str) -> None:
@@ -159,6 +173,18 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
     )
     for reason, count in report["dropped"].items():
         yield f"  dropped {count:,} of {counts['rows']:,} rows: {reason}"
+    yield from _lines_in_time(report) if "cuts" in report else _lines_on_users(report)
+    if "ids_from" in report:
+        what = "train interactions" if "cuts" in report else "interactions"
+        yield from _lines_on_ids(report["ids_from"], what)
+    yield f"  split: {report['split']}"
+    path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"
+    yield f"Train on it: ncf neumf --path {path or './'} --dataset {prefix.name}"
+
+
+def _lines_on_users(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who is not tested by leave-one-out."""
+    counts = report["counts"]
     without_negatives = counts.get("users_without_negatives", 0)
     without_new = counts.get("users_without_new", 0)
     with_one = counts["users_without_test"] - without_negatives - without_new
@@ -173,21 +199,34 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
             f"  {without_negatives:,} user(s) with fewer than {report['options']['negatives']} items left to "
             f"draw negatives from: in train, not in test{way_on}"
         )
-    if "ids_from" in report:
-        yield from _lines_on_ids(report["ids_from"])
-    yield f"  split: {report['split']}"
-    path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"
-    yield f"Train on it: ncf neumf --path {path or './'} --dataset {prefix.name}"
 
 
-def _lines_on_ids(ids: Mapping[str, Any]) -> Iterator[str]:
+def _lines_in_time(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what became of the later interactions."""
+    counts = report["counts"]
+    validation = counts.get("validation")
+    of_train = "" if validation is None else f"; {validation:,} of train are for validation"
+    yield f"  test: {counts['test']:,} pairs of {counts['test_users']:,} user(s){of_train}"
+    yield (
+        f"  cold: {counts['cold']:,} later pairs are kept apart; {counts['cold_users']:,} user(s) and "
+        f"{counts['cold_items']:,} item(s) of theirs have no train interaction and are inactive, in no list"
+    )
+    without_negatives = counts.get("pairs_without_negatives")
+    if without_negatives:
+        yield (
+            f"  {without_negatives:,} of them for want of {report['options']['negatives']} items to draw "
+            f"negatives from: {counts['fewest_items_left']:,} are left at the fewest"
+        )
+
+
+def _lines_on_ids(ids: Mapping[str, Any], what: str) -> Iterator[str]:
     yield (
         f"  users: {ids['users']:,} with their indices of {ids['dataset']}, {ids['new_users']:,} new; "
         f"items: {ids['items']:,}, {ids['new_items']:,} new"
     )
     if ids["inactive_users"] or ids["inactive_items"]:
         yield (
-            f"  {ids['inactive_users']:,} user(s) and {ids['inactive_items']:,} item(s) without interactions: "
+            f"  {ids['inactive_users']:,} user(s) and {ids['inactive_items']:,} item(s) without {what}: "
             "inactive, in no list"
         )
     if ids["forgotten_users"]:

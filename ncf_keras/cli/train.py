@@ -163,18 +163,18 @@ class _Run:
             self._fit(trainer, directory)
         except WorkerLost as error:
             raise WorkerLost(f"{error}. {self._kept.how_to_go_on()}") from error
-        if self._training.select == "validation":
+        if self._training.select != "test":
             result = trainer.test()
-            print(
-                f"Test of the best iteration, picked on validation pairs as all lines above: "
-                f"HR = {result.hr:.4f}, NDCG = {result.ndcg:.4f}"
-            )
+            picked = "the best iteration, picked on validation pairs as all lines above"
+            which = picked if self._training.select == "validation" else "the last iteration"
+            print(f"Test of {which}: HR = {result.hr:.4f}, NDCG = {result.ndcg:.4f}")
         if self._flags.export:
             from ncf_keras.serving.export import export_model
 
             with flag_names({"directory": "`--export`"}):
                 exported = export_model(trainer.model, self._dataset, self._flags.export)
-            print(f"The best {self._model.kind} model is exported to {exported}")
+            which = "last" if self._training.select == "none" else "best"
+            print(f"The {which} {self._model.kind} model is exported to {exported}")
 
     def _trainer(self, workers: "Workers | None") -> "Trainer":
         from ncf_keras.training import Trainer

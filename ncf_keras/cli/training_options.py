@@ -99,14 +99,22 @@ def run_options(
     flags: argparse.Namespace, model: "ModelSpec", training: TrainingSpec, dataset: "Dataset"
 ) -> dict[str, Any]:
     """Return the options that must be the same for a run to resume, by flag, as JSON values."""
-    from ncf_keras.training.checkpoints import digest_of
-
     of_model = {name: value for name, value in model.to_json().items() if name in flags and name != "layers"}
     may_change = TrainingSpec.names("may_change")
     of_training = {
         FLAG_OF.get(name, name): value for name, value in training.to_json().items() if name not in may_change
     }
     rest = {name: getattr(flags, name) for name in RUN_FLAGS if name in flags}
+    if "recipe" in flags and flags.recipe != TUNED:
+        rest["preset"] = {"file": flags.preset, **flags.recipe.to_json()}
+    by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
+    return {"model": model.kind, **by_flag, "content of --dataset": content_digest(dataset)}
+
+
+def content_digest(dataset: "Dataset") -> str:
+    """Return what tells the interactions and test pairs of a dataset from those of any other."""
+    from ncf_keras.training.checkpoints import digest_of
+
     content = {
         "sizes": [dataset.num_users, dataset.num_items],
         "train_offsets": dataset.train_offsets,
@@ -116,11 +124,10 @@ def run_options(
         "test_negatives": dataset.test_negatives,
         "train_is_latest": [] if dataset.train_is_latest is None else dataset.train_is_latest,
     }
-    # Only where there are any, so that runs of datasets without states go on from earlier checkpoints.
+    # Only where there are any, so that runs of datasets without them go on from earlier checkpoints.
     states = {"user_states": dataset.user_states, "item_states": dataset.item_states}
-    content |= {name: array for name, array in states.items() if array is not None}
-    by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
-    return {"model": model.kind, **by_flag, "content of --dataset": digest_of(content)}
+    marks = {"train_is_validation": dataset.train_is_validation}
+    return digest_of(content | {name: array for name, array in (states | marks).items() if array is not None})
 
 
 def names_of_settings() -> dict[str, str]:
@@ -199,7 +206,7 @@ def pretrain_by_preset(
     from ncf_keras.data import split_validation
 
     recipe = dataclasses.replace(
-        TUNED, num_factors=spec.num_factors, layers=tuple(spec.layers), alpha=flags.alpha
+        flags.recipe, num_factors=spec.num_factors, layers=tuple(spec.layers), alpha=flags.alpha
     )
     examples = split_validation(dataset) if flags.select == "validation" else dataset
     started = time.perf_counter()

@@ -143,11 +143,12 @@ def _work(
     from ncf_keras.data.prepare import prepare
     from ncf_keras.serving.publishing import versions
     from ncf_keras.training.callbacks.share_done import ShareDone
-    from ncf_keras.updating.update import work_out
+    from ncf_keras.updating.update import require_leave_one_out, work_out
     from ncf_keras.weights import format_of, save_weights
     from ncf_keras.weights.weight_file import read_weight_file
 
     earlier, served = read_earlier(flags.path, flags.dataset), read_weight_file(flags.weights)
+    require_leave_one_out(earlier)
     prepared = prepare(log.rows, earlier.options, earlier, append=True, forget=forget)
     with progress_bar(100, "%") as show:
         update = work_out(

@@ -1,7 +1,7 @@
 """Dataset: the interactions to learn from and the held-out test, validated once, never changed."""
 
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,20 +9,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.ids import id_text
 from ncf_keras.base.memory import require_memory
+from ncf_keras.data.dataset_checks import (
+    cold_indices,
+    require_indices,
+    require_sizes,
+    texts_of_ids,
+    validation_marks,
+    whole_numbers,
+)
+from ncf_keras.data.sorted_pairs import sorted_pairs
 from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE, checked_states, contradicted
 
 if TYPE_CHECKING:
     import pandas as pd
     import scipy.sparse
 
-INDEX_LIMIT = np.iinfo(np.int32).max
-
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Implicit feedback of users on items, split leave-one-out as in section 4.1 of the paper.
+    """Implicit feedback of users on items, split leave-one-out as in section 4.1 of the paper, or in time.
 
     Build it with `Dataset.from_dataframe`, `Dataset.from_pairs`, `read_dataset` or `sample_dataset`; all
     arrays are read-only.
@@ -34,8 +40,9 @@ class Dataset:
         train_offsets: int64, shape (num_users + 1,). The train items of user u are
             `train_items[train_offsets[u]:train_offsets[u + 1]]`.
         train_items: int32, shape (interactions,), ascending within a user, no item twice for a user.
-        test_users: int32, shape (tests,).
-        test_items: int32, shape (tests,): the held-out item of each test user.
+        test_users: int32, shape (tests,). Split leave-one-out, a user has one test pair at the most; split in
+            time, any number.
+        test_items: int32, shape (tests,): the held-out item of each test pair.
         test_negatives: int32, shape (tests, negatives): items to rank the held-out item against.
         user_ids: raw id of each user index, or None where the source has only indices. Whatever they are given
             as, they are kept as texts by the rule for ids (docs/data.md); an empty text is nobody's id.
@@ -46,6 +53,12 @@ class Dataset:
         user_states: uint8, shape (num_users,): which users are kept for their index alone, inactive or
             forgotten (`states.py`), so that nothing is known of them; None where all are active.
         item_states: the same of the items, none of which is forgotten; an inactive one is in no list.
+        cold_users: int32, shape (pairs,). Of a split in time, the users of those later interactions that are no
+            test pairs, because their user or their item has no train interaction, or too few items are left to
+            draw negatives from. Who has interactions here alone is inactive. None where there are none.
+        cold_items: the same of their items.
+        train_is_validation: bool, shape (interactions,): the train interactions that `split_validation` holds
+            out, all from some time on; None where it holds out one of each user.
     """
 
     name: str
@@ -62,9 +75,12 @@ class Dataset:
     train_is_latest: np.ndarray | None = None
     user_states: np.ndarray | None = None
     item_states: np.ndarray | None = None
+    cold_users: np.ndarray | None = None
+    cold_items: np.ndarray | None = None
+    train_is_validation: np.ndarray | None = None
 
     def __post_init__(self):
-        _require_sizes(self.num_users, self.num_items)
+        require_sizes(self.num_users, self.num_items)
         if len(self.train_offsets) != self.num_users + 1:
             raise InputError(
                 f"`train_offsets` must have num_users + 1 = {self.num_users + 1} entries. "
@@ -85,17 +101,20 @@ class Dataset:
             ("item_ids", self.num_items, ""),
             ("item_titles", self.num_items, ""),
             ("train_is_latest", self.num_train, ", one for each train interaction"),
+            ("train_is_validation", self.num_train, ", one for each train interaction"),
         ):
             values = getattr(self, argument)
             if values is not None and len(values) != count:
                 raise InputError(f"`{argument}` must have {count} entries{each}. Received: {len(values)}")
         for argument in ("user_ids", "item_ids"):
             if getattr(self, argument) is not None:
-                object.__setattr__(self, argument, _texts_of_ids(getattr(self, argument), argument))
+                object.__setattr__(self, argument, texts_of_ids(getattr(self, argument), argument))
         for argument, highest in (("user_states", FORGOTTEN), ("item_states", INACTIVE)):
             self._check_states(argument, highest)
+        self._check_later()
         arrays = [self.train_offsets, self.train_items, self.test_users, self.test_items, self.test_negatives]
-        for array in arrays if self.train_is_latest is None else [*arrays, self.train_is_latest]:
+        optional = [self.train_is_latest, self.cold_users, self.cold_items, self.train_is_validation]
+        for array in [*arrays, *(array for array in optional if array is not None)]:
             array.setflags(write=False)
 
     @classmethod
@@ -116,18 +135,25 @@ class Dataset:
         train_timestamps: np.ndarray | None = None,
         user_states: np.ndarray | None = None,
         item_states: np.ndarray | None = None,
+        cold_users: np.ndarray | None = None,
+        cold_items: np.ndarray | None = None,
+        train_is_validation: np.ndarray | None = None,
     ) -> "Dataset":
         """Make a dataset of index pairs in any order; repeated train pairs collapse to one.
 
         The arguments are as the attributes. `num_users` and `num_items` are the highest index + 1 if not given,
         as the authors' `Dataset.py` counts. `train_timestamps` are numbers or dates of any unit, none missing;
-        kept is only which of a user's are the latest.
+        kept is only which of a user's are the latest. `train_is_validation` is of the pairs as they are given.
         """
-        train_users = _whole_numbers(train_users, "train_users")
-        train_items = _whole_numbers(train_items, "train_items")
-        test_users = _whole_numbers(test_users, "test_users")
-        test_items = _whole_numbers(test_items, "test_items")
-        test_negatives = _whole_numbers(test_negatives, "test_negatives")
+        train_users = whole_numbers(train_users, "train_users")
+        train_items = whole_numbers(train_items, "train_items")
+        test_users = whole_numbers(test_users, "test_users")
+        test_items = whole_numbers(test_items, "test_items")
+        test_negatives = whole_numbers(test_negatives, "test_negatives")
+        if cold_users is not None:
+            cold_users = whole_numbers(cold_users, "cold_users")
+        if cold_items is not None:
+            cold_items = whole_numbers(cold_items, "cold_items")
         if len(train_users) != len(train_items):
             raise InputError(
                 "`train_users` and `train_items` must be of one length. "
@@ -138,13 +164,10 @@ class Dataset:
                 f"`test_negatives` must have shape (tests, negatives). Received: shape {test_negatives.shape}"
             )
         if num_users is None:
-            num_users = 1 + max(
-                (int(array.max()) for array in (train_users, test_users) if array.size), default=-1
-            )
+            num_users = _highest(train_users, test_users, cold_users) + 1
         if num_items is None:
-            arrays = (train_items, test_items, test_negatives)
-            num_items = 1 + max((int(array.max()) for array in arrays if array.size), default=-1)
-        _require_sizes(num_users, num_items)
+            num_items = _highest(train_items, test_items, test_negatives, cold_items) + 1
+        require_sizes(num_users, num_items)
         # Where each user's items begin, found from the numbers of all users; and each one's latest time.
         whole = f"A dataset of {num_users:,} users and {num_items:,} items"
         require_memory(num_users * (16 if train_timestamps is None else 24), whole)
@@ -156,8 +179,13 @@ class Dataset:
             ("test_negatives", test_negatives, num_items),
         ):
             require_indices(indices, count, argument)
-        keys, is_latest = _sorted_pairs(train_users, train_items, num_items, train_timestamps)
-        users, items = np.divmod(keys, max(num_items, 1))
+        pairs = sorted_pairs(
+            pair_numbers(train_users, train_items, num_items),
+            train_users,
+            train_timestamps,
+            train_is_validation,
+        )
+        users, items = np.divmod(pairs.keys, max(num_items, 1))
         return cls(
             name=name,
             num_users=num_users,
@@ -170,9 +198,12 @@ class Dataset:
             user_ids=user_ids,
             item_ids=item_ids,
             item_titles=item_titles,
-            train_is_latest=is_latest,
+            train_is_latest=pairs.is_latest,
             user_states=user_states,
             item_states=item_states,
+            cold_users=cold_users,
+            cold_items=cold_items,
+            train_is_validation=pairs.is_validation,
         )
 
     @classmethod
@@ -190,7 +221,7 @@ class Dataset:
         time_format: str | None = None,
         **options: Any,
     ) -> "Dataset":
-        """Split a log of interactions leave-one-out, as `ncf prepare` does with a file.
+        """Split a log of interactions leave-one-out, or in time, as `ncf prepare` does with a file.
 
         Args:
             df: a row an interaction; rows that lack a value are dropped. A DataFrame of pandas or polars, a
@@ -200,13 +231,13 @@ class Dataset:
             user, item: the columns of ids, which become texts by the rule of docs/data.md.
             rating: the column of ratings; a rating of 0 or below is no positive. None: every row is one.
             timestamp: the column of timestamps, numbers or dates; the latest interaction of each user is held
-                out. None: a random one is.
+                out, or with `split="time"` all from the time `at` on. None: a random one of each user is.
             titles: title of each item id, in a dict or a Series.
             name: what output files are named after.
             missing: texts that stand for a missing value, such as `["NULL"]`; so does a number of that value.
             time_format: what texts of dates look like if not as in ISO 8601, such as `"%m/%d/%Y"`.
             **options: as in `ncf_keras.data.prepare.PrepareOptions`: `min_rating`, `min_user_interactions`,
-                `min_item_interactions`, `keep`, `negatives`, `seed`.
+                `min_item_interactions`, `keep`, `negatives`, `seed`, `split`, `at`, `validation_at`.
 
         Example:
             >>> Dataset.from_dataframe(df, user="u", item="i", timestamp="t", negatives=20)
@@ -295,14 +326,38 @@ class Dataset:
             )
         object.__setattr__(self, argument, states if states.any() else None)
 
+    def _check_later(self) -> None:
+        """Keep cold pairs and marks of validation where there are some; raise InputError if they are none."""
+        users, items = (0 if each is None else len(each) for each in (self.cold_users, self.cold_items))
+        if users != items:
+            raise InputError(
+                f"`cold_users` and `cold_items` must be of one length. Received: {users} and {items}"
+            )
+        checked = {
+            "cold_users": cold_indices(self.cold_users, self.num_users, self.user_states, "cold_users"),
+            "cold_items": cold_indices(self.cold_items, self.num_items, self.item_states, "cold_items"),
+            "train_is_validation": validation_marks(self.train_is_validation),
+        }
+        for argument, values in checked.items():
+            object.__setattr__(self, argument, values)
+
     def __repr__(self) -> str:
         density = self.num_train / (self.num_users * self.num_items)
         return (
             f"<Dataset {self.name}: {self.num_users:,} users{_inactive(self.user_states)} x "
             f"{self.num_items:,} items{_inactive(self.item_states)}, "
             f"{self.num_train:,} train interactions ({density:.2%} of pairs), {self.num_test:,} test pairs "
-            f"against {self.test_negatives.shape[1]} negatives each>"
+            f"against {self.test_negatives.shape[1]} negatives each{self._later()}>"
         )
+
+    def _later(self) -> str:
+        """Return what a split in time has besides, for `__repr__`."""
+        marked, cold = self.train_is_validation, self.cold_users
+        parts = [
+            "" if marked is None else f", {np.count_nonzero(marked):,} of train for validation",
+            "" if cold is None else f", {len(cold):,} cold pairs",
+        ]
+        return "".join(parts)
 
 
 def _active(states: np.ndarray | None, count: int) -> np.ndarray:
@@ -320,79 +375,6 @@ def pair_numbers(users: np.ndarray, items: np.ndarray, num_items: int) -> np.nda
     return users.astype(np.int64) * num_items + items
 
 
-def require_indices(indices: np.ndarray, count: int, argument: str) -> None:
-    """Raise InputError unless all of `indices` are from 0 to `count` - 1."""
-    if indices.size and (indices.min() < 0 or indices.max() >= count):
-        wrong = indices.min() if indices.min() < 0 else indices.max()
-        raise InputError(f"`{argument}` must be between 0 and {count - 1}. Received: {wrong}")
-
-
-def _whole_numbers(values: np.ndarray, argument: str) -> np.ndarray:
-    """Return `values` as an array; InputError unless each is a whole number, be it a float."""
-    numbers = np.asarray(values)
-    if numbers.size == 0 or numbers.dtype.kind in "iub":
-        return numbers
-    if numbers.dtype.kind != "f":
-        raise InputError(f"`{argument}` must be whole numbers. Received: an array of {numbers.dtype}")
-    wrong = ~np.isfinite(numbers) | (numbers != np.trunc(numbers))
-    if wrong.any():
-        raise InputError(f"`{argument}` must be whole numbers. Received: {numbers[wrong][0]}")
-    return numbers
-
-
-def _texts_of_ids(ids: Iterable[object], argument: str) -> list[str]:
-    texts = []
-    for value in ids:
-        text = id_text(value, argument)
-        if text is None and not isinstance(value, str):
-            raise InputError(f"`{argument}` must hold the id of each index. Received: {value}")
-        texts.append(text or "")
-    return texts
-
-
-def _require_sizes(num_users: int, num_items: int) -> None:
-    for argument, count in (("num_users", num_users), ("num_items", num_items)):
-        if not 0 < count <= INDEX_LIMIT:
-            raise InputError(f"`{argument}` must be between 1 and {INDEX_LIMIT}. Received: {count}")
-
-
-def _sorted_pairs(
-    users: np.ndarray, items: np.ndarray, num_items: int, timestamps: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the number of each pair, ascending, each once, and which are their user's latest."""
-    keys = pair_numbers(users, items, num_items)
-    if timestamps is None:
-        keys.sort()
-        # Sorting takes a tenth of the time of np.unique, which hashes.
-        return keys[_last_of_each(keys)], None
-    # The answer rides along in the lowest bit: sorting numbers is several times as fast as sorting their order.
-    keys = 2 * keys + _is_latest(users, np.asarray(timestamps))
-    keys.sort()
-    pairs, is_latest = keys >> 1, (keys & 1).astype(bool)
-    last = _last_of_each(pairs)
-    return pairs[last], is_latest[last]
-
-
-def _last_of_each(ascending: np.ndarray) -> np.ndarray | slice:
-    """Return where the last of equal numbers is, or everywhere if all differ."""
-    last = np.ones(len(ascending), dtype=bool)
-    np.not_equal(ascending[1:], ascending[:-1], out=last[:-1])
-    return slice(None) if last.all() else last
-
-
-def _is_latest(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray:
-    """Return bool, shape (interactions,): whether none of the user's interactions has a later timestamp."""
-    if len(timestamps) != len(users):
-        raise InputError(
-            "`train_timestamps` must have one entry for each train interaction. "
-            f"Received: {len(timestamps)} for {len(users)}"
-        )
-    missing = int(np.count_nonzero(timestamps != timestamps))
-    if missing:
-        raise InputError(f"`train_timestamps` must have no missing values. Received: {missing:,} missing")
-    if timestamps.dtype.kind in "mM":
-        timestamps = timestamps.view(np.int64)
-    latest = np.empty(int(users.max(initial=-1)) + 1, timestamps.dtype)
-    latest[users] = timestamps
-    np.maximum.at(latest, users, timestamps)
-    return timestamps == latest[users]
+def _highest(*arrays: np.ndarray | None) -> int:
+    """Return the highest index, -1 where there is none."""
+    return max((int(array.max()) for array in arrays if array is not None and array.size), default=-1)

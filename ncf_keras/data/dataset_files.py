@@ -7,6 +7,9 @@
 These are the authors' (their `Dataset.py`, and the section "Dataset" of their README); they have no header.
 Beside them may lie
 
+`<path><dataset>.cold.rating`    of a split in time, the later interactions that are no test pairs
+`<path><dataset>.validation.rating`  the lines of .train.rating that are held out for validation
+                                 (lines as of .test.rating; an empty file is as good as none)
 `<path><dataset>.train.parquet`  stands in for .train.rating: columns `user` and `item` of whole numbers
 `<path><dataset>.users.csv`      index,user_id: the raw id of each user index, under a header
 `<path><dataset>.items.csv`      index,item_id or index,item_id,title; index,title where there are no ids
@@ -28,8 +31,9 @@ import pandas as pd
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.memory import require_memory
-from ncf_keras.base.terminal import LONGEST_SHOWN, listed
-from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
+from ncf_keras.base.terminal import LONGEST_SHOWN
+from ncf_keras.data.dataset import Dataset, pair_numbers
+from ncf_keras.data.dataset_checks import INDEX_LIMIT
 from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.known_datasets import download_hint
@@ -38,27 +42,28 @@ from ncf_keras.data.reading import (
     Cost,
     count_lines,
     number_in,
-    open_parquet,
     open_text,
     raise_if_out_of_memory,
-    require_room_for_parquet,
 )
+from ncf_keras.data.states import FORGOTTEN
+from ncf_keras.data.train_parquet import read_train_parquet
 
-# What `ncf prepare` always writes, and what it writes where rows wait.
+# What `ncf prepare` always writes, and what it writes where rows wait, and of a split in time.
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
-WAITING = ".waiting.csv"
+WAITING, COLD, VALIDATION = ".waiting.csv", ".cold.rating", ".validation.rating"
+OPTIONAL = (WAITING, COLD, VALIDATION)
 RATING_LINE = "`user TAB item TAB rating [TAB timestamp]`"
 READ_AHEAD, BLOCK = 1 << 16, 1 << 20
 # More columns than these take pandas seconds to minutes.
 MOST_RATING_COLUMNS, MOST_NEGATIVES = 1000, 100_000
 # What reading took of memory, measured: of files of 2 million lines and of 3 million negatives.
 RATING_COST = Cost(row=75, byte=1)
-BYTES_OF_NEGATIVE, BYTES_OF_LIST, BYTES_OF_PARQUET_ROW = 30, 350, 45
+BYTES_OF_NEGATIVE, BYTES_OF_LIST = 30, 350
 
 
 def prepared_paths(prefix: str | os.PathLike) -> dict[str, Path]:
     """Return the path of each file of the dataset `prefix`, such as `Data/mydata`, by its suffix."""
-    return {suffix: Path(os.fspath(prefix) + suffix) for suffix in (*SUFFIXES, WAITING)}
+    return {suffix: Path(os.fspath(prefix) + suffix) for suffix in (*SUFFIXES, *OPTIONAL)}
 
 
 def dataset_paths(path: str | os.PathLike, name: str) -> list[Path]:
@@ -89,31 +94,6 @@ def read_dataset(path: str | os.PathLike, name: str) -> Dataset:
         return _read_dataset(paths, Path(f"{prefix}.train.parquet"), name)
 
 
-def read_train_parquet(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the users and items of the interactions in `file`, int32, shape (interactions,).
-
-    It is read a row group at a time, so besides the indices themselves, 8 bytes an interaction, only one row
-    group is in memory.
-    """
-    with open_parquet(file) as table:
-        names = table.schema_arrow.names
-        for name in ("user", "item"):
-            if names.count(name) != 1:
-                raise InputError(f"{file} must have one column {name!r}. Received: {listed(names) or 'none'}")
-        require_room_for_parquet(file, table, 2, BYTES_OF_PARQUET_ROW)
-        groups = [table.metadata.row_group(number).num_rows for number in range(table.num_row_groups)]
-        if sum(groups) == 0:
-            raise InputError(f"{file} must hold at least one interaction. Received: none")
-        users, items = np.empty(sum(groups), np.int32), np.empty(sum(groups), np.int32)
-        start = 0
-        for number, rows in enumerate(groups):
-            group = table.read_row_group(number, columns=["user", "item"], use_threads=False)
-            for name, indices in (("user", users), ("item", items)):
-                indices[start : start + rows] = _indices(file, name, group.column(name), start)
-            start += rows
-        return users, items
-
-
 def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Dataset:
     train_file, test_file, negative_file, users_file, items_file, *_ = paths.values()
     if kind_of(train_file) is None and kind_of(parquet) is not None:
@@ -133,18 +113,23 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
         train_users, train_items, ratings, timestamps = read_ratings(train_file)
     test_users, test_items, *_ = read_ratings(test_file)
     negatives = _read_negatives(negative_file, test_file, test_users, test_items)
+    cold_users, cold_items = read_pairs(paths[COLD])
     positive: np.ndarray | slice = slice(None)
     if ratings is not None and not (ratings > 0).all():
         positive = ratings > 0
         if not positive.any():
             raise InputError(f"{train_file} must hold at least one rating above 0. Received: none")
     # Dropped rows count for the sizes, as they do in the authors' code.
-    num_users = 1 + int(max(train_users.max(), test_users.max()))
-    num_items = 1 + int(max(train_items.max(), test_items.max(), negatives.max(initial=0)))
+    num_users = 1 + int(max(train_users.max(), test_users.max(), cold_users.max(initial=0)))
+    num_items = 1 + int(
+        max(train_items.max(), test_items.max(), negatives.max(initial=0), cold_items.max(initial=0))
+    )
     train_users, train_items = train_users[positive], train_items[positive]
     users, items = any_ids(users_file, "user_id", num_users), any_ids(items_file, "item_id", num_items)
     require_active(users_file, users.states, train_users, test_users)
     require_active(items_file, items.states, train_items, test_items)
+    _require_not_forgotten(paths[COLD], cold_users, users.states)
+    is_validation = _marks_of(paths[VALIDATION], train_file, train_users, train_items)
     return Dataset.from_pairs(
         train_users,
         train_items,
@@ -161,7 +146,58 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
         user_states=users.states,
         item_states=items.states,
         train_timestamps=None if timestamps is None else timestamps[positive],
+        cold_users=cold_users,
+        cold_items=cold_items,
+        train_is_validation=is_validation,
     )
+
+
+def read_pairs(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the users and items, int64, a row a line of a file of ratings that may be empty or missing."""
+    if not has_lines(file):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    users, items, *_ = read_ratings(file)
+    return users, items
+
+
+def has_lines(file: Path) -> bool:
+    """Return whether a file is there and not empty."""
+    if kind_of(file) is None:
+        return False
+    with open_input(file) as stream:
+        return os.fstat(stream.fileno()).st_size > 0
+
+
+def _require_not_forgotten(file: Path, users: np.ndarray, states: np.ndarray | None) -> None:
+    wrong = np.flatnonzero([] if states is None else states[users] == FORGOTTEN)
+    if wrong.size:
+        raise InputError(
+            f"{file}, line {wrong[0] + 1} must be of a user who is not forgotten. Received: {users[wrong[0]]}"
+        )
+
+
+def _marks_of(
+    file: Path, train_file: Path, train_users: np.ndarray, train_items: np.ndarray
+) -> np.ndarray | None:
+    """Return which train interactions are lines of the file of validation, None if it has none."""
+    users, items = read_pairs(file)
+    if not users.size:
+        return None
+    num_items = 1 + int(max(items.max(), train_items.max()))
+    marked, train = (pair_numbers(*pairs, num_items) for pairs in ((users, items), (train_users, train_items)))
+    wrong = np.flatnonzero(~np.isin(marked, train))
+    if wrong.size:
+        line = wrong[0]
+        raise InputError(
+            f"{file}, line {line + 1} must be of an interaction of {train_file}. "
+            f"Received: user {users[line]}, item {items[line]}"
+        )
+    is_validation = np.isin(train, marked)
+    if is_validation.all():
+        raise InputError(
+            f"{file} must leave an interaction of {train_file} to learn from. Received: all of them"
+        )
+    return is_validation
 
 
 def read_ratings(
@@ -320,20 +356,3 @@ def _negative_line_problem(fields: list[str], width: int) -> str | None:
 
 def _is_index(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text[:20]) < INDEX_LIMIT
-
-
-def _indices(file: Path, name: str, column: Any, start: int) -> np.ndarray:
-    """Return the column of a row group, checked; `start` is the number of rows before it."""
-    if column.null_count:
-        row = start + int(np.flatnonzero(column.is_null().to_numpy())[0]) + 1
-        raise InputError(f"{file}, row {row} must have a {name}. Received: none")
-    values = column.to_numpy()
-    if values.dtype.kind not in "iu":
-        raise InputError(f"{file} must have whole numbers in column {name!r}. Received: {column.type}")
-    wrong = np.flatnonzero((values < 0) | (values >= INDEX_LIMIT))
-    if wrong.size:
-        raise InputError(
-            f"{file}, row {start + wrong[0] + 1} must have a {name} between 0 and {INDEX_LIMIT - 1}. "
-            f"Received: {values[wrong[0]]}"
-        )
-    return values

@@ -1,15 +1,16 @@
 """The files of a dataset, written from a prepared log or a Dataset; `dataset_files.py` says what each holds."""
 
 import csv
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ncf_keras.base.inputs import kind_of
-from ncf_keras.data.dataset_files import WAITING
+from ncf_keras.data.dataset_files import COLD, VALIDATION, WAITING
 from ncf_keras.data.id_files import IdFile, write_ids
 from ncf_keras.data.savable import require_savable
 from ncf_keras.data.sealed_files import Seal, write_together
@@ -18,6 +19,24 @@ from ncf_keras.data.tidy_times import numbers_of_times
 if TYPE_CHECKING:
     from ncf_keras.data.dataset import Dataset
     from ncf_keras.data.prepared_log import PreparedLog
+
+
+class _Parts(NamedTuple):
+    """Interactions: columns `user` and `item`, and `rating` and `timestamp` where they are known.
+
+    Attributes:
+        train: all train interactions.
+        test: the test pairs.
+        negatives: of each test pair.
+        cold: the later interactions of a split in time that are no test pairs.
+        validation: which of `train` are held out for validation; None where none is.
+    """
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    negatives: np.ndarray
+    cold: pd.DataFrame
+    validation: np.ndarray | None
 
 
 def write_prepared(
@@ -32,12 +51,13 @@ def write_prepared(
         titles: of the items; without them those of the dataset that the ids are from, if it has some.
     """
     report = {"source": dict(source), **prepared.report()}
-    split = (prepared.train, prepared.test, prepared.negatives)
+    split = prepared.split
+    parts = _Parts(prepared.train, prepared.test, split.negatives, prepared.cold, split.is_validation)
     users = IdFile(prepared.user_ids.tolist(), None, _if_any(prepared.user_states))
     titles = prepared.titles(None) if titles is None else titles
     items = IdFile(prepared.item_ids.tolist(), titles, _if_any(prepared.item_states))
     follows = None if prepared.ids_from is None else prepared.ids_from.seal
-    _write(prefix, split, users, items, report, prepared.waiting, follows)
+    _write(prefix, parts, users, items, report, prepared.waiting, follows)
 
 
 def write_dataset(prefix: Path, dataset: "Dataset") -> None:
@@ -51,6 +71,14 @@ def write_dataset(prefix: Path, dataset: "Dataset") -> None:
     if dataset.train_is_latest is not None:
         train["timestamp"] = dataset.train_is_latest.astype(np.int64)
     test = pd.DataFrame({"user": dataset.test_users, "item": dataset.test_items})
+    cold = pd.DataFrame({"user": [], "item": []})
+    if dataset.cold_users is not None:
+        cold = pd.DataFrame({"user": dataset.cold_users, "item": dataset.cold_items})
+    marked = dataset.train_is_validation
+    later = {
+        "validation": None if marked is None else int(np.count_nonzero(marked)),
+        "cold": None if dataset.cold_users is None else len(cold),
+    }
     report = {
         "source": {"dataset": dataset.name},
         "timestamps": None
@@ -61,30 +89,31 @@ def write_dataset(prefix: Path, dataset: "Dataset") -> None:
             "items": dataset.num_items,
             "train": dataset.num_train,
             "test": dataset.num_test,
+            **{part: count for part, count in later.items() if count is not None},
             "negatives_per_test": int(dataset.test_negatives.shape[1]),
         },
     }
-    split = (train, test, dataset.test_negatives)
+    parts = _Parts(train, test, dataset.test_negatives, cold, marked)
     users = IdFile(dataset.user_ids, None, dataset.user_states)
     items = IdFile(dataset.item_ids, dataset.item_titles, dataset.item_states)
-    _write(prefix, split, users, items, report)
+    _write(prefix, parts, users, items, report)
 
 
 def _write(
     prefix: Path,
-    split: tuple[pd.DataFrame, pd.DataFrame, np.ndarray],
+    parts: _Parts,
     users: IdFile,
     items: IdFile,
     report: dict[str, Any],
     waiting: pd.DataFrame | None = None,
     follows: Seal | None = None,
 ) -> None:
-    """Write the files that there is something for; `split` is the train interactions, test pairs, negatives.
+    """Write the files that there is something for.
 
-    Nothing of one that was there before may stay where somebody asked to be forgotten, so rows that waited are
-    replaced by none.
+    Nothing of a dataset that was there before may stay, above all not where somebody asked to be forgotten. So
+    where rows waited, or were cold or held out for validation, and none is now, they are replaced by none.
     """
-    train, test, negatives = split
+    train, test, negatives, cold, marked = parts
     if items.titles is not None:
         report["counts"]["items_without_title"] = sum(not title for title in items.titles)
     writers: dict[str, Callable[[Path], None]] = {}
@@ -95,6 +124,9 @@ def _write(
     waiting = pd.DataFrame({"user": [], "item": []}) if waiting is None else waiting
     if len(waiting) or kind_of(f"{prefix}{WAITING}") is not None:
         writers[WAITING] = lambda file: _write_waiting(file, waiting)
+    for suffix, rows in ((COLD, cold), (VALIDATION, train[:0] if marked is None else train[marked])):
+        if len(rows) or kind_of(f"{prefix}{suffix}") is not None:
+            writers[suffix] = functools.partial(_write_ratings, frame=rows)
     writers |= {
         ".test.negative": lambda file: _write_negatives(file, test, negatives),
         ".test.rating": lambda file: _write_ratings(file, test),

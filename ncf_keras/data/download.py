@@ -33,7 +33,7 @@ from ncf_keras.base.staging import locked_directory, sweep
 from ncf_keras.base.terminal import shown
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset, pair_numbers
-from ncf_keras.data.dataset_files import SUFFIXES, prepared_paths, read_dataset
+from ncf_keras.data.dataset_files import COLD, SUFFIXES, VALIDATION, prepared_paths, read_dataset
 from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.data.known_datasets import SPLIT_SUFFIXES, KnownDataset, RemoteFile
@@ -75,6 +75,11 @@ def download_dataset(
     for remote in known.split:
         fetch(remote, directory, on_progress)
         on_step(f"{directory / remote.name}: the authors' own file, git blob SHA-1 verified.")
+    if known.split:
+        # What lies beside the authors' files is of another split of that name.
+        with room_in(directory):
+            for suffix in (COLD, VALIDATION):
+                paths[suffix].unlink(missing_ok=True)
     if known.archive is None:
         dataset = read_dataset(directory, known.name)
         _write_beside_split(known, directory, {}, dataset)

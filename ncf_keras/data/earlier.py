@@ -14,7 +14,14 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.csv_rows import csv_rows
-from ncf_keras.data.dataset_files import WAITING, dataset_prefix, prepared_paths, read_ratings
+from ncf_keras.data.dataset_files import (
+    COLD,
+    WAITING,
+    dataset_prefix,
+    has_lines,
+    prepared_paths,
+    read_ratings,
+)
 from ncf_keras.data.earlier_ids import sizes_in
 from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids, require_active
@@ -42,7 +49,7 @@ class EarlierDataset:
         options: how it was prepared.
         sizes: numbers of users and items that the dataset has had, the present ones last.
         frame: the interactions: columns `user` and `item`, int32, `rating`, float64 (1 where there were none),
-            and any `timestamp`, int64, uint64 or float64; the train rows, then the test rows.
+            and any `timestamp`, int64, uint64 or float64; the train rows, the test rows, then the cold ones.
         num_train: number of the train rows.
         waiting: rows that smallest numbers of interactions took out, with the columns of `frame` but indices
             into its own ids. None where there are none.
@@ -89,7 +96,12 @@ def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> Ea
             f"{paths['.json']} must be of a dataset that `ncf prepare` wrote, so that its ids can be kept. "
             f"Received: {found}"
         )
-    parts = [read_ratings(paths[suffix], exact_times=True) for suffix in (".train.rating", ".test.rating")]
+    files = [
+        paths[".train.rating"],
+        paths[".test.rating"],
+        *(file for file in [paths[COLD]] if has_lines(file)),
+    ]
+    parts = [read_ratings(file, exact_times=True) for file in files]
     users, items, ratings, times = zip(*parts, strict=True)
     columns: dict[str, Any] = {
         "user": np.concatenate(users).astype(np.int32),
@@ -99,8 +111,10 @@ def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> Ea
     if all(part is not None for part in times):
         columns["timestamp"] = times_together(times)
     frame = pd.DataFrame(columns, copy=False)
-    user_ids, _, user_states = _ids(paths[".users.csv"], "user_id", frame["user"].to_numpy(), FORGOTTEN)
-    item_ids, titles, item_states = _ids(paths[".items.csv"], "item_id", frame["item"].to_numpy(), INACTIVE)
+    # Cold ones, behind them, may be of users and items of any state.
+    active = frame[: len(users[0]) + len(users[1])]
+    user_ids, _, user_states = _ids(paths[".users.csv"], "user_id", frame, active, FORGOTTEN)
+    item_ids, titles, item_states = _ids(paths[".items.csv"], "item_id", frame, active, INACTIVE)
     has_waiting = WAITING in report.get("files", {})
     return EarlierDataset(
         name=name,
@@ -119,18 +133,19 @@ def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> Ea
 
 
 def _ids(
-    file: Path, column: str, indices: np.ndarray, highest: int
+    file: Path, column: str, frame: pd.DataFrame, active: pd.DataFrame, highest: int
 ) -> tuple[np.ndarray, Sequence[str] | None, np.ndarray]:
-    """Return raw ids, all different, any titles, and states."""
-    found = any_ids(file, column, 1 + int(indices.max()))
+    """Return raw ids, all different, any titles, and states, of which the `active` rows must have none."""
+    side = column.removesuffix("_id")
+    found = any_ids(file, column, 1 + int(frame[side].max()))
     if found.ids is None:
         raise InputError(f"{file} must hold the raw ids, which are to keep their indices. Received: none")
     if "" in found.ids or len(set(found.ids)) < len(found.ids):
         received = "an empty one" if "" in found.ids else "one that comes twice"
         raise InputError(f"{file} must have a raw id of its own for each index. Received: {received}")
     given = np.zeros(len(found.ids), np.uint8) if found.states is None else found.states
-    states = checked_states(given, len(found.ids), highest, f"{column.removesuffix('_id')}_states")
-    require_active(file, states, indices)
+    states = checked_states(given, len(found.ids), highest, f"{side}_states")
+    require_active(file, states, active[side].to_numpy())
     return np.array(found.ids, dtype=object), found.titles, states
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
-from ncf_keras.data.dataset import INDEX_LIMIT, Dataset
+from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.dataset_checks import INDEX_LIMIT
 from ncf_keras.data.dataset_files import prepared_paths
 from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids

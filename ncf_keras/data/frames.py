@@ -42,7 +42,7 @@ def dataset_from_dataframe(
     time_format: str | None,
     options: Mapping[str, Any],
 ) -> Dataset:
-    """Split a log of interactions leave-one-out: see `Dataset.from_dataframe`; `columns` are by role."""
+    """Split a log of interactions: see `Dataset.from_dataframe`; `columns` are by role."""
     known = [*PrepareOptions.__dataclass_fields__, *columns, "titles", "name", "missing", "time_format"]
     require_known_arguments(options, known, "Dataset.from_dataframe")
     if time_format is not None and columns["timestamp"] is None:

@@ -1,4 +1,4 @@
-"""A tidy log, cleaned and split leave-one-out: for `ncf prepare` and `Dataset.from_dataframe`."""
+"""A tidy log, cleaned and split: for `ncf prepare` and `Dataset.from_dataframe`."""
 
 import sys
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ import pandas as pd
 from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import pair_numbers
+from ncf_keras.data.hold_out import states_without
 from ncf_keras.data.joining import Rows, joined
 from ncf_keras.data.k_core import core_filter
-from ncf_keras.data.prepared_log import IdsFrom, PreparedLog
+from ncf_keras.data.prepared_log import IdsFrom, PreparedLog, Split
 from ncf_keras.data.split import (
     draw_negatives,
     free_items,
@@ -25,6 +26,8 @@ from ncf_keras.data.split import (
 )
 from ncf_keras.data.states import ACTIVE
 from ncf_keras.data.tidy_log import TidyLog
+from ncf_keras.data.time_cut import Moment, checked_moment
+from ncf_keras.data.time_split import split_in_time
 
 if TYPE_CHECKING:
     from ncf_keras.data.earlier import EarlierDataset
@@ -39,8 +42,13 @@ class PrepareOptions:
             the authors' `Dataset.py` drops them.
         min_user_interactions, min_item_interactions: users and items with fewer are taken out, repeatedly.
         keep: which interaction stands for several of one user with one item, `first` or `last` in time.
-        negatives: items to rank each held-out item against; a user with fewer left is in train alone.
+        negatives: items to rank each held-out item against. Of a user with fewer left none is tested.
         seed: of the negatives, and of the held-out items where there are no timestamps.
+        split: `leave-one-out` holds out the latest interaction of each user, `time` all that are from `at` on.
+        at: with `split="time"`, a share of the interactions, such as 0.8; a date in ISO 8601, such as
+            `1998-03-01`; or a time in the log's own unit, such as 888710400.
+        validation_at: the same for what `split_validation` holds out of train, which is before `at`; None: it
+            holds out one of each user.
     """
 
     min_rating: float | None = None
@@ -49,6 +57,9 @@ class PrepareOptions:
     keep: Literal["first", "last"] = "first"
     negatives: int = 99
     seed: int = 2017
+    split: Literal["leave-one-out", "time"] = "leave-one-out"
+    at: Moment | None = None
+    validation_at: Moment | None = None
 
     def __post_init__(self):
         least = self.min_rating
@@ -61,6 +72,20 @@ class PrepareOptions:
         for argument in ("min_user_interactions", "min_item_interactions", "negatives"):
             require_count(getattr(self, argument), argument)
         require_count(self.seed, "seed", 0)
+        require_one_of(self.split, ("leave-one-out", "time"), "split")
+        self._check_times()
+
+    def _check_times(self) -> None:
+        """Keep the times of a split as `checked_moment` has them."""
+        if self.split == "time" and self.at is None:
+            raise InputError("`at` must say where a log is cut with `split` time. Received: none")
+        for argument in ("at", "validation_at"):
+            given = getattr(self, argument)
+            if given is None:
+                continue
+            if self.split != "time":
+                raise InputError(f"`{argument}` must come with `split` time. Received: {self.split}")
+            object.__setattr__(self, argument, checked_moment(given, argument))
 
 
 def prepare(
@@ -98,13 +123,43 @@ def prepare(
     cleaned, waiting, dropped = _cleaned(rows, options)
     frame, user_ids, item_ids, user_states, item_states = rows.numbered(cleaned)
     generator = np.random.default_rng(options.seed)
-    held_out = _held_out(frame, earlier, len(item_ids), options.seed, generator)
+    if options.split == "time":
+        split = split_in_time(frame, options, generator)
+        train = frame[split.in_train]
+        user_states = states_without(user_states, train["user"].to_numpy())
+        item_states = states_without(item_states, train["item"].to_numpy())
+    else:
+        split = _leave_one_out(frame, earlier, item_states == ACTIVE, options, generator)
+    return PreparedLog(
+        frame=frame,
+        split=split,
+        user_ids=user_ids,
+        item_ids=item_ids,
+        options=options,
+        dropped=dropped,
+        rows=rows.rows,
+        user_states=user_states,
+        item_states=item_states,
+        waiting=waiting,
+        ids_from=None if earlier is None else IdsFrom.of(earlier, rows.unknown),
+    )
+
+
+def _leave_one_out(
+    frame: pd.DataFrame,
+    earlier: "EarlierDataset | None",
+    active_items: np.ndarray,
+    options: PrepareOptions,
+    generator: np.random.Generator,
+) -> Split:
+    """Hold out an interaction of each user who has two or more, and enough items to draw negatives from."""
+    held_out = _held_out(frame, earlier, len(active_items), options.seed, generator)
+    users, items = frame["user"].to_numpy(), frame["item"].to_numpy()
     if not len(held_out):
         raise InputError(
             "The log must have a user with two interactions, one to learn from and one to hold out. "
-            f"Received: {np.count_nonzero(user_states == ACTIVE):,} user(s) with one each"
+            f"Received: {len(np.unique(users)):,} user(s) with one each"
         )
-    users, items, active_items = frame["user"].to_numpy(), frame["item"].to_numpy(), item_states == ACTIVE
     free = free_items(users, users[held_out], int(active_items.sum()))
     enough = free >= options.negatives
     if not enough.any():
@@ -112,21 +167,8 @@ def prepare(
     held_out = held_out[enough]
     in_train = np.ones(len(frame), dtype=bool)
     in_train[held_out] = False
-    return PreparedLog(
-        train=frame[in_train],
-        test=frame.iloc[held_out],
-        negatives=draw_negatives(users, items, users[held_out], active_items, options.negatives, generator),
-        user_ids=user_ids,
-        item_ids=item_ids,
-        options=options,
-        dropped=dropped,
-        rows=rows.rows,
-        too_few_free=free[~enough],
-        user_states=user_states,
-        item_states=item_states,
-        waiting=waiting,
-        ids_from=None if earlier is None else IdsFrom.of(earlier, rows.unknown),
-    )
+    drawn = draw_negatives(users, items, users[held_out], active_items, options.negatives, generator)
+    return Split(in_train, held_out, drawn, free[~enough], held_out[:0])
 
 
 def _cleaned(rows: Rows, options: PrepareOptions) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:

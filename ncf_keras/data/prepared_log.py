@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.sealed_files import Seal
 from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE
+from ncf_keras.data.time_cut import Cut
 from ncf_keras.data.titles import titles_of
 
 if TYPE_CHECKING:
@@ -67,37 +69,76 @@ class IdsFrom:
         }
 
 
+class Split(NamedTuple):
+    """Which rows of a cleaned log are in which part.
+
+    Attributes:
+        in_train: bool, shape (rows,).
+        tested: the places of the test pairs among the rows, by user: int64, shape (tests,).
+        negatives: int32, shape (tests, negatives).
+        too_few_free: of each user, or each later pair, that is not tested for want of items to draw negatives
+            from, how many are left: int64.
+        cold: the places of the rows that are in neither part.
+        is_validation: of each row in train whether it is held out for validation; None where none is.
+        cuts: of a split in time, by the option that says where.
+    """
+
+    in_train: np.ndarray
+    tested: np.ndarray
+    negatives: np.ndarray
+    too_few_free: np.ndarray
+    cold: np.ndarray
+    is_validation: np.ndarray | None = None
+    cuts: Mapping[str, Cut] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class PreparedLog:
     """A cleaned log, split.
 
     Attributes:
-        train: columns `user` and `item`, int32 indices, and `rating` and `timestamp` where the log has them;
+        frame: columns `user` and `item`, int32 indices, and `rating` and `timestamp` where the log has them;
             in the order of the log.
-        test: the same columns, one row a test user, by user.
+        split: which rows are in which part.
         dropped: number of rows of the log that were dropped, by reason, in the order of the steps.
         rows: number of rows of the log.
-        too_few_free: of each user with two or more interactions who is in train alone, because too few items
-            are left to draw negatives from, how many are left: int64.
         user_states, item_states: uint8, see `states.py`.
-        waiting: the rows that smallest numbers of interactions took out, with the columns of `train` but raw
+        waiting: the rows that smallest numbers of interactions took out, with the columns of `frame` but raw
             ids: appended rows may bring them back.
         ids_from: the dataset before, if there is one.
     """
 
-    train: pd.DataFrame = field(repr=False)
-    test: pd.DataFrame = field(repr=False)
-    negatives: np.ndarray = field(repr=False)
+    frame: pd.DataFrame = field(repr=False)
+    split: Split = field(repr=False)
     user_ids: np.ndarray = field(repr=False)
     item_ids: np.ndarray = field(repr=False)
     options: "PrepareOptions"
     dropped: Mapping[str, int]
     rows: int
-    too_few_free: np.ndarray = field(repr=False)
     user_states: np.ndarray = field(repr=False)
     item_states: np.ndarray = field(repr=False)
     waiting: pd.DataFrame = field(repr=False)
     ids_from: IdsFrom | None
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """The train interactions, in the order of the log; columns as of `frame`."""
+        return self.frame[self.split.in_train]
+
+    @property
+    def test(self) -> pd.DataFrame:
+        """The test pairs, by user."""
+        return self.frame.iloc[self.split.tested]
+
+    @property
+    def negatives(self) -> np.ndarray:
+        """The negatives of each test pair: int32, shape (tests, negatives)."""
+        return self.split.negatives
+
+    @property
+    def cold(self) -> pd.DataFrame:
+        """The later interactions that are no test pairs, in the order of the log."""
+        return self.frame.iloc[self.split.cold]
 
     def titles(self, titles: Mapping[str, str] | None) -> list[str] | None:
         """Return the title of each item: by raw id from `titles`, else that of before; None without either."""
@@ -108,58 +149,101 @@ class PreparedLog:
 
     def dataset(self, name: str, titles: Sequence[str] | None = None) -> Dataset:
         """Return the same as a Dataset, what `read_dataset` returns once it is written and read."""
+        train, test, cold = self.train, self.test, self.cold
         return Dataset.from_pairs(
-            self.train["user"].to_numpy(),
-            self.train["item"].to_numpy(),
-            self.test["user"].to_numpy(),
-            self.test["item"].to_numpy(),
-            self.negatives,
+            train["user"].to_numpy(),
+            train["item"].to_numpy(),
+            test["user"].to_numpy(),
+            test["item"].to_numpy(),
+            self.split.negatives,
             name=name,
             num_users=len(self.user_ids),
             num_items=len(self.item_ids),
             user_ids=list(self.user_ids),
             item_ids=list(self.item_ids),
             item_titles=titles,
-            train_timestamps=self.train["timestamp"].to_numpy() if "timestamp" in self.train else None,
+            train_timestamps=train["timestamp"].to_numpy() if "timestamp" in train else None,
             user_states=self.user_states,
             item_states=self.item_states,
+            cold_users=cold["user"].to_numpy(),
+            cold_items=cold["item"].to_numpy(),
+            train_is_validation=self.split.is_validation,
         )
 
     def report(self) -> dict[str, Any]:
         """Return the options, what was dropped, the counts and the sparsity, for people and for JSON."""
-        users, items = len(self.user_ids), len(self.item_ids)
+        split = self.split
         active_users, active_items = (
             int(np.count_nonzero(states == ACTIVE)) for states in (self.user_states, self.item_states)
         )
-        interactions = len(self.train) + len(self.test)
-        by_time = "timestamp" in self.train
-        without_negatives = {}
-        if self.too_few_free.size:
-            without_negatives = {
-                "users_without_negatives": len(self.too_few_free),
-                "fewest_items_left": int(self.too_few_free.min()),
-            }
-        interactions_of = np.bincount(self.train["user"], minlength=users)
-        interactions_of[self.test["user"]] += 1
-        with_two = int(np.count_nonzero(interactions_of > 1))
-        nothing_new = with_two - len(self.test) - len(self.too_few_free)
+        train, test = int(np.count_nonzero(split.in_train)), len(split.tested)
+        counts = {
+            "rows": self.rows,
+            "users": len(self.user_ids),
+            "items": len(self.item_ids),
+            "interactions": len(self.frame),
+            "train": train,
+            "test": test,
+        }
+        more = self._counts_in_time(active_users) if split.cuts else self._counts_of_users(active_users)
         return {
             "options": asdict(self.options),
-            "split": "leave-one-out: of each user with two or more interactions "
-            + ("the latest, of equal timestamps the later row" if by_time else "a random one (no timestamps)"),
+            **self._said_of_split(),
             "dropped": {reason: count for reason, count in self.dropped.items() if count},
-            "counts": {
-                "rows": self.rows,
-                "users": users,
-                "items": items,
-                "interactions": interactions,
-                "train": len(self.train),
-                "test": len(self.test),
-                "users_without_test": active_users - len(self.test),
-                **without_negatives,
-                **({"users_without_new": nothing_new} if nothing_new else {}),
-                "negatives_per_test": int(self.negatives.shape[1]),
-            },
-            "sparsity": round(1 - interactions / (active_users * active_items), 6),
+            "counts": {**counts, **more, "negatives_per_test": int(split.negatives.shape[1])},
+            "sparsity": round(1 - (train + test) / (active_users * active_items), 6),
             **({} if self.ids_from is None else self.ids_from.report(self.user_states, self.item_states)),
+        }
+
+    def _said_of_split(self) -> dict[str, Any]:
+        """Return how the log was split, as a sentence, and any times, as given and as found."""
+        if not self.split.cuts:
+            how = (
+                "the latest, of equal timestamps the later row"
+                if "timestamp" in self.frame
+                else "a random one (no timestamps)"
+            )
+            return {"split": f"leave-one-out: of each user with two or more interactions {how}"}
+        validation = self.split.cuts.get("validation_at")
+        return {
+            "split": f"in time: held out is what is from {self.split.cuts['at']} on"
+            + ("" if validation is None else f"; for validation, train from {validation} on"),
+            "cuts": {name: asdict(cut) for name, cut in self.split.cuts.items()},
+        }
+
+    def _counts_of_users(self, active_users: int) -> dict[str, int]:
+        """Return how many users leave-one-out did not test, and why."""
+        free = self.split.too_few_free
+        with_two = int(np.count_nonzero(np.bincount(self.frame["user"]) > 1))
+        nothing_new = with_two - len(self.split.tested) - len(free)
+        return {
+            "users_without_test": active_users - len(self.split.tested),
+            **(
+                {"users_without_negatives": len(free), "fewest_items_left": int(free.min())}
+                if free.size
+                else {}
+            ),
+            **({"users_without_new": nothing_new} if nothing_new else {}),
+        }
+
+    def _counts_in_time(self, active_users: int) -> dict[str, int]:
+        """Return what became of the later interactions, and how many train ones are for validation."""
+        split, free = self.split, self.split.too_few_free
+        marked = split.is_validation
+        tested = self.frame["user"].to_numpy()[split.tested]
+        train, cold = self.train, self.cold
+        return {
+            **({} if marked is None else {"validation": int(np.count_nonzero(marked))}),
+            "test_users": len(np.unique(tested)),
+            "users_without_test": active_users - len(np.unique(tested)),
+            "cold": len(cold),
+            **{
+                f"cold_{side}s": len(np.setdiff1d(cold[side].to_numpy(), train[side].to_numpy()))
+                for side in ("user", "item")
+            },
+            **(
+                {"pairs_without_negatives": len(free), "fewest_items_left": int(free.min())}
+                if free.size
+                else {}
+            ),
         }

@@ -40,8 +40,9 @@ def saving_prefix(path: str | os.PathLike[str], name: str) -> Path:
 def require_savable(dataset: Dataset, prefix: Path) -> None:
     """Raise InputError if the files `prefix`… would not give back what `dataset` holds."""
     _require_pairs(dataset)
-    used_users = max(_highest(dataset.train_users), _highest(dataset.test_users))
-    used_items = max(map(_highest, (dataset.train_items, dataset.test_items, dataset.test_negatives)))
+    users = (dataset.train_users, dataset.test_users, dataset.cold_users)
+    items = (dataset.train_items, dataset.test_items, dataset.test_negatives, dataset.cold_items)
+    used_users, used_items = max(map(_highest, users)), max(map(_highest, items))
     for argument, count, used, ids, states in (
         ("users", dataset.num_users, used_users, dataset.user_ids, dataset.user_states),
         ("items", dataset.num_items, used_items, dataset.item_ids, dataset.item_states),
@@ -123,5 +124,5 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _highest(indices: np.ndarray) -> int:
-    return int(indices.max(initial=-1))
+def _highest(indices: np.ndarray | None) -> int:
+    return -1 if indices is None else int(indices.max(initial=-1))

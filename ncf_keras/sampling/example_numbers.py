@@ -12,7 +12,7 @@ import numpy as np
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
-from ncf_keras.data.dataset import require_indices
+from ncf_keras.data.dataset_checks import require_indices
 
 
 def has_every_item(dataset: Dataset) -> np.ndarray:

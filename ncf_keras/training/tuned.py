@@ -1,20 +1,26 @@
-"""The tuned NeuMF: settings chosen on validation pairs of MovieLens-1M; `docs/tuning.md` has the search.
+"""The tuned NeuMF and its settings: `TUNED` were chosen on validation pairs of MovieLens-1M (`docs/tuning.md`),
+those of other data are found by `ncf tune`.
 
 GMF is fitted by alternating least squares (`least_squares.py`), an MLP is trained with the log loss and a
 penalty on the embedding rows of each example, and the two are fused as in section 3.4.1 of the paper, with
 most of the weight on GMF.
 """
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ncf_keras.base.checks import require_above_zero, require_at_least, require_count
+from ncf_keras.base.errors import InputError
+from ncf_keras.models.checks import require_layers
 from ncf_keras.solvers.least_squares_loss import TUNED_LOSS, LeastSquares
 
 if TYPE_CHECKING:
     import keras
 
     from ncf_keras.data import Dataset
+    from ncf_keras.training import Trainer
 
 # Called with `GMF` or `MLP` and the share of its training that is done, from 0 to 1.
 Progress = Callable[[str, float], None]
@@ -34,6 +40,9 @@ class Recipe:
         mlp_learning_rate: of Adam.
         mlp_batch_size: examples per step.
         mlp_num_neg: negatives for each positive.
+
+    Raises:
+        InputError: a setting breaks its rule.
     """
 
     num_factors: int
@@ -45,6 +54,33 @@ class Recipe:
     mlp_learning_rate: float
     mlp_batch_size: int
     mlp_num_neg: int
+
+    def __post_init__(self) -> None:
+        for name in ("num_factors", "mlp_epochs", "mlp_batch_size", "mlp_num_neg"):
+            require_count(getattr(self, name), name)
+        if isinstance(self.layers, str) or not isinstance(self.layers, Sequence):
+            raise InputError(f"`layers` must be a list of widths. Received: {self.layers!r}")
+        require_layers(self.layers)
+        object.__setattr__(self, "layers", tuple(self.layers))
+        for name in ("alpha", "mlp_reg_rows"):
+            require_at_least(getattr(self, name), 0, name)
+        if self.alpha > 1:
+            raise InputError(f"`alpha` must be between 0 and 1. Received: {self.alpha!r}")
+        require_above_zero(self.mlp_learning_rate, "mlp_learning_rate")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON can hold them."""
+        return {**dataclasses.asdict(self), "layers": list(self.layers)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
+        """Return the recipe whose `to_json` this is; InputError unless it has all settings and no others."""
+        for kind, given in ((cls, values), (LeastSquares, values.get("least_squares"))):
+            names = [each.name for each in dataclasses.fields(kind)]
+            if not isinstance(given, Mapping) or set(given) != set(names):
+                received = sorted(given) if isinstance(given, Mapping) else given
+                raise InputError(f"The settings must be {', '.join(names)}. Received: {received!r}")
+        return cls(**{**values, "least_squares": LeastSquares(**values["least_squares"])})
 
 
 TUNED = Recipe(
@@ -107,9 +143,17 @@ def train_mlp(
     dataset: "Dataset", recipe: Recipe = TUNED, seed: int = 0, on_progress: Progress | None = None
 ) -> "keras.Model":
     """Return the MLP that the recipe fuses; arguments as in `pretrain_tuned`."""
+    from ncf_keras.training.callbacks.share_done import ShareDone
+
+    trainer = mlp_trainer(dataset, recipe, seed)
+    trainer.fit([ShareDone(trainer, lambda share: on_progress("MLP", share))] if on_progress else [])
+    return trainer.model
+
+
+def mlp_trainer(dataset: "Dataset", recipe: Recipe = TUNED, seed: int = 0) -> "Trainer":
+    """Return the trainer of the MLP that the recipe fuses, for whoever wants to watch it learn."""
     from ncf_keras.models import ModelSpec
     from ncf_keras.training import Trainer, TrainingSpec
-    from ncf_keras.training.callbacks.share_done import ShareDone
 
     sizes = (dataset.num_users, dataset.num_items)
     mlp = ModelSpec("MLP", *sizes, layers=recipe.layers, reg_rows=recipe.mlp_reg_rows).build(seed)
@@ -121,9 +165,7 @@ def train_mlp(
         select="none",
         seed=seed,
     )
-    trainer = Trainer(mlp, dataset, spec)
-    trainer.fit([ShareDone(trainer, lambda share: on_progress("MLP", share))] if on_progress else [])
-    return mlp
+    return Trainer(mlp, dataset, spec)
 
 
 def build_tuned_neumf(

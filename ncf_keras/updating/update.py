@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.data.dataset import pair_numbers
 from ncf_keras.data.earlier import EarlierDataset
@@ -130,6 +131,16 @@ def work_out(
             return Update(None, start, training)
         model.set_weights(weights)
     return Update(model, start, training)
+
+
+def require_leave_one_out(earlier: EarlierDataset) -> None:
+    """Raise InputError if the dataset is split in time, which keeps all that is new out of train."""
+    if earlier.options.split != "leave-one-out":
+        raise InputError(
+            "`name` must be of a dataset that is split leave-one-out, because an update learns from the newest "
+            f"interactions, which a split in time holds out. Received: {earlier.name}, split in time at "
+            f"{earlier.options.at}"
+        )
 
 
 def recent_and_replayed(dataset: Dataset, earlier: EarlierDataset, replay: float, seed: int) -> np.ndarray:

@@ -30,8 +30,8 @@ from ncf_keras.base.locks import directory_lock, try_lock
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import dataset_prefix, prepared_paths
 from ncf_keras.data.reading import file_digest
+from ncf_keras.data.resplit import with_tests_in_train
 from ncf_keras.data.sealed_files import DIGEST, LONGEST_JSON, Changed, copy_together
-from ncf_keras.data.split import with_tests_in_train
 from ncf_keras.serving.export import export_model
 from ncf_keras.serving.publishing import remove_version, versions
 from ncf_keras.weights import SUFFIXES, format_of, load_model

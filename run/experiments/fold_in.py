@@ -51,7 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _experiment(flags: argparse.Namespace) -> None:
     directory = writable_directory(flags.weights_dir, "--weights_dir") if flags.weights_dir else None
+    from _one_pair import require_one_pair_a_user
+
     dataset = load_dataset(flags)
+    require_one_pair_a_user(dataset)
     import_tensorflow_quietly()
     from _held_out import trained
 

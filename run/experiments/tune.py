@@ -74,9 +74,12 @@ def _parser() -> argparse.ArgumentParser:
 def _search(flags: argparse.Namespace) -> None:
     recipes = _recipes(flags)
 
+    from _one_pair import require_one_pair_a_user
+
     from ncf_keras.data import split_validation
 
     examples = split_validation(load_dataset(flags))
+    require_one_pair_a_user(examples)
     _require_others(examples)
     import_tensorflow_quietly()
     print(f"| {' | '.join(SEARCHED)} | alpha | HR@10 | NDCG@10 | seconds |")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.dataset import require_indices
+from ncf_keras.data.dataset_checks import require_indices
 from ncf_keras.data.logs.log import Log
 from ncf_keras.data.logs.options import LogOptions
 

@@ -1,10 +1,16 @@
+import json
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ncf_keras.cli.cold_pairs import cold_pairs
+from ncf_keras.cli.evaluate import main
 from ncf_keras.cli.evaluation_text import cold_lines
+from ncf_keras.data import Dataset
+from ncf_keras.models import build_gmf
+from ncf_keras.weights import save_weights
 
 
 def dataset(cold_users, cold_items):
@@ -33,3 +39,28 @@ def test_without_new_users_there_is_no_list_and_without_pairs_nothing():
     found = cold_pairs(dataset(np.array([0]), np.array([3])), (2,))
     assert (found.warm_users, found.users, found.metrics) == (1, 0, {}) and len(cold_lines(found, 2)) == 1
     assert cold_pairs(dataset(None, None), (2,)) is None
+
+
+def test_a_dataset_that_was_split_in_time_says_what_it_left_out(tmp_path, capsys):
+    """Users 0 and 1 are known, user 2 came later, to item 0, and item 3 did."""
+    frame = pd.DataFrame(
+        [
+            ("a", "x", 1),
+            ("a", "y", 2),
+            ("b", "x", 3),
+            ("b", "z", 4),
+            ("b", "w", 4),
+            ("a", "z", 8),
+            ("b", "new", 9),
+            ("late", "x", 9),
+        ],
+        columns=["user", "item", "timestamp"],
+    )
+    split = Dataset.from_dataframe(frame, timestamp="timestamp", split="time", at=5, negatives=1)
+    split.save(tmp_path, "timed")
+    save_weights(build_gmf(split.num_users, split.num_items, 2), tmp_path / "model.h5")
+    flags = ["--path", f"{tmp_path}/", "--dataset", "timed", "--weights", f"{tmp_path}/model.h5", "--topk", "1"]
+    assert main([*flags, "--segments", "--json", f"{tmp_path}/out.json"]) == 0
+    assert "The popularity list gives 1 new users HR@1 = 1.0000" in capsys.readouterr().out
+    found = json.loads((tmp_path / "out.json").read_text())["cold"]
+    assert [found[name] for name in ("warm_users", "both", "warm_items", "users")] == [1, 0, 1, 1]

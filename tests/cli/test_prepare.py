@@ -237,3 +237,74 @@ print([name for name in ("numpy", "pandas", "tensorflow") if name in sys.modules
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert "--no_timestamps" in done.stdout and "pinterest-20" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+IN_TIME = ["--split", "time", "--at", "0.8", "--negatives", "2"]
+
+
+def test_a_split_in_time_says_where_it_is_and_what_became_of_what_is_later(log, tmp_path, capsys):
+    """Each user's five times are 100 apart from the next user's, so that users 4 and 5 are later than the rest.
+
+    User 4 begins at 404. To know whom the cut leaves warm, user 0 comes back.
+    """
+    log.write_text(LOG + "0,7,5,600\nlate,8,5,601\n0,new,5,602\n")
+    out = tmp_path / "d"
+    line = [str(log), "--out", str(out), "--negatives", "2", "--split", "time"]
+    assert main([*line, "--at", "500", "--validation_at", "0.7"]) == 0
+    # 33 rows: that of the place 23, from 0, is user 4's fourth.
+    assert capsys.readouterr().out.splitlines() == [
+        "d: 7 users, 11 items, 25 train and 1 test interactions, sparsity 42.22%",
+        "  test: 1 pairs of 1 user(s); 2 of train are for validation",
+        "  cold: 7 later pairs are kept apart; 2 user(s) and 2 item(s) of theirs have no train interaction and "
+        "are inactive, in no list",
+        "  split: in time: held out is what is from 500 on; for validation, train from 0.7, which is the time "
+        "407 on",
+        f"Train on it: ncf neumf --path {tmp_path}/ --dataset d",
+    ]
+    dataset = read_dataset(tmp_path, "d")
+    assert [dataset.item_ids[item] for item in dataset.test_items] == ["7"]
+    assert dataset.train_is_validation.sum() == 2 and len(dataset.cold_users) == 7
+    report = json.loads((tmp_path / "d.json").read_text())
+    assert report["cuts"]["validation_at"] == {"given": 0.7, "time": 407, "date": None}
+    assert (report["counts"]["cold_users"], report["counts"]["cold_items"]) == (2, 2)
+
+
+def test_yesterdays_split_holds_and_another_needs_its_own_times(log, tmp_path, capsys):
+    rows = [f"{user},{item},5,{(7 * user + 13 * item) % 31}\n" for user, item in PAIRS]
+    log.write_text("user,item,rating,timestamp\n" + "".join(rows))
+    out = str(tmp_path / "d")
+    assert main([str(log), "--out", out, *IN_TIME, "--validation_at", "0.5"]) == 0
+    line = ["--append", "--ids_from", out, "--out", out]
+    capsys.readouterr()
+    for more, said in (
+        ([], "--negatives 2, --split time, --at 0.8, --validation_at 0.5."),
+        (["--at", "0.9"], "--negatives 2, --split time, --validation_at 0.5."),
+        (["--split", "time", "--at", "0.8"], "--negatives 2."),
+        (["--split", "leave-one-out"], "--negatives 2."),
+        ([], "--negatives 2."),
+    ):
+        assert main([*line, *more]) == 0
+        assert capsys.readouterr().err == f"As {out} was prepared: {said}\n"
+    assert read_dataset(tmp_path, "d").num_test == 6
+    assert main([*line, "--split", "time"]) == 2
+    assert "`--at` must say where a log is cut with `--split` time. Received: none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (["--at", "0.8"], "`--at` must come with `--split` time. Received: leave-one-out"),
+    (["--validation_at", "0.8"], "`--validation_at` must come with `--split` time. Received: leave-one-out"),
+    (["--split", "time"], "`--at` must say where a log is cut with `--split` time. Received: none"),
+    ([*IN_TIME, "--at", "soon"], "`--at` must be a share of the interactions such as 0.8, a date such as "),
+    ([*IN_TIME, "--at", "1998-03-01"], "`--at` must be a share of the interactions or a time in the log's own"),
+    ([*IN_TIME, "--at=-7"], "`--at` must have interactions before it, to learn from. Received: -7"),
+    ([*IN_TIME, "--at", "999"], "`--at` must have interactions from then on, to hold out. Received: 999, and"),
+    ([*IN_TIME, "--validation_at", "0.8"], "`--validation_at` must be before `--at`, 0.8, which is the time"),
+    ([*IN_TIME, "--no_timestamps"], "`--split` must be leave-one-out where a log has no timestamps. Rec"),
+    ([*IN_TIME, "--negatives", "99"], "`--negatives` must be at most"),
+])  # fmt: skip
+def test_a_mistake_in_the_times_changes_nothing(log, tmp_path, monkeypatch, capsys, change, message):
+    monkeypatch.chdir(tmp_path)
+    log.write_text(LOG + "0,7,5,600\n")
+    assert main(["clicks.csv", "--out", "mine", *change]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["clicks.csv"]

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from ncf_keras.cli.prepare import main as prepare
 from ncf_keras.cli.update import main
 from ncf_keras.data import read_dataset
 from ncf_keras.serving.publishing import versions
@@ -212,6 +213,19 @@ def test_a_mistake_is_a_sentence_and_changes_nothing(living, capsys, more, log, 
         status = end.code
     assert status == 2
     assert sentence in capsys.readouterr().err
+    assert left_in(living) == before
+
+
+def test_a_split_in_time_holds_out_what_an_update_would_learn_from(living, capsys):
+    prefix = f"{living}/Data/d"
+    line = ["--append", "--ids_from", prefix, "--out", prefix, "--split", "time", "--at", "0.8"]
+    assert prepare([*line, "--negatives", "2"]) == 0
+    before = left_in(living)
+    assert main(words(living, log="night2.csv")) == 2
+    assert (
+        "`--dataset` must be of a dataset that is split leave-one-out, because an update learns from the "
+        "newest interactions, which a split in time holds out. Received: d, split in time at 0.8"
+    ) in capsys.readouterr().err
     assert left_in(living) == before
 
 

@@ -20,6 +20,7 @@ from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.states import FORGOTTEN
 from ncf_keras.data.tidy_log import tidy_log
 from tests.data.slow_prepare import Refused, slow_prepare
+from tests.data.slow_time_split import slow_time_split, time_of
 
 USERS, ITEMS = "abcdefg", "opqrstuvwxyz"
 ROWS = st.lists(
@@ -28,6 +29,8 @@ ROWS = st.lists(
 MINIMA = st.tuples(st.integers(1, 2), st.integers(1, 3))
 SOME_USERS = st.sets(st.sampled_from([*USERS, "nobody"]), max_size=2)
 PREFIX = "d"
+# Of the interactions before the cut of a split in time.
+SHARE = 0.7
 
 
 class Killed(BaseException):
@@ -63,14 +66,21 @@ def log_of(rows, has_time):
 class StableIds(RuleBasedStateMachine):
     """Appends, whole logs, filters, deletions and kills in any order: an index never changes its raw id."""
 
-    @initialize(rows=ROWS, has_time=st.booleans(), keep=st.sampled_from(["first", "last"]))
-    def begin(self, rows, has_time, keep):
+    @initialize(
+        rows=ROWS,
+        way=st.sampled_from(["random", "latest", "in time"]),
+        keep=st.sampled_from(["first", "last"]),
+    )
+    def begin(self, rows, way, keep):
         self.directory = Path(tempfile.mkdtemp(prefix="stable-ids-"))
-        self.has_time, self.keep, self.time = has_time, keep, 0
+        self.has_time, self.in_time, self.keep, self.time = way != "random", way == "in time", keep, 0
         self.rows, self.forgotten, self.split = [], set(), None
         # What the present files must say: raw ids, in the order of their indices.
         self.ids: tuple[list, list] = ([], [])
-        core = [(user, item, "5") for user, item in ("ao", "ap", "aq", "bo", "bp", "bq", "cr", "cs")]
+        pairs = ("ao", "ap", "aq", "bo", "bp", "bq", "cr", "cs")
+        if self.in_time:
+            pairs = ("ao", "bp", "cq", "dr", "aq", "bo", "cr", "as")
+        core = [(user, item, "5") for user, item in pairs]
         self._prepare(self._timed([*core, *rows]), (1, 1), first=True)
         # Unless two users happen to have every item.
         assume(self.split)
@@ -120,7 +130,14 @@ class StableIds(RuleBasedStateMachine):
         train = self._named(dataset.train_users, dataset.train_items, dataset)
         test = self._named(dataset.test_users, dataset.test_items, dataset)
         assert not train & test
-        users, items = ({pair[side] for pair in train | test} for side in (0, 1))
+        cold = (
+            set()
+            if dataset.cold_users is None
+            else self._named(dataset.cold_users, dataset.cold_items, dataset)
+        )
+        assert not cold & (train | test) and (self.in_time or not cold)
+        known = train if self.in_time else train | test
+        users, items = ({pair[side] for pair in known} for side in (0, 1))
         assert {user for user, active in zip(self.ids[0], dataset.active_users, strict=True) if active} == users
         assert {item for item, active in zip(self.ids[1], dataset.active_items, strict=True) if active} == items
         states = [0] * len(self.ids[0]) if dataset.user_states is None else dataset.user_states
@@ -129,7 +146,7 @@ class StableIds(RuleBasedStateMachine):
         for user, drawn in zip(dataset.test_users, dataset.test_negatives, strict=True):
             names = [self.ids[1][item] for item in drawn]
             assert len(set(names)) == len(names) and set(names) <= items
-            assert not {(self.ids[0][user], name) for name in names} & (train | test)
+            assert not {(self.ids[0][user], name) for name in names} & (train | test | cold)
         for path in prepared_paths(self.directory / PREFIX).values():
             if path.suffix == ".csv" and path.exists() and "waiting" in path.name:
                 assert not {line.split(",")[0].strip('"') for line in path.read_text().splitlines()} & gone
@@ -149,7 +166,7 @@ class StableIds(RuleBasedStateMachine):
                 with pytest.raises(Refused):
                     self._expected(history, gone, minima or self.minima)
             return
-        expected = self._expected(history, gone, minima, must_test=self.has_time)
+        expected = self._expected(history, gone, minima)
         # Low ratings are dropped for good.
         self.rows = [row for row in history if row[0] not in gone and row[2] > "0"]
         self.minima, self.forgotten = minima, gone
@@ -157,6 +174,16 @@ class StableIds(RuleBasedStateMachine):
         self._learn_ids(dataset, expected, first, [user for user in sorted(forget) if user in gone])
         train = self._named(dataset.train_users, dataset.train_items, dataset)
         test = self._named(dataset.test_users, dataset.test_items, dataset)
+        if self.in_time:
+            parts = self._divided(expected)
+            assert train == {row[:2] for row in parts.train} and test == {row[:2] for row in parts.warm}
+            cold = (
+                [] if dataset.cold_users is None else zip(dataset.cold_users, dataset.cold_items, strict=True)
+            )
+            names = {(self.ids[0][user], self.ids[1][item]) for user, item in cold}
+            assert names == {row[:2] for row in parts.cold}
+            self.split = (train, test)
+            return
         pairs = {(user, item) for user, mine in expected.train.items() for item in mine}
         pairs |= set(expected.test.items())
         assert train | test == pairs
@@ -168,7 +195,8 @@ class StableIds(RuleBasedStateMachine):
 
     def _make(self, rows, minima, append, forget, first):
         earlier = None if first else read_earlier(self.directory, PREFIX)
-        options = PrepareOptions(negatives=1, keep=self.keep) if earlier is None else earlier.options
+        split = {"split": "time", "at": SHARE} if self.in_time else {}
+        options = PrepareOptions(negatives=1, keep=self.keep, **split) if earlier is None else earlier.options
         minima = minima or (options.min_user_interactions, options.min_item_interactions)
         fields = {"min_user_interactions": minima[0], "min_item_interactions": minima[1]}
         options = PrepareOptions(**{**vars(options), **fields})
@@ -177,13 +205,20 @@ class StableIds(RuleBasedStateMachine):
         write_prepared(self.directory / PREFIX, prepared, {})
         return minima
 
-    def _expected(self, history, gone, minima, must_test=True):
+    def _expected(self, history, gone, minima):
         rows = [row for row in history if row[0] not in gone]
         options = {
             "min_rating": None, "keep": self.keep, "negatives": 1, "min_user": minima[0],
-            "min_item": minima[1], "must_test": must_test,
+            "min_item": minima[1], "must_test": self.has_time and not self.in_time,
         }  # fmt: skip
-        return slow_prepare(rows, options, True, self.has_time)
+        expected = slow_prepare(rows, options, True, self.has_time)
+        if self.in_time and not (expected.rows_left and self._divided(expected).warm):
+            raise Refused("nothing warm")
+        return expected
+
+    def _divided(self, expected):
+        rows = [(user, item, time) for user, item, _, time, _ in expected.rows_left]
+        return slow_time_split(rows, time_of(rows, SHARE), 1)
 
     def _learn_ids(self, dataset, expected, first, asked):
         """Hold the ids to what they must be: those of before, new ones as they appear, and the forgotten."""

@@ -98,6 +98,31 @@ def test_states_tell_who_is_kept_for_an_index_alone():
     assert everybody.active_users.all() and everybody.active_items.all() and "active" not in repr(everybody)
 
 
+def test_a_split_in_time_has_cold_pairs_and_train_interactions_for_validation():
+    dataset = small(
+        train_users=np.array([1, 0, 1, 1]), train_items=np.array([2, 0, 0, 2]),
+        cold_users=[2, 0, 2], cold_items=[0, 6, 6.0],
+        train_is_validation=np.array([False, False, True, True]),
+    )  # fmt: skip
+    assert (dataset.num_users, dataset.num_items) == (3, 7)
+    assert dataset.cold_users.tolist() == [2, 0, 2] and dataset.cold_items.tolist() == [0, 6, 6]
+    assert train_pairs(dataset) == [(0, 0), (1, 0), (1, 2)]
+    # A pair that comes twice is marked where it is marked once.
+    assert dataset.train_is_validation.tolist() == [False, True, True]
+    for name, dtype in (("cold_users", np.int32), ("cold_items", np.int32), ("train_is_validation", bool)):
+        assert getattr(dataset, name).dtype == dtype and not getattr(dataset, name).flags.writeable
+    assert repr(dataset).endswith("2 negatives each, 2 of train for validation, 3 cold pairs>")
+    timed = small(train_timestamps=[5, 1, 9], train_is_validation=np.array([False, False, True]))
+    assert timed.train_is_latest.tolist() == [True, True, False]
+    assert timed.train_is_validation.tolist() == [False, True, False]
+    with pytest.raises(InputError, match=r"`train_is_validation` must be truth values, .* Received: int64 of"):
+        dataclasses.replace(timed, train_is_validation=np.zeros(3, int))
+    # None is as good as none.
+    nothing = small(cold_users=[], cold_items=[], train_is_validation=np.zeros(3, bool))
+    assert nothing.cold_users is nothing.cold_items is nothing.train_is_validation is None
+    assert repr(nothing) == repr(small())
+
+
 @pytest.mark.parametrize(("changes", "message"), [
     ({"train_items": [2, -5, 0]}, "`train_items` must be between 0 and 4. Received: -5"),
     ({"train_users": [1, 0, 7], "num_users": 2}, "`train_users` must be between 0 and 1. Received: 7"),
@@ -129,6 +154,14 @@ def test_states_tell_who_is_kept_for_an_index_alone():
     ({"item_states": [0, 0, 1, 1, 1]}, "`item_states` must be 0 .* Received: 1 for index 2, which has some"),
     ({"item_states": [0, 1, 0, 0, 0]}, "`item_states` must be 0 .* Received: 1 for index 1, which has some"),
     ({"train_users": [0, 0], "train_items": [0, 1], "user_states": [0, 1]}, "Received: 1 for index 1, which"),
+    ({"cold_users": [0, 1], "cold_items": [0]}, "must be of one length. Received: 2 and 1"),
+    ({"cold_users": [0]}, "`cold_users` and `cold_items` must be of one length. Received: 1 and 0"),
+    ({"cold_users": [0], "cold_items": [5], "num_items": 5}, "`cold_items` must be between 0 and 4. .*: 5"),
+    ({"cold_users": [-1], "cold_items": [0]}, "`cold_users` must be between 0 and 1. Received: -1"),
+    ({"cold_users": [0.5], "cold_items": [0]}, "`cold_users` must be whole numbers. Received: 0.5"),
+    ({"cold_users": [2], "cold_items": [0], "user_states": [0, 0, 2]}, "must have nobody who .* 2"),
+    ({"train_is_validation": [True] * 2}, "`train_is_validation` must have one entry for each .* 2 for 3"),
+    ({"train_is_validation": [True] * 3}, "`train_is_validation` must leave a train .*: all are marked"),
 ])  # fmt: skip
 def test_what_breaks_a_rule_is_named(changes, message):
     arrays = {name: np.array(value) for name, value in changes.items() if name.startswith(("train", "test"))}

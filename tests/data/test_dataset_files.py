@@ -12,11 +12,12 @@ from hypothesis import given, settings, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import dataset_writing, read_dataset
-from ncf_keras.data.dataset_files import SUFFIXES, read_train_parquet
+from ncf_keras.data.dataset_files import SUFFIXES
 from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.id_files import read_ids, write_ids
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
+from ncf_keras.data.train_parquet import read_train_parquet
 from tests.shared_files import shared
 from tests.small_data import NEGATIVES, TEST, TRAIN, write_files
 

@@ -15,7 +15,7 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli import download as command
 from ncf_keras.data import download, read_dataset
-from ncf_keras.data.dataset_files import SUFFIXES
+from ncf_keras.data.dataset_files import COLD, SUFFIXES, VALIDATION
 from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.download import download_dataset, fetch
 from ncf_keras.data.known_datasets import KNOWN_DATASETS, KnownDataset, RemoteFile, download_hint
@@ -108,8 +108,12 @@ def test_an_archive_is_prepared_and_a_second_run_downloads_nothing(publisher, tm
 
 def test_the_authors_split_is_taken_as_it_is_and_gets_ids_from_the_archive(publisher, tmp_path, split):
     known = toy(publisher, split=split)
+    for suffix in (COLD, VALIDATION):
+        # Of a dataset that had this name before.
+        (tmp_path / f"toy{suffix}").write_text("0\t1\t5\n")
     dataset = download_dataset(known, tmp_path)
     assert all((tmp_path / name).read_bytes() == data for name, data in split)
+    assert dataset.cold_users is dataset.train_is_validation is None
     assert dataset.item_ids[0] == LOG.split("::")[1]
     assert dataset.item_titles[0] == f"Film {dataset.item_ids[0]}, L'été"
     report = json.loads((tmp_path / "toy.json").read_text())

@@ -16,7 +16,6 @@ from ncf_keras.base import memory
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.memory import memory_checked
 from ncf_keras.data import Dataset, dataset_files, read_dataset
-from ncf_keras.data.dataset_files import read_train_parquet
 from ncf_keras.data.id_files import read_ids, write_ids
 from ncf_keras.data.logs import text as text_logs
 from ncf_keras.data.logs.log import Log
@@ -25,6 +24,7 @@ from ncf_keras.data.logs.text import MOST_COLUMNS
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.reading import LONGEST_LINE, file_digest
 from ncf_keras.data.titles import read_titles
+from ncf_keras.data.train_parquet import read_train_parquet
 from tests.small_data import NEGATIVES, write_files
 
 
@@ -273,7 +273,7 @@ def test_negatives_that_do_not_fit_are_refused_before_they_are_drawn(tmp_path, m
     log = read_log(file, LogOptions(rating="none", timestamp="3"))
     free(monkeypatch, 1_000_000)
     sentence = refused(prepare, log, PrepareOptions(negatives=290))
-    assert too_large(sentence, "`negatives` for 300 test users") > 300 * 290 * 8
+    assert too_large(sentence, "`negatives` for 300 test pairs") > 300 * 290 * 8
     assert len(prepare(log, PrepareOptions(negatives=10)).test) == 300
 
 

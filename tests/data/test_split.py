@@ -7,13 +7,8 @@ from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
-from ncf_keras.data.split import (
-    draw_negatives,
-    free_items,
-    latest_interactions,
-    random_interactions,
-    with_tests_in_train,
-)
+from ncf_keras.data.resplit import with_tests_in_train
+from ncf_keras.data.split import draw_negatives, free_items, latest_interactions, random_interactions
 from tests.small_data import write_files
 
 ITEMS = 12

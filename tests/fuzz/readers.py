@@ -22,7 +22,6 @@ from ncf_keras.baselines import EASE, DotProduct, ItemPop, load_baseline
 from ncf_keras.cli.flags import training_parser
 from ncf_keras.cli.training_options import check_pretraining, model_options, training_spec
 from ncf_keras.data import Dataset, read_dataset
-from ncf_keras.data.dataset_files import read_train_parquet
 from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.earlier import read_earlier
 from ncf_keras.data.id_files import read_ids
@@ -30,6 +29,7 @@ from ncf_keras.data.logs.log import Log
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import read_titles
+from ncf_keras.data.train_parquet import read_train_parquet
 from ncf_keras.training.callbacks.best_weights import BestWeights
 from ncf_keras.training.callbacks.checkpoints import Checkpoints
 from ncf_keras.training.checkpoints import CheckpointDirectory, read_checkpoint, require_format
@@ -120,6 +120,38 @@ def _part_of_earlier(suffix: str) -> Reader:
         assert earlier.frame["item"].max() < len(earlier.item_ids) == len(earlier.item_states)
         again = prepare(None, earlier.options, earlier, append=True)
         assert list(again.user_ids[: len(earlier.user_ids)]) == list(earlier.user_ids)
+
+    return Reader(wholes, read)
+
+
+def _part_of_time_split(suffix: str) -> Reader:
+    """What is read of a split in time is in range, and leaves something to train on."""
+    columns = {
+        "user": pd.Series(list("abcabebdac")),
+        "item": pd.Series(list("xyzyzyxxwx")),
+        "timestamp": pd.Series([1, 2, 3, 4, 5, 5, 6, 7, 8, 9]),
+    }
+    options = PrepareOptions(negatives=1, split="time", at=7, validation_at=4)
+
+    def wholes(place: Path) -> list[bytes]:
+        (place / "data").mkdir()
+        write_prepared(place / "data/small", prepare(tidy_log(columns, str), options), {})
+        (place / "report").write_bytes((place / "data/small.json").read_bytes())
+        return [(place / f"data/small{suffix}").read_bytes()]
+
+    def read(content: bytes, place: Path) -> None:
+        report = json.loads((place / "report").read_bytes())
+        # As if what is read had come through whole.
+        report["files"][suffix] = hashlib.sha256(content).hexdigest()
+        (place / "data/small.json").write_text(json.dumps(report))
+        (place / f"data/small{suffix}").write_bytes(content)
+        dataset = read_dataset(f"{place}/data/", "small")
+        if dataset.cold_users is not None:
+            assert len(dataset.cold_users) == len(dataset.cold_items)
+            assert 0 <= dataset.cold_items.min() <= dataset.cold_items.max() < dataset.num_items
+        marks = dataset.train_is_validation
+        assert marks is None or (len(marks) == dataset.num_train and 0 < marks.sum() < len(marks))
+        assert len(read_earlier(place / "data", "small").frame) >= dataset.num_train + dataset.num_test
 
     return Reader(wholes, read)
 
@@ -299,6 +331,8 @@ READERS = {
     "id map": _ids_of_dataset(),
     "ids that stay": _part_of_earlier(".users.csv"),
     "rows that wait": _part_of_earlier(".waiting.csv"),
+    "cold rows": _part_of_time_split(".cold.rating"),
+    "validation rows": _part_of_time_split(".validation.rating"),
     "options and sizes": _part_of_earlier(".json"),
     "raw log": _of_file(_logs, "log", _check_log),
     "raw log in JSON": _of_file(_json_logs, "log", _check_log),

@@ -244,6 +244,9 @@ class Draw:
             "--missing=ann",
             "--header=no",
         )
+        if self._chance(0.3):
+            self.arguments += ["--split=time", self._of(("--at=0.8", "--at=5", "--at=1998-03-01"))]
+            self.arguments += ["--validation_at=0.5"] if self._chance(0.5) else []
         self.arguments += ["--negatives", "1", *([self._of(odd)] if self._chance(0.2) else [])]
 
     def _plot(self) -> None:

@@ -14,6 +14,7 @@ CHECKPOINT = re.compile(r"epoch-\d{6}(-step-\d{8})?\.checkpoint")
 HALF_CHECKPOINT = re.compile(r"\.writing-epoch-.+\.part")
 SPLIT = (
     ".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".waiting.csv", ".json",
+    ".cold.rating", ".validation.rating",
 )  # fmt: skip
 
 

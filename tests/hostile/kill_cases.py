@@ -19,6 +19,7 @@ from tests.updating.nights import QUICK, write_logs
 
 DATASET = (
     ".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".waiting.csv", ".json",
+    ".cold.rating", ".validation.rating",
 )  # fmt: skip
 SIZES = ("--num_factors", "4", "--layers", "[8,4]", "--batch_size", "16", "--topk", "3", "--seed", "3")
 

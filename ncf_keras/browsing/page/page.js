@@ -159,10 +159,15 @@ function showUser(answer) {
 }
 
 function heldOut(answer) {
-  if (answer.held_out === null) return ["No item of this user is held out for the test."];
+  const count = answer.held_out.length;
+  if (!count) return ["No item of this user is held out for the test."];
+  if (count > 1) {
+    const listed = answer.list.filter((item) => item.held_out).length;
+    return [`Held out for the test: ${count} items, ${listed || "none"} of them among these ${answer.list.length}.`];
+  }
   const place = answer.list.findIndex((item) => item.held_out) + 1;
   const where = place ? ` is number ${place}.` : ` is not among these ${answer.list.length}.`;
-  return ["Held out for the test: ", named(titleOf(answer.held_out)), where];
+  return ["Held out for the test: ", named(titleOf(answer.held_out[0])), where];
 }
 
 function showLiked(answer) {

@@ -36,12 +36,15 @@ class AuthorsLines(OwnCallback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Print which iteration was the best and where it is saved."""
-        best = self._trainer.best
-        print(f"End. Best Iteration {best.number}:  HR = {best.hr:.4f}, NDCG = {best.ndcg:.4f}. ")
+        best, evaluated = self._trainer.best, self._trainer.spec.select != "none"
+        if evaluated:
+            print(f"End. Best Iteration {best.number}:  HR = {best.hr:.4f}, NDCG = {best.ndcg:.4f}. ")
+        else:
+            print(f"End. {self._trainer.epochs_done} epochs done, none of them evaluated.")
         saved = self._best_file and self._best_file.path
         if saved:
-            print(f"The best {self._model_name} model is saved to {saved}")
-        if best.number == -1:
+            print(f"The {'best' if evaluated else 'last'} {self._model_name} model is saved to {saved}")
+        if evaluated and best.number == -1:
             print(self._about_no_iteration(bool(saved)), file=sys.stderr)
 
     def _about_no_iteration(self, saved: bool) -> str:

@@ -55,8 +55,8 @@ class BestFile(OwnCallback):
             self.save()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Save the model if it is the best so far."""
-        if self._trainer.best.number == epoch:
+        """Save the model if it is the best so far; without evaluations, that of every epoch."""
+        if self._trainer.best.number == epoch or self._trainer.spec.select == "none":
             self.save()
 
     def reserve(self) -> None:

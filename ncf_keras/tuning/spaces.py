@@ -1,0 +1,140 @@
+"""What a search may choose for each model, and what it tries first: the defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import optuna
+
+# By the name of a setting, its value: a number, or a text such as [64,32,16,8].
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Between:
+    """A number from `low` to `high`, whole where both are; `log`: in equal steps of its logarithm."""
+
+    low: float
+    high: float
+    log: bool = True
+
+    def suggest(self, trial: "optuna.Trial", name: str) -> float:
+        """Return what a trial tries."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(name, self.low, self.high, log=self.log)
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of some values."""
+
+    values: tuple[Any, ...]
+
+    def suggest(self, trial: "optuna.Trial", name: str) -> Any:
+        """Return what a trial tries."""
+        return trial.suggest_categorical(name, self.values)
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched of a model.
+
+    Attributes:
+        ranges: of each setting, what it may be.
+        first: what is tried first, a value of each setting.
+    """
+
+    ranges: Mapping[str, Between | OneOf]
+    first: Settings
+
+    def suggest(self, trial: "optuna.Trial", model: str) -> dict[str, Any]:
+        """Return the settings that a trial tries; models in one search do not share the names of settings."""
+        return {name: each.suggest(trial, f"{model}.{name}") for name, each in self.ranges.items()}
+
+
+TOWERS = OneOf(("[32,16,8]", "[64,32,16,8]", "[128,64,32,16]", "[256,128,64,32]"))
+PENALTIES = OneOf((0.0, 1e-7, 1e-6, 1e-5, 1e-4))
+# Those of training by gradient steps.
+TRAINING: dict[str, Between | OneOf] = {
+    "lr": Between(1e-4, 1e-2),
+    "num_neg": Between(1, 12, log=False),
+    "batch_size": OneOf((256, 1024, 4096)),
+}
+FIRST_TRAINING = {"lr": 0.001, "num_neg": 4, "batch_size": 256}
+# Those of least squares (`solvers/least_squares_loss.py`).
+LEAST_SQUARES: dict[str, Between | OneOf] = {
+    "num_factors": Between(8, 192),
+    "unobserved_weight": Between(0.01, 2.0),
+    "regularization": Between(0.0005, 0.2),
+    "popularity_exponent": Between(-0.3, 0.7, log=False),
+}
+
+SPACES: Mapping[str, Space] = {
+    "GMF": Space(
+        {"num_factors": Between(4, 128), "reg": PENALTIES, **TRAINING},
+        {"num_factors": 8, "reg": 0.0, **FIRST_TRAINING},
+    ),
+    "MLP": Space(
+        {"layers": TOWERS, "reg": PENALTIES, **TRAINING},
+        {"layers": "[64,32,16,8]", "reg": 0.0, **FIRST_TRAINING},
+    ),
+    "NeuMF": Space(
+        {"num_factors": Between(4, 128), "layers": TOWERS, "reg": PENALTIES, **TRAINING},
+        {"num_factors": 8, "layers": "[64,32,16,8]", "reg": 0.0, **FIRST_TRAINING},
+    ),
+    "tuned": Space(
+        {
+            **LEAST_SQUARES,
+            "layers": TOWERS,
+            "mlp_reg_rows": Between(1e-5, 1e-2),
+            "mlp_learning_rate": Between(2e-4, 5e-3),
+            "mlp_num_neg": Between(1, 12, log=False),
+            "mlp_batch_size": OneOf((256, 1024, 4096)),
+        },
+        {
+            "num_factors": 192,
+            "unobserved_weight": 0.25,
+            "regularization": 0.007,
+            "popularity_exponent": 0.1,
+            "layers": "[256,128,64,32]",
+            "mlp_reg_rows": 0.0003,
+            "mlp_learning_rate": 0.001,
+            "mlp_num_neg": 4,
+            "mlp_batch_size": 256,
+        },
+    ),
+    "ItemKNN": Space({"neighbours": Between(5, 1000)}, {"neighbours": 30}),
+    "EASE": Space({"regularization": Between(5.0, 20_000.0)}, {"regularization": 1320.0}),
+    "IALS": Space(
+        {
+            "factors": Between(8, 256),
+            "unobserved_weight": Between(0.002, 1.0),
+            "regularization": Between(0.05, 200.0),
+        },
+        {"factors": 192, "unobserved_weight": 0.1, "regularization": 10.0},
+    ),
+    "DotProduct": Space(
+        {"factors" if name == "num_factors" else name: each for name, each in LEAST_SQUARES.items()},
+        {"factors": 192, "unobserved_weight": 0.25, "regularization": 0.007, "popularity_exponent": 0.1},
+    ),
+    "EALS": Space(
+        {
+            "factors": Between(8, 128),
+            "missing_weight": Between(8.0, 4096.0),
+            "popularity_exponent": Between(0.0, 1.0, log=False),
+            "regularization": Between(0.1, 100.0),
+        },
+        {"factors": 64, "missing_weight": 512.0, "popularity_exponent": 0.25, "regularization": 5.0},
+    ),
+    "BPR": Space(
+        {
+            "factors": Between(8, 128),
+            "learning_rate": Between(0.005, 0.2),
+            "regularization": Between(1e-4, 0.1),
+            "epochs": Between(10, 100),
+        },
+        {"factors": 64, "learning_rate": 0.05, "regularization": 0.01, "epochs": 60},
+    ),
+}
