@@ -23,7 +23,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import written_beside
 from ncf_keras.base.inputs import open_input, unreadable
 from ncf_keras.base.memory import require_memory
-from ncf_keras.data.dataset import INDEX_LIMIT
+from ncf_keras.data.dataset_checks import INDEX_LIMIT
 
 ABOUT, SUFFIX = "baseline.json", ".npz"
 LARGEST_ABOUT = 2**16
