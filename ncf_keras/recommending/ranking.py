@@ -7,7 +7,6 @@ unknown spoils no other row, because a server may put the rows of different clie
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -198,16 +197,11 @@ class Ranker:
         active = None if self._active_items is None else self._active_items.numpy()
         return ItemFolder(self._model, user_counts=self._user_counts, halves=self._halves, active=active)
 
-    @functools.cached_property
-    def fit_item(self) -> Callable[[Tensor], Tensor]:
-        """The `fit` of `item_folder` as one program, which all signatures of an export share."""
-        return tf.function(self.item_folder.fit, autograph=False)
-
-    def new_items(self, fit: Callable[[Tensor], Tensor], histories: Tensor, users: Tensor) -> Places:
+    def new_items(self, folder: ItemFolder, histories: Tensor, users: Tensor) -> Places:
         """Return where new items stand in users' lists, each row an item and a user.
 
         Args:
-            fit: `fit_item`.
+            folder: `item_folder`.
             histories: int32, shape (rows, length): the users who interacted with each item. Those without index
                 are passed over; rows that are equal are fitted once.
             users: int32, shape (rows,).
@@ -217,7 +211,7 @@ class Ranker:
         def fold(history: Tensor) -> tuple[Tensor, Tensor]:
             known = tf.boolean_mask(*_checked(history, self._num_users, self._active_users))
             some = tf.size(known) > 0
-            row = tf.cond(some, lambda: fit(known), lambda: tf.zeros([width]))
+            row = tf.cond(some, lambda: folder.fit(known), lambda: tf.zeros([width]))
             return tf.ensure_shape(row, [width]), some
 
         distinct, which = tf.raw_ops.UniqueV2(x=histories, axis=[0])

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.saved_model import DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
@@ -17,7 +18,7 @@ from ncf_keras.models.factored import FactoredModel, can_factor
 from ncf_keras.recommending.ranking import Ranker
 from ncf_keras.serving.publishing import no_room, publish, require_version
 from ncf_keras.serving.seal import Seal, write_seal
-from ncf_keras.serving.signatures import make_id_signatures, make_signatures
+from ncf_keras.serving.signatures import IdTable, make_id_signatures, make_signatures
 from ncf_keras.serving.warm_up import write_warm_up
 
 
@@ -68,22 +69,22 @@ def _write(
     building: Path, name: str, ranker: Ranker, dataset: Dataset | None, beside: Mapping[str, bytes]
 ) -> None:
     """Write all files of an export into an empty directory."""
-    signatures = make_signatures(ranker)
-    archive = keras.export.ExportArchive()
+    signatures, tables = make_signatures(ranker), list[IdTable]()
     if dataset is not None and dataset.item_ids is not None:
         titles = dataset.item_titles or [""] * dataset.num_items
         by_id, tables = make_id_signatures(
-            ranker, dataset.user_ids, dataset.active_users, dataset.item_ids, titles
+            signatures, dataset.user_ids, dataset.active_users, dataset.item_ids, titles
         )
         signatures |= by_id
-        for table in tables:
-            archive.track(table)
+    programs = {key: signature.concrete_function for key, signature in signatures.items()}
+    programs[DEFAULT_SERVING_SIGNATURE_DEF_KEY] = programs["score"]
     with tempfile.TemporaryDirectory(dir=building) as elsewhere:
-        archive.track(Seal(Path(elsewhere)))
-        # The first is what a server takes for the default.
-        for key, signature in signatures.items():
-            archive.add_endpoint(key, signature.compute, list(signature.inputs))
-        archive.write_out(str(building), verbose=False)
+        # What programs capture is saved only if it is tracked from here.
+        root = tf.Module()
+        captured = dict.fromkeys(one.ref() for program in programs.values() for one in program.variables)
+        root.captured = [reference.deref() for reference in captured]
+        root.resources = [*tables, Seal(Path(elsewhere))]
+        tf.saved_model.save(root, str(building), signatures=programs)
     write_warm_up(building, name, signatures, dataset)
     for file, content in beside.items():
         (building / file).write_bytes(content)
