@@ -45,6 +45,16 @@ class Baseline(abc.ABC):
         scores = self._score(users.astype(np.int64, copy=False), items.astype(np.int64, copy=False))
         return scores.astype(np.float32, copy=False)
 
+    def score_all(self, users: np.ndarray) -> np.ndarray:
+        """Return the scores of all items for each user: float32, shape (users, items).
+
+        They are those of `score`, which says what is raised; callers with many users ask for some at a time.
+        """
+        users = np.asarray(users)
+        num_items = 1 if self._sizes is None else self._sizes[1]
+        items = np.tile(np.arange(num_items), len(users))
+        return self.score(np.repeat(users, num_items), items).reshape(len(users), num_items)
+
     @abc.abstractmethod
     def _learn(self, dataset: Dataset) -> None:
         """Learn from the train interactions."""

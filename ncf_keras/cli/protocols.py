@@ -3,15 +3,15 @@
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.version import __version__
 from ncf_keras.cli.console import progress_bar
 from ncf_keras.cli.flags import LARGEST_COUNT, whole_number
 from ncf_keras.cli.paths import OutputFile
+from ncf_keras.cli.scores import item_scores, pair_scores
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
     from ncf_keras.data import Dataset
@@ -30,12 +30,15 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a model is ranked: what among what, and how not to read the figures, a sentence or empty."""
+    """How a model is ranked: what among what, and how not to read the figures, a sentence or empty.
+
+    `rank` takes a Keras model or a fitted baseline.
+    """
 
     name: str
     description: str
     note: str
-    rank: "Callable[[keras.Model], Rankings]"
+    rank: "Callable[[Any], Rankings]"
 
     def __str__(self) -> str:
         return f"Protocol {self.name}: {self.description}. {self.note}".rstrip()
@@ -94,19 +97,17 @@ def make_protocol(name: str, dataset: "Dataset") -> Protocol:
     among = f"{tests.test_negatives.shape[1]} sampled negatives"
     description = f"each of {tests.num_test:,} {kind} ranked among {among}"
 
-    def rank_among_negatives(model: "keras.Model") -> "Rankings":
+    def rank_among_negatives(model: Any) -> "Rankings":
         from ncf_keras.evaluation import LeaveOneOut
-        from ncf_keras.models import model_scores
 
         protocol = LeaveOneOut(tests.test_users, tests.test_items, tests.test_negatives)
-        return protocol.rankings(model_scores(model))
+        return protocol.rankings(pair_scores(model))
 
     return Protocol(name, description, NOTES[name], rank_among_negatives)
 
 
-def _rank_among_all(model: "keras.Model", dataset: "Dataset") -> "Rankings":
+def _rank_among_all(model: Any, dataset: "Dataset") -> "Rankings":
     from ncf_keras.evaluation import FullRanking
-    from ncf_keras.models.scoring import all_scores
 
     protocol = FullRanking(
         dataset.train_offsets,
@@ -116,7 +117,7 @@ def _rank_among_all(model: "keras.Model", dataset: "Dataset") -> "Rankings":
         dataset.num_items,
         dataset.active_items,
     )
-    score_all = all_scores(model, dataset.num_items)
+    score_all = item_scores(model, dataset.num_items)
     with progress_bar(dataset.num_test, "users") as show:
         done = 0
 

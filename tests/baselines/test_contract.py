@@ -67,6 +67,15 @@ def test_scores_are_finite_floats_and_of_a_pair_the_same_in_any_company(name, fi
     assert nothing.shape == (0,) and nothing.dtype == np.float32
 
 
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_scores_of_all_items_are_those_of_the_pairs(name, fitted):
+    everything = fitted[name].score(*PAIRS).reshape(61, 41)
+    scores = fitted[name].score_all(np.array([7, 0, 60]))
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, everything[[7, 0, 60]], rtol=1e-5, atol=1e-7)
+    assert fitted[name].score_all(np.array([], np.int32)).shape == (0, 41)
+
+
 @pytest.mark.parametrize("name", PERSONAL)
 def test_the_item_that_the_taste_lacks_comes_first(name, tastes, fitted):
     protocol = LeaveOneOut(tastes.test_users, tastes.test_items, tastes.test_negatives)
