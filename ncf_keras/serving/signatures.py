@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from ncf_keras.recommending.blocks import NO_ITEM
 from ncf_keras.recommending.ranking import Ranker
+from ncf_keras.recommending.steered_ranking import SteeredRanker
+from ncf_keras.recommending.steering import NO_SUCH_ITEM, Constraints, Groups
 
 DEFAULT_K = 10
 
@@ -21,6 +23,18 @@ HISTORIES = tf.TensorSpec([None, None], tf.int32, "history")
 HISTORIES_OF_IDS = tf.TensorSpec([None, None], tf.string, "history")
 # A scalar, or one for each row: servers that batch, and rows in REST, can't have a scalar.
 K = tf.TensorSpec(None, tf.int32, "k")
+
+# Of each row the items to choose from and to leave out, padded with -1 or "".
+LISTS = (
+    tf.TensorSpec([None, None], tf.int32, "only_items"),
+    tf.TensorSpec([None, None], tf.int32, "not_items"),
+)
+LISTS_OF_IDS = tuple(tf.TensorSpec(spec.shape, tf.string, spec.name) for spec in LISTS)
+# As `k`.
+NUMBERS = (
+    tf.TensorSpec(None, tf.int32, "max_per"),
+    tf.TensorSpec(None, tf.float32, "popularity_penalty"),
+)
 
 Outputs = Mapping[str, tf.Tensor]
 Compute = Callable[..., Outputs]
@@ -86,8 +100,11 @@ class IdTable(tf.saved_model.experimental.TrackableResource):
         return tf.ensure_shape(found, ids.shape)
 
 
-def make_signatures(ranker: Ranker) -> dict[str, Signature]:
-    """Return the signatures that every export has, by name; they speak of indices."""
+def make_signatures(ranker: Ranker, steered: SteeredRanker, groups: Groups) -> dict[str, Signature]:
+    """Return the signatures that every export has, by name; they speak of indices.
+
+    `steered` is of the same ranker, and `groups` are what `max_per` limits, in variables.
+    """
     folder = ranker.item_folder
 
     def score(user_input: tf.Tensor, item_input: tf.Tensor) -> Outputs:
@@ -95,6 +112,17 @@ def make_signatures(ranker: Ranker) -> dict[str, Signature]:
 
     def recommend(user_input: tf.Tensor, k: tf.Tensor) -> Outputs:
         return ranker.recommend(user_input, k)._asdict()
+
+    def recommend_steered(
+        user_input: tf.Tensor,
+        k: tf.Tensor,
+        only_items: tf.Tensor,
+        not_items: tf.Tensor,
+        max_per: tf.Tensor,
+        popularity_penalty: tf.Tensor,
+    ) -> Outputs:
+        constraints = Constraints(only_items, not_items, max_per, popularity_penalty)
+        return steered.recommend(user_input, k, constraints, groups)._asdict()
 
     def similar_items(item_input: tf.Tensor, k: tf.Tensor) -> Outputs:
         return ranker.similar_items(item_input, k)._asdict()
@@ -107,6 +135,7 @@ def make_signatures(ranker: Ranker) -> dict[str, Signature]:
         "score": Signature(score, USERS, ITEMS),
         "new_item": Signature(new_item, HISTORIES, USERS),
         **_with_default("recommend", Signature(recommend, USERS, K)),
+        "recommend_steered": Signature(recommend_steered, USERS, K, *LISTS, *NUMBERS),
         **_with_default("similar_items", Signature(similar_items, ITEMS, K)),
     }
 
@@ -122,7 +151,7 @@ def make_id_signatures(
 
     Args:
         by_index: the signatures of `make_signatures`, which they look ids up for.
-        user_ids: raw id of each user; without them there are no `recommend_by_id` and `new_item_by_id`.
+        user_ids: raw id of each user; without them no signature is by user id.
         active_users: bool, shape (users,): whose ids are found. The others' are nowhere in the export.
         item_ids: raw id of each item.
         titles: of each item, empty where there is none.
@@ -152,10 +181,27 @@ def make_id_signatures(
         def recommend(user_id: tf.Tensor, k: tf.Tensor) -> Outputs:
             return named(by_index["recommend"](users.find(user_id), k))
 
+        def recommend_steered(
+            user_id: tf.Tensor,
+            k: tf.Tensor,
+            only_items: tf.Tensor,
+            not_items: tf.Tensor,
+            max_per: tf.Tensor,
+            popularity_penalty: tf.Tensor,
+        ) -> Outputs:
+            # An id that is unknown restricts, what is padding does not.
+            unknown = tf.where(tf.strings.strip(only_items) == "", NO_ITEM, NO_SUCH_ITEM)
+            found = items.find(only_items)
+            lists = tf.where(found < 0, unknown, found), items.find(not_items)
+            steered = by_index["recommend_steered"]
+            return named(steered(users.find(user_id), k, *lists, max_per, popularity_penalty))
+
         def new_item(history: tf.Tensor, user_id: tf.Tensor) -> Outputs:
             return by_index["new_item"](users.find(history), users.find(user_id))
 
         signatures |= _with_default("recommend_by_id", Signature(recommend, USER_IDS, K))
+        steered = Signature(recommend_steered, USER_IDS, K, *LISTS_OF_IDS, *NUMBERS)
+        signatures["recommend_steered_by_id"] = steered
         signatures["new_item_by_id"] = Signature(new_item, HISTORIES_OF_IDS, USER_IDS)
     return signatures, tables
 
