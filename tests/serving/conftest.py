@@ -67,3 +67,11 @@ def living_export(living_model, living, tmp_path_factory):
 def living_loaded(living_export):
     with CppModel(living_export) as model:
         yield model
+
+
+@pytest.fixture(scope="session")
+def loaded_alone(tmp_path_factory):
+    """A GMF without a dataset."""
+    exported = export_model(small_model("GMF"), None, tmp_path_factory.mktemp("serving") / "ncf")
+    with CppModel(exported) as model:
+        yield model

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ncf_keras.recommending import Recommender
-from ncf_keras.serving.export import export_model
 from ncf_keras.solvers.fold_in import ItemFolder, with_items
 from tests.predicting import predict
-from tests.serving.cpp_loader import CppModel, Refused
+from tests.serving.cpp_loader import Refused
 from tests.serving.small_exports import (
     ITEM_STATES,
     LIVING_USER_IDS,
@@ -71,14 +70,13 @@ def test_each_row_is_what_python_says_of_it(rows, living_loaded, recommender, li
             assert_rank(rank, frame["score"][0], others)
 
 
-def test_without_a_dataset_there_are_indices_and_nothing_is_seen(tmp_path):
+def test_without_a_dataset_there_are_indices_and_nothing_is_seen(loaded_alone):
     model = small_model("GMF")
     scores = predictions(model)
     rows = with_items(model, ItemFolder(model)([[1, 4]]))
     expected = predict(rows, np.arange(USERS), np.zeros(USERS, int))
-    with CppModel(export_model(model, None, tmp_path / "ncf")) as loaded:
-        assert "new_item_by_id" not in loaded.signatures
-        answer = loaded.run("new_item", history=[[4, 1, 4, 99]] * USERS, user_input=range(USERS))
+    assert "new_item_by_id" not in loaded_alone.signatures
+    answer = loaded_alone.run("new_item", history=[[4, 1, 4, 99]] * USERS, user_input=range(USERS))
     np.testing.assert_allclose(answer["prediction"], expected, rtol=0, atol=1e-6)
     for user, rank in enumerate(answer["rank"]):
         assert_rank(rank, expected[user], scores[user])

@@ -10,7 +10,6 @@ from tests.recommending.walking import penalised, random_categories, walked
 from tests.serving.cpp_loader import CppModel, Refused
 from tests.serving.small_exports import (
     ITEM_IDS,
-    ITEM_STATES,
     ITEMS,
     LIVING_USER_IDS,
     SEEN_ALL,
@@ -128,19 +127,17 @@ def test_without_constraints_it_is_the_list_of_recommend_and_python_says_the_sam
     np.testing.assert_allclose(named["scores"][0, : len(found)], frame["score"], rtol=0, atol=1e-6)
 
 
-def test_an_export_without_a_group_or_dataset(loaded, tmp_path):
+def test_an_export_without_a_group_or_dataset(loaded, loaded_alone):
     """There is no category that could be full, and where there are no interactions nothing is popular."""
     whole = loaded.run("recommend_steered", user_input=[1], k=9, **UNSTEERED)
     limited = loaded.run("recommend_steered", user_input=[1], k=9, **UNSTEERED | {"max_per": 1})
     np.testing.assert_array_equal(limited["items"], whole["items"])
-    assert set(whole["items"][0].tolist()) <= set(np.arange(ITEMS)) and ITEM_STATES.any()
-    with CppModel(export_model(small_model("GMF"), None, tmp_path / "ncf")) as alone:
-        assert "recommend_steered_by_id" not in alone.signatures
-        for penalty in (0.0, 2.0):
-            wanted = UNSTEERED | {"not_items": [[3, 4]], "popularity_penalty": penalty}
-            answer = alone.run("recommend_steered", user_input=[1, -1], k=ITEMS, **wanted)
-            assert sorted(answer["items"][0].tolist()) == [-1, -1, *sorted(set(range(ITEMS)) - {3, 4})]
-            assert (answer["items"][1] == -1).all()
+    assert "recommend_steered_by_id" not in loaded_alone.signatures
+    for penalty in (0.0, 2.0):
+        wanted = UNSTEERED | {"not_items": [[3, 4]], "popularity_penalty": penalty}
+        answer = loaded_alone.run("recommend_steered", user_input=[1, -1], k=ITEMS, **wanted)
+        assert sorted(answer["items"][0].tolist()) == [-1, -1, *sorted(set(range(ITEMS)) - {3, 4})]
+        assert (answer["items"][1] == -1).all()
 
 
 def test_constraints_of_other_numbers_of_rows_are_refused(served):
