@@ -51,6 +51,7 @@ NOT_RUN = (
     (r".*ncf .*theirs\.keras .*", "a model of the page's Python; tests/weights/test_page.py runs them"),
     (r".*: ncf browse( .*)?", "a server; tests/browsing ask it"),
     (r".*--dataset big .*", "100 million interactions"),
+    (r".*--item_features .*", "needs lists of ids; tests/cli/test_recommend.py steers"),
 )
 # What stands for something of the reader's, where the command is read and where it is run.
 STAND_INS = {"S": "1", "LEARNER": "sgd", "$newest": "FILE"}

@@ -4,8 +4,11 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import tensorflow_directory
+from ncf_keras.base.terminal import listed
 from ncf_keras.cli.console import print_done, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flag_names import flag_names
@@ -13,6 +16,10 @@ from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
 from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.saved_model import load_saved_network
 from ncf_keras.serving.publishing import HIGHEST_VERSION
+
+if TYPE_CHECKING:
+    from ncf_keras.data import Dataset
+    from ncf_keras.data.features import Feature
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +43,11 @@ def make_parser() -> argparse.ArgumentParser:
     add_data_flags(parser)
     # Unlike training, an export does without.
     parser.set_defaults(dataset=None)
+    features = (
+        "features of items, from whose column --group requests may limit the number of a category on a list"
+    )
+    parser.add_argument("--item_features", type=InputFile, metavar="FILE", help=features)
+    parser.add_argument("--group", metavar="FEATURE", help="a column of --item_features, such as genre")
     number = "number of the version; the one after the highest if left out"
     parser.add_argument("--version", type=whole_number(0, HIGHEST_VERSION), help=number)
     return parser
@@ -43,17 +55,36 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _export(flags: argparse.Namespace) -> None:
     dataset = None
+    if bool(flags.group) != bool(flags.item_features):
+        missing, named = ("item_features", "group") if flags.group else ("group", "item_features")
+        raise InputError(f"`--{named}` must come with `--{missing}`. Received: `--{named}` alone")
+    if flags.group and flags.dataset is None:
+        raise InputError("`--group` must come with `--dataset`, which has the ids. Received: none")
     if flags.dataset is not None:
         # Standard output is for the directory alone.
         with contextlib.redirect_stdout(sys.stderr):
             dataset = load_dataset(flags)
+    group = _read_group(flags, dataset)
     model = load_saved_network(flags.weights, dataset, flags.model)
     from ncf_keras.serving.export import export_model
 
     tensorflow_directory(flags.to, "--to")
     with flag_names({"directory": "`--to`"}):
-        exported = export_model(model, dataset, flags.to, flags.version)
+        exported = export_model(model, dataset, flags.to, flags.version, group=group)
     print_done(str(exported), str(exported))
     if dataset is None:
         missing = "lists hold what users have seen, unknown users get empty ones"
         print(f"Exported without `--dataset`: {missing}.", file=sys.stderr)
+
+
+def _read_group(flags: argparse.Namespace, dataset: "Dataset | None") -> "Feature | None":
+    """Return the column of `--item_features` that `--group` names, None if it was not given."""
+    if dataset is None or not flags.group:
+        return None
+    from ncf_keras.data.features import read_features
+
+    features = read_features(flags.item_features, dataset.item_ids, dataset.num_items)
+    if flags.group not in features:
+        rule = f"a feature of `--item_features`: {listed(sorted(features))}"
+        raise InputError(f"`--group` must name {rule}. Received: {flags.group}")
+    return features[flags.group]

@@ -15,6 +15,7 @@ from ncf_keras.cli.flags import add_data_flags, whole_number
 from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model
+from ncf_keras.cli.steering import Steering, add_steering_flags, read_steering, require_steerable
 from ncf_keras.cli.table_output import TABLE_FORMATS, format_of_file, spreadsheet_safe, write_table
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add("--popular", action="store_true", help="what most users interacted with")
     parser.add_argument("--k", type=whole_number(1), default=10, help="length of a list (default: %(default)s)")
+    add_steering_flags(parser)
     known = "rank the items that the user knows already, too"
     parser.add_argument("--include_seen", action="store_true", help=known)
     parser.add_argument("--format", choices=TABLE_FORMATS, help="on standard output (default: table)")
@@ -68,6 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _recommend(flags: argparse.Namespace) -> None:
     _require_one_kind(flags)
+    require_steerable(flags)
     if flags.to and flags.format:
         raise InputError("`--to` takes its format from its suffix. Received: `--format` too")
     format = format_of_file(flags.to) if flags.to else flags.format or "table"
@@ -80,7 +83,7 @@ def _recommend(flags: argparse.Namespace) -> None:
     with contextlib.redirect_stdout(sys.stderr):
         dataset = load_dataset(flags)
     with flag_names({"model": "`--weights`"}):
-        frame = _lists(flags, dataset, users, history, new_item)
+        frame = _lists(flags, dataset, users, history, new_item, read_steering(flags, dataset))
     shown = [name for name, ids in (("users", dataset.user_ids), ("items", dataset.item_ids)) if ids is None]
     if shown:
         print(f"The dataset has no ids: {' and '.join(shown)} are shown as indices from 0.", file=sys.stderr)
@@ -90,14 +93,20 @@ def _recommend(flags: argparse.Namespace) -> None:
 
 
 def _lists(
-    flags: argparse.Namespace, dataset: "Dataset", users: list, history: list, new_item: list
+    flags: argparse.Namespace,
+    dataset: "Dataset",
+    users: list,
+    history: list,
+    new_item: list,
+    steering: Steering,
 ) -> "pd.DataFrame":
     import_tensorflow_quietly()
     from ncf_keras.recommending import Recommender, popular_items
     from ncf_keras.recommending.ids import ids_of_items, ids_of_users
 
     if flags.popular:
-        return popular_items(dataset, flags.k).drop(columns="user_id")
+        frame = popular_items(dataset, flags.k, item_features=steering.features, **steering.arguments)
+        return frame.drop(columns="user_id")
     # Before the model is read: it takes longer.
     known_users = ids_of_users(dataset)
     known_users.require(flags.user or (), "--user", "" if new_item else UNKNOWN_USER)
@@ -105,31 +114,38 @@ def _lists(
     known_items = ids_of_items(dataset)
     known_items.require(flags.similar_items or (), "--similar_items")
     known_items.require(history, "--history")
-    recommender = Recommender(load_saved_model(flags.weights, dataset), dataset)
+    recommender = Recommender(load_saved_model(flags.weights, dataset), dataset, steering.features)
+    wanted, is_steered = steering.arguments, bool(steering.arguments)
     if new_item and flags.user:
         return recommender.place_item(new_item, flags.user)
     if new_item:
         return recommender.users_for_item(new_item, flags.k)
     if flags.user:
-        return _noted(recommender.recommend(flags.user, flags.k, flags.include_seen), len(flags.user))
+        frame = recommender.recommend(flags.user, flags.k, flags.include_seen, **wanted)
+        return _noted(frame, len(flags.user), is_steered)
     if history:
-        return _noted(recommender.fold_in(history, flags.k, flags.include_seen), 1).drop(columns="user_id")
+        frame = recommender.fold_in(history, flags.k, flags.include_seen, **wanted)
+        return _noted(frame, 1, is_steered).drop(columns="user_id")
     if flags.similar_items:
         return recommender.similar_items(flags.similar_items, flags.k)
-    frame = recommender.recommend(users, flags.k, flags.include_seen, popular_for_unknown=True)
+    frame = recommender.recommend(users, flags.k, flags.include_seen, popular_for_unknown=True, **wanted)
     unknown = frame["source"].eq("popularity") & frame["rank"].eq(1)
     if unknown.any():
         counts = f"{unknown.sum()} of {len(users)} users are unknown"
         print(f"{counts}: they get the popularity list", file=sys.stderr)
-    return _noted(frame, len(users))
+    return _noted(frame, len(users), is_steered)
 
 
-def _noted(frame: "pd.DataFrame", users: int) -> "pd.DataFrame":
+def _noted(frame: "pd.DataFrame", users: int, is_steered: bool) -> "pd.DataFrame":
     """Return the lists, after a sentence on standard error where some of so many users have none."""
     if without := users - int(frame["rank"].eq(1).sum()):
+        have = (
+            "no item that they have not interacted with is allowed"
+            if is_steered
+            else "they have interacted with every item"
+        )
         print(
-            f"{without} of {users} users have an empty list: they have interacted with every item "
-            "(`--include_seen` ranks these too)",
+            f"{without} of {users} users have an empty list: {have} (`--include_seen` ranks these too)",
             file=sys.stderr,
         )
     return frame

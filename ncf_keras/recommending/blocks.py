@@ -8,6 +8,8 @@ from tensorflow import Tensor
 
 # Items whose scores are held at a time.
 ITEMS_A_BLOCK = 2**14
+# Numbers between two layers that are held at a time: 4 MiB of float32, which a core's cache holds.
+NUMBERS_A_BLOCK = 2**20
 
 NO_ITEM = -1
 NO_SCORE = -1.0

@@ -7,7 +7,6 @@ unknown spoils no other row, because a server may put the rows of different clie
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -22,6 +21,7 @@ from ncf_keras.recommending.blocks import (
     LOWEST,
     NO_ITEM,
     NO_SCORE,
+    NUMBERS_A_BLOCK,
     ScoreBlock,
     best_items,
     in_blocks_of_rows,
@@ -29,8 +29,6 @@ from ncf_keras.recommending.blocks import (
 )
 from ncf_keras.solvers.fold_in import ItemFolder
 
-# Numbers between two layers that are held at a time: 4 MiB of float32, which a core's cache holds.
-NUMBERS_A_BLOCK = 2**20
 # Numbers between two layers for a pair, of a model that can't be asked.
 WIDTH_OF_OTHERS = 32
 
@@ -80,6 +78,11 @@ class Ranker:
             InvalidArgumentError with `NOT_FINITE` in its message. A server can't: it would spoil other rows.
         items_a_block: how many items are scored at a time.
         numbers_a_block: how many numbers lie between two layers at a time.
+
+    Attributes:
+        num_items: how many items there are.
+        items_a_block: of how many items scores are computed at a time.
+        users_a_block: for how many users scores are computed at a time.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class Ranker:
         numbers_a_block: int = NUMBERS_A_BLOCK,
     ):
         self._model = model
-        self._num_users, self._num_items = num_users, num_items
+        self._num_users, self.num_items = num_users, num_items
         self._check_scores = check_scores
         self._factored = FactoredModel(model) if can_factor(model) else None
         self._halves = Halves()
@@ -120,16 +123,16 @@ class Ranker:
         self._popular_items, self._popular_scores = map(_kept, popular)
         # None weighs all users as one; those who are not active have no interactions.
         self._user_counts = None if dataset is None else np.diff(dataset.train_offsets)
-        self._users_at_once, self._items_a_block = items_a_block, min(num_items, items_a_block)
+        self._users_at_once, self.items_a_block = items_a_block, min(num_items, items_a_block)
         # A row also holds its scores, a number an item, twice: before and after the mask.
         width = max(self._factored.widest, 2) if self._factored else WIDTH_OF_OTHERS
-        self._users_a_block = max(1, numbers_a_block // (self._items_a_block * width))
-        self._queries_a_block = max(1, numbers_a_block // (self._items_a_block * 2))
+        self.users_a_block = max(1, numbers_a_block // (self.items_a_block * width))
+        self._queries_a_block = max(1, numbers_a_block // (self.items_a_block * 2))
 
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the predictions of pairs, NaN where user or item has no index: float32, shape (pairs,)."""
-        users, known_users = _checked(users, self._num_users, self._active_users)
-        items, known_items = _checked(items, self._num_items, self._active_items)
+        users, known_users = self.find_users(users)
+        items, known_items = _checked(items, self.num_items, self._active_items)
         predictions = self._score_pairs(users, items)
         return tf.where(known_users & known_items, predictions, float("nan"))
 
@@ -142,10 +145,10 @@ class Ranker:
                 their number. The lists are as wide as the longest.
             include_seen: bool scalar: rank the seen items too.
         """
-        users, known = _checked(users, self._num_users, self._active_users)
-        width, lengths = self._lengths(k, tf.size(users))
+        users, known = self.find_users(users)
+        width, lengths = self.lengths(k, tf.size(users))
         best = functools.partial(self._best_for, k=width, include_seen=include_seen)
-        items, scores = in_blocks_of_rows(best, users, self._users_a_block, width)
+        items, scores = in_blocks_of_rows(best, users, self.users_a_block, width)
         items = tf.where(known[:, None], items, self._popular_items[:width])
         scores = tf.where(known[:, None], scores, self._popular_scores[:width])
         return _cut(items, scores, known, lengths)
@@ -158,14 +161,12 @@ class Ranker:
             k: int32 scalar, between 0 and the number of items.
             vectors: the user's row of each user embedding, as `ncf_keras.solvers.fold_in` finds it.
         """
-        assert self._factored is not None
-        halves = self._factored.with_users(self._halves, vectors)
-        items, scores = self._best(functools.partial(self._grid, halves), tf.zeros_like(seen), seen, k)
+        items, scores = self._best(self.scores_for_vectors(*vectors), tf.zeros_like(seen), seen, k)
         return Lists(items, scores, tf.constant([True]))
 
     def recommend_by_scores(self, seen: Tensor, k: Tensor, scores: Tensor) -> Lists:
         """Return the best items for one user by the scores of all items: float32, shape (1, items)."""
-        best = self._best(self._stretches_of(scores), tf.zeros_like(seen), seen, k)
+        best = self._best(self.scores_in(scores), tf.zeros_like(seen), seen, k)
         return Lists(*best, tf.constant([True]))
 
     def similar_items(self, items: Tensor, k: Tensor) -> Lists:
@@ -173,8 +174,8 @@ class Ranker:
 
         A GMF, MLP or NeuMF alone has vectors of its items. The arguments are as in `recommend`.
         """
-        queries, known = _checked(items, self._num_items, self._active_items)
-        width, lengths = self._lengths(k, tf.size(queries))
+        queries, known = _checked(items, self.num_items, self._active_items)
+        width, lengths = self.lengths(k, tf.size(queries))
         best = functools.partial(self._most_similar_to, k=width)
         found, scores = in_blocks_of_rows(best, queries, self._queries_a_block, width)
         return _cut(found, scores, known, tf.where(known, lengths, 0))
@@ -204,16 +205,11 @@ class Ranker:
         active = None if self._active_items is None else self._active_items.numpy()
         return ItemFolder(self._model, user_counts=self._user_counts, halves=self._halves, active=active)
 
-    @functools.cached_property
-    def fit_item(self) -> Callable[[Tensor], Tensor]:
-        """The `fit` of `item_folder` as one program, which all signatures of an export share."""
-        return tf.function(self.item_folder.fit, autograph=False)
-
-    def new_items(self, fit: Callable[[Tensor], Tensor], histories: Tensor, users: Tensor) -> Places:
+    def new_items(self, folder: ItemFolder, histories: Tensor, users: Tensor) -> Places:
         """Return where new items stand in users' lists, each row an item and a user.
 
         Args:
-            fit: `fit_item`.
+            folder: `item_folder`.
             histories: int32, shape (rows, length): the users who interacted with each item. Those without index
                 are passed over; rows that are equal are fitted once.
             users: int32, shape (rows,).
@@ -223,7 +219,7 @@ class Ranker:
         def fold(history: Tensor) -> tuple[Tensor, Tensor]:
             known = tf.boolean_mask(*_checked(history, self._num_users, self._active_users))
             some = tf.size(known) > 0
-            row = tf.cond(some, lambda: fit(known), lambda: tf.zeros([width]))
+            row = tf.cond(some, lambda: folder.fit(known), lambda: tf.zeros([width]))
             return tf.ensure_shape(row, [width]), some
 
         distinct, which = tf.raw_ops.UniqueV2(x=histories, axis=[0])
@@ -244,17 +240,17 @@ class Ranker:
             which: int32, shape (pairs,): which of the items is asked about.
             fitted: bool, shape (items,): which of the items have a row.
         """
-        users, known = _checked(users, self._num_users, self._active_users)
+        users, known = self.find_users(users)
         halves = self._of_new_items(rows)
 
         def place_some(pairs: Tensor) -> tuple[Tensor, Tensor]:
             some = tf.gather(users, pairs)
             predictions = self._predictions(halves.of_users(some).of_items(tf.gather(which, pairs)))
-            scores, hidden = self._active(self._scores_for(some)), self._seen_by(some)
-            ranks = ranks_among(scores, self._num_items, *hidden, predictions, self._items_a_block)
+            scores, hidden = self.scores_for(some), self.seen_by(some)
+            ranks = ranks_among(scores, self.num_items, *hidden, predictions, self.items_a_block)
             return ranks[:, None], predictions[:, None]
 
-        ranks, predictions = in_blocks_of_rows(place_some, tf.range(tf.size(users)), self._users_a_block, 1)
+        ranks, predictions = in_blocks_of_rows(place_some, tf.range(tf.size(users)), self.users_a_block, 1)
         known &= tf.gather(fitted, which)
         predictions = tf.where(known, predictions[:, 0], float("nan"))
         return Places(predictions, tf.where(known, ranks[:, 0], -1), known)
@@ -293,15 +289,35 @@ class Ranker:
         return self._finite(tf.sigmoid(self._factored.logits_of(pairs)))
 
     def _best_for(self, users: Tensor, k: Tensor, include_seen: Any) -> tuple[Tensor, Tensor]:
-        return self._best(self._scores_for(users), *self._seen_by(users, include_seen), k)
+        return self._best(self.scores_for(users), *self.seen_by(users, include_seen), k)
 
-    def _seen_by(self, users: Tensor, include_seen: Any = False) -> tuple[Tensor, Tensor]:
-        """Return the rows of users and the items beside them that are to be in no list, int32."""
+    def find_users(self, users: Tensor) -> tuple[Tensor, Tensor]:
+        """Return users with 0 for those without index, int32, and who has one and is active, bool."""
+        return _checked(users, self._num_users, self._active_users)
+
+    def seen_by(self, users: Tensor, include_seen: Any = False) -> tuple[Tensor, Tensor]:
+        """Return the rows of users and the items beside them that are to be in no list, int32.
+
+        `include_seen` is for all users or for each, bool.
+        """
         starts, stops = tf.gather(self._seen_offsets, users), tf.gather(self._seen_offsets, users + 1)
         seen = tf.ragged.range(starts, tf.where(include_seen, starts, stops))
         return tf.cast(seen.value_rowids(), tf.int32), tf.gather(self._seen_items, seen.flat_values)
 
-    def _scores_for(self, users: Tensor) -> ScoreBlock:
+    def scores_for(self, users: Tensor) -> ScoreBlock:
+        """Return what scores a stretch of items for users with an index; `LOWEST` for items not active."""
+        return self._active(self._scores_of_all(users))
+
+    def scores_for_vectors(self, *vectors: Tensor) -> ScoreBlock:
+        """Return what `scores_for` does for users not in the model, by their row of each user embedding."""
+        assert self._factored is not None
+        return self._active(functools.partial(self._grid, self._factored.with_users(self._halves, vectors)))
+
+    def scores_in(self, scores: Tensor) -> ScoreBlock:
+        """Return what `scores_for` does for users whose scores are known: float32, shape (users, items)."""
+        return self._active(self._stretches_of(scores))
+
+    def _scores_of_all(self, users: Tensor) -> ScoreBlock:
         if self._factored:
             return functools.partial(self._grid, self._halves.of_users(users))
         if hasattr(self._model, "score_all"):
@@ -319,7 +335,7 @@ class Ranker:
         return lambda start, stop: finite[:, start:stop]
 
     def _best(self, score_block: ScoreBlock, rows: Tensor, items: Tensor, k: Any) -> tuple[Any, Any]:
-        return best_items(self._active(score_block), self._num_items, rows, items, k, self._items_a_block)
+        return best_items(score_block, self.num_items, rows, items, k, self.items_a_block)
 
     def _active(self, score_block: ScoreBlock) -> ScoreBlock:
         """Return `score_block` with the lowest score for items that are not active."""
@@ -349,11 +365,11 @@ class Ranker:
         def cosines(start: Tensor, stop: Tensor) -> Tensor:
             return tf.matmul(vectors, self._item_vectors[start:stop], transpose_b=True)
 
-        return self._best(cosines, tf.range(tf.size(queries)), queries, k)
+        return self._best(self._active(cosines), tf.range(tf.size(queries)), queries, k)
 
-    def _lengths(self, k: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def lengths(self, k: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the length of the longest list, int32 scalar, and that of each, int32, shape (rows,)."""
-        lengths = tf.broadcast_to(tf.clip_by_value(tf.reshape(k, [-1]), 0, self._num_items), [rows])
+        lengths = tf.broadcast_to(tf.clip_by_value(tf.reshape(k, [-1]), 0, self.num_items), [rows])
         return tf.maximum(tf.reduce_max(lengths), 0), lengths
 
 

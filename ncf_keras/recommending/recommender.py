@@ -1,6 +1,6 @@
 """A trained model and its dataset as one object that is asked for lists, with raw ids and titles in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -15,14 +15,21 @@ from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.base.ids import id_text, listed_ids
 from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
+from ncf_keras.data.features import Feature
 from ncf_keras.models.factored import FactoredModel, can_factor, require_factored, require_sizes
-from ncf_keras.recommending.ids import Ids, ids_of_items, ids_of_users
+from ncf_keras.recommending.constraints import read_constraints
 from ncf_keras.recommending.ranking import NOT_FINITE, Lists, Places, Ranker, popularity
+from ncf_keras.recommending.steered_ranking import SteeredRanker, steered_popularity
+from ncf_keras.recommending.steering import Constraints, Groups
+from ncf_keras.recommending.tables import Tables
 from ncf_keras.solvers.fold_in import UserFolder
 
 INDICES = tf.TensorSpec([None], tf.int32)
 K = tf.TensorSpec([], tf.int32)
 ROWS = tf.TensorSpec([None, None])
+LISTS = tf.TensorSpec([None, None], tf.int32)
+CONSTRAINTS = Constraints(LISTS, LISTS, tf.TensorSpec([], tf.int32), tf.TensorSpec([]))
+GROUPS = Groups(tf.TensorSpec([None], tf.int64), INDICES, K)
 # What a row of a table takes, with the arrays it is made from and its text in a file.
 BYTES_A_ROW = 400
 
@@ -43,9 +50,21 @@ class Recommender:
             `item_input` to one prediction; or a fitted baseline (`ncf_keras.baselines`). Similar items and
             new items need a GMF, MLP or NeuMF; a new user's history one of these, EASE or ItemKNN.
         dataset: where raw ids, titles and the items seen come from.
+        item_features: what `max_per` may name, as `ncf_keras.data.features.read_features` returns it.
 
     Raises:
         InputError: the model is none of these, or of other sizes.
+
+    **Steering.** `recommend`, `fold_in` and `popular` make the list of somebody who walks all items from the
+    top and takes what these arguments allow:
+
+    - `only_items`: raw ids (or indices, as everywhere), the only items to choose from; None: all.
+      `not_items`: items to leave out. Ids that the dataset does not have are passed over; if `only_items` has
+      no others, nothing is allowed.
+    - `max_per`: such as `("genre", 2)`: of each category of this feature at most so many items. An item counts
+      in every category that it has; one that has none is never left out.
+    - `popularity_penalty`: p of at least 0: the score becomes score - p log(1 + n) / log(1 + max n), where n is
+      the item's number of train interactions, and ranks are by it. The popularity list has no penalty.
 
     All lists are tables with a row an item:
 
@@ -60,14 +79,14 @@ class Recommender:
         >>> recommender.recommend(["ann", "007"], k=3)
     """
 
-    def __init__(self, model: Any, dataset: Dataset):
+    def __init__(self, model: Any, dataset: Dataset, item_features: Mapping[str, Feature] | None = None):
         if not isinstance(model, keras.Model) and not callable(getattr(model, "score", None)):
             raise InputError(
                 "`model` must be a Keras model or have a method `score(users, items)`, as baselines do. "
                 f"Received: {model!r}"
             )
         self._model, self._dataset = model, dataset
-        self._tables = _Tables(dataset)
+        self._tables, self._features = Tables(dataset), item_features or {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -81,6 +100,9 @@ class Recommender:
             "_similar_items",
             "_nearest",
             "_list_for_vectors",
+            "_steered",
+            "_steered_lists",
+            "_steered_list_for_vectors",
             "_folder",
             "_places",
             "_best_users",
@@ -88,7 +110,16 @@ class Recommender:
             self.__dict__.pop(kept, None)
 
     def recommend(
-        self, users: object, k: int = 10, include_seen: bool = False, *, popular_for_unknown: bool = False
+        self,
+        users: object,
+        k: int = 10,
+        include_seen: bool = False,
+        *,
+        popular_for_unknown: bool = False,
+        only_items: object = None,
+        not_items: object = (),
+        max_per: tuple[str, int] | None = None,
+        popularity_penalty: float = 0.0,
     ) -> pd.DataFrame:
         """Return the items that the model ranks highest for each user.
 
@@ -98,6 +129,7 @@ class Recommender:
             include_seen: rank the user's train items too. The held-out test item always counts as not seen.
             popular_for_unknown: give an unknown user the list of `popular` instead of an error. The ids in the
                 table are then texts, and `score` is such a list's number of train interactions.
+            only_items, not_items, max_per, popularity_penalty: see the class.
 
         The lists come in the order of `users`. InputError if the model's scores are not finite.
         """
@@ -109,11 +141,15 @@ class Recommender:
         else:
             indices = ids.require(users, "users")
             user_ids = ids.named(indices)
-        # One user is asked for most often: that program has no loop over blocks of users.
-        program = self._list_for_one if len(indices) == 1 else self._lists_for_users
+        steering = self._read(only_items, not_items, max_per, popularity_penalty)
         k = min(k, self._dataset.num_items)
         require_room(len(indices), k)
-        lists = _ask(program, indices, k, include_seen)
+        if steering is not None:
+            lists = _ask(self._steered_lists, indices, k, *steering, include_seen)
+        else:
+            # One user is asked for most often: that program has no loop over blocks of users.
+            program = self._list_for_one if len(indices) == 1 else self._lists_for_users
+            lists = _ask(program, indices, k, include_seen)
         sources = np.where(lists.known, "model", "popularity").astype(object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
@@ -160,7 +196,16 @@ class Recommender:
         return self._tables.of_pairs(indices, lists)
 
     def fold_in(
-        self, history: object, k: int = 10, include_seen: bool = False, *, user: object = ""
+        self,
+        history: object,
+        k: int = 10,
+        include_seen: bool = False,
+        *,
+        user: object = "",
+        only_items: object = None,
+        not_items: object = (),
+        max_per: tuple[str, int] | None = None,
+        popularity_penalty: float = 0.0,
     ) -> pd.DataFrame:
         """Fit a new user's vector to a history and return the items that the model ranks highest for that user.
 
@@ -172,21 +217,26 @@ class Recommender:
             k: length of the list.
             include_seen: rank the history too.
             user: what to write in the column `user_id`.
+            only_items, not_items, max_per, popularity_penalty: see the class.
         """
         require_count(k, "k")
         items = self._tables.items.require(history, "history")
         seen = np.zeros(0, np.int32) if include_seen else np.unique(items)
-        k = min(k, self._dataset.num_items)
         if not self.takes_histories:
             rule = "a GMF, MLP, NeuMF, EASE or ItemKNN to fold users into"
             received = getattr(self._model, "name", None) or repr(self._model)
             raise InputError(f"`model` must be {rule}. Received: {received}")
+        k, steering = (
+            min(k, self._dataset.num_items),
+            self._read(only_items, not_items, max_per, popularity_penalty),
+        )
+        given = () if steering is None else steering
         if self._scores_histories:
-            scores = self._model.score_history(items)[None]
-            lists = _ask(self._ranker.recommend_by_scores, seen, k, scores)
+            by_scores = (self._ranker if steering is None else self._steered).recommend_by_scores
+            lists = _ask(by_scores, seen, k, *given, self._model.score_history(items)[None])
         else:
-            vectors = self._folder([items])
-            lists = _ask(self._list_for_vectors, seen, k, *vectors)
+            program = self._list_for_vectors if steering is None else self._steered_list_for_vectors
+            lists = _ask(program, seen, k, *given, *self._folder([items]))
         user_ids, sources = pd.Series([user]).array, np.array(["folded in"], object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
@@ -231,9 +281,23 @@ class Recommender:
             {"rank": np.arange(1, len(users) + 1), "user_id": ids.named(users), "score": scores}
         )
 
-    def popular(self, k: int = 10, users: Sequence[object] = ("",)) -> pd.DataFrame:
+    def popular(
+        self,
+        k: int = 10,
+        users: Sequence[object] = ("",),
+        *,
+        only_items: object = None,
+        not_items: object = (),
+        max_per: tuple[str, int] | None = None,
+    ) -> pd.DataFrame:
         """Return what most users interacted with; see `popular_items`."""
-        return popular_items(self._dataset, k, users)
+        features = self._features
+        return popular_items(
+            self._dataset, k, users, features, only_items=only_items, not_items=not_items, max_per=max_per
+        )
+
+    def _read(self, *steering: Any) -> tuple[Constraints, Groups] | None:
+        return read_constraints(self._tables.items, self._features, self._dataset.num_items, *steering)
 
     @property
     def compares_items(self) -> bool:
@@ -276,8 +340,22 @@ class Recommender:
 
     @cached_property
     def _list_for_vectors(self) -> Callable[..., Lists]:
-        vectors = [tf.TensorSpec([1, layer.output_dim]) for layer in FactoredModel(self._model).user_layers]
-        return self._traced(self._ranker.recommend_to_vectors, INDICES, K, *vectors)
+        return self._traced(self._ranker.recommend_to_vectors, INDICES, K, *self._vectors)
+
+    @cached_property
+    def _steered(self) -> SteeredRanker:
+        return SteeredRanker(self._ranker, self._dataset)
+
+    @cached_property
+    def _steered_lists(self) -> Callable[..., Lists]:
+        return self._traced(
+            self._steered.recommend, INDICES, K, CONSTRAINTS, GROUPS, tf.TensorSpec([], tf.bool)
+        )
+
+    @cached_property
+    def _steered_list_for_vectors(self) -> Callable[..., Lists]:
+        program = self._steered.recommend_to_vectors
+        return self._traced(program, INDICES, K, CONSTRAINTS, GROUPS, *self._vectors)
 
     @cached_property
     def _places(self) -> Callable[..., Places]:
@@ -291,7 +369,11 @@ class Recommender:
         """Return the row of a new item, that of all embeddings side by side: float32, shape (1, width)."""
         return np.concatenate(self._ranker.item_folder([history]), axis=1)
 
-    def _traced(self, compute: Callable[..., Answer], *signature: tf.TensorSpec) -> Callable[..., Answer]:
+    @property
+    def _vectors(self) -> list[tf.TensorSpec]:
+        return [tf.TensorSpec([1, layer.output_dim]) for layer in FactoredModel(self._model).user_layers]
+
+    def _traced(self, compute: Callable[..., Answer], *signature: Any) -> Callable[..., Answer]:
         """Return `compute` as one program; as it is for a baseline, which TensorFlow can't trace."""
         if not isinstance(self._model, keras.Model):
             return compute
@@ -305,17 +387,30 @@ def recommend(
     return Recommender(model, dataset).recommend(users, k, include_seen)
 
 
-def popular_items(dataset: Dataset, k: int = 10, users: Sequence[object] = ("",)) -> pd.DataFrame:
+def popular_items(
+    dataset: Dataset,
+    k: int = 10,
+    users: Sequence[object] = ("",),
+    item_features: Mapping[str, Feature] | None = None,
+    *,
+    only_items: object = None,
+    not_items: object = (),
+    max_per: tuple[str, int] | None = None,
+) -> pd.DataFrame:
     """Rank the active items by train interactions; of equally popular ones the lower index comes first.
 
     The columns are those of `Recommender`: `score` is the number of interactions, `source` is `popularity`, and
-    `user_id` holds `users`, who need not be in the dataset, with a list for each.
+    `user_id` holds `users`, who need not be in the dataset, with a list for each. `item_features`,
+    `only_items`, `not_items` and `max_per` are those of `Recommender`.
     """
     require_count(k, "k")
     require_room(len(users), min(k, dataset.num_items))
-    items, scores = (np.tile(part[:k], (len(users), 1)) for part in popularity(dataset))
+    tables, num_items = Tables(dataset), dataset.num_items
+    steering = read_constraints(tables.items, item_features or {}, num_items, only_items, not_items, max_per)
+    ranked = popularity(dataset) if steering is None else steered_popularity(dataset, k, *steering)
+    items, scores = (np.tile(part[:k], (len(users), 1)) for part in ranked)
     sources = np.full(len(users), "popularity", object)
-    return _Tables(dataset).of(items, scores, pd.Series(list(users)).array, sources)
+    return tables.of(items, scores, pd.Series(list(users)).array, sources)
 
 
 def _require_id(value: object, argument: str) -> str:
@@ -334,46 +429,9 @@ def require_room(lists: int, k: int) -> None:
 def _ask(compute: Callable[..., Answer], *arguments: Any) -> Answer:
     """Return the answer's tensors as arrays; raise InputError if a score is not finite."""
     try:
-        answer = compute(*map(tf.constant, arguments))
+        answer = compute(*tf.nest.map_structure(tf.constant, arguments))
         return type(answer)(*(part.numpy() for part in answer))
     except tf.errors.InvalidArgumentError as error:
         if NOT_FINITE not in str(error):
             raise
         raise InputError(NOT_FINITE) from None
-
-
-class _Tables:
-    """Lists of indices as tables that a reader understands."""
-
-    def __init__(self, dataset: Dataset):
-        self.users, self.items = ids_of_users(dataset), ids_of_items(dataset)
-        self._titles = None if dataset.item_titles is None else Ids(dataset.item_titles, dataset.num_items)
-
-    def of(self, items: np.ndarray, scores: np.ndarray, users: Any, sources: np.ndarray) -> pd.DataFrame:
-        """Return the columns user_id, rank, item_id, title (if there are titles), score and source.
-
-        Args:
-            items: int32, shape (rows, length); places of -1 are left out.
-            scores: float32, of that shape.
-            users: of each row, for the column `user_id`.
-            sources: of each row, what the list was made from.
-        """
-        rows, columns, scores = self.parts(items, scores, "item_id")
-        return pd.DataFrame({"user_id": users[rows], **columns, "score": scores, "source": sources[rows]})
-
-    def of_pairs(self, asked: np.ndarray, lists: Lists) -> pd.DataFrame:
-        """Return the columns item_id, rank, similar_item_id, title (if there are titles) and cosine.
-
-        `asked` has the index of the item that each row of the lists is about.
-        """
-        rows, columns, cosines = self.parts(lists.items, lists.scores, "similar_item_id")
-        return pd.DataFrame({"item_id": self.items.named(asked[rows]), **columns, "cosine": cosines})
-
-    def parts(self, items: np.ndarray, scores: np.ndarray, id_column: str) -> tuple[Any, dict[str, Any], Any]:
-        """Return the row of each entry, its columns of ranks, ids and titles, and its score."""
-        rows, places = np.nonzero(items >= 0)
-        items, scores = items[rows, places], scores[rows, places]
-        columns = {"rank": places + 1, id_column: self.items.named(items)}
-        if self._titles is not None:
-            columns["title"] = self._titles.named(items)
-        return rows, columns, scores

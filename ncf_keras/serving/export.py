@@ -10,14 +10,18 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.saved_model import DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
+from ncf_keras.data.features import Feature
 from ncf_keras.models.factored import FactoredModel, can_factor
 from ncf_keras.recommending.ranking import Ranker
+from ncf_keras.recommending.steered_ranking import SteeredRanker
+from ncf_keras.recommending.steering import Groups
 from ncf_keras.serving.publishing import no_room, publish, require_version
 from ncf_keras.serving.seal import Seal, write_seal
-from ncf_keras.serving.signatures import make_id_signatures, make_signatures
+from ncf_keras.serving.signatures import IdTable, make_id_signatures, make_signatures
 from ncf_keras.serving.warm_up import write_warm_up
 
 
@@ -27,6 +31,7 @@ def export_model(
     directory: str | os.PathLike,
     version: int | None = None,
     *,
+    group: Feature | None = None,
     beside: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a new version of a served model.
@@ -39,6 +44,8 @@ def export_model(
             list, its raw ids and titles answer by id. None: indices alone.
         directory: of the model, such as `serving/ncf`, made if it is missing; its name is the model's.
         version: the number; the one after the highest if None.
+        group: the feature of the items of whose categories a request may limit the number (`max_per`); None: no
+            item has a category.
         beside: files to write into the version besides the model's, such as `assets.extra/about.json`.
 
     Returns:
@@ -57,7 +64,7 @@ def export_model(
     name = Path(directory).resolve().name
     try:
         return publish(
-            lambda building: _write(building, name, ranker, dataset, beside or {}), directory, version
+            lambda building: _write(building, name, ranker, dataset, group, beside or {}), directory, version
         )
     except tf.errors.OpError as error:
         # What TensorFlow makes of a full disk: several kinds of error, by the file that was being written.
@@ -65,25 +72,32 @@ def export_model(
 
 
 def _write(
-    building: Path, name: str, ranker: Ranker, dataset: Dataset | None, beside: Mapping[str, bytes]
+    building: Path,
+    name: str,
+    ranker: Ranker,
+    dataset: Dataset | None,
+    group: Feature | None,
+    beside: Mapping[str, bytes],
 ) -> None:
     """Write all files of an export into an empty directory."""
-    signatures = make_signatures(ranker)
-    archive = keras.export.ExportArchive()
+    # A constant would lie in the graph, which can't be above 2 GB.
+    groups = Groups(*(tf.Variable(part, trainable=False) for part in Groups.of(group, ranker.num_items)))
+    signatures, tables = make_signatures(ranker, SteeredRanker(ranker, dataset), groups), list[IdTable]()
     if dataset is not None and dataset.item_ids is not None:
         titles = dataset.item_titles or [""] * dataset.num_items
         by_id, tables = make_id_signatures(
-            ranker, dataset.user_ids, dataset.active_users, dataset.item_ids, titles
+            signatures, dataset.user_ids, dataset.active_users, dataset.item_ids, titles
         )
         signatures |= by_id
-        for table in tables:
-            archive.track(table)
+    programs = {key: signature.concrete_function for key, signature in signatures.items()}
+    programs[DEFAULT_SERVING_SIGNATURE_DEF_KEY] = programs["score"]
     with tempfile.TemporaryDirectory(dir=building) as elsewhere:
-        archive.track(Seal(Path(elsewhere)))
-        # The first is what a server takes for the default.
-        for key, signature in signatures.items():
-            archive.add_endpoint(key, signature.compute, list(signature.inputs))
-        archive.write_out(str(building), verbose=False)
+        # What programs capture is saved only if it is tracked from here.
+        root = tf.Module()
+        captured = dict.fromkeys(one.ref() for program in programs.values() for one in program.variables)
+        root.captured = [reference.deref() for reference in captured]
+        root.resources = [*tables, Seal(Path(elsewhere))]
+        tf.saved_model.save(root, str(building), signatures=programs)
     write_warm_up(building, name, signatures, dataset)
     for file, content in beside.items():
         (building / file).write_bytes(content)

@@ -2,13 +2,15 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ncf_keras.recommending.blocks import NO_ITEM
-from ncf_keras.recommending.ranking import Lists, Places, Ranker
+from ncf_keras.recommending.ranking import Ranker
+from ncf_keras.recommending.steered_ranking import SteeredRanker
+from ncf_keras.recommending.steering import NO_SUCH_ITEM, Constraints, Groups
 
 DEFAULT_K = 10
 
@@ -22,20 +24,42 @@ HISTORIES_OF_IDS = tf.TensorSpec([None, None], tf.string, "history")
 # A scalar, or one for each row: servers that batch, and rows in REST, can't have a scalar.
 K = tf.TensorSpec(None, tf.int32, "k")
 
+# Of each row the items to choose from and to leave out, padded with -1 or "".
+LISTS = (
+    tf.TensorSpec([None, None], tf.int32, "only_items"),
+    tf.TensorSpec([None, None], tf.int32, "not_items"),
+)
+LISTS_OF_IDS = tuple(tf.TensorSpec(spec.shape, tf.string, spec.name) for spec in LISTS)
+# As `k`.
+NUMBERS = (
+    tf.TensorSpec(None, tf.int32, "max_per"),
+    tf.TensorSpec(None, tf.float32, "popularity_penalty"),
+)
+
 Outputs = Mapping[str, tf.Tensor]
 Compute = Callable[..., Outputs]
 
 
-class Signature(NamedTuple):
-    """What a client can ask for under one name.
+class Signature:
+    """What a client can ask for under one name: a program that is traced once, whoever calls it.
 
-    Attributes:
+    Args:
         compute: takes a tensor for each of `inputs`, in order, and returns the outputs by name.
         inputs: their names, shapes and types.
     """
 
-    compute: Compute
-    inputs: tuple[tf.TensorSpec, ...]
+    def __init__(self, compute: Compute, *inputs: tf.TensorSpec):
+        self.inputs = inputs
+        self._program = tf.function(compute, input_signature=inputs, autograph=False)
+
+    def __call__(self, *inputs: tf.Tensor) -> Outputs:
+        """Return the outputs; inside of another program, a call of this one."""
+        return self._program(*inputs)
+
+    @property
+    def concrete_function(self) -> Any:
+        """The traced program."""
+        return self._program.get_concrete_function()
 
 
 class IdTable(tf.saved_model.experimental.TrackableResource):
@@ -69,14 +93,19 @@ class IdTable(tf.saved_model.experimental.TrackableResource):
 
     def find(self, ids: tf.Tensor) -> tf.Tensor:
         """Return the index of each id, white space around it aside, -1 where there is none: int32."""
-        keys = tf.strings.strip(ids)
-        found = tf.raw_ops.LookupTableFindV2(table_handle=self.resource_handle, keys=keys, default_value=-1)
+        # A table made inside the trace that asks for it first would be another one than is filled.
+        with tf.init_scope():
+            table = self.resource_handle
+        found = tf.raw_ops.LookupTableFindV2(table_handle=table, keys=tf.strings.strip(ids), default_value=-1)
         return tf.ensure_shape(found, ids.shape)
 
 
-def make_signatures(ranker: Ranker) -> dict[str, Signature]:
-    """Return the signatures that every export has, by name; they speak of indices."""
-    fit_item = ranker.fit_item
+def make_signatures(ranker: Ranker, steered: SteeredRanker, groups: Groups) -> dict[str, Signature]:
+    """Return the signatures that every export has, by name; they speak of indices.
+
+    `steered` is of the same ranker, and `groups` are what `max_per` limits, in variables.
+    """
+    folder = ranker.item_folder
 
     def score(user_input: tf.Tensor, item_input: tf.Tensor) -> Outputs:
         return {"prediction": ranker.score(user_input, item_input)}
@@ -84,22 +113,35 @@ def make_signatures(ranker: Ranker) -> dict[str, Signature]:
     def recommend(user_input: tf.Tensor, k: tf.Tensor) -> Outputs:
         return ranker.recommend(user_input, k)._asdict()
 
+    def recommend_steered(
+        user_input: tf.Tensor,
+        k: tf.Tensor,
+        only_items: tf.Tensor,
+        not_items: tf.Tensor,
+        max_per: tf.Tensor,
+        popularity_penalty: tf.Tensor,
+    ) -> Outputs:
+        constraints = Constraints(only_items, not_items, max_per, popularity_penalty)
+        return steered.recommend(user_input, k, constraints, groups)._asdict()
+
     def similar_items(item_input: tf.Tensor, k: tf.Tensor) -> Outputs:
         return ranker.similar_items(item_input, k)._asdict()
 
     def new_item(history: tf.Tensor, user_input: tf.Tensor) -> Outputs:
-        return _placed(ranker.new_items(fit_item, history, user_input))
+        places = ranker.new_items(folder, history, user_input)
+        return {"prediction": places.predictions, "rank": places.ranks, "known": places.known}
 
     return {
-        "score": Signature(score, (USERS, ITEMS)),
-        "new_item": Signature(new_item, (HISTORIES, USERS)),
-        **_with_default("recommend", recommend, USERS),
-        **_with_default("similar_items", similar_items, ITEMS),
+        "score": Signature(score, USERS, ITEMS),
+        "new_item": Signature(new_item, HISTORIES, USERS),
+        **_with_default("recommend", Signature(recommend, USERS, K)),
+        "recommend_steered": Signature(recommend_steered, USERS, K, *LISTS, *NUMBERS),
+        **_with_default("similar_items", Signature(similar_items, ITEMS, K)),
     }
 
 
 def make_id_signatures(
-    ranker: Ranker,
+    by_index: Mapping[str, Signature],
     user_ids: Sequence[str] | None,
     active_users: np.ndarray,
     item_ids: Sequence[str],
@@ -108,8 +150,8 @@ def make_id_signatures(
     """Return the signatures that speak of raw ids, by name, and the tables that an archive must track.
 
     Args:
-        ranker: of these users and items.
-        user_ids: raw id of each user; without them there are no `recommend_by_id` and `new_item_by_id`.
+        by_index: the signatures of `make_signatures`, which they look ids up for.
+        user_ids: raw id of each user; without them no signature is by user id.
         active_users: bool, shape (users,): whose ids are found. The others' are nowhere in the export.
         item_ids: raw id of each item.
         titles: of each item, empty where there is none.
@@ -117,48 +159,60 @@ def make_id_signatures(
     items, texts = IdTable(item_ids, "items"), _texts(titles)
     tables = [items]
 
-    def named(lists: Lists) -> Outputs:
-        empty = lists.items == NO_ITEM
-        indices = tf.where(empty, 0, lists.items)
+    def named(lists: Outputs) -> Outputs:
+        empty = lists["items"] == NO_ITEM
+        indices = tf.where(empty, 0, lists["items"])
         return {
             "item_ids": tf.where(empty, "", tf.gather(items.ids, indices)),
             "titles": tf.where(empty, "", tf.gather(texts, indices)),
-            "scores": lists.scores,
-            "known": lists.known,
+            "scores": lists["scores"],
+            "known": lists["known"],
         }
 
     def similar_items(item_id: tf.Tensor, k: tf.Tensor) -> Outputs:
-        return named(ranker.similar_items(items.find(item_id), k))
+        return named(by_index["similar_items"](items.find(item_id), k))
 
-    signatures = _with_default("similar_items_by_id", similar_items, ITEM_IDS)
+    signatures = _with_default("similar_items_by_id", Signature(similar_items, ITEM_IDS, K))
     if user_ids is not None:
         indices = None if active_users.all() else np.flatnonzero(active_users)
-        fit_item = ranker.fit_item
         users = IdTable(list(itertools.compress(user_ids, active_users)), "users", indices)
         tables.append(users)
 
         def recommend(user_id: tf.Tensor, k: tf.Tensor) -> Outputs:
-            return named(ranker.recommend(users.find(user_id), k))
+            return named(by_index["recommend"](users.find(user_id), k))
+
+        def recommend_steered(
+            user_id: tf.Tensor,
+            k: tf.Tensor,
+            only_items: tf.Tensor,
+            not_items: tf.Tensor,
+            max_per: tf.Tensor,
+            popularity_penalty: tf.Tensor,
+        ) -> Outputs:
+            # An id that is unknown restricts, what is padding does not.
+            unknown = tf.where(tf.strings.strip(only_items) == "", NO_ITEM, NO_SUCH_ITEM)
+            found = items.find(only_items)
+            lists = tf.where(found < 0, unknown, found), items.find(not_items)
+            steered = by_index["recommend_steered"]
+            return named(steered(users.find(user_id), k, *lists, max_per, popularity_penalty))
 
         def new_item(history: tf.Tensor, user_id: tf.Tensor) -> Outputs:
-            return _placed(ranker.new_items(fit_item, users.find(history), users.find(user_id)))
+            return by_index["new_item"](users.find(history), users.find(user_id))
 
-        signatures |= _with_default("recommend_by_id", recommend, USER_IDS)
-        signatures["new_item_by_id"] = Signature(new_item, (HISTORIES_OF_IDS, USER_IDS))
+        signatures |= _with_default("recommend_by_id", Signature(recommend, USER_IDS, K))
+        steered = Signature(recommend_steered, USER_IDS, K, *LISTS_OF_IDS, *NUMBERS)
+        signatures["recommend_steered_by_id"] = steered
+        signatures["new_item_by_id"] = Signature(new_item, HISTORIES_OF_IDS, USER_IDS)
     return signatures, tables
 
 
-def _placed(places: Places) -> Outputs:
-    return {"prediction": places.predictions, "rank": places.ranks, "known": places.known}
-
-
-def _with_default(name: str, compute: Compute, asked: tf.TensorSpec) -> dict[str, Signature]:
+def _with_default(name: str, signature: Signature) -> dict[str, Signature]:
     """Return a signature that takes `k`, and `<name>_default`, which needs none."""
 
     def with_default_k(asked: tf.Tensor) -> Outputs:
-        return compute(asked, tf.constant(DEFAULT_K))
+        return signature(asked, tf.constant(DEFAULT_K))
 
-    return {name: Signature(compute, (asked, K)), f"{name}_default": Signature(with_default_k, (asked,))}
+    return {name: signature, f"{name}_default": Signature(with_default_k, signature.inputs[0])}
 
 
 def _texts(texts: Sequence[str]) -> Any:

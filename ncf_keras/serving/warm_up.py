@@ -13,10 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from ncf_keras.data import Dataset
+from ncf_keras.recommending.blocks import NO_ITEM
 from ncf_keras.serving.signatures import DEFAULT_K, Signature
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 LENGTH_DELIMITED = 2
+# What a request asks for in numbers.
+NUMBERS = {"k": DEFAULT_K, "max_per": 2, "popularity_penalty": 0.1}
 
 
 def write_warm_up(
@@ -40,8 +43,10 @@ def write_warm_up(
 
 def _first(spec: tf.TensorSpec, dataset: Dataset | None) -> tf.Tensor:
     # With a dimension for rows throughout: servers that batch take no scalar.
-    if spec.name == "k":
-        return tf.constant([DEFAULT_K])
+    if spec.name in NUMBERS:
+        return tf.constant([NUMBERS[spec.name]])
+    if spec.name in ("only_items", "not_items"):
+        return tf.constant([[""]] if spec.dtype == tf.string else [[NO_ITEM]])
     shape = [1] * spec.shape.rank
     if dataset is None:
         return tf.zeros(shape, spec.dtype)

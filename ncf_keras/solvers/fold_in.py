@@ -22,7 +22,8 @@ all of it is TensorFlow, so that an export folds in too.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
@@ -95,8 +96,6 @@ class _Folder(ABC):
         unit = self._mean + np.concatenate([np.zeros((1, self._width)), self._root.T])
         halves = self._halves_of(tf.constant(unit, tf.float32)).numpy()
         self._directions = halves[1:] - halves[0]
-        history = tf.TensorSpec([None], tf.int32)
-        self._program = tf.function(self.fit, autograph=False).get_concrete_function(history)
 
     @tensor_float_32(False)
     def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
@@ -110,6 +109,11 @@ class _Folder(ABC):
         checked = [self._checked(history) for history in histories]
         rows = np.array([self._program(tf.constant(history)).numpy() for history in checked], np.float32)
         return np.split(rows.reshape(-1, self._width), np.cumsum(self._widths)[:-1], axis=1)
+
+    @cached_property
+    def _program(self) -> Callable[[Tensor], Tensor]:
+        history = tf.TensorSpec([None], tf.int32)
+        return tf.function(self.fit, autograph=False).get_concrete_function(history)
 
     def fit(self, history: Tensor) -> Tensor:
         """Return a newcomer's rows, those of all embeddings side by side, as a function of tensors.

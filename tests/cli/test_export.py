@@ -49,7 +49,9 @@ def arguments(files, to, *more):
 
 def test_an_export_has_the_dataset_in_it(files, tmp_path, capsys):
     flags = arguments(files, tmp_path / "models" / "ncf", "--path", f"{files}/", "--dataset", "small")
-    assert main([*flags, "--model", "GMF"]) == 0
+    features = tmp_path / "features.csv"
+    features.write_text("id,genre\n" + "".join(f"{item},drama\n" for item in ITEM_IDS), encoding="utf-8")
+    assert main([*flags, "--model", "GMF", "--item_features", str(features), "--group", "genre"]) == 0
     out, err = capsys.readouterr()
     assert out == f"{tmp_path}/models/ncf/1\n"
     assert "#user=12, #item=40" in err
@@ -58,9 +60,12 @@ def test_an_export_has_the_dataset_in_it(files, tmp_path, capsys):
     with CppModel(out.strip()) as loaded:
         assert_scores_and_ranks(loaded, scores, dataset)
         answer = loaded.run("recommend_by_id", user_id=["用户"], k=1)
+        steering = {"only_items": [[""]], "not_items": [[""]], "popularity_penalty": 0.0}
+        steered = loaded.run("recommend_steered_by_id", user_id=["用户"], k=9, max_per=1, **steering)
     best = int(np.where(dataset.train_matrix.toarray()[1] > 0, -1, scores[1]).argmax())
     found = [answer[name][0, 0].decode() for name in ("item_ids", "titles")]
     assert found == [ITEM_IDS[best], TITLES[best]]
+    assert [text.decode() for text in steered["item_ids"][0]] == [ITEM_IDS[best], *[""] * 8]
 
 
 def test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else(files, tmp_path):
@@ -86,6 +91,9 @@ def test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else(fil
     (["--model", "MLP"], "`--weights` must hold a MLP"),
     (["--dataset", "sample"], "1000 users and 500 items of sample"),
     (["--path", "nowhere/", "--dataset", "small"], "nowhere/small.train.rating"),
+    (["--group", "genre"], "`--group` must come with `--item_features`. Received: `--group` alone"),
+    (["--group", "genre", "--item_features", "x.csv"], "`--group` must come with `--dataset`"),
+    (["--dataset", "sample", "--group", "genre", "--item_features", "missing.csv"], "missing.csv"),
 ])  # fmt: skip
 def test_a_mistake_is_one_sentence_and_leaves_nothing(changes, words, files, tmp_path, capsys):
     assert main([*arguments(files, tmp_path / "ncf"), *changes]) == 2

@@ -11,6 +11,7 @@ import pytest
 from ncf_keras.base import memory
 from ncf_keras.cli.recommend import UNKNOWN_USER, main
 from ncf_keras.cli.table_output import spreadsheet_safe, write_table
+from ncf_keras.data.features import read_features
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import Recommender, recommender as recommender_module
@@ -57,6 +58,74 @@ def run(folder, capsys):
         return status, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="module")
+def genres(folder):
+    """A file of features, and the flags that limit its genres."""
+    file = folder / "features.csv"
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["item_id", "genre"])
+        rows.writerows([item, ("drama", "comedy|drama", "")[n % 3]] for n, item in enumerate(ITEM_IDS))
+    return file
+
+
+def test_steering_is_that_of_the_recommender(run, folder, genres, tmp_path, monkeypatch):
+    only, without = tmp_path / "allow.txt", tmp_path / "block.txt"
+    only.write_text("\n".join([*ITEM_IDS[:10], "nothing"]), encoding="utf-8")
+    without.write_text("4\n", encoding="utf-8")
+    features = read_features(genres, ITEM_IDS, len(ITEM_IDS))
+    steered = Recommender(load_model(folder / "NeuMF.h5"), crowd(), features)
+    limit, penalty = ["--max_per", "genre", 1, "--item_features", genres], ["--popularity_penalty", 0.3]
+    lists = ["--only_items", only, "--not_items", without]
+    wanted = {"only_items": ITEM_IDS[:10], "not_items": "4", "max_per": ("genre", 1)}
+    status, out, err = run("--user", "Ω", *lists, *limit, *penalty, "--format", "json")
+    assert status == 0 and "1 of 11 items of `--only_items` are unknown: they are passed over" in err
+    expected = steered.recommend("Ω", **wanted, popularity_penalty=0.3)
+    assert 0 < len(expected) < 9
+    assert_json(out, expected)
+    _, out, _ = run("--history", "日本", *lists, *limit, *penalty, "--format", "json")
+    assert_json(out, without_user(steered.fold_in("日本", **wanted, popularity_penalty=0.3)))
+    monkeypatch.setattr("sys.stdin", io.StringIO("4"))
+    arguments = ["--popular", "--only_items", only, "--not_items", "-", *limit, "--format", "json"]
+    _, out, _ = run(*arguments, weights=None)
+    assert_json(out, without_user(steered.popular(**wanted)))
+    only.write_text("4")
+    status, out, err = run("--user", "Ω", *lists, "--format", "json")
+    assert (status, json.loads(out)) == (0, [])
+    assert "1 of 1 users have an empty list: no item that they have not interacted with is allowed" in err
+
+
+NO_ITEMS = "`--only_items` must hold an item of the dataset. Received: {}"
+NO_FEATURE = "`--max_per` must name a feature of `--item_features`: genre. Received: brand"
+
+
+@pytest.mark.parametrize(("flags", "sentence"), [
+    ("--only_items none.txt", f"{NO_ITEMS}/none.txt, which holds 2 unknown one(s)"),
+    ("--only_items empty.txt", f"{NO_ITEMS}/empty.txt, which holds no id"),
+    ("--max_per genre 2", "`--max_per` must come with `--item_features`. Received: `--max_per` alone"),
+    ("--item_features features.csv", "`--item_features` must come with `--max_per`. Received:"),
+    ("--item_features features.csv --max_per brand 2", NO_FEATURE),
+    ("--item_features features.csv --max_per genre 0", "`--max_per` must end with a whole number"),
+    ("--popularity_penalty -1", "--popularity_penalty: must be a number from 0 to 1e30. Received: -1"),
+    ("--only_items - --not_items -", "Standard input must be named by one flag. Received:"),
+])  # fmt: skip
+def test_steering_that_is_wrong_is_a_sentence(flags, sentence, run, folder, genres):
+    (folder / "none.txt").write_text("no\nnone\n")
+    (folder / "empty.txt").write_text("\n")
+    flags = [str(folder / flag) if flag.endswith((".txt", ".csv")) else flag for flag in flags.split()]
+    status, out, err = run("--user", "Ω", *flags)
+    assert (status, out) == (2, "") and sentence.format(folder) in " ".join(err.split())
+
+
+@pytest.mark.parametrize(("flags", "sentence"), [
+    ("--similar_items 5", "`--popularity_penalty` must come with recommendations. Received: `--similar_items`"),
+    ("--popular", "`--popularity_penalty` must come with what a model ranks. Received: `--popular`"),
+])  # fmt: skip
+def test_steering_of_what_can_not_be_steered_is_a_sentence(flags, sentence, run):
+    status, out, err = run(*flags.split(), "--popularity_penalty", 1)
+    assert (status, out) == (2, "") and sentence in err
 
 
 def without_user(frame):

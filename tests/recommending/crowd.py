@@ -1,6 +1,7 @@
 """A small dataset with awkward raw ids, and models for it."""
 
 import numpy as np
+import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from ncf_keras.data import Dataset
@@ -17,6 +18,8 @@ MODELS = {
     "MLP": (lambda: build_mlp(*SIZES, (8, 6, 4), (0, 0, 0)), by_hand.mlp),
     "NeuMF": (lambda: build_neumf(*SIZES, 3, (8, 6, 4), (0, 0, 0)), by_hand.neumf),
 }
+# Where each takes long: NeuMF has the towers of both others, which `pytest -m slow tests/recommending` tries.
+NEUMF_OR_SLOW = ["NeuMF", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("GMF", "MLP"))]
 
 
 def crowd(ids: bool = True, titles: bool = True) -> Dataset:

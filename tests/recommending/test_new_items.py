@@ -17,7 +17,7 @@ from ncf_keras.recommending.ranking import Ranker
 from ncf_keras.solvers.fold_in import ItemFolder, with_items
 from tests.models import by_hand
 from tests.predicting import predict
-from tests.recommending.crowd import MODELS, SIZES, USER_IDS, crowd, seen_by, with_states
+from tests.recommending.crowd import MODELS, NEUMF_OR_SLOW, SIZES, USER_IDS, crowd, seen_by, with_states
 
 USERS, ITEMS = SIZES
 HISTORY = [5, 1, 3, 1]
@@ -52,7 +52,7 @@ def rank(dataset, scores, score, user):
     return 1 + sum(scores[user, item] >= score for item in others)
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", NEUMF_OR_SLOW)
 def test_ranks_are_counted_and_users_sorted(kind, models):
     model, scores = models[kind]
     dataset, before = crowd(), [weights.copy() for weights in model.get_weights()]
@@ -77,8 +77,8 @@ def test_ranks_are_counted_and_users_sorted(kind, models):
         np.testing.assert_array_equal(weights, earlier)
 
 
-@pytest.mark.parametrize("kind", MODELS)
-@settings(max_examples=4, deadline=None)
+@pytest.mark.parametrize("kind", NEUMF_OR_SLOW)
+@settings(max_examples=3, deadline=None)
 @given(user_states=USER_STATES, item_states=ITEM_STATES, data=st.data())
 def test_whoever_is_not_active_counts_nowhere(kind, models, user_states, item_states, data):
     model, scores = models[kind]

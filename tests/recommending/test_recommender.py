@@ -16,7 +16,17 @@ from ncf_keras.recommending.ranking import Ranker
 from ncf_keras.solvers.fold_in import fold_in, with_users
 from tests.models import by_hand
 from tests.predicting import predict
-from tests.recommending.crowd import ITEM_IDS, MODELS, SIZES, TITLES, USER_IDS, all_cosines, crowd, seen_by
+from tests.recommending.crowd import (
+    ITEM_IDS,
+    MODELS,
+    NEUMF_OR_SLOW,
+    SIZES,
+    TITLES,
+    USER_IDS,
+    all_cosines,
+    crowd,
+    seen_by,
+)
 
 USERS, ITEMS = SIZES
 PAIRS = np.divmod(np.arange(USERS * ITEMS), ITEMS)
@@ -232,7 +242,7 @@ def test_equal_items_come_in_the_order_of_their_indices_and_a_zero_vector_has_co
     np.testing.assert_allclose(frame["cosine"], [1] * 11 + [0] * 13, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", NEUMF_OR_SLOW)
 def test_a_list_for_a_history_is_that_of_the_folded_in_user(kind, models, recommenders):
     history = [8, 2, 3, 2]
     folded = with_users(models[kind][0], fold_in(models[kind][0], [history]))

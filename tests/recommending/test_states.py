@@ -15,7 +15,17 @@ from ncf_keras.data.states import FORGOTTEN, INACTIVE
 from ncf_keras.recommending import Recommender, popular_items
 from ncf_keras.recommending.ranking import Ranker
 from tests.models import by_hand
-from tests.recommending.crowd import ITEM_IDS, MODELS, SIZES, USER_IDS, all_cosines, crowd, seen_by, with_states
+from tests.recommending.crowd import (
+    ITEM_IDS,
+    MODELS,
+    NEUMF_OR_SLOW,
+    SIZES,
+    USER_IDS,
+    all_cosines,
+    crowd,
+    seen_by,
+    with_states,
+)
 
 USERS, ITEMS = SIZES
 PAIRS = np.divmod(np.arange(USERS * ITEMS), ITEMS)
@@ -60,7 +70,7 @@ def assert_lists(answer, lists):
         np.testing.assert_allclose(answer.scores[row], scores, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", NEUMF_OR_SLOW)
 @SETTINGS
 @given(user_states=USER_STATES, item_states=ITEM_STATES, users=ROWS, k=K, include_seen=st.booleans())
 def test_lists_hold_active_items_and_others_than_active_users_get_what_is_popular(
@@ -99,7 +109,7 @@ def test_a_pair_of_which_one_is_not_active_has_no_score(models, user_states, ite
     )
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", NEUMF_OR_SLOW)
 @SETTINGS
 @given(item_states=ITEM_STATES, items=ROWS, k=K)
 def test_an_item_that_is_not_active_is_similar_to_none(kind, models, item_states, items, k):

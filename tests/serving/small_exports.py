@@ -3,6 +3,7 @@
 import numpy as np
 
 from ncf_keras.data import Dataset
+from ncf_keras.data.states import FORGOTTEN, INACTIVE
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from tests.predicting import predict
 
@@ -12,6 +13,19 @@ EQUAL_ITEMS = (5, 17, 33)
 USER_IDS = ["användare", "用户", 'a,"b"', " spaced ", "🙂", *(f"user {number}" for number in range(5, USERS))]
 ITEM_IDS = ["Ä", "映画", *(f"item-{number}" for number in range(2, ITEMS))]
 TITLES = ["Les Misérables", "", "日本語", *(f"Title {n} ✓" if n % 3 else "" for n in range(3, ITEMS))]
+
+USER_STATES = np.array([FORGOTTEN, 0, 0, 0, INACTIVE, 0, FORGOTTEN, 0, 0, 0, 0, FORGOTTEN])
+ITEM_STATES = np.isin(np.arange(ITEMS), [0, 5, 11, 39]) * INACTIVE
+# Texts of those who are not active, which are in no other text of an export.
+LIVING_USER_IDS = [
+    "forgotten-one",
+    *USER_IDS[1:4],
+    "inactive-one",
+    USER_IDS[5],
+    "forgotten-two",
+    *USER_IDS[7:11],
+    "gone-three",
+]
 
 
 def small_dataset(**changes):
@@ -24,6 +38,17 @@ def small_dataset(**changes):
     return Dataset.from_pairs(
         users, np.concatenate(seen), np.array([0]), np.array([1]), np.array([[2]]),
         num_users=USERS, num_items=ITEMS, **names,
+    )  # fmt: skip
+
+
+def living_dataset(user_ids=LIVING_USER_IDS):
+    """Return the small dataset without the interactions of users and items who are not active any more."""
+    whole = small_dataset()
+    active = (USER_STATES[whole.train_users] == 0) & (ITEM_STATES[whole.train_items] == 0)
+    return Dataset.from_pairs(
+        whole.train_users[active], whole.train_items[active], np.array([1]), np.array([1]), np.array([[2]]),
+        num_users=USERS, num_items=ITEMS, user_ids=user_ids, item_ids=ITEM_IDS, item_titles=TITLES,
+        user_states=USER_STATES, item_states=ITEM_STATES,
     )  # fmt: skip
 
 

@@ -89,7 +89,11 @@ def test_it_has_the_signatures_that_the_docs_promise(loaded):
         dims = {name: "any" if shape.unknown_rank else len(shape.dim) for name, shape in shapes.items()}
         return {name: (tf.dtypes.as_dtype(info.dtype).name, dims[name]) for name, info in infos.items()}
 
+    def lists_of(kind):
+        return {"only_items": (kind, 2), "not_items": (kind, 2)}
+
     k = {"k": ("int32", "any")}
+    steering = {"max_per": ("int32", "any"), "popularity_penalty": ("float32", "any")}
     by_index = {"items": ("int32", 2), "scores": ("float32", 2), "known": ("bool", 1)}
     by_id = {"item_ids": ("string", 2), "titles": ("string", 2), "scores": ("float32", 2), "known": ("bool", 1)}
     score = ({"user_input": ("int32", 1), "item_input": ("int32", 1)}, {"prediction": ("float32", 1)})
@@ -98,6 +102,8 @@ def test_it_has_the_signatures_that_the_docs_promise(loaded):
         "serving_default": score,
         "score": score,
         "new_item": ({"history": ("int32", 2), "user_input": ("int32", 1)}, placed),
+        "recommend_steered": ({"user_input": ("int32", 1)} | k | steering | lists_of("int32"), by_index),
+        "recommend_steered_by_id": ({"user_id": ("string", 1)} | k | steering | lists_of("string"), by_id),
         "new_item_by_id": ({"history": ("string", 2), "user_id": ("string", 1)}, placed),
     }
     for name, asked, kind, outputs in (

@@ -4,65 +4,27 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from ncf_keras.data import Dataset
-from ncf_keras.data.states import FORGOTTEN, INACTIVE
 from ncf_keras.recommending import Recommender
-from ncf_keras.serving.export import export_model
 from ncf_keras.solvers.fold_in import ItemFolder, with_items
 from tests.predicting import predict
-from tests.serving.cpp_loader import CppModel, Refused
+from tests.serving.cpp_loader import Refused
 from tests.serving.small_exports import (
-    ITEM_IDS,
-    ITEMS,
-    USER_IDS,
+    ITEM_STATES,
+    LIVING_USER_IDS,
+    USER_STATES,
     USERS,
     predictions,
-    small_dataset,
     small_model,
 )
 
-USER_STATES = np.where(np.arange(USERS) == 6, FORGOTTEN, np.where(np.arange(USERS) == 2, INACTIVE, 0))
-ITEM_STATES = np.isin(np.arange(ITEMS), [0, 5, 11, 39]) * INACTIVE
 ANY_USER = st.integers(-2, USERS + 1)
 # The users' rows in which an item's history and a user are asked for, the histories padded to one length.
 ROWS = st.lists(st.tuples(st.lists(ANY_USER, max_size=5), ANY_USER), min_size=1, max_size=5)
 
 
-def living_dataset():
-    """The small dataset without the interactions of some users and items, who are not active any more."""
-    whole = small_dataset()
-    kept = (USER_STATES[whole.train_users] == 0) & (ITEM_STATES[whole.train_items] == 0)
-    return Dataset.from_pairs(
-        whole.train_users[kept], whole.train_items[kept], np.array([1]), np.array([1]), np.array([[2]]),
-        num_users=USERS, num_items=ITEMS, user_ids=USER_IDS, item_ids=ITEM_IDS, user_states=USER_STATES,
-        item_states=ITEM_STATES,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module", params=["GMF", "NeuMF"])
-def model(request):
-    return small_model(request.param)
-
-
 @pytest.fixture(scope="module")
-def living():
-    return living_dataset()
-
-
-@pytest.fixture(scope="module")
-def recommender(model, living):
-    return Recommender(model, living)
-
-
-@pytest.fixture(scope="module")
-def scores(model):
-    return predictions(model)
-
-
-@pytest.fixture(scope="module")
-def served(model, living, tmp_path_factory):
-    with CppModel(export_model(model, living, tmp_path_factory.mktemp("serving") / "ncf")) as loaded:
-        yield loaded
+def recommender(living_model, living):
+    return Recommender(living_model, living)
 
 
 def padded(histories, padding):
@@ -81,11 +43,11 @@ def assert_rank(rank, score, others):
 
 @settings(max_examples=12, deadline=None)
 @given(rows=ROWS)
-def test_each_row_is_what_python_says_of_it(rows, served, recommender, living, scores):
+def test_each_row_is_what_python_says_of_it(rows, living_loaded, recommender, living, living_scores):
     histories, users = [history for history, _ in rows], [user for _, user in rows]
-    by_index = served.run("new_item", history=padded(histories, -1), user_input=users)
-    names = [*USER_IDS, "nobody", "", "nobody", "nobody"]
-    by_id = served.run(
+    by_index = living_loaded.run("new_item", history=padded(histories, -1), user_input=users)
+    names = [*LIVING_USER_IDS, "nobody", "", "nobody", "nobody"]
+    by_id = living_loaded.run(
         "new_item_by_id",
         history=padded([[names[user] for user in history] for history in histories], ""),
         user_id=[names[user] for user in users],
@@ -100,31 +62,32 @@ def test_each_row_is_what_python_says_of_it(rows, served, recommender, living, s
         if not by_index["known"][row]:
             assert np.isnan(by_index["prediction"][row]) and by_index["rank"][row] == by_id["rank"][row] == -1
             continue
-        frame = recommender.place_item([USER_IDS[one] for one in known], USER_IDS[user])
+        frame = recommender.place_item([LIVING_USER_IDS[one] for one in known], LIVING_USER_IDS[user])
         np.testing.assert_allclose(by_index["prediction"][row], frame["score"][0], rtol=0, atol=1e-6)
         seen = living.train_items[living.train_offsets[user] : living.train_offsets[user + 1]]
-        others = np.delete(scores[user], [*np.flatnonzero(ITEM_STATES), *seen])
+        others = np.delete(living_scores[user], [*np.flatnonzero(ITEM_STATES), *seen])
         for rank in (by_index["rank"][row], by_id["rank"][row], frame["rank"][0]):
             assert_rank(rank, frame["score"][0], others)
 
 
-def test_without_a_dataset_there_are_indices_and_nothing_is_seen(model, scores, tmp_path):
+def test_without_a_dataset_there_are_indices_and_nothing_is_seen(loaded_alone):
+    model = small_model("GMF")
+    scores = predictions(model)
     rows = with_items(model, ItemFolder(model)([[1, 4]]))
     expected = predict(rows, np.arange(USERS), np.zeros(USERS, int))
-    with CppModel(export_model(model, None, tmp_path / "ncf")) as loaded:
-        assert "new_item_by_id" not in loaded.signatures
-        answer = loaded.run("new_item", history=[[4, 1, 4, 99]] * USERS, user_input=range(USERS))
+    assert "new_item_by_id" not in loaded_alone.signatures
+    answer = loaded_alone.run("new_item", history=[[4, 1, 4, 99]] * USERS, user_input=range(USERS))
     np.testing.assert_allclose(answer["prediction"], expected, rtol=0, atol=1e-6)
     for user, rank in enumerate(answer["rank"]):
         assert_rank(rank, expected[user], scores[user])
     assert answer["known"].all()
 
 
-def test_no_rows_and_no_history(served):
+def test_no_rows_and_no_history(living_loaded):
     for histories, users in (([[]], [1]), ([[-1, 99]], [1]), (np.zeros((0, 3)), []), (np.zeros((0, 0)), [])):
-        answer = served.run("new_item", history=histories, user_input=users)
+        answer = living_loaded.run("new_item", history=histories, user_input=users)
         assert answer["known"].tolist() == [False] * len(users)
         assert answer["rank"].tolist() == [-1] * len(users)
     for histories, users in (([[1], [2]], [1]), ([[1]], [1, 2])):
         with pytest.raises(Refused, match="reshape"):
-            served.run("new_item", history=histories, user_input=users)
+            living_loaded.run("new_item", history=histories, user_input=users)

@@ -18,9 +18,8 @@ COMMANDS = re.findall(r"^saved_model_cli (.*)$", GUIDE, re.MULTILINE)
 pytestmark = pytest.mark.skipif(not TOOL.exists(), reason="saved_model_cli lies elsewhere")
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(3))
 def test_the_commands_of_the_guide(number, exported, loaded, tmp_path):
     assert [command.split()[0] for command in COMMANDS] == ["show", "run", "run"]
     shutil.copytree(exported, tmp_path / "serving" / "ncf" / "1")

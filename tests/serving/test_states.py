@@ -1,102 +1,55 @@
 """What an export knows of who is inactive or forgotten: nothing, by its answers and in its files' bytes."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings, strategies as st
 
-from ncf_keras.data import Dataset
-from ncf_keras.data.states import FORGOTTEN, INACTIVE
+from ncf_keras.data.states import FORGOTTEN
 from ncf_keras.models.factored import FactoredModel
 from ncf_keras.serving.export import export_model
 from ncf_keras.serving.warm_up import FILE
 from tests.serving.cpp_loader import CppModel
 from tests.serving.small_exports import (
     ITEM_IDS,
+    ITEM_STATES,
     ITEMS,
+    LIVING_USER_IDS,
     SEEN_ALL,
-    TITLES,
-    USER_IDS,
+    USER_STATES,
     USERS,
-    predictions,
+    living_dataset,
     ranked,
-    small_dataset,
     small_model,
 )
-
-USER_STATES = np.array([FORGOTTEN, 0, 0, 0, INACTIVE, 0, FORGOTTEN, 0, 0, 0, 0, FORGOTTEN])
-ITEM_STATES = np.isin(np.arange(ITEMS), [0, 5, 11, 39]) * INACTIVE
-# Texts that are in no other text of an export.
-IDS = [
-    "forgotten-one",
-    *USER_IDS[1:4],
-    "inactive-one",
-    USER_IDS[5],
-    "forgotten-two",
-    *USER_IDS[7:11],
-    "gone-three",
-]
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    whole = small_dataset()
-    active = (USER_STATES[whole.train_users] == 0) & (ITEM_STATES[whole.train_items] == 0)
-    return Dataset.from_pairs(
-        whole.train_users[active], whole.train_items[active], np.array([1]), np.array([1]), np.array([[2]]),
-        num_users=USERS, num_items=ITEMS, user_ids=IDS, item_ids=ITEM_IDS, item_titles=TITLES,
-        user_states=USER_STATES, item_states=ITEM_STATES,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module", params=["GMF", "NeuMF"])
-def model(request):
-    return small_model(request.param)
-
-
-@pytest.fixture(scope="module")
-def scores(model):
-    return predictions(model)
-
-
-@pytest.fixture(scope="module")
-def exported(model, dataset, tmp_path_factory):
-    return export_model(model, dataset, tmp_path_factory.mktemp("serving") / "ncf")
-
-
-@pytest.fixture(scope="module")
-def loaded(exported):
-    with CppModel(exported) as loaded:
-        yield loaded
 
 
 def is_active(states, index):
     return 0 <= index < len(states) and states[index] == 0
 
 
-def expected_list(dataset, scores, user, k):
+def expected_list(living, scores, user, k):
     """Return the active items of a user's list by sorting; those that are popular for whoever is unknown."""
     hidden = set(np.flatnonzero(ITEM_STATES).tolist())
     if is_active(USER_STATES, user):
-        seen = dataset.train_items[dataset.train_offsets[user] : dataset.train_offsets[user + 1]]
+        seen = living.train_items[living.train_offsets[user] : living.train_offsets[user + 1]]
         return ranked(scores[user], hidden | set(seen.tolist()), k)
-    counts = np.bincount(dataset.train_items, minlength=ITEMS)
+    counts = np.bincount(living.train_items, minlength=ITEMS)
     return ranked(counts.astype(np.float32), hidden, k)
 
 
 @settings(max_examples=15)
 @given(users=st.lists(st.integers(-2, USERS + 1), min_size=1, max_size=8), k=st.integers(0, ITEMS))
-def test_lists_are_those_of_sorting_active_items(users, k, loaded, dataset, scores):
-    answer = loaded.run("recommend", user_input=users, k=k)
+def test_lists_are_those_of_sorting_active_items(users, k, living_loaded, living, living_scores):
+    answer = living_loaded.run("recommend", user_input=users, k=k)
     for row, user in enumerate(users):
-        items, values = expected_list(dataset, scores, user, k)
+        items, values = expected_list(living, living_scores, user, k)
         assert answer["items"][row].tolist() == items
         np.testing.assert_allclose(answer["scores"][row], values, rtol=0, atol=1e-6)
     assert answer["known"].tolist() == [is_active(USER_STATES, user) for user in users]
 
 
-def test_lists_by_id_know_active_users_alone(loaded):
-    by_id = loaded.run("recommend_by_id", user_id=[*IDS, "nobody"], k=ITEMS)
-    by_index = loaded.run("recommend", user_input=[*range(USERS), -1], k=ITEMS)
+def test_lists_by_id_know_active_users_alone(living_loaded):
+    by_id = living_loaded.run("recommend_by_id", user_id=[*LIVING_USER_IDS, "nobody"], k=ITEMS)
+    by_index = living_loaded.run("recommend", user_input=[*range(USERS), -1], k=ITEMS)
     assert by_id["known"].tolist() == [*(USER_STATES == 0).tolist(), False]
     np.testing.assert_array_equal(by_id["scores"], by_index["scores"])
     names = [*ITEM_IDS, ""]
@@ -107,16 +60,16 @@ def test_lists_by_id_know_active_users_alone(loaded):
     assert not by_id["item_ids"][SEEN_ALL].any(), "who has seen all active items has an empty list"
 
 
-def test_pairs_and_similar_items_know_active_ones_alone(loaded, model, scores):
+def test_pairs_and_similar_items_know_active_ones_alone(living_loaded, living_model, living_scores):
     users, items = np.divmod(np.arange(USERS * ITEMS), ITEMS)
     known = (USER_STATES[users] == 0) & (ITEM_STATES[items] == 0)
-    answer = loaded.run("score", user_input=users, item_input=items)["prediction"]
-    expected = np.where(known, scores.ravel(), np.nan)
+    answer = living_loaded.run("score", user_input=users, item_input=items)["prediction"]
+    expected = np.where(known, living_scores.ravel(), np.nan)
     np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-6)
-    vectors = FactoredModel(model).item_vectors().astype(np.float64)
+    vectors = FactoredModel(living_model).item_vectors().astype(np.float64)
     cosines = vectors @ vectors.T
-    by_id = loaded.run("similar_items_by_id", item_id=ITEM_IDS, k=ITEMS)
-    by_index = loaded.run("similar_items", item_input=range(ITEMS), k=ITEMS)
+    by_id = living_loaded.run("similar_items_by_id", item_id=ITEM_IDS, k=ITEMS)
+    by_index = living_loaded.run("similar_items", item_input=range(ITEMS), k=ITEMS)
     hidden = set(np.flatnonzero(ITEM_STATES).tolist())
     for answer in (by_id, by_index):
         assert answer["known"].tolist() == (ITEM_STATES == 0).tolist()
@@ -128,11 +81,11 @@ def test_pairs_and_similar_items_know_active_ones_alone(loaded, model, scores):
     assert not names & {ITEM_IDS[item] for item in hidden}
 
 
-def test_the_warm_up_asks_for_the_first_active_ones(exported, loaded):
-    written = (exported / FILE).read_bytes()
-    assert IDS[1].encode() in written and ITEM_IDS[1].encode() in written
+def test_the_warm_up_asks_for_the_first_active_ones(living_export, living_loaded):
+    written = (living_export / FILE).read_bytes()
+    assert LIVING_USER_IDS[1].encode() in written and ITEM_IDS[1].encode() in written
     assert ITEM_IDS[0].encode() not in written
-    assert loaded.run("recommend_by_id_default", user_id=[IDS[1]])["known"].tolist() == [True]
+    assert living_loaded.run("recommend_by_id_default", user_id=[LIVING_USER_IDS[1]])["known"].all()
 
 
 def rows_of(model, user):
@@ -143,25 +96,20 @@ def rows_of(model, user):
     return [np.asarray(table)[user].tobytes() for table in tables]
 
 
-def test_neither_ids_nor_weights_of_others_than_active_users_leave(exported, model):
-    contents = [path.read_bytes() for path in exported.rglob("*") if path.is_file()]
+def test_neither_ids_nor_weights_of_others_than_active_users_leave(living_export, living_model):
+    contents = [path.read_bytes() for path in living_export.rglob("*") if path.is_file()]
 
     def is_anywhere(part):
         return any(part in content for content in contents)
 
-    for user, (name, state) in enumerate(zip(IDS, USER_STATES, strict=True)):
+    for user, (name, state) in enumerate(zip(LIVING_USER_IDS, USER_STATES, strict=True)):
         assert is_anywhere(name.strip().encode()) == (state == 0)
-        assert any(map(is_anywhere, rows_of(model, user))) == (state == 0)
+        assert any(map(is_anywhere, rows_of(living_model, user))) == (state == 0)
     assert not is_anywhere(b"forgotten") and not is_anywhere(b"inactive")
 
 
-def test_forgotten_users_may_have_lost_their_ids(dataset, tmp_path):
-    ids = [name if state != FORGOTTEN else "" for name, state in zip(IDS, USER_STATES, strict=True)]
-    blank = Dataset.from_pairs(
-        dataset.train_users, dataset.train_items, dataset.test_users, dataset.test_items,
-        dataset.test_negatives, num_users=USERS, num_items=ITEMS, user_ids=ids, item_ids=ITEM_IDS,
-        user_states=USER_STATES, item_states=ITEM_STATES,
-    )  # fmt: skip
-    with CppModel(export_model(small_model("GMF"), blank, tmp_path / "ncf")) as loaded:
-        answer = loaded.run("recommend_by_id_default", user_id=["", *IDS])
+def test_forgotten_users_may_have_lost_their_ids(tmp_path):
+    ids = np.where(USER_STATES == FORGOTTEN, "", LIVING_USER_IDS).tolist()
+    with CppModel(export_model(small_model("GMF"), living_dataset(ids), tmp_path / "ncf")) as loaded:
+        answer = loaded.run("recommend_by_id_default", user_id=["", *LIVING_USER_IDS])
         assert answer["known"].tolist() == [False, *(USER_STATES == 0).tolist()]
