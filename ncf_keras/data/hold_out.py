@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ncf_keras.data.split import draw_negatives, free_items
-from ncf_keras.data.states import ACTIVE, INACTIVE
+from ncf_keras.data.negatives import draw_negatives, free_items
 
 
 class HeldOut(NamedTuple):
@@ -70,13 +69,6 @@ def hold_out(
         draw_negatives(own_users, own_items, users[tested], knows_item, negatives, generator),
         free[~enough],
     )
-
-
-def states_without(states: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """Return states in which those who are active are inactive if they are not among `indices`: uint8."""
-    without = np.ones(len(states), dtype=bool)
-    without[indices] = False
-    return np.where(without & (states == ACTIVE), INACTIVE, states).astype(np.uint8)
 
 
 def _known(indices: np.ndarray, is_later: np.ndarray) -> np.ndarray:

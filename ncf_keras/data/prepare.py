@@ -12,19 +12,11 @@ import pandas as pd
 from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import pair_numbers
-from ncf_keras.data.hold_out import states_without
 from ncf_keras.data.joining import Rows, joined
 from ncf_keras.data.k_core import core_filter
-from ncf_keras.data.prepared_log import IdsFrom, PreparedLog, Split
-from ncf_keras.data.split import (
-    draw_negatives,
-    free_items,
-    latest_interactions,
-    newer_interactions,
-    random_interactions,
-    too_many_negatives,
-)
-from ncf_keras.data.states import ACTIVE
+from ncf_keras.data.leave_one_out import split_leave_one_out
+from ncf_keras.data.prepared_log import IdsFrom, PreparedLog
+from ncf_keras.data.states import ACTIVE, active_among
 from ncf_keras.data.tidy_log import TidyLog
 from ncf_keras.data.time_cut import Moment, checked_moment
 from ncf_keras.data.time_split import split_in_time
@@ -126,10 +118,10 @@ def prepare(
     if options.split == "time":
         split = split_in_time(frame, options, generator)
         train = frame[split.in_train]
-        user_states = states_without(user_states, train["user"].to_numpy())
-        item_states = states_without(item_states, train["item"].to_numpy())
+        user_states = active_among(user_states, train["user"].to_numpy())
+        item_states = active_among(item_states, train["item"].to_numpy())
     else:
-        split = _leave_one_out(frame, earlier, item_states == ACTIVE, options, generator)
+        split = split_leave_one_out(frame, earlier, item_states == ACTIVE, options, generator)
     return PreparedLog(
         frame=frame,
         split=split,
@@ -143,32 +135,6 @@ def prepare(
         waiting=waiting,
         ids_from=None if earlier is None else IdsFrom.of(earlier, rows.unknown),
     )
-
-
-def _leave_one_out(
-    frame: pd.DataFrame,
-    earlier: "EarlierDataset | None",
-    active_items: np.ndarray,
-    options: PrepareOptions,
-    generator: np.random.Generator,
-) -> Split:
-    """Hold out an interaction of each user who has two or more, and enough items to draw negatives from."""
-    held_out = _held_out(frame, earlier, len(active_items), options.seed, generator)
-    users, items = frame["user"].to_numpy(), frame["item"].to_numpy()
-    if not len(held_out):
-        raise InputError(
-            "The log must have a user with two interactions, one to learn from and one to hold out. "
-            f"Received: {len(np.unique(users)):,} user(s) with one each"
-        )
-    free = free_items(users, users[held_out], int(active_items.sum()))
-    enough = free >= options.negatives
-    if not enough.any():
-        raise too_many_negatives(free, options.negatives)
-    held_out = held_out[enough]
-    in_train = np.ones(len(frame), dtype=bool)
-    in_train[held_out] = False
-    drawn = draw_negatives(users, items, users[held_out], active_items, options.negatives, generator)
-    return Split(in_train, held_out, drawn, free[~enough], held_out[:0])
 
 
 def _cleaned(rows: Rows, options: PrepareOptions) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
@@ -195,26 +161,6 @@ def _cleaned(rows: Rows, options: PrepareOptions) -> tuple[pd.DataFrame, pd.Data
         waiting.assign(user=rows.user_ids[waiting["user"]], item=rows.item_ids[waiting["item"]]),
         dropped,
     )
-
-
-def _held_out(
-    frame: pd.DataFrame,
-    earlier: "EarlierDataset | None",
-    num_items: int,
-    seed: int,
-    generator: np.random.Generator,
-) -> np.ndarray:
-    """Return the position of what is held out of each user who has two or more interactions."""
-    users = frame["user"].to_numpy()
-    if "timestamp" in frame:
-        return latest_interactions(users, frame["timestamp"].to_numpy())
-    if earlier is None:
-        return random_interactions(users, generator)
-    pairs, before = _pairs(frame, num_items), _pairs(earlier.frame, num_items)
-    is_new, was_test = ~np.isin(pairs, before), np.isin(pairs, before[earlier.num_train :])
-    # Of its own, so that the negatives are the same whether there was something new or not.
-    own = np.random.default_rng((seed, 1))
-    return newer_interactions(users, frame["item"].to_numpy(), is_new, was_test, own)
 
 
 def _pairs(frame: pd.DataFrame, num_items: int) -> np.ndarray:

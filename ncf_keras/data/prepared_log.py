@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.sealed_files import Seal
+from ncf_keras.data.split import Split
 from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE
-from ncf_keras.data.time_cut import Cut
 from ncf_keras.data.titles import titles_of
 
 if TYPE_CHECKING:
@@ -67,29 +66,6 @@ class IdsFrom:
             },
             "sizes": [list(size) for size in sizes[-MOST_SIZES:]],
         }
-
-
-class Split(NamedTuple):
-    """Which rows of a cleaned log are in which part.
-
-    Attributes:
-        in_train: bool, shape (rows,).
-        tested: the places of the test pairs among the rows, by user: int64, shape (tests,).
-        negatives: int32, shape (tests, negatives).
-        too_few_free: of each user, or each later pair, that is not tested for want of items to draw negatives
-            from, how many are left: int64.
-        cold: the places of the rows that are in neither part.
-        is_validation: of each row in train whether it is held out for validation; None where none is.
-        cuts: of a split in time, by the option that says where.
-    """
-
-    in_train: np.ndarray
-    tested: np.ndarray
-    negatives: np.ndarray
-    too_few_free: np.ndarray
-    cold: np.ndarray
-    is_validation: np.ndarray | None = None
-    cuts: Mapping[str, Cut] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.hold_out import hold_out, states_without
-from ncf_keras.data.split import draw_negatives, free_items, too_many_negatives
-from ncf_keras.data.states import ACTIVE
+from ncf_keras.data.hold_out import hold_out
+from ncf_keras.data.negatives import draw_negatives, free_items, too_many_negatives
+from ncf_keras.data.states import ACTIVE, active_among
 
 
 def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = None) -> Dataset:
@@ -43,7 +43,7 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
     require_count(negatives, "negatives")
     generator = np.random.default_rng(seed)
     if dataset.train_is_validation is not None:
-        return _split_by_time(dataset, dataset.train_is_validation, negatives, generator)
+        return _split_by_time(dataset, dataset.train_is_validation, negatives, given is not None, generator)
     held_out = _held_out(dataset, generator)
     if not held_out.size:
         raise InputError(
@@ -53,13 +53,7 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
     users = dataset.train_users
     free = free_items(users, users[held_out], int(dataset.active_items.sum()))
     if free.max() < negatives:
-        if given is not None:
-            raise too_many_negatives(free, negatives)
-        raise InputError(
-            f"The train set must have a user with two interactions and {negatives} items to draw negatives "
-            f"from, as many as the test pairs have. Received: {free.max()} item(s) at the most that such a "
-            "user has not"
-        )
+        raise _too_few_free(free, negatives, given is not None, "two or more interactions")
     held_out = held_out[free >= negatives]
     drawn = draw_negatives(
         users, dataset.train_items, users[held_out], dataset.active_items, negatives, generator
@@ -104,14 +98,18 @@ def with_tests_in_train(dataset: Dataset) -> Dataset:
 
 
 def _split_by_time(
-    dataset: Dataset, is_validation: np.ndarray, negatives: int, generator: np.random.Generator
+    dataset: Dataset,
+    is_validation: np.ndarray,
+    negatives: int,
+    is_given: bool,
+    generator: np.random.Generator,
 ) -> Dataset:
     """Hold out the train interactions that are marked for it, as the split in time did for the test."""
     users, items = dataset.train_users, dataset.train_items
     held_out = hold_out(users, items, is_validation, negatives, generator)
     if not held_out.tested.size:
         if held_out.too_few_free.size:
-            raise too_many_negatives(held_out.too_few_free, negatives, "a validation pair")
+            raise _too_few_free(held_out.too_few_free, negatives, is_given, "a validation pair")
         raise InputError(
             "`train_is_validation` must mark a pair whose user and item have other train interactions. "
             f"Received: {np.count_nonzero(is_validation):,} pair(s), none of which has"
@@ -123,10 +121,20 @@ def _split_by_time(
         test_users=users[held_out.tested],
         test_items=items[held_out.tested],
         test_negatives=held_out.negatives,
-        user_states=states_without(_states(dataset.user_states, dataset.num_users), users[in_train]),
-        item_states=states_without(_states(dataset.item_states, dataset.num_items), items[in_train]),
+        user_states=active_among(_states(dataset.user_states, dataset.num_users), users[in_train]),
+        item_states=active_among(_states(dataset.item_states, dataset.num_items), items[in_train]),
         cold_users=users[held_out.cold],
         cold_items=items[held_out.cold],
+    )
+
+
+def _too_few_free(free: np.ndarray, negatives: int, is_given: bool, whose: str) -> InputError:
+    """Return what to say where nobody has items enough for so many negatives, given or those of the test."""
+    if is_given:
+        return too_many_negatives(free, negatives, whose)
+    return InputError(
+        f"The train set must have a user with {whose} and {negatives} items to draw negatives from, as many as "
+        f"the test pairs have. Received: {free.max()} item(s) at the most that such a user has not"
     )
 
 

@@ -1,126 +1,32 @@
-"""The leave-one-out protocol of section 4.1 of the paper: what is held out of each user, and its negatives."""
+"""What a split says, whichever it is: which rows of a cleaned log are in which part."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
-from ncf_keras.base.errors import InputError
-from ncf_keras.base.memory import require_memory
-
-# What drawing takes of memory, measured: 33 for 3 to 30 million negatives.
-BYTES_OF_NEGATIVE = 33
+from ncf_keras.data.time_cut import Cut
 
 
-def latest_interactions(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray:
-    """Return the position of the latest interaction of each user who has two or more.
+class Split(NamedTuple):
+    """Which rows of a cleaned log are in which part.
 
-    Of interactions at the same time the one that comes later in the log is the latest. The positions are
-    ascending by user.
+    Attributes:
+        in_train: bool, shape (rows,).
+        tested: the places of the test pairs among the rows, by user: int64, shape (tests,).
+        negatives: int32, shape (tests, negatives).
+        too_few_free: of each user, or each later pair, that is not tested for want of items to draw negatives
+            from, how many are left: int64.
+        cold: the places of the rows that are in neither part.
+        is_validation: of each row in train whether it is held out for validation; None where none is.
+        cuts: of a split in time, by the option that says where.
     """
-    order = np.lexsort((timestamps, users))
-    counts = np.bincount(users)
-    return order[np.cumsum(counts) - 1][counts > 1]
 
-
-def random_interactions(users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return the position of a random interaction of each user who has two or more, ascending by user."""
-    order = np.argsort(users, kind="stable")
-    counts = np.bincount(users)
-    first = np.cumsum(counts) - counts
-    return order[first + generator.integers(0, counts)][counts > 1]
-
-
-def newer_interactions(
-    users: np.ndarray,
-    items: np.ndarray,
-    is_new: np.ndarray,
-    was_test: np.ndarray,
-    generator: np.random.Generator,
-) -> np.ndarray:
-    """Return the position of what to hold out of each user who has two or more interactions, ascending by user.
-
-    That is a random one of those that are new. A user with nothing new keeps the test pair of before: of the
-    others a model has learned already. Without either, nothing of the user is held out.
-
-    Args:
-        users, items: int32, shape (interactions,), each pair once, in any order, which makes no difference.
-        is_new: bool, shape (interactions,): which an earlier split had not.
-        was_test: bool, shape (interactions,): which it held out, at most one a user.
-        generator: of the draws.
-    """
-    counts = np.bincount(users)
-    order = np.lexsort((items, users))
-    new = order[is_new[order]]
-    news = np.bincount(users[new], minlength=len(counts))
-    first, has_new = np.cumsum(news) - news, news > 0
-    held_out = np.full(len(counts), -1)
-    held_out[users[was_test]] = np.flatnonzero(was_test)
-    held_out[has_new] = new[first[has_new] + generator.integers(0, news[has_new])]
-    return held_out[(held_out >= 0) & (counts > 1)]
-
-
-def free_items(users: np.ndarray, test_users: np.ndarray, num_items: int) -> np.ndarray:
-    """Return how many of `num_items` each test user has no interaction with: int64, shape (tests,)."""
-    counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
-    return num_items - counts[test_users]
-
-
-def too_many_negatives(free: np.ndarray, negatives: int, whose: str = "two or more interactions") -> InputError:
-    """Return what to say where no user is left to test, because none has `negatives` free items.
-
-    `free` are the free items of each user with `whose`, shape (users,), at least one.
-    """
-    most = int(free.max())
-    if most == 0:
-        return InputError(
-            "`negatives` must leave a test user items to draw from, but each of "
-            f"{len(free):,} user(s) with {whose} has interacted with every item. "
-            f"Received: {negatives}"
-        )
-    return InputError(
-        f"`negatives` must be at most {most}, because no user with {whose} has more items left to draw from. "
-        f"Received: {negatives}"
-    )
-
-
-def draw_negatives(
-    users: np.ndarray,
-    items: np.ndarray,
-    test_users: np.ndarray,
-    active_items: np.ndarray,
-    negatives: int,
-    generator: np.random.Generator,
-) -> np.ndarray:
-    """Draw for each test pair active items that its user has never interacted with, without replacement.
-
-    A user may have several pairs, for each of which items are drawn anew.
-
-    Floyd's method (Bentley and Floyd, "A sample of brilliance", CACM 1987) draws ranks among the free items
-    of all pairs at once, every subset as likely; a rank then becomes an item by counting the taken items
-    below it. So a user with a million interactions, or with just enough free items, costs no more.
-
-    `users` and `items` are int32, shape (interactions,), each pair once; `active_items` is bool, shape
-    (items,), true of all of `items`. Each test user must have at least `negatives` free active items. The
-    negatives are int32, shape (tests, negatives).
-    """
-    # Drawn are places among the active items, as if there were no others.
-    place = np.cumsum(active_items, dtype=np.int32) - 1
-    num_items = int(np.count_nonzero(active_items))
-    counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
-    free = free_items(users, test_users, num_items)
-    require_memory(
-        BYTES_OF_NEGATIVE * negatives * len(test_users), f"`negatives` for {len(test_users):,} test pairs"
-    )
-    ranks = np.empty((negatives, len(test_users)), dtype=np.int32)
-    for step in range(negatives):
-        highest = free - negatives + step
-        drawn = generator.integers(0, highest + 1).astype(np.int32)
-        drawn_before = (ranks[:step] == drawn).any(axis=0)
-        ranks[step] = np.where(drawn_before, highest, drawn)
-    # The j-th taken item p of a user (from 0, ascending) has p - j free items below it. So the free item of
-    # rank r is r + the number of taken items with p - j <= r, which one binary search over all users finds.
-    stride = num_items + 1
-    taken = np.sort(users.astype(np.int64) * stride + place[items])
-    first = np.cumsum(counts) - counts
-    free_below = taken - (np.arange(len(taken)) - np.repeat(first, counts))
-    keys = test_users[:, None].astype(np.int64) * stride + ranks.T
-    taken_below = np.searchsorted(free_below, keys, side="right") - first[test_users][:, None]
-    return np.flatnonzero(active_items).astype(np.int32)[ranks.T + taken_below]
+    in_train: np.ndarray
+    tested: np.ndarray
+    negatives: np.ndarray
+    too_few_free: np.ndarray
+    cold: np.ndarray
+    is_validation: np.ndarray | None = None
+    cuts: Mapping[str, Cut] = MappingProxyType({})

@@ -32,6 +32,13 @@ def checked_states(states: np.ndarray, count: int, highest: int, argument: str) 
     return checked
 
 
+def active_among(states: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Return states in which nobody is active but those among `indices`, others inactive: uint8."""
+    without = np.ones(len(states), dtype=bool)
+    without[indices] = False
+    return np.where(without & (states == ACTIVE), INACTIVE, states).astype(np.uint8)
+
+
 def contradicted(states: np.ndarray, *indices: np.ndarray) -> int | None:
     """Return the first of the `indices`, which have interactions, that has another state; None without any."""
     for some in indices:

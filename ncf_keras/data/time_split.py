@@ -11,8 +11,8 @@ import pandas as pd
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.hold_out import hold_out, warm_places
-from ncf_keras.data.prepared_log import Split
-from ncf_keras.data.split import too_many_negatives
+from ncf_keras.data.negatives import too_many_negatives
+from ncf_keras.data.split import Split
 from ncf_keras.data.time_cut import Cut, Moment, Times, cut_at
 
 if TYPE_CHECKING:

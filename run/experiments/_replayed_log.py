@@ -11,8 +11,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.data.earlier import EarlierDataset
 from ncf_keras.data.logs.log import Log
+from ncf_keras.data.negatives import draw_negatives, free_items
 from ncf_keras.data.prepare import PrepareOptions
-from ncf_keras.data.split import draw_negatives, free_items
 from ncf_keras.evaluation import FullRanking, LeaveOneOut
 from ncf_keras.evaluation.full_ranking import ScoreAll
 

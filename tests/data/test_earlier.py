@@ -9,8 +9,9 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
 from ncf_keras.data.earlier import read_earlier
+from ncf_keras.data.leave_one_out import newer_interactions
+from ncf_keras.data.negatives import draw_negatives
 from ncf_keras.data.prepare import PrepareOptions, prepare
-from ncf_keras.data.split import draw_negatives, newer_interactions
 from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE
 from tests.data.yesterday import YESTERDAY, go_on, log_of, named, write
 

@@ -7,8 +7,9 @@ from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
+from ncf_keras.data.leave_one_out import latest_interactions, random_interactions
+from ncf_keras.data.negatives import draw_negatives, free_items
 from ncf_keras.data.resplit import with_tests_in_train
-from ncf_keras.data.split import draw_negatives, free_items, latest_interactions, random_interactions
 from tests.small_data import write_files
 
 ITEMS = 12
@@ -170,7 +171,7 @@ def test_timestamps_that_are_missing_are_refused(times, rule):
     ([0, 0], 0, "`negatives` must be a whole number of at least 1. Received: 0"),
     # The item of the test pair can be a negative.
     ([0, 0], 3, "`negatives` must be at most 2, .*Received: 3"),
-    ([0, 0], None, r"two interactions and 3 items to draw negatives from, .* Received: 2 item\(s\) at the"),
+    ([0, 0], None, r"or more interactions and 3 items to draw negatives from, .* Received: 2 item\(s\) at the"),
 ])  # fmt: skip
 def test_what_cannot_be_split_is_said(users, negatives, rule):
     with pytest.raises(InputError, match=rule):

@@ -10,9 +10,9 @@ from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, split_validation
+from ncf_keras.data.negatives import draw_negatives
 from ncf_keras.data.prepare import PrepareOptions, prepare
 from ncf_keras.data.resplit import with_tests_in_train
-from ncf_keras.data.split import draw_negatives
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.time_cut import Times, checked_moment, cut_at
 from tests.data.slow_time_split import divided, drawable, slow_time_split, time_of
@@ -106,7 +106,7 @@ def test_validation_by_hand_is_held_out_as_the_test_was():
     # Of the test, dee is warm, because the validation interactions are in train, and has y to be drawn.
     assert parts["test"] == [("dee", "x", 10)] and dataset.test_negatives.tolist() == [[1]]
     with pytest.raises(
-        InputError, match=r"`negatives` must be at most 0|each of 2 user\(s\) with a validation pair"
+        InputError, match=r"a user with a validation pair and 1 items to draw negatives from.* Received: 0 item"
     ):
         split_validation(dataset)
     # Before 5 there are ann and bob with x, y and z, which is all that can be drawn: nothing is left for them.
