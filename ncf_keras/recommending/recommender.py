@@ -1,39 +1,27 @@
 """A trained model and its dataset as one object that is asked for lists, with raw ids and titles in them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.base.ids import id_text, listed_ids
 from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
 from ncf_keras.data.features import Feature
-from ncf_keras.models.factored import FactoredModel, can_factor, require_factored, require_sizes
+from ncf_keras.models.factored import can_factor, require_sizes
 from ncf_keras.recommending.constraints import read_constraints
-from ncf_keras.recommending.ranking import NOT_FINITE, Lists, Places, Ranker, popularity
-from ncf_keras.recommending.steered_ranking import SteeredRanker, steered_popularity
-from ncf_keras.recommending.steering import Constraints, Groups
+from ncf_keras.recommending.programs import Programs, Steering
+from ncf_keras.recommending.ranking import popularity
+from ncf_keras.recommending.steered_ranking import steered_popularity
 from ncf_keras.recommending.tables import Tables
-from ncf_keras.solvers.fold_in import UserFolder
 
-INDICES = tf.TensorSpec([None], tf.int32)
-K = tf.TensorSpec([], tf.int32)
-ROWS = tf.TensorSpec([None, None])
-LISTS = tf.TensorSpec([None, None], tf.int32)
-CONSTRAINTS = Constraints(LISTS, LISTS, tf.TensorSpec([], tf.int32), tf.TensorSpec([]))
-GROUPS = Groups(tf.TensorSpec([None], tf.int64), INDICES, K)
 # What a row of a table takes, with the arrays it is made from and its text in a file.
 BYTES_A_ROW = 400
-
-Answer = TypeVar("Answer", Lists, Places)
 
 
 class Recommender:
@@ -93,21 +81,7 @@ class Recommender:
         """Take over the weights that the model has now."""
         dataset = self._dataset
         require_sizes(self._model, dataset.num_users, dataset.num_items, dataset.name)
-        self._ranker = Ranker(self._model, dataset.num_users, dataset.num_items, dataset, check_scores=True)
-        for kept in (
-            "_lists_for_users",
-            "_list_for_one",
-            "_similar_items",
-            "_nearest",
-            "_list_for_vectors",
-            "_steered",
-            "_steered_lists",
-            "_steered_list_for_vectors",
-            "_folder",
-            "_places",
-            "_best_users",
-        ):
-            self.__dict__.pop(kept, None)
+        self._programs = Programs(self._model, dataset)
 
     def recommend(
         self,
@@ -144,12 +118,7 @@ class Recommender:
         steering = self._read(only_items, not_items, max_per, popularity_penalty)
         k = min(k, self._dataset.num_items)
         require_room(len(indices), k)
-        if steering is not None:
-            lists = _ask(self._steered_lists, indices, k, *steering, include_seen)
-        else:
-            # One user is asked for most often: that program has no loop over blocks of users.
-            program = self._list_for_one if len(indices) == 1 else self._lists_for_users
-            lists = _ask(program, indices, k, include_seen)
+        lists = self._programs.recommend(indices, k, include_seen, steering)
         sources = np.where(lists.known, "model", "popularity").astype(object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
@@ -171,7 +140,7 @@ class Recommender:
         indices = ids.require(items, "items")
         k = min(k, self._dataset.num_items - 1)
         require_room(len(indices), k)
-        return self._tables.of_pairs(indices, _ask(self._similar_items, indices, k))
+        return self._tables.of_pairs(indices, self._programs.similar_items(indices, k))
 
     def nearest(self, items: object, among: object, k: int = 3) -> pd.DataFrame:
         """Return those of some items, such as a history, that are most like each given item.
@@ -192,7 +161,7 @@ class Recommender:
         indices, candidates = ids.require(items, "items"), np.unique(ids.require(among, "among"))
         cells = f"The cosines of {len(indices):,} with {len(candidates):,} items"
         require_memory(8 * len(indices) * len(candidates), cells)
-        lists = _ask(self._nearest, indices, candidates, min(k, len(candidates)))
+        lists = self._programs.nearest(indices, candidates, min(k, len(candidates)))
         return self._tables.of_pairs(indices, lists)
 
     def fold_in(
@@ -226,17 +195,8 @@ class Recommender:
             rule = "a GMF, MLP, NeuMF, EASE or ItemKNN to fold users into"
             received = getattr(self._model, "name", None) or repr(self._model)
             raise InputError(f"`model` must be {rule}. Received: {received}")
-        k, steering = (
-            min(k, self._dataset.num_items),
-            self._read(only_items, not_items, max_per, popularity_penalty),
-        )
-        given = () if steering is None else steering
-        if self._scores_histories:
-            by_scores = (self._ranker if steering is None else self._steered).recommend_by_scores
-            lists = _ask(by_scores, seen, k, *given, self._model.score_history(items)[None])
-        else:
-            program = self._list_for_vectors if steering is None else self._steered_list_for_vectors
-            lists = _ask(program, seen, k, *given, *self._folder([items]))
+        steering = self._read(only_items, not_items, max_per, popularity_penalty)
+        lists = self._programs.fold_in(items, seen, min(k, self._dataset.num_items), steering)
         user_ids, sources = pd.Series([user]).array, np.array(["folded in"], object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
@@ -253,8 +213,8 @@ class Recommender:
             the items that `recommend` ranks for this user, from 1. Of equal scores the new item comes last.
         """
         ids = self._tables.users
-        row, indices = self._row_of_item(ids.require(history, "history")), ids.require(users, "users")
-        places = _ask(self._places, row, indices, np.zeros_like(indices), np.array([True]))
+        interacted, indices = ids.require(history, "history"), ids.require(users, "users")
+        places = self._programs.place_item(interacted, indices)
         columns = {"score": places.predictions, "rank": places.ranks}
         return pd.DataFrame({"user_id": ids.named(indices), **columns})
 
@@ -274,7 +234,7 @@ class Recommender:
         indices = np.unique(ids.require(history, "history"))
         k = min(k, self._dataset.num_users)
         require_room(1, k)
-        lists = _ask(self._best_users, self._row_of_item(indices), indices, k)
+        lists = self._programs.users_for_item(indices, k)
         found = lists.items[0] >= 0
         users, scores = lists.items[0, found], lists.scores[0, found]
         return pd.DataFrame(
@@ -296,7 +256,7 @@ class Recommender:
             self._dataset, k, users, features, only_items=only_items, not_items=not_items, max_per=max_per
         )
 
-    def _read(self, *steering: Any) -> tuple[Constraints, Groups] | None:
+    def _read(self, *steering: Any) -> Steering | None:
         return read_constraints(self._tables.items, self._features, self._dataset.num_items, *steering)
 
     @property
@@ -307,77 +267,7 @@ class Recommender:
     @property
     def takes_histories(self) -> bool:
         """Whether a list can be made of a new user's history, by `fold_in`."""
-        return self._scores_histories or can_factor(self._model)
-
-    @property
-    def _scores_histories(self) -> bool:
-        return hasattr(self._model, "score_history")
-
-    # Each program is traced once, for any number of users and any k, and can't be traced again.
-    @cached_property
-    def _lists_for_users(self) -> Callable[..., Lists]:
-        return self._traced(self._ranker.recommend, INDICES, K, tf.TensorSpec([], tf.bool))
-
-    @cached_property
-    def _list_for_one(self) -> Callable[..., Lists]:
-        one = tf.TensorSpec([1], tf.int32)
-        return self._traced(self._ranker.recommend, one, K, tf.TensorSpec([], tf.bool))
-
-    @cached_property
-    def _similar_items(self) -> Callable[..., Lists]:
-        require_factored(self._model, "to have item vectors")
-        return self._traced(self._ranker.similar_items, INDICES, K)
-
-    @cached_property
-    def _nearest(self) -> Callable[..., Lists]:
-        require_factored(self._model, "to have item vectors")
-        return self._traced(self._ranker.nearest, INDICES, INDICES, K)
-
-    @cached_property
-    def _folder(self) -> UserFolder:
-        states = self._dataset.user_states
-        return UserFolder(self._model, active=None if states is None else self._dataset.active_users)
-
-    @cached_property
-    def _list_for_vectors(self) -> Callable[..., Lists]:
-        return self._traced(self._ranker.recommend_to_vectors, INDICES, K, *self._vectors)
-
-    @cached_property
-    def _steered(self) -> SteeredRanker:
-        return SteeredRanker(self._ranker, self._dataset)
-
-    @cached_property
-    def _steered_lists(self) -> Callable[..., Lists]:
-        return self._traced(
-            self._steered.recommend, INDICES, K, CONSTRAINTS, GROUPS, tf.TensorSpec([], tf.bool)
-        )
-
-    @cached_property
-    def _steered_list_for_vectors(self) -> Callable[..., Lists]:
-        program = self._steered.recommend_to_vectors
-        return self._traced(program, INDICES, K, CONSTRAINTS, GROUPS, *self._vectors)
-
-    @cached_property
-    def _places(self) -> Callable[..., Places]:
-        return self._traced(self._ranker.place, ROWS, INDICES, INDICES, tf.TensorSpec([None], tf.bool))
-
-    @cached_property
-    def _best_users(self) -> Callable[..., Lists]:
-        return self._traced(self._ranker.best_users, ROWS, INDICES, K)
-
-    def _row_of_item(self, history: np.ndarray) -> np.ndarray:
-        """Return the row of a new item, that of all embeddings side by side: float32, shape (1, width)."""
-        return np.concatenate(self._ranker.item_folder([history]), axis=1)
-
-    @property
-    def _vectors(self) -> list[tf.TensorSpec]:
-        return [tf.TensorSpec([1, layer.output_dim]) for layer in FactoredModel(self._model).user_layers]
-
-    def _traced(self, compute: Callable[..., Answer], *signature: Any) -> Callable[..., Answer]:
-        """Return `compute` as one program; as it is for a baseline, which TensorFlow can't trace."""
-        if not isinstance(self._model, keras.Model):
-            return compute
-        return tf.function(compute, autograph=False).get_concrete_function(*signature)
+        return hasattr(self._model, "score_history") or can_factor(self._model)
 
 
 def recommend(
@@ -423,15 +313,3 @@ def _require_id(value: object, argument: str) -> str:
 def require_room(lists: int, k: int) -> None:
     """Raise InputError if so many lists of `k` items need more memory than is free."""
     require_memory(lists * k * BYTES_A_ROW, f"{lists:,} lists of {k:,} items")
-
-
-@tensor_float_32(False)
-def _ask(compute: Callable[..., Answer], *arguments: Any) -> Answer:
-    """Return the answer's tensors as arrays; raise InputError if a score is not finite."""
-    try:
-        answer = compute(*tf.nest.map_structure(tf.constant, arguments))
-        return type(answer)(*(part.numpy() for part in answer))
-    except tf.errors.InvalidArgumentError as error:
-        if NOT_FINITE not in str(error):
-            raise
-        raise InputError(NOT_FINITE) from None

@@ -6,7 +6,8 @@ from tensorflow import Tensor
 
 from ncf_keras.data import Dataset
 from ncf_keras.recommending.blocks import LOWEST, NUMBERS_A_BLOCK, ScoreBlock, in_blocks_of_rows
-from ncf_keras.recommending.ranking import Lists, Ranker
+from ncf_keras.recommending.ranking import Lists
+from ncf_keras.recommending.scorer import Scorer
 from ncf_keras.recommending.steering import (
     Constraints,
     Groups,
@@ -36,20 +37,20 @@ class SteeredRanker:
     """Lists under constraints, by index. It has variables, so make it outside of a function that is traced.
 
     Args:
-        ranker: scores items and knows who has seen what.
+        scorer: gives the scores, and knows who has seen what.
         dataset: whose train interactions tell what is popular; None: nothing is.
         numbers_a_block: how many numbers are held at a time, though at least those of one list.
     """
 
-    def __init__(self, ranker: Ranker, dataset: Dataset | None, numbers_a_block: int = NUMBERS_A_BLOCK):
-        self._ranker = ranker
-        counts = np.zeros(ranker.num_items, np.int64) if dataset is None else dataset.item_counts
+    def __init__(self, scorer: Scorer, dataset: Dataset | None, numbers_a_block: int = NUMBERS_A_BLOCK):
+        self._scorer = scorer
+        counts = np.zeros(scorer.num_items, np.int64) if dataset is None else dataset.item_counts
         self._share = tf.Variable(popularity_share(counts), trainable=False)
         # An unknown user gets what is popular, among what the constraints leave.
-        listed = np.full(ranker.num_items, LOWEST, np.float32) if dataset is None else popular_scores(dataset)
+        listed = np.full(scorer.num_items, LOWEST, np.float32) if dataset is None else popular_scores(dataset)
         self._popular = tf.Variable(listed, trainable=False)
-        rows = numbers_a_block // (ranker.num_items * NUMBERS_AN_ITEM)
-        self._users_a_block = max(1, min(rows, ranker.users_a_block))
+        rows = numbers_a_block // (scorer.num_items * NUMBERS_AN_ITEM)
+        self._users_a_block = max(1, min(rows, scorer.users_a_block))
         # Traced, or each turn of the walk would take as long as a score.
         self._choose = tf.function(steered_items, input_signature=CHOICE, autograph=False)
 
@@ -65,21 +66,21 @@ class SteeredRanker:
 
         The list of a user without index is of what is popular: by its number of interactions, without penalty.
         """
-        ranker, count = self._ranker, tf.size(users)
-        users, known = ranker.find_users(users)
-        width, lengths = ranker.lengths(k, count)
+        scorer, count = self._scorer, tf.size(users)
+        users, known = scorer.find_users(users)
+        width, lengths = scorer.lengths(k, count)
 
         def best(rows: Tensor) -> tuple[Tensor, Tensor]:
             some, are_known = tf.gather(users, rows), tf.gather(known, rows)
             of_rows = constraints.of_rows(rows, count)
-            score_block = ranker.scores_for(some)
+            score_block = scorer.scores_for(some)
 
             def steered_block(start: Tensor, stop: Tensor) -> Tensor:
                 scores = score_block(start, stop) - self._penalties(of_rows, start, stop)
                 return tf.where(are_known[:, None], scores, self._popular[start:stop])
 
-            scores = all_scores(steered_block, ranker.num_items, ranker.items_a_block)
-            hidden = ranker.seen_by(some, include_seen | ~are_known)
+            scores = all_scores(steered_block, scorer.num_items, scorer.items_a_block)
+            hidden = scorer.seen_by(some, include_seen | ~are_known)
             return self._choose(scores, *hidden, of_rows, groups, tf.gather(lengths, rows), width)
 
         items, scores = in_blocks_of_rows(best, tf.range(count), self._users_a_block, width)
@@ -89,13 +90,13 @@ class SteeredRanker:
         self, seen: Tensor, k: Tensor, constraints: Constraints, groups: Groups, *vectors: Tensor
     ) -> Lists:
         """Return what `Ranker.recommend_to_vectors` does, under the constraints of one row."""
-        return self._list_of(self._ranker.scores_for_vectors(*vectors), seen, k, constraints, groups)
+        return self._list_of(self._scorer.scores_for_vectors(*vectors), seen, k, constraints, groups)
 
     def recommend_by_scores(
         self, seen: Tensor, k: Tensor, constraints: Constraints, groups: Groups, scores: Tensor
     ) -> Lists:
         """Return what `Ranker.recommend_by_scores` does, under the constraints of one row."""
-        return self._list_of(self._ranker.scores_in(scores), seen, k, constraints, groups)
+        return self._list_of(self._scorer.scores_in(scores), seen, k, constraints, groups)
 
     def _list_of(
         self, score_block: ScoreBlock, seen: Tensor, k: Tensor, constraints: Constraints, groups: Groups
@@ -105,7 +106,7 @@ class SteeredRanker:
         def steered_block(start: Tensor, stop: Tensor) -> Tensor:
             return score_block(start, stop) - self._penalties(constraints, start, stop)
 
-        scores = all_scores(steered_block, self._ranker.num_items, self._ranker.items_a_block)
+        scores = all_scores(steered_block, self._scorer.num_items, self._scorer.items_a_block)
         hidden, lengths = (tf.zeros_like(seen), seen), tf.reshape(k, [1])
         items, scores = self._choose(scores, *hidden, constraints, groups, lengths, k)
         return Lists(items, scores, tf.constant([True]))

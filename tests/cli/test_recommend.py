@@ -14,7 +14,8 @@ from ncf_keras.cli.table_output import spreadsheet_safe, write_table
 from ncf_keras.data.features import read_features
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.models import build_gmf
-from ncf_keras.recommending import Recommender, recommender as recommender_module
+from ncf_keras.recommending import Recommender
+from ncf_keras.recommending.programs import Programs
 from ncf_keras.weights import load_model, save_weights
 from tests.recommending.crowd import ITEM_IDS, SIZES, TITLES, USER_IDS, crowd, with_states
 from tests.small_data import write_files
@@ -341,7 +342,7 @@ def test_more_lists_than_the_memory_holds_are_refused_before_they_are_made(
 ):
     (tmp_path / "users.txt").write_text("somebody\n" * 1000)
     monkeypatch.setattr(memory, "free_memory", lambda: 400 * 1000 * 2 - 1)
-    monkeypatch.setattr(recommender_module, "_ask", None)
+    monkeypatch.setattr(Programs, "recommend", None)
     arguments = ["--users_file", str(tmp_path / "users.txt"), "--weights", str(folder / "NeuMF.h5"), "--k", "2"]
     assert main([*arguments, "--path", f"{folder}/", "--dataset", "crowd"]) == 2
     assert "1,000 lists of 2 items must fit into the memory that is free" in capsys.readouterr().err

@@ -1,0 +1,160 @@
+"""What a model answers by index: each kind of list is a program, traced once, when it is first asked for."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.base.float32 import tensor_float_32
+from ncf_keras.data import Dataset
+from ncf_keras.models.factored import FactoredModel, require_factored
+from ncf_keras.recommending.ranking import Lists, Places, Ranker
+from ncf_keras.recommending.scorer import NOT_FINITE
+from ncf_keras.recommending.steered_ranking import SteeredRanker
+from ncf_keras.recommending.steering import Constraints, Groups
+from ncf_keras.solvers.fold_in import UserFolder
+
+INDICES = tf.TensorSpec([None], tf.int32)
+K = tf.TensorSpec([], tf.int32)
+TRUTH = tf.TensorSpec([], tf.bool)
+ROWS = tf.TensorSpec([None, None])
+LISTS = tf.TensorSpec([None, None], tf.int32)
+CONSTRAINTS = Constraints(LISTS, LISTS, K, tf.TensorSpec([]))
+GROUPS = Groups(tf.TensorSpec([None], tf.int64), INDICES, K)
+
+Answer = TypeVar("Answer", Lists, Places)
+# Of all lists alike, as `read_constraints` returns it.
+Steering = tuple[Constraints, Groups]
+
+
+class Programs:
+    """Lists and places by index, in arrays, with the weights that a model has when this is made.
+
+    Indices are int32, shape (rows,), of users and items that are active. Every method raises InputError if a
+    score is not finite.
+
+    Args:
+        model: as of a `Recommender`.
+        dataset: what it was trained on.
+    """
+
+    def __init__(self, model: Any, dataset: Dataset):
+        self._model, self._dataset = model, dataset
+        self._ranker = Ranker(model, dataset.num_users, dataset.num_items, dataset, check_scores=True)
+
+    def recommend(self, users: np.ndarray, k: int, include_seen: bool, steering: Steering | None) -> Lists:
+        """Return the items each user has not seen, best first; the most popular ones for an index of -1."""
+        if steering is not None:
+            return _ask(self._steered_lists, users, k, *steering, include_seen)
+        # One user is asked for most often: that program has no loop over blocks of users.
+        program = self._list_for_one if len(users) == 1 else self._lists_for_users
+        return _ask(program, users, k, include_seen)
+
+    def fold_in(self, history: np.ndarray, seen: np.ndarray, k: int, steering: Steering | None) -> Lists:
+        """Return the best items for a new user by the items of a history, those that were `seen` left out."""
+        given = () if steering is None else steering
+        if hasattr(self._model, "score_history"):
+            ranker = self._ranker if steering is None else self._steered
+            scores = self._model.score_history(history)[None]
+            return _ask(ranker.recommend_by_scores, seen, k, *given, scores)
+        program = self._list_for_vectors if steering is None else self._steered_list_for_vectors
+        return _ask(program, seen, k, *given, *self._folder([history]))
+
+    def similar_items(self, items: np.ndarray, k: int) -> Lists:
+        """Return the items most like each item by cosine, itself left out."""
+        return _ask(self._similar_items, items, k)
+
+    def nearest(self, items: np.ndarray, among: np.ndarray, k: int) -> Lists:
+        """Return those of some items that are most like each item by cosine, itself left out."""
+        return _ask(self._nearest, items, among, k)
+
+    def place_item(self, history: np.ndarray, users: np.ndarray) -> Places:
+        """Return where a new item would stand in users' lists, by the users of its history."""
+        row = self._row_of_item(history)
+        return _ask(self._places, row, users, np.zeros_like(users), np.array([True]))
+
+    def users_for_item(self, history: np.ndarray, k: int) -> Lists:
+        """Return the other users with the highest predictions of a new item, as the items of one list.
+
+        `history` are the users who interacted with it, none twice.
+        """
+        return _ask(self._best_users, self._row_of_item(history), history, k)
+
+    # Each program is traced for any number of users and any k, and can't be traced again.
+    @cached_property
+    def _lists_for_users(self) -> Callable[..., Lists]:
+        return self._traced(self._ranker.recommend, INDICES, K, TRUTH)
+
+    @cached_property
+    def _list_for_one(self) -> Callable[..., Lists]:
+        return self._traced(self._ranker.recommend, tf.TensorSpec([1], tf.int32), K, TRUTH)
+
+    @cached_property
+    def _steered(self) -> SteeredRanker:
+        return SteeredRanker(self._ranker, self._dataset)
+
+    @cached_property
+    def _steered_lists(self) -> Callable[..., Lists]:
+        return self._traced(self._steered.recommend, INDICES, K, CONSTRAINTS, GROUPS, TRUTH)
+
+    @cached_property
+    def _folder(self) -> UserFolder:
+        states = self._dataset.user_states
+        return UserFolder(self._model, active=None if states is None else self._dataset.active_users)
+
+    @cached_property
+    def _list_for_vectors(self) -> Callable[..., Lists]:
+        return self._traced(self._ranker.recommend_to_vectors, INDICES, K, *self._vectors)
+
+    @cached_property
+    def _steered_list_for_vectors(self) -> Callable[..., Lists]:
+        program = self._steered.recommend_to_vectors
+        return self._traced(program, INDICES, K, CONSTRAINTS, GROUPS, *self._vectors)
+
+    @cached_property
+    def _similar_items(self) -> Callable[..., Lists]:
+        require_factored(self._model, "to have item vectors")
+        return self._traced(self._ranker.similar_items, INDICES, K)
+
+    @cached_property
+    def _nearest(self) -> Callable[..., Lists]:
+        require_factored(self._model, "to have item vectors")
+        return self._traced(self._ranker.nearest, INDICES, INDICES, K)
+
+    @cached_property
+    def _places(self) -> Callable[..., Places]:
+        return self._traced(self._ranker.place, ROWS, INDICES, INDICES, tf.TensorSpec([None], tf.bool))
+
+    @cached_property
+    def _best_users(self) -> Callable[..., Lists]:
+        return self._traced(self._ranker.best_users, ROWS, INDICES, K)
+
+    def _row_of_item(self, history: np.ndarray) -> np.ndarray:
+        """Return the row of a new item, that of all embeddings side by side: float32, shape (1, width)."""
+        return np.concatenate(self._ranker.item_folder([history]), axis=1)
+
+    @property
+    def _vectors(self) -> list[tf.TensorSpec]:
+        return [tf.TensorSpec([1, layer.output_dim]) for layer in FactoredModel(self._model).user_layers]
+
+    def _traced(self, compute: Callable[..., Answer], *signature: Any) -> Callable[..., Answer]:
+        """Return `compute` as one program; as it is for a baseline, which TensorFlow can't trace."""
+        if not isinstance(self._model, keras.Model):
+            return compute
+        return tf.function(compute, autograph=False).get_concrete_function(*signature)
+
+
+@tensor_float_32(False)
+def _ask(compute: Callable[..., Answer], *arguments: Any) -> Answer:
+    """Return the answer's tensors as arrays; raise InputError if a score is not finite."""
+    try:
+        answer = compute(*tf.nest.map_structure(tf.constant, arguments))
+        return type(answer)(*(part.numpy() for part in answer))
+    except tf.errors.InvalidArgumentError as error:
+        if NOT_FINITE not in str(error):
+            raise
+        raise InputError(NOT_FINITE) from None
