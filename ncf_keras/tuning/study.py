@@ -5,7 +5,9 @@ at once. A trial that a killed process has left is never counted.
 """
 
 import contextlib
+import functools
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,9 +85,12 @@ class Study:
         optuna = _optuna()
         from ncf_keras.tuning.sampler import SamplerByNumber
 
-        with _in_sentences(file), directory_lock(file.parent, LOCKED_SECONDS):
-            connect = {"connect_args": {"timeout": LOCKED_SECONDS}}
-            storage = optuna.storages.RDBStorage(f"sqlite:///{file}", engine_kwargs=connect)
+        # Optuna says by a RuntimeError that another version of it has made the file.
+        with _in_sentences(file, RuntimeError), directory_lock(file.parent, LOCKED_SECONDS):
+            # In an address a file's `{`, `}` and `?` would mean something.
+            options: dict[str, Any] = {"timeout": LOCKED_SECONDS, "check_same_thread": False}
+            connect = functools.partial(sqlite3.connect, file, **options)
+            storage = optuna.storages.RDBStorage("sqlite:///search", engine_kwargs={"creator": connect})
             pruner = optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING)
             known = STUDY_NAME in optuna.study.get_all_study_names(storage)
             self._study = optuna.create_study(
@@ -211,16 +216,14 @@ def _record(trial: "optuna.trial.FrozenTrial") -> TrialRecord:
 
 
 @contextlib.contextmanager
-def _in_sentences(file: Path) -> Iterator[None]:
-    """Say in words what a database complains of."""
+def _in_sentences(file: Path, *more: type[Exception]) -> Iterator[None]:
+    """Say in words what a database complains of; `more` are errors that are such complaints here, too."""
     optuna = _optuna()
     import sqlalchemy.exc
 
     try:
         yield
-    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
+    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError, *more) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(
             f"{file} must be the file of a search, as `ncf tune` makes it. Received: {reason}"

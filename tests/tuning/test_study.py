@@ -145,6 +145,17 @@ def test_a_mistake_that_every_trial_would_make_ends_the_search(tmp_path):
         study.best()
 
 
+def test_an_error_that_is_no_complaint_of_the_database_stays_what_it_is(tmp_path):
+    study = make(tmp_path)
+
+    def measure(model, settings, tell):
+        raise RuntimeError("a defect")
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        study.run(measure)
+    assert study.records() == []
+
+
 def test_another_search_in_the_same_file_is_refused(tmp_path):
     make(tmp_path)
     with pytest.raises(InputError, match=r"`--dataset` must be as when .* began: clicks. Received: other"):
