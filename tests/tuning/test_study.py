@@ -162,6 +162,13 @@ def test_another_search_in_the_same_file_is_refused(tmp_path):
         make(tmp_path, about={**ABOUT, "--dataset": "other"})
 
 
+def test_the_file_may_have_any_name(tmp_path):
+    file = tmp_path / "a{b}?c#d%20e.sqlite"
+    Study(file, ABOUT, ("EASE",), 1).run(closeness)
+    assert [entry.name for entry in tmp_path.glob("*.sqlite")] == [file.name]
+    assert len(Study(file, ABOUT, ("EASE",), 1).records()) == 1
+
+
 def test_what_the_test_pairs_said_is_kept(tmp_path):
     assert make(tmp_path).tested() is None
     make(tmp_path).set_tested({"number": 3, "hr": 0.5})
