@@ -1,6 +1,7 @@
 """The search behind `--preset tuned`, on validation pairs: the test set is not looked at.
 
-Command:  python run/experiments/tune.py --path Data/ --dataset ml-1m --unobserved_weight 0.1 0.25 (a minute)
+Command:  python run/experiments/recipe_grid.py --path Data/ --dataset ml-1m --unobserved_weight 0.1 0.25
+          (a minute)
 
 Trains GMF by least squares with every combination of the settings that are given, on all train interactions
 but one of each user: the latest, where the train file has timestamps. With `--alpha` the MLP of the recipe is

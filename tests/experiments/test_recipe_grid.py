@@ -26,7 +26,9 @@ def test_expected_figures_are_the_means_over_many_draws(sample):
         negatives = np.stack([generator.choice(items, 99, False) for items in others])
         result = LeaveOneOut(examples.test_users, examples.test_items, negatives).evaluate(score)
         drawn.append((result.hr, result.ndcg))
-    assert load("tune").expected_figures(model, examples) == pytest.approx(np.mean(drawn, axis=0), abs=0.004)
+    assert load("recipe_grid").expected_figures(model, examples) == pytest.approx(
+        np.mean(drawn, axis=0), abs=0.004
+    )
 
 
 def unknown(examples, row):
@@ -37,19 +39,19 @@ def unknown(examples, row):
 
 
 def test_with_just_99_other_items_nothing_is_left_to_chance_and_with_fewer_they_are_refused():
-    tune = load("tune")
+    grid = load("recipe_grid")
     for above, *figures in ((0, 1.0, 1.0), (99, 0.0, 0.0), (9, 1.0, np.log(2) / np.log(11)), (10, 0.0, 0.0)):
-        assert tune.expected_from_ranks(np.array([above]), np.array([99])) == pytest.approx(tuple(figures))
+        assert grid.expected_from_ranks(np.array([above]), np.array([99])) == pytest.approx(tuple(figures))
     for others in ([98], [500, 3]):
         sentence = f"`others` must be at least 99 for each user. Received: {others[-1]}"
         with pytest.raises(InputError, match=sentence):
-            tune.expected_from_ranks(np.zeros(len(others), np.int64), np.array(others))
+            grid.expected_from_ranks(np.zeros(len(others), np.int64), np.array(others))
 
 
 @pytest.mark.slow
 def test_a_row_for_each_setting_and_alpha(capsys):
     flags = ["--dataset", "sample", "--num_factors", "4", "--sweeps", "1", "2", "--layers", "[8,4]"]
-    assert load("tune").main([*flags, "--mlp_epochs", "1", "--alpha", "1", "0.9"]) == 0
+    assert load("recipe_grid").main([*flags, "--mlp_epochs", "1", "--alpha", "1", "0.9"]) == 0
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| 4 |")]
     assert [(row[4], row[5]) for row in rows] == [
         ("1", "GMF alone"), ("1", "MLP alone"), ("1", "1"), ("1", "0.9"),
@@ -69,10 +71,10 @@ def test_a_row_for_each_setting_and_alpha(capsys):
     (["--num_factors", "9" * 20], f"--num_factors: must be .* from 1 to 65536. Received: '{'9' * 20}'"),
 ])  # fmt: skip
 def test_a_mistake_is_told_before_anything_is_loaded(monkeypatch, capsys, flags, message):
-    tune = load("tune")
-    monkeypatch.setattr(tune, "load_dataset", lambda flags: pytest.fail("loaded"))
+    grid = load("recipe_grid")
+    monkeypatch.setattr(grid, "load_dataset", lambda flags: pytest.fail("loaded"))
     try:
-        status = tune.main(["--dataset", "sample", *flags])
+        status = grid.main(["--dataset", "sample", *flags])
     except SystemExit as end:
         status = end.code
     captured = capsys.readouterr()
@@ -83,7 +85,7 @@ def test_a_mistake_is_told_before_anything_is_loaded(monkeypatch, capsys, flags,
 
 def test_the_popularity_exponent_may_be_negative(capsys):
     flags = ["--dataset", "sample", "--num_factors", "2", "--sweeps", "1"]
-    assert load("tune").main([*flags, "--popularity_exponent", "-0.3"]) == 0
+    assert load("recipe_grid").main([*flags, "--popularity_exponent", "-0.3"]) == 0
     assert "| 2 | 0.25 | 0.007 | -0.3 | 1 | GMF alone |" in capsys.readouterr().out
 
 
@@ -92,10 +94,10 @@ def test_a_user_with_fewer_than_99_items_to_draw_from_is_refused_before_training
     pairs = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [1, 2], [1, 3]])
     tests = np.array([0, 1]), np.array([4, 5]), np.array([[7], [7]])
     small = Dataset.from_pairs(*pairs.T, *tests, name="small", num_items=101)
-    tune = load("tune")
-    monkeypatch.setattr(tune, "load_dataset", lambda flags: small)
-    monkeypatch.setattr(tune, "train_gmf", lambda *arguments: pytest.fail("trained"))
-    assert tune.main([]) == 2
+    grid = load("recipe_grid")
+    monkeypatch.setattr(grid, "load_dataset", lambda flags: small)
+    monkeypatch.setattr(grid, "train_gmf", lambda *arguments: pytest.fail("trained"))
+    assert grid.main([]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
