@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.cli.cold_pairs import ColdPairs, cold_pairs
-from ncf_keras.cli.intervals import interval_columns
 from ncf_keras.cli.scores import factored
 
 if TYPE_CHECKING:
@@ -61,7 +60,13 @@ def evaluate(
     """
     import numpy as np
 
-    from ncf_keras.evaluation import Calibration, ListStatistics, ranking_metrics, segment_metrics
+    from ncf_keras.evaluation import (
+        Calibration,
+        ListStatistics,
+        metric_intervals,
+        ranking_metrics,
+        segment_metrics,
+    )
 
     dataset, parts = protocol.dataset, factored(model)
     calibration = None if parts is None else Calibration(negatives)
@@ -79,10 +84,10 @@ def evaluate(
         protocol,
         rankings,
         values,
-        interval_columns(values),
+        metric_intervals(values),
         {} if lists is None else lists.result(),
         calibration,
         [segment_metrics(rankings, each, top_ks) for each in segmentations],
-        cold_pairs(dataset, top_ks) if segmentations else None,
+        cold_pairs(dataset, top_ks),
         seconds,
     )

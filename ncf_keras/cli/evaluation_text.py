@@ -23,7 +23,8 @@ DISTINCT_METRICS = ("HR", "NDCG", "MRR")
 def printed(evaluation: "Evaluation", top_ks: Sequence[int], segments: bool = False) -> str:
     """Return the tables that are printed; those of the segments, if they are asked for, at the largest K.
 
-    The sampled protocol, the paper's, prints no more than its metrics unless it is asked for.
+    The sampled protocol, the paper's, prints no more than its metrics unless it is asked for, or a split in
+    time has left something out.
     """
     rows = [[name, f"{one.mean:.4f}", _interval(one)] for name, one in evaluation.intervals.items()]
     parts = [text_table(["metric", "mean", "95% confidence interval"], rows)]
@@ -36,11 +37,11 @@ def printed(evaluation: "Evaluation", top_ks: Sequence[int], segments: bool = Fa
         parts.append(text_table(["beyond accuracy", *(f"K = {k}" for k in top_ks)], rows))
     if segments:
         parts += [_segments(table, evaluation, max(top_ks)) for table in evaluation.segments]
-    if segments and evaluation.cold is not None:
+    if evaluation.cold is not None:
         parts.append("\n".join(cold_lines(evaluation.cold, max(top_ks))))
     if evaluation.lists and evaluation.calibration is not None:
         weighed = f"negatives weighed as {evaluation.calibration.negatives} for each positive"
-        parts.append(f"Expected calibration error = {evaluation.calibration.curve().error:.4f}, {weighed}")
+        parts.append(f"Expected calibration error = {number(evaluation.calibration.curve().error)}, {weighed}")
     return "\n\n".join(parts) if len(parts) > 1 else parts[0]
 
 
@@ -125,10 +126,15 @@ def _segments(table: "SegmentTable", evaluation: "Evaluation", top_k: int) -> st
 def cold_lines(cold: "ColdPairs", top_k: int) -> list[str]:
     """Return sentences about cold pairs."""
     lines = [
-        f"Cold, in no figure above: {cold.warm_users:,} pairs of known users with new items and "
-        f"{cold.both:,} of new users with new items, which no list holds; and {cold.warm_items:,} of new "
+        f"Cold, in no figure above: {cold.new_items:,} pairs of known users with new items and "
+        f"{cold.both_new:,} of new users with new items, which no list holds; and {cold.new_users:,} of new "
         "users with known items, who get the popularity list."
     ]
+    if cold.without_negatives:
+        lines[0] += (
+            f" Nor are {cold.without_negatives:,} pairs of known users and items, of users with too few items "
+            "left to draw negatives from."
+        )
     if cold.metrics:
         hit = f"HR@{top_k}"
         figure = f"{hit} = {cold.metrics[hit].mean:.4f} ({_interval(cold.metrics[hit])})"
@@ -141,14 +147,19 @@ def _calibration(calibration: "Calibration") -> dict[str, object]:
     columns = (curve.edges[:-1], curve.edges[1:], curve.weights, curve.predicted, curve.observed)
     names = ("from", "to", "share", "predicted", "observed")
     bins = [
-        {name: None if math.isnan(value) else value for name, value in zip(names, map(float, row), strict=True)}
+        {name: _number_or_none(float(value)) for name, value in zip(names, row, strict=True)}
         for row in zip(*columns, strict=True)
     ]
     return {
-        "expected_calibration_error": curve.error,
+        "expected_calibration_error": _number_or_none(curve.error),
         "negatives_for_a_positive": calibration.negatives,
         "bins": bins,
     }
+
+
+def _number_or_none(value: float) -> float | None:
+    """Return a number as JSON has it, which has no NaN."""
+    return None if math.isnan(value) else value
 
 
 def _interval(one: "MeanInterval") -> str:

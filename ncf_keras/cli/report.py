@@ -8,7 +8,6 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.version import __version__
 from ncf_keras.cli.console import import_tensorflow_quietly
 from ncf_keras.cli.evaluation_text import cold_lines, shown_metrics
-from ncf_keras.cli.intervals import interval_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +70,7 @@ def report_page(
         segment_notes=[] if evaluation.cold is None else cold_lines(evaluation.cold, longest),
         calibration=None if calibration is None else calibration.curve(),
         negatives=0 if calibration is None else calibration.negatives,
-        users=_sampled_users(evaluation, model, dataset, min(longest, MOST_SHOWN)),
+        users=_sampled_users(evaluation, model, min(longest, MOST_SHOWN)),
         facts=facts,
     )
     return report_html(report)
@@ -102,28 +101,30 @@ def _sentence(evaluation: "Evaluation", top_k: int) -> str:
 def _curves(rankings: "Rankings", longest: int) -> "list[Curve]":
     import numpy as np
 
-    from ncf_keras.evaluation import ranking_metrics
+    from ncf_keras.evaluation import metric_intervals, ranking_metrics
     from ncf_keras.reporting.contents import Curve
 
     top_ks = np.unique(np.linspace(1, longest, min(longest, MOST_POINTS)).round().astype(int)).tolist()
     values = ranking_metrics(rankings, top_ks)
     curves = []
     for name in ("HR", "NDCG"):
-        intervals = interval_columns({f"{name}@{k}": values[f"{name}@{k}"] for k in top_ks})
+        intervals = metric_intervals({f"{name}@{k}": values[f"{name}@{k}"] for k in top_ks})
         curves.append(Curve(name, top_ks, list(intervals.values())))
     return curves
 
 
-def _sampled_users(
-    evaluation: "Evaluation", model: Any, dataset: "Dataset", length: int
-) -> "list[SampledUser]":
-    """Return some test users with their lists; none if the model can't make lists of these scores."""
+def _sampled_users(evaluation: "Evaluation", model: Any, length: int) -> "list[SampledUser]":
+    """Return some test users with their lists; none if the model can't make lists of these scores.
+
+    What they knew is what the protocol took for known: of validation, train without the held-out items.
+    """
     import numpy as np
 
     from ncf_keras.recommending import Recommender
     from ncf_keras.recommending.ids import ids_of_items, ids_of_users
     from ncf_keras.reporting.contents import SampledUser
 
+    dataset = evaluation.protocol.dataset
     generator = np.random.default_rng(SEED)
     users = evaluation.rankings.distinct_users
     drawn = np.sort(generator.choice(users, min(SAMPLED_USERS, len(users)), replace=False))

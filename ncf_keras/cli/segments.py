@@ -19,7 +19,10 @@ def add_segment_flags(parser: argparse.ArgumentParser) -> None:
     parts = "print the metrics by popularity of the test item and by length of the user's history, too"
     parser.add_argument("--segments", action="store_true", help=parts)
     for flag, side in zip(FEATURE_FLAGS, ("item", "user"), strict=True):
-        features = f"and by each column of a CSV file whose first column is the raw {side} id"
+        features = (
+            f"features of {side}s, for metrics by each: a .csv file with a header, ids in its first column, "
+            "categories between |"
+        )
         parser.add_argument(flag, type=InputFile, metavar="FILE", help=features)
 
 

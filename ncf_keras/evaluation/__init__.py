@@ -19,6 +19,7 @@ from ncf_keras.evaluation.statistics import (
     PairedComparison,
     bootstrap_intervals,
     compare_paired,
+    metric_intervals,
     paired_t_test,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "compare_paired",
     "history_thirds",
     "hit_ratio",
+    "metric_intervals",
     "ndcg",
     "paired_t_test",
     "popularity_rankings",

@@ -41,8 +41,13 @@ class CalibrationCurve:
 
     @property
     def error(self) -> float:
-        """Expected calibration error: the mean distance between predicted and observed, by weight."""
+        """Expected calibration error: the mean distance between predicted and observed, by weight.
+
+        NaN where no score was a number.
+        """
         filled = self.weights > 0
+        if not filled.any():
+            return float("nan")
         return float(self.weights[filled] @ abs(self.predicted - self.observed)[filled])
 
 

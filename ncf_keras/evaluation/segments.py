@@ -12,7 +12,7 @@ import numpy as np
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.evaluation.metrics import Rankings, ranking_metrics
-from ncf_keras.evaluation.statistics import MeanInterval, bootstrap_intervals
+from ncf_keras.evaluation.statistics import MeanInterval, metric_intervals
 
 # Of a column with more categories, those with the most relevant items are looked at.
 MOST_SEGMENTS = 30
@@ -119,10 +119,8 @@ def segment_metrics(
         is_inside[row_of_code[segmentation.codes == code]] = True
         inside = rankings.selected(is_inside[row_of])
         assert inside is not None
-        values = ranking_metrics(inside, top_ks)
-        intervals = bootstrap_intervals(np.stack(list(values.values()), axis=1))
-        metrics = dict(zip(values, intervals, strict=True))
-        users = len(next(iter(values.values())))
+        metrics = metric_intervals(ranking_metrics(inside, top_ks))
+        users = len(inside.distinct_users)
         rows.append(SegmentMetrics(segmentation.segments[code], users, int(tests[code]), metrics))
     return SegmentTable(segmentation.name, segmentation.side, tuple(rows), len(found) - len(rows))
 

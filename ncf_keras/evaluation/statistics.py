@@ -5,6 +5,7 @@ chapter 13: users are drawn with replacement as often as there are users, again 
 holds the middle part of the means.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,6 +68,20 @@ def bootstrap_intervals(
     return [MeanInterval(*map(float, column)) for column in zip(values.mean(axis=0), low, high, strict=True)]
 
 
+def metric_intervals(
+    values: Mapping[str, np.ndarray],
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, MeanInterval]:
+    """Return the mean of each metric and its interval, by name.
+
+    `values` are as `ranking_metrics` returns them; the other arguments are those of `bootstrap_intervals`.
+    """
+    columns = np.stack(list(values.values()), axis=1)
+    return dict(zip(values, bootstrap_intervals(columns, confidence, resamples, seed), strict=True))
+
+
 @dataclass(frozen=True)
 class PairedComparison:
     """What two models gave on the same rankings.
@@ -116,14 +131,17 @@ def compare_paired(
             f"Received: {shapes[0]} and {shapes[1]}"
         )
     differences = {name: values_b[name] - values_a[name] for name in values_a}
-    intervals = bootstrap_intervals(np.stack(list(differences.values()), axis=1), confidence, resamples, seed)
+    intervals = metric_intervals(differences, confidence, resamples, seed)
     comparisons = {}
-    for (name, by), interval in zip(differences.items(), intervals, strict=True):
-        means, differing = (
-            (float(values_a[name].mean()), float(values_b[name].mean())),
+    for name, by in differences.items():
+        comparisons[name] = PairedComparison(
+            float(values_a[name].mean()),
+            float(values_b[name].mean()),
+            intervals[name],
             int(np.count_nonzero(by)),
+            paired_t_test(by),
+            _wilcoxon(by),
         )
-        comparisons[name] = PairedComparison(*means, interval, differing, paired_t_test(by), _wilcoxon(by))
     return comparisons
 
 

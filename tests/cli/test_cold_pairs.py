@@ -23,8 +23,9 @@ def dataset(cold_users, cold_items):
 
 
 def test_new_users_get_the_popularity_list_and_nobody_a_new_item():
-    found = cold_pairs(dataset(np.array([0, 1, 2, 2, 2, 3]), np.array([3, 3, 3, 0, 2, 2])), (2,))
-    assert (found.warm_users, found.both, found.warm_items, found.users) == (2, 1, 3, 2)
+    found = cold_pairs(dataset(np.array([0, 1, 2, 2, 2, 3, 1]), np.array([3, 3, 3, 0, 2, 2, 2])), (2,))
+    # User 1 and item 2 are both in train: the pair is cold for want of negatives.
+    assert found[:5] == (2, 1, 3, 1, 2)
     # Item 0 is the second of the list, item 2 the third: a hit for user 2, at 2 of 2; none for user 3.
     assert found.metrics["HR@2"].mean == 1 / 2
     assert found.metrics["recall@2"].mean == 1 / 4
@@ -32,16 +33,19 @@ def test_new_users_get_the_popularity_list_and_nobody_a_new_item():
     first, second = cold_lines(found, 2)
     assert "2 pairs of known users with new items and 1 of new users with new items" in first
     assert "3 of new users with known items" in first
+    assert first.endswith(
+        " Nor are 1 pairs of known users and items, of users with too few items left to draw negatives from."
+    )
     assert second.startswith("The popularity list gives 2 new users HR@2 = 0.5000 (")
 
 
 def test_without_new_users_there_is_no_list_and_without_pairs_nothing():
     found = cold_pairs(dataset(np.array([0]), np.array([3])), (2,))
-    assert (found.warm_users, found.users, found.metrics) == (1, 0, {}) and len(cold_lines(found, 2)) == 1
+    assert found == (1, 0, 0, 0, 0, {}) and len(cold_lines(found, 2)) == 1
     assert cold_pairs(dataset(None, None), (2,)) is None
 
 
-def test_a_dataset_that_was_split_in_time_says_what_it_left_out(tmp_path, capsys):
+def test_an_evaluation_after_a_split_in_time_says_what_it_left_out(tmp_path, capsys):
     """Users 0 and 1 are known, user 2 came later, to item 0, and item 3 did."""
     frame = pd.DataFrame(
         [
@@ -60,7 +64,8 @@ def test_a_dataset_that_was_split_in_time_says_what_it_left_out(tmp_path, capsys
     split.save(tmp_path, "timed")
     save_weights(build_gmf(split.num_users, split.num_items, 2), tmp_path / "model.h5")
     flags = ["--path", f"{tmp_path}/", "--dataset", "timed", "--weights", f"{tmp_path}/model.h5", "--topk", "1"]
-    assert main([*flags, "--segments", "--json", f"{tmp_path}/out.json"]) == 0
+    assert main([*flags, "--json", f"{tmp_path}/out.json"]) == 0
     assert "The popularity list gives 1 new users HR@1 = 1.0000" in capsys.readouterr().out
     found = json.loads((tmp_path / "out.json").read_text())["cold"]
-    assert [found[name] for name in ("warm_users", "both", "warm_items", "users")] == [1, 0, 1, 1]
+    counts = {"new_items": 1, "both_new": 0, "new_users": 1, "without_negatives": 0, "users": 1}
+    assert {name: found[name] for name in counts} == counts

@@ -3,7 +3,9 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
+import pytrec_eval
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.evaluate import main as evaluate
@@ -32,15 +34,43 @@ def trained(tmp_path_factory):
     return data, read_dataset(folder, "d"), load_model(result.saved()), result
 
 
-def sampled_by_hand(dataset, score):
-    """Return HR@2 of pairs, each among its negatives, worked out one by one; the mean of each user's."""
-    hits = {}
+def by_trec_eval(lists):
+    """Return the metrics at 2 as NIST's trec_eval works them out, of several lists of a user the mean first.
+
+    `lists` are users, each with the relevant items and the scores of all ranked ones, by item.
+    """
+    judged, scored = {}, {}
+    for number, (_, relevant, scores) in enumerate(lists):
+        judged[str(number)] = {str(item): 1 for item in relevant}
+        scored[str(number)] = {str(item): float(score) for item, score in scores.items()}
+    measures = {"HR@2": "success_2", "NDCG@2": "ndcg_cut_2", "recall@2": "recall_2"}
+    wanted = {".".join(name.rsplit("_", 1)) for name in measures.values()}
+    found = pytrec_eval.RelevanceEvaluator(judged, wanted).evaluate(scored)
+    figures = {ours: [found[str(n)][name] for n in range(len(lists))] for ours, name in measures.items()}
+    return pd.DataFrame({"user": [user for user, *_ in lists], **figures}).groupby("user").mean().mean()
+
+
+def sampled_lists(dataset, score):
+    """Return a list a test pair, of its item and its negatives."""
+    lists = []
     for user, item, negatives in zip(
         dataset.test_users, dataset.test_items, dataset.test_negatives, strict=True
     ):
-        scores = score(np.full(6, user, np.int32), np.array([item, *negatives], np.int32))
-        hits.setdefault(user, []).append(int((scores[1:] >= scores[0]).sum() < 2))
-    return hits
+        items = np.array([item, *negatives], np.int32)
+        lists.append((user, [item], dict(zip(items, score(np.full_like(items, user), items), strict=True))))
+    return lists
+
+
+def full_lists(dataset, score):
+    """Return a list a test user, of the active items without the user's train items."""
+    lists = []
+    for user in np.unique(dataset.test_users):
+        own = dataset.train_items[dataset.train_offsets[user] : dataset.train_offsets[user + 1]]
+        items = np.setdiff1d(np.flatnonzero(dataset.active_items), own).astype(np.int32)
+        scores = score(np.full_like(items, user), items)
+        relevant = dataset.test_items[dataset.test_users == user]
+        lists.append((user, relevant, dict(zip(items, scores, strict=True))))
+    return lists
 
 
 def test_a_night_is_for_validation_and_the_next_for_the_test(trained):
@@ -54,26 +84,16 @@ def test_a_night_is_for_validation_and_the_next_for_the_test(trained):
 
 
 @pytest.mark.parametrize("protocol", ["sampled", "validation", "full"])
-def test_every_protocol_ranks_several_pairs_of_a_user(trained, protocol, tmp_path, capsys):
+def test_every_protocol_ranks_several_pairs_of_a_user_as_trec_eval_does(trained, protocol, tmp_path):
     data, dataset, model, result = trained
     line = ["--weights", str(result.saved()), *data, "--protocol", protocol, "--topk", "2"]
     assert evaluate([*line, "--json", str(tmp_path / "out.json")]) == 0
-    found = json.loads((tmp_path / "out.json").read_text())["metrics"]["HR@2"]["mean"]
-    if protocol != "full":
-        tests = split_validation(dataset) if protocol == "validation" else dataset
-        hits = sampled_by_hand(tests, model_scores(model))
-        pairs, users = np.concatenate(list(hits.values())), [np.mean(own) for own in hits.values()]
-        assert len(users) < len(pairs)
-        assert found == pytest.approx(np.mean(pairs)) or found == pytest.approx(np.mean(users))
-        return
-    score, best = model_scores(model), []
-    active = np.flatnonzero(dataset.active_items)
-    for user in np.unique(dataset.test_users):
-        own = dataset.train_items[dataset.train_offsets[user] : dataset.train_offsets[user + 1]]
-        items = np.setdiff1d(active, own).astype(np.int32)
-        first = items[np.argsort(-score(np.full(len(items), user, np.int32), items), kind="stable")][:2]
-        best.append(bool(set(first) & set(dataset.test_items[dataset.test_users == user])))
-    assert found == pytest.approx(np.mean(best))
+    found = json.loads((tmp_path / "out.json").read_text())["metrics"]
+    tests = split_validation(dataset) if protocol == "validation" else dataset
+    lists = (full_lists if protocol == "full" else sampled_lists)(tests, model_scores(model))
+    assert len(np.unique(tests.test_users)) < tests.num_test, "a user has several pairs"
+    for name, figure in by_trec_eval(lists).items():
+        assert found[name]["mean"] == pytest.approx(figure), name
 
 
 def test_cold_items_are_in_no_list_and_cold_users_are_unknown(trained):

@@ -51,6 +51,9 @@ def test_scores_that_are_no_numbers_are_left_out_and_no_probabilities_refused():
     )
     # The only negative with a score weighs as all would.
     assert calibration.curve().weights[[5, 9]].tolist() == [1 / 5, 4 / 5]
+    nothing = Calibration()
+    nothing.add(np.full((2, 3), np.nan), np.eye(2, 3, dtype=bool), ~np.eye(2, 3, dtype=bool))
+    assert np.isnan(nothing.curve().error)
     for score in (-0.1, 1.5, np.inf):
         with pytest.raises(InputError, match="Scores must be probabilities, from 0 to 1"):
             calibration.add(np.array([[score, 0.5]]), np.array([[True, False]]), np.array([[False, True]]))

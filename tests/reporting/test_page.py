@@ -5,10 +5,13 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, strategies as st
 
+from ncf_keras.evaluation.segments import MOST_SEGMENTS
+from ncf_keras.reporting.contents import Curve, ShownItem
 from ncf_keras.reporting.markup import element, html_document
 from ncf_keras.reporting.page import report_html
+from ncf_keras.reporting.tables import BEYOND
 from tests.browsing.shelf import IMAGE, SCRIPT
-from tests.reporting.small_report import HOSTILE, LONG, METRICS, SHOWN, small_report
+from tests.reporting.small_report import HOSTILE, LONG, METRICS, SHOWN, interval, small_report
 
 # Elements of HTML that have no end.
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -101,6 +104,25 @@ def test_figures_stand_where_they_belong(read):
 def test_what_there_is_not_has_no_section():
     bare = dataclasses.replace(small_report(), beyond={}, segments=[], calibration=None, users=[], note="")
     assert Reader(report_html(bare)).of("h2") == ["Accuracy", "What was evaluated"]
+
+
+def test_the_largest_page_holds_no_more_than_two_megabytes():
+    """A hundred Ks, as many points of a curve and ten users are the most there are of any dataset."""
+    report, top_ks = small_report(), range(1, 101)
+    names = ("HR", "NDCG", "MRR", "MAP", "recall")
+    (table,), users = report.segments, [dataclasses.replace(report.users[0], name=LONG)] * 10
+    shown = [ShownItem(LONG, 1_000_000)] * 10
+    large = dataclasses.replace(
+        report,
+        curves=[Curve(name, list(top_ks), [interval(k / 200) for k in top_ks]) for name in ("HR", "NDCG")],
+        metrics={f"{name}@{k}": interval(k / 200) for k in top_ks for name in names},
+        beyond={f"{name}@{k}": 1234.5678 for k in top_ks for name in BEYOND},
+        segments=[dataclasses.replace(table, rows=table.rows[-1:] * MOST_SEGMENTS)] * 20,
+        segment_metrics=["HR@5", "NDCG@5", "MRR@5"],
+        users=[dataclasses.replace(user, history=shown, held_out=shown, listed=shown) for user in users],
+    )
+    page = report_html(large)
+    assert 500_000 < len(page.encode("utf-8")) < 2_000_000
 
 
 @given(st.text(st.characters(exclude_categories=())))
