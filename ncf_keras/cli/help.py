@@ -7,5 +7,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Names the default of each flag that has one: no switch and no flag that may be absent has."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        has_default = action.default not in (None, "", False) and not action.required
+        # 0 is a default, though it equals False.
+        has_none = action.default in (None, "") or action.default is False
+        has_default = not has_none and not action.required
         return super()._get_help_string(action) if has_default else action.help

@@ -21,6 +21,7 @@ from ncf_keras.cli.paths import SearchPrefix
 from ncf_keras.cli.plot import require_matplotlib
 from ncf_keras.cli.training_options import content_digest
 from ncf_keras.cli.tuning_table import draw_trials, first_rows, trials_csv
+from ncf_keras.models.spec import KINDS
 from ncf_keras.tuning.spaces import SPACES
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from ncf_keras.tuning.candidate import Tell
     from ncf_keras.tuning.spaces import Settings
 
+# The model that is a recipe.
+TUNED = "tuned"
 # What is searched if nothing is said: both are NeuMF.
-DEFAULT_MODELS = ("NeuMF", "tuned")
+DEFAULT_MODELS = ("NeuMF", TUNED)
 SHOWN = 10
 
 
@@ -50,11 +53,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add_data_flags(parser)
     add = parser.add_argument
+    baselines = ", ".join(name for name in SPACES if name not in (*KINDS, TUNED))
     tried = (
-        "what is tried: networks trained from random weights, NeuMF by a recipe (tuned: GMF by least squares, "
-        "fused with an MLP), or baselines"
+        f"what is tried, one or several: {', '.join(KINDS)}, from random weights; {TUNED}, a NeuMF by a "
+        f"recipe (GMF by least squares, fused with an MLP); a baseline: {baselines} (default: "
+        f"{' '.join(DEFAULT_MODELS)})"
     )
-    add("--model", nargs="+", choices=tuple(SPACES), default=list(DEFAULT_MODELS), metavar="MODEL", help=tried)
+    add("--model", nargs="+", choices=tuple(SPACES), metavar="MODEL", help=tried)
     add("--trials", type=whole_number(1), default=50, metavar="N", help="how many settings are tried")
     most = "the most passes over the data; three without a better NDCG end a trial"
     add("--epochs", type=whole_number(1), default=20, help=most)
@@ -81,7 +86,7 @@ def _tune(flags: argparse.Namespace) -> None:
     import_tensorflow_quietly()
     from ncf_keras.tuning import Effort, Study
 
-    models = tuple(dict.fromkeys(flags.model))
+    models = tuple(dict.fromkeys(flags.model or DEFAULT_MODELS))
     about = {f"--{name}": getattr(flags, name) for name in ("dataset", "epochs", "topk", "seed")}
     about |= {"--model": list(models), "content of --dataset": content_digest(dataset)}
     study = Study(Path(f"{prefix}.sqlite"), about, models, flags.trials, flags.seed)
@@ -169,7 +174,7 @@ def _test(
     model = candidate_of(best.model).make(best.settings, dataset, flags.seed)
     protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
     result = protocol.evaluate(pair_scores(model), flags.topk)
-    if best.model == "tuned":
+    if best.model == TUNED:
         write_output_files({"--out": (f"{prefix}.json", recipe_text(recipe_of(best.settings)))})
     if isinstance(model, keras.Model):
         file = f"{prefix}.h5"
