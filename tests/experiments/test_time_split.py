@@ -22,6 +22,7 @@ def test_counts_what_is_later_than_a_test_pair_by_hand():
     assert count(prepare(rows, PrepareOptions(negatives=1, split="time", at=8))) == (0, 0)
 
 
+@pytest.mark.slow
 def test_prints_both_splits_of_a_small_log(tmp_path, capsys):
     generator = np.random.default_rng(5)
     times = np.arange(500)

@@ -84,10 +84,12 @@ def test_a_thousand_random_rows_are_those_of_the_walk(monkeypatch):
         assert kept[row].tolist() == [*scores[row, expected], *[-1.0] * empty]
 
 
-def test_a_recommender_gives_a_thousand_lists_of_the_walk(table, dataset, categories):
+@pytest.mark.parametrize("rounds", [30, pytest.param(125, marks=pytest.mark.slow)])
+def test_a_recommender_gives_the_lists_of_the_walk(rounds, table, dataset, categories):
+    """Eight users a round, so a thousand lists in the slow one."""
     generator, counts = np.random.default_rng(2), np.bincount(dataset.train_items, minlength=ITEMS).tolist()
     inactive = set(np.flatnonzero(ITEM_STATES).tolist())
-    for number in range(125):
+    for number in range(rounds):
         only = generator.choice(ITEMS, generator.integers(0, 9)).tolist() if generator.random() < 0.5 else None
         without = generator.choice(ITEMS, generator.choice([0, 4])).tolist()
         limit, penalty = int(generator.integers(0, 4)), float(generator.choice([0, 0.3, 1, 1e6]))
@@ -111,7 +113,7 @@ def test_a_recommender_gives_a_thousand_lists_of_the_walk(table, dataset, catego
                 assert list(found["rank"]) == list(range(1, len(expected) + 1))
                 assert set(found["source"]) == {"model" if known else "popularity"}
                 np.testing.assert_array_equal(found["score"], scores[expected])
-        if number % 25:
+        if number % 10:
             continue
         popular = table.popular(
             k, only_items=None if only is None else [ITEM_IDS[item] for item in only],
