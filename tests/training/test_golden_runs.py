@@ -65,7 +65,7 @@ def train_compiled(model: keras.Model, recorded: dict, settings: dict) -> np.nda
     return record_losses(CompiledEngine(model, RecordedBatches(recorded), learner, rate, batch_size))
 
 
-@pytest.mark.parametrize("train", [train_with_keras, train_compiled])
+@pytest.mark.parametrize("train", [pytest.param(train_with_keras, marks=pytest.mark.slow), train_compiled])
 def test_the_authors_runs_are_reproduced(train):
     def difference(run: str) -> float:
         recorded = dict(np.load(golden(f"{run}.npz")))

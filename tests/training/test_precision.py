@@ -63,6 +63,7 @@ def test_products_are_of_bfloat16_and_the_output_is_not():
     assert change < 4 * np.abs(predict("float32", *hidden) - exact).mean()
 
 
+@pytest.mark.slow
 def test_both_engines_and_steps_train_in_bfloat16_near_float32(dataset, monkeypatch):
     sampler, losses, ends = NegativeSampler(dataset, 4, seed=5), {}, {}
     for precision in ("float32", "tf32", "bfloat16"):
