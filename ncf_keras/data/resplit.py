@@ -43,7 +43,8 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
     require_count(negatives, "negatives")
     generator = np.random.default_rng(seed)
     if dataset.train_is_validation is not None:
-        return _split_by_time(dataset, dataset.train_is_validation, negatives, generator)
+        marks = dataset.train_is_validation
+        return _split_by_time(dataset, marks, negatives, given is not None, generator)
     held_out = _held_out(dataset, generator)
     if not held_out.size:
         raise InputError(
@@ -55,11 +56,7 @@ def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = No
     if free.max() < negatives:
         if given is not None:
             raise too_many_negatives(free, negatives)
-        raise InputError(
-            f"The train set must have a user with two interactions and {negatives} items to draw negatives "
-            f"from, as many as the test pairs have. Received: {free.max()} item(s) at the most that such a "
-            "user has not"
-        )
+        raise _too_few_free(free, negatives, "two interactions")
     held_out = held_out[free >= negatives]
     drawn = draw_negatives(
         users, dataset.train_items, users[held_out], dataset.active_items, negatives, generator
@@ -104,14 +101,16 @@ def with_tests_in_train(dataset: Dataset) -> Dataset:
 
 
 def _split_by_time(
-    dataset: Dataset, is_validation: np.ndarray, negatives: int, generator: np.random.Generator
+    dataset: Dataset, is_validation: np.ndarray, negatives: int, is_given: bool, generator: np.random.Generator
 ) -> Dataset:
     """Hold out the train interactions that are marked for it, as the split in time did for the test."""
     users, items = dataset.train_users, dataset.train_items
     held_out = hold_out(users, items, is_validation, negatives, generator)
     if not held_out.tested.size:
         if held_out.too_few_free.size:
-            raise too_many_negatives(held_out.too_few_free, negatives, "a validation pair")
+            if is_given:
+                raise too_many_negatives(held_out.too_few_free, negatives, "a validation pair")
+            raise _too_few_free(held_out.too_few_free, negatives, "a validation pair")
         raise InputError(
             "`train_is_validation` must mark a pair whose user and item have other train interactions. "
             f"Received: {np.count_nonzero(is_validation):,} pair(s), none of which has"
@@ -127,6 +126,14 @@ def _split_by_time(
         item_states=states_without(_states(dataset.item_states, dataset.num_items), items[in_train]),
         cold_users=users[held_out.cold],
         cold_items=items[held_out.cold],
+    )
+
+
+def _too_few_free(free: np.ndarray, negatives: int, whose: str) -> InputError:
+    """Return what to say where the number of negatives is that of the test pairs, which nobody has typed."""
+    return InputError(
+        f"The train set must have a user with {whose} and {negatives} items to draw negatives from, as many as "
+        f"the test pairs have. Received: {free.max()} item(s) at the most that such a user has not"
     )
 
 

@@ -154,3 +154,29 @@ def test_what_can_not_be_searched(searched, flags, directory, more, message):
     found = directory / "found"
     status, _, errors = run("tune", *flags, "--trials", 1, *(str(one).format(found=found) for one in more))
     assert status == 2 and message.format(found=found) in errors
+
+
+@pytest.mark.parametrize("out", ["", ".", "{directory}", "{directory}/new/"])
+def test_the_files_must_have_a_name(out, flags, directory):
+    status, _, errors = run(
+        "tune", *flags, "--model", "EASE", "--trials", 1, "--out", out.format(directory=directory)
+    )
+    assert status == 2 and "`--out` must end in a name for the files, such as" in errors
+
+
+def test_a_file_of_something_else_is_not_replaced(flags, directory):
+    log = directory / "log.csv"
+    log.write_text("user,item\n")
+    status, _, errors = run("tune", *flags, "--model", "EASE", "--trials", 1, "--out", directory / "log")
+    assert status == 2 and "where there is log.csv and no log.sqlite" in errors
+    assert log.read_text() == "user,item\n" and not (directory / "log.sqlite").exists()
+
+
+def test_a_model_that_was_removed_is_made_again(flags, directory):
+    search = (*flags, "--model", "EASE", "--trials", 1, "--out", directory / "removed")
+    _, lines, _ = run("tune", *search)
+    content = (directory / "removed.npz").read_bytes()
+    (directory / "removed.npz").unlink()
+    status, again, errors = run("tune", *search)
+    assert status == 0 and again[-2:] == lines[-2:] and "Note" not in errors
+    assert (directory / "removed.npz").read_bytes() == content
