@@ -71,7 +71,8 @@ def report_page(
         segment_notes=[] if evaluation.cold is None else cold_lines(evaluation.cold, longest),
         calibration=None if calibration is None else calibration.curve(),
         negatives=0 if calibration is None else calibration.negatives,
-        users=_sampled_users(evaluation, model, dataset, min(longest, MOST_SHOWN)),
+        # What the protocol holds out is neither known nor left out of lists.
+        users=_sampled_users(evaluation, model, protocol.dataset, min(longest, MOST_SHOWN)),
         facts=facts,
     )
     return report_html(report)
