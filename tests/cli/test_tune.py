@@ -140,6 +140,18 @@ def test_the_settings_of_a_recipe_are_a_preset(directory, flags, shared_programs
     file.write_text(json.dumps({**settings, "alpha": 2}))
     status, _, errors = run("neumf", *preset)
     assert status == 2 and errors.endswith(f"{file}: `alpha` must be between 0 and 1. Received: 2\n")
+    for wrong, sentence in (
+        ({"mlp_batch_size": 10**400}, f"{file}: `mlp_batch_size` must be at most 2147483647. Received: 1000"),
+        (
+            {"mlp_num_neg": 2**31 - 1},
+            f"In the pre-training by `--preset` {file}: `batch_size` must be at least",
+        ),
+    ):
+        file.write_text(json.dumps({**settings, **wrong}))
+        status, _, errors = run("neumf", *preset)
+        assert status == 2 and f"error: {sentence}" in errors
+    status, _, errors = run("neumf", *flags[:4], "--preset", "")
+    assert status == 2 and "`--preset` must be a file that can be read. Received: " in errors
     status, _, errors = run("neumf", *flags[:4], "--preset", directory / "none.json")
     assert status == 2 and "`--preset` must be a file that can be read. Received: " in errors
 
