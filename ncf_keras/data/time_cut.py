@@ -85,7 +85,8 @@ def checked_moment(value: object, argument: str) -> Moment:
     """
     if isinstance(value, datetime.date | np.datetime64) and not pd.isna(value):
         # As a text: one that is out of range is refused as such a text is.
-        value = pd.to_datetime(value, errors="coerce").isoformat()
+        date: Any = pd.to_datetime(value, errors="coerce")
+        value = date.isoformat()
     found = _number_in(value.strip()) if isinstance(value, str) else value
     if isinstance(value, str) and found is None and _date_in(value.strip()) is not None:
         return value.strip()
