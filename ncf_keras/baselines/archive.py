@@ -89,6 +89,9 @@ class Stored:
             raise ArchiveError(f"holds '{name}_offsets' that are not those of {len(columns)} entries")
         if columns.size and not 0 <= columns.min() <= columns.max() < num_columns:
             raise ArchiveError(f"holds '{name}_columns' that are not between 0 and {num_columns - 1}")
+        entries = np.sort(np.repeat(np.arange(num_rows), np.diff(offsets)) * num_columns + columns)
+        if (entries[1:] == entries[:-1]).any():
+            raise ArchiveError(f"holds '{name}_columns' that come twice in a row")
         return offsets, columns
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.terminal import shown
 from ncf_keras.base.text_table import text_table
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Measures that are no shares from 0 to 1.
 DECIMALS = {"popularity": 1, "novelty": 2}
+LONGEST_SEGMENT = 60
 # With one relevant item a ranking, recall is HR and MAP is MRR.
 DISTINCT_METRICS = ("HR", "NDCG", "MRR")
 
@@ -109,17 +111,18 @@ def title_of(table: "SegmentTable") -> str:
 
 def _segments(table: "SegmentTable", evaluation: "Evaluation", top_k: int) -> str:
     names = shown_metrics(evaluation, top_k)
-    header = [title_of(table), "users", "tests", *names]
+    # On a line each, however long or strange.
+    header = [shown(title_of(table), LONGEST_SEGMENT), "users", "tests", *names]
     rows = [
         [
-            row.segment,
+            shown(row.segment, LONGEST_SEGMENT),
             f"{row.users:,}",
             f"{row.tests:,}",
             *(f"{row.metrics[name].mean:.4f} ({_interval(row.metrics[name])})" for name in names),
         ]
         for row in table.rows
     ]
-    more = f"\n… and {table.left_out:,} more with fewer tests" if table.left_out else ""
+    more = f"\n… and {table.left_out:,} more, with as many tests or fewer" if table.left_out else ""
     return text_table(header, rows) + more
 
 

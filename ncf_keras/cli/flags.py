@@ -44,7 +44,7 @@ def parse_training_flags(model: str, arguments: Sequence[str] | None) -> argpars
     """
     parser = training_parser(model)
     preset = getattr(parser.parse_args(arguments), "preset", None)
-    if preset:
+    if preset is not None:
         recipe = TUNED if preset == TUNED_PRESET else read_recipe(preset, "`--preset`")
         parser.set_defaults(**_defaults_of(recipe))
     return parser.parse_args(arguments)

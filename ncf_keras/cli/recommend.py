@@ -122,10 +122,10 @@ def _lists(
         return recommender.users_for_item(new_item, flags.k)
     if flags.user:
         frame = recommender.recommend(flags.user, flags.k, flags.include_seen, **wanted)
-        return _noted(frame, len(flags.user), is_steered)
+        return _noted(frame, len(flags.user), flags, is_steered)
     if history:
         frame = recommender.fold_in(history, flags.k, flags.include_seen, **wanted)
-        return _noted(frame, 1, is_steered).drop(columns="user_id")
+        return _noted(frame, 1, flags, is_steered).drop(columns="user_id")
     if flags.similar_items:
         return recommender.similar_items(flags.similar_items, flags.k)
     frame = recommender.recommend(users, flags.k, flags.include_seen, popular_for_unknown=True, **wanted)
@@ -133,21 +133,19 @@ def _lists(
     if unknown.any():
         counts = f"{unknown.sum()} of {len(users)} users are unknown"
         print(f"{counts}: they get the popularity list", file=sys.stderr)
-    return _noted(frame, len(users), is_steered)
+    return _noted(frame, len(users), flags, is_steered)
 
 
-def _noted(frame: "pd.DataFrame", users: int, is_steered: bool) -> "pd.DataFrame":
+def _noted(frame: "pd.DataFrame", users: int, flags: argparse.Namespace, is_steered: bool) -> "pd.DataFrame":
     """Return the lists, after a sentence on standard error where some of so many users have none."""
     if without := users - int(frame["rank"].eq(1).sum()):
-        have = (
-            "no item that they have not interacted with is allowed"
-            if is_steered
-            else "they have interacted with every item"
-        )
-        print(
-            f"{without} of {users} users have an empty list: {have} (`--include_seen` ranks these too)",
-            file=sys.stderr,
-        )
+        if flags.include_seen:
+            have = "no item is allowed"
+        elif is_steered:
+            have = "no item is allowed that they have not interacted with (`--include_seen` ranks others, too)"
+        else:
+            have = "they have interacted with every item (`--include_seen` ranks these too)"
+        print(f"{without} of {users} users have an empty list: {have}", file=sys.stderr)
     return frame
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import listed
+from ncf_keras.cli.flags import whole_number
 from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.paths import InputFile
 
@@ -101,9 +102,11 @@ def _limit(typed: list[str], features: dict[str, "Feature"]) -> tuple[str, int]:
     if name not in features:
         rule = f"a feature of `--item_features`: {listed(sorted(features))}"
         raise InputError(f"`--max_per` must name {rule}. Received: {name}")
-    if not (number.isascii() and number.isdigit() and int(number[:10]) > 0 and len(number) < 10):
-        raise InputError(f"`--max_per` must end with a whole number of at least 1. Received: {number}")
-    return name, int(number)
+    try:
+        return name, whole_number(1)(number)
+    except argparse.ArgumentTypeError as error:
+        rule = str(error).replace("must be", "must end with")
+        raise InputError(f"`--max_per` {rule}") from None
 
 
 def _penalty(text: str) -> float:

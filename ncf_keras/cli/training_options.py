@@ -210,12 +210,16 @@ def pretrain_by_preset(
     )
     examples = split_validation(dataset) if flags.select == "validation" else dataset
     started = time.perf_counter()
-    with progress_bar(100, "%") as show:
-        pretrain_tuned(
-            model,
-            examples,
-            recipe,
-            seed,
-            lambda part, share: show(f"pre-training {part}", round(100 * share)),
-        )
+    try:
+        with progress_bar(100, "%") as show:
+            pretrain_tuned(
+                model,
+                examples,
+                recipe,
+                seed,
+                lambda part, share: show(f"pre-training {part}", round(100 * share)),
+            )
+    except InputError as error:
+        # Its settings are none of the flags of this command.
+        raise InputError(f"In the pre-training by `--preset` {flags.preset}: {error}") from None
     print(f"Pre-trained by --preset {flags.preset} [{time.perf_counter() - started:.1f} s].", file=sys.stderr)

@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import require_output, writable_directory
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.locks import try_lock
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
@@ -76,11 +78,8 @@ def make_parser() -> argparse.ArgumentParser:
 def _tune(flags: argparse.Namespace) -> None:
     from ncf_keras.data import split_validation
 
-    prefix = flags.out or SearchPrefix(f"pretrain/{Path(flags.dataset).name}_tune")
+    prefix = _prefix(flags)
     require_matplotlib("`ncf tune`")
-    writable_directory(Path(prefix).parent, "--out")
-    for file in prefix.files():
-        require_output(file, "`--out`")
     dataset = load_dataset(flags)
     examples = split_validation(dataset)
     import_tensorflow_quietly()
@@ -91,7 +90,7 @@ def _tune(flags: argparse.Namespace) -> None:
     about |= {"--model": list(models), "content of --dataset": content_digest(dataset)}
     study = Study(Path(f"{prefix}.sqlite"), about, models, flags.trials, flags.seed)
     before = len(study.records())
-    if before:
+    if 0 < before < flags.trials:
         print(f"{prefix}.sqlite has {before} of {flags.trials} trials: the search goes on.", file=sys.stderr)
     effort = Effort(flags.epochs, flags.seed, flags.topk)
     study.run(
@@ -100,6 +99,27 @@ def _tune(flags: argparse.Namespace) -> None:
     )
     with _one_at_a_time(Path(prefix).with_name(f".{Path(prefix).name}.lock")):
         _finish(flags, prefix, study, dataset)
+
+
+def _prefix(flags: argparse.Namespace) -> SearchPrefix:
+    """Return what the names of the files begin with; InputError if they can't be written or are another's."""
+    prefix = SearchPrefix(f"pretrain/{Path(flags.dataset).name}_tune") if flags.out is None else flags.out
+    if prefix.endswith("/") or not Path(prefix).name or kind_of(prefix, "`--out`") == "a directory":
+        raise InputError(
+            "`--out` must end in a name for the files, such as pretrain/mydata_tune. "
+            f"Received: {prefix or 'none'}"
+        )
+    writable_directory(Path(prefix).parent, "--out")
+    search, *others = prefix.files()
+    for file in (search, *others):
+        require_output(file, "`--out`")
+    there = [file for file in others if kind_of(file) is not None]
+    if there and kind_of(search) is None:
+        raise InputError(
+            "`--out` must be of a search that goes on, or of files that are not there yet. "
+            f"Received: {prefix}, where there is {there[0].name} and no {search.name}"
+        )
+    return prefix
 
 
 @contextlib.contextmanager
@@ -140,8 +160,8 @@ def _finish(flags: argparse.Namespace, prefix: SearchPrefix, study: "Study", dat
     print(first_rows(records, SHOWN, flags.topk))
     print(f"All {len(records)} trials: {prefix}.csv, {prefix}.png")
     tested = study.tested()
-    if tested is None or tested["number"] != best.number:
-        if tested is not None:
+    if tested is None or tested["number"] != best.number or not _model_file(prefix, tested).exists():
+        if tested is not None and tested["number"] != best.number:
             print(
                 f"Note: the test pairs were ranked before, for trial {tested['number']}; whoever looks twice "
                 "and takes the better one has tuned on them.",
@@ -151,10 +171,15 @@ def _finish(flags: argparse.Namespace, prefix: SearchPrefix, study: "Study", dat
         study.set_tested(tested)
     print(
         f"Trial {best.number} on the test pairs: HR@{flags.topk} = {tested['hr']:.4f}, "
-        f"NDCG@{flags.topk} = {tested['ndcg']:.4f}. The model is saved to {tested['file']}"
+        f"NDCG@{flags.topk} = {tested['ndcg']:.4f}. The model is saved to {_model_file(prefix, tested)}"
     )
     words = candidate_of(best.model).flags(best.settings, flags.seed, f"{prefix}.json")
     print(f"The same again: {shlex.join(['ncf', *words, '--path', flags.path, '--dataset', flags.dataset])}")
+
+
+def _model_file(prefix: SearchPrefix, tested: dict[str, Any]) -> Path:
+    """Return where the model is that was tested: the search may have been moved since, with all its files."""
+    return Path(f"{prefix}{Path(tested['file']).suffix}")
 
 
 def _test(

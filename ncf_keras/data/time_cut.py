@@ -5,11 +5,12 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.checks import is_number
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import EXACT_FLOAT
 from ncf_keras.base.terminal import LONGEST_SHOWN
@@ -83,12 +84,14 @@ def checked_moment(value: object, argument: str) -> Moment:
         InputError: it is none of these.
     """
     if isinstance(value, datetime.date | np.datetime64) and not pd.isna(value):
-        return pd.Timestamp(value).isoformat()
+        # As a text: one that is out of range is refused as such a text is.
+        date: Any = pd.to_datetime(value, errors="coerce")
+        value = date.isoformat()
     found = _number_in(value.strip()) if isinstance(value, str) else value
     if isinstance(value, str) and found is None and _date_in(value.strip()) is not None:
         return value.strip()
-    if isinstance(found, Real) and not isinstance(found, bool | np.bool_) and math.isfinite(found):
-        number = float(found) if not isinstance(found, int) else found
+    if is_number(found):
+        number: Any = found if isinstance(found, int) else float(found)  # type: ignore[arg-type]
         return int(number) if number == int(number) and abs(number) < EXACT_FLOAT else number
     raise InputError(
         f"`{argument}` must be a share of the interactions such as 0.8, a date such as 1998-03-01, or a time "

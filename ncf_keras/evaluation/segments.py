@@ -50,13 +50,14 @@ class Segmentation:
         return cls(name, side, tuple(segments), offsets, codes[codes >= 0].astype(np.int32))
 
     def with_others(self, name: str = NO_CATEGORY) -> "Segmentation":
-        """Return the same with one segment more, of all rows that are in none."""
+        """Return the same with all rows that are in none in a segment of that name, which may be there."""
         lengths = np.diff(self.offsets)
         if lengths.all():
             return self
-        codes = np.insert(self.codes, self.offsets[:-1][lengths == 0], len(self.segments))
+        segments = self.segments if name in self.segments else (*self.segments, name)
+        codes = np.insert(self.codes, self.offsets[:-1][lengths == 0], segments.index(name))
         offsets = np.concatenate([[0], np.cumsum(np.maximum(lengths, 1))])
-        return Segmentation(self.name, self.side, (*self.segments, name), offsets, codes)
+        return Segmentation(self.name, self.side, segments, offsets, codes)
 
 
 @dataclass(frozen=True)

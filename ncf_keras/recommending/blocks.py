@@ -90,10 +90,10 @@ def ranks_among(
 
 
 def in_blocks_of_rows(
-    best: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor, rows_a_block: int, k: Tensor
+    best: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor, rows_a_block: int | Tensor, k: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the items and scores, shape (rows, k), that `best` returns for all `rows`, by some."""
-    if rows.shape[0] is not None and rows.shape[0] <= rows_a_block:
+    if isinstance(rows_a_block, int) and rows.shape[0] is not None and rows.shape[0] <= rows_a_block:
         return best(rows)
 
     def body(start: Tensor, items: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,6 +9,7 @@ from ncf_keras.recommending.blocks import LOWEST, NUMBERS_A_BLOCK, ScoreBlock, i
 from ncf_keras.recommending.ranking import Lists
 from ncf_keras.recommending.scorer import Scorer
 from ncf_keras.recommending.steering import (
+    PLACES_A_TURN,
     Constraints,
     Groups,
     all_scores,
@@ -49,6 +50,7 @@ class SteeredRanker:
         # An unknown user gets what is popular, among what the constraints leave.
         listed = np.full(scorer.num_items, LOWEST, np.float32) if dataset is None else popular_scores(dataset)
         self._popular = tf.Variable(listed, trainable=False)
+        self._numbers_a_block = numbers_a_block
         rows = numbers_a_block // (scorer.num_items * NUMBERS_AN_ITEM)
         self._users_a_block = max(1, min(rows, scorer.users_a_block))
         # Traced, or each turn of the walk would take as long as a score.
@@ -83,7 +85,7 @@ class SteeredRanker:
             hidden = scorer.seen_by(some, include_seen | ~are_known)
             return self._choose(scores, *hidden, of_rows, groups, tf.gather(lengths, rows), width)
 
-        items, scores = in_blocks_of_rows(best, tf.range(count), self._users_a_block, width)
+        items, scores = in_blocks_of_rows(best, tf.range(count), self._rows_a_block(groups), width)
         return Lists(items, scores, known)
 
     def recommend_to_vectors(
@@ -110,6 +112,15 @@ class SteeredRanker:
         hidden, lengths = (tf.zeros_like(seen), seen), tf.reshape(k, [1])
         items, scores = self._choose(scores, *hidden, constraints, groups, lengths, k)
         return Lists(items, scores, tf.constant([True]))
+
+    def _rows_a_block(self, groups: Groups) -> Tensor:
+        """Return how many lists are made at a time: fewer where there are many categories, or of one item."""
+        of_item = tf.reduce_max(groups.offsets[1:] - groups.offsets[:-1])
+        a_row = tf.maximum(
+            tf.cast(groups.count, tf.int64), min(PLACES_A_TURN, self._scorer.num_items) * of_item
+        )
+        rows = tf.cast(self._numbers_a_block // tf.maximum(a_row, 1), tf.int32)
+        return tf.clip_by_value(rows, 1, self._users_a_block)
 
     def _penalties(self, constraints: Constraints, start: Tensor, stop: Tensor) -> Tensor:
         penalty = constraints.popularity_penalty

@@ -154,7 +154,8 @@ def _walk(
         limits: int32, shape (rows,): how many of a category.
         groups, lengths, width: as in `steered_items`.
     """
-    rows, ahead = tf.range(tf.size(stops)), tf.range(PLACES_A_TURN)
+    rows, turn = tf.range(tf.size(stops)), tf.minimum(PLACES_A_TURN, tf.shape(items)[1])
+    ahead = tf.range(turn)
 
     def goes_on(place: Tensor, filled: Tensor, *_: Tensor) -> Tensor:
         return tf.reduce_any((place < stops) & (filled < lengths))
@@ -163,7 +164,7 @@ def _walk(
         window = place[:, None] + ahead
         there = tf.gather(items, tf.minimum(window, tf.shape(items)[1] - 1), batch_dims=1)
         which, codes = _categories_of(groups, tf.reshape(there, [-1]))
-        row = which // PLACES_A_TURN
+        row = which // turn
         full = tf.gather_nd(counts, tf.stack([row, codes], 1)) >= tf.gather(limits, row)
         full = tf.math.unsorted_segment_max(tf.cast(full, tf.int32), which, tf.size(there))
         free = (window < stops[:, None]) & (tf.reshape(full, tf.shape(there)) < 1)
@@ -175,7 +176,7 @@ def _walk(
         which, codes = _categories_of(groups, tf.boolean_mask(tf.gather(there, first, batch_dims=1), takes))
         counted = tf.stack([tf.gather(takers, which), codes], 1)
         counts = tf.tensor_scatter_nd_add(counts, counted, tf.ones_like(codes))
-        place += tf.where(takes, first + 1, PLACES_A_TURN)
+        place += tf.where(takes, first + 1, turn)
         return place, filled + tf.cast(takes, tf.int32), taken, counts
 
     nothing = tf.zeros_like(stops)

@@ -63,7 +63,9 @@ def segment_table(table: SegmentTable, names: Sequence[str], whole: Mapping[str,
     made = _table(header, rows, drawn=1)
     block = element("div", title, made, class_="block")
     if table.left_out:
-        block.append(element("p", f"{table.left_out:,} more have fewer tests and are left out.", class_="note"))
+        block.append(
+            element("p", f"{table.left_out:,} more, with as many tests or fewer, are left out.", class_="note")
+        )
     return block
 
 

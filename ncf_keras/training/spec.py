@@ -110,6 +110,9 @@ class TrainingSpec:
             object.__setattr__(self, each.name, plain(getattr(self, each.name)))
         require_one_of(self.learner, LEARNERS, "learner")
         require_one_of(self.select, SELECTIONS, "select")
+        if self.patience is not None and self.select == "none":
+            rule = "None with `select` none, which evaluates nothing"
+            raise InputError(f"`patience` must be {rule}. Received: {self.patience}")
         require_one_of(self.engine, ENGINES, "engine")
         require_one_of(self.sampler, SAMPLERS, "sampler")
         require_one_of(self.step, STEPS, "step")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ncf_keras.data import Dataset
     from ncf_keras.training import Trainer
 
+# What TensorFlow counts with.
+LARGEST_COUNT = 2**31 - 1
+
 # Called with `GMF` or `MLP` and the share of its training that is done, from 0 to 1.
 Progress = Callable[[str, float], None]
 
@@ -57,7 +60,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("num_factors", "mlp_epochs", "mlp_batch_size", "mlp_num_neg"):
-            require_count(getattr(self, name), name)
+            value = getattr(self, name)
+            require_count(value, name)
+            if value > LARGEST_COUNT:
+                raise InputError(f"`{name}` must be at most {LARGEST_COUNT}. Received: {value!r}")
         if isinstance(self.layers, str) or not isinstance(self.layers, Sequence):
             raise InputError(f"`layers` must be a list of widths. Received: {self.layers!r}")
         require_layers(self.layers)

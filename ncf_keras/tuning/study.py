@@ -7,6 +7,7 @@ at once. A trial that a killed process has left is never counted.
 import contextlib
 import functools
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncf_keras.base.checks import is_number
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.locks import directory_lock
+from ncf_keras.base.terminal import listed, shortened
 from ncf_keras.tuning.candidate import Outcome, Tell
 from ncf_keras.tuning.spaces import SPACES, Settings
 
@@ -25,6 +29,13 @@ if TYPE_CHECKING:
 STUDY_NAME = "ncf_keras"
 # The name under which a trial keeps what came of it.
 OUTCOME = "outcome"
+# And that under which it keeps of which model it has the defaults.
+DEFAULTS = "defaults of"
+# What is kept of the test.
+TESTED = ("number", "hr", "ndcg", "seconds", "file")
+MEASURED, STATES = ("done", "given up"), ("done", "given up", "diverged", "refused")
+# What reading a file raises that is no search.
+UNSOUND = (ValueError, TypeError, LookupError, AttributeError, AssertionError, RuntimeError)
 # Trials that say what is usual before one is given up, and epochs that each may take anyway.
 TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING = 6, 1
 # How long one process waits for another that writes: seconds.
@@ -85,14 +96,14 @@ class Study:
         optuna = _optuna()
         from ncf_keras.tuning.sampler import SamplerByNumber
 
-        # Optuna says by a RuntimeError that another version of it has made the file.
-        with _in_sentences(file, RuntimeError), directory_lock(file.parent, LOCKED_SECONDS):
-            # In an address a file's `{`, `}` and `?` would mean something.
-            options: dict[str, Any] = {"timeout": LOCKED_SECONDS, "check_same_thread": False}
-            connect = functools.partial(sqlite3.connect, file, **options)
+        with _in_sentences(file, UNSOUND), directory_lock(file.parent, LOCKED_SECONDS):
+            _require_own(file)
+            # Not the file's name as a URL, in which characters such as ? and { mean something else.
+            connect = functools.partial(
+                sqlite3.connect, os.fspath(file), timeout=LOCKED_SECONDS, check_same_thread=False
+            )
             storage = optuna.storages.RDBStorage("sqlite:///search", engine_kwargs={"creator": connect})
             pruner = optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING)
-            known = STUDY_NAME in optuna.study.get_all_study_names(storage)
             self._study = optuna.create_study(
                 study_name=STUDY_NAME,
                 storage=storage,
@@ -101,13 +112,10 @@ class Study:
                 pruner=pruner,
                 load_if_exists=True,
             )
-            if known:
+            if "about" in self._study.user_attrs:
                 self._require_same(file, about)
             else:
                 self._study.set_user_attr("about", json.dumps(about))
-                for model in self._models:
-                    first = {f"{model}.{name}": value for name, value in SPACES[model].first.items()}
-                    self._study.enqueue_trial({"model": model, **first} if len(self._models) > 1 else first)
 
     def run(
         self,
@@ -121,9 +129,11 @@ class Study:
                 InputError once a trial has come to its end.
             on_trial: called with each trial of this process that has ended.
         """
-        with _in_sentences(self._file):
-            while len(self.records()) < self._trials:
-                on_trial(self._try_one(measure))
+        if len(self.records()) < self._trials:
+            with _in_sentences(self._file), directory_lock(self._file.parent, LOCKED_SECONDS):
+                self._propose_defaults()
+        while len(self.records()) < self._trials:
+            on_trial(self._try_one(measure))
 
     def records(self) -> list[TrialRecord]:
         """Return the trials that have ended, in this order.
@@ -131,12 +141,13 @@ class Study:
         Those above the number asked for, which processes have begun at the same time, are left out, so that the
         best is the same whenever one looks.
         """
-        ended = [trial for trial in self._study.get_trials(False) if trial.state.is_finished()]
-        counted = sorted(
-            (trial for trial in ended if OUTCOME in trial.user_attrs),
-            key=lambda trial: (trial.datetime_complete, trial.number),
-        )
-        return [_record(trial) for trial in counted[: self._trials]]
+        with _in_sentences(self._file, UNSOUND):
+            ended = [trial for trial in self._study.get_trials(False) if trial.state.is_finished()]
+            counted = sorted(
+                (trial for trial in ended if OUTCOME in trial.user_attrs),
+                key=lambda trial: (trial.datetime_complete, trial.number),
+            )
+            return [_record(trial) for trial in counted[: self._trials]]
 
     def best_so_far(self) -> TrialRecord | None:
         """Return the trial with the highest NDCG, of equals the first; None if none has come to its end."""
@@ -147,17 +158,22 @@ class Study:
         """Return the same; InputError if there is none."""
         best = self.best_so_far()
         if best is None:
-            raise InputError("The search must have a trial that came to its end. Received: none")
+            states = ", ".join(record.state for record in self.records()) or "none"
+            raise InputError(
+                f"The search must have a trial that came to its end. Received: {shortened(states)}"
+            )
         return best
 
     def tested(self) -> dict[str, Any] | None:
         """Return what `set_tested` was given last; None before."""
         kept = self._study.user_attrs.get("tested")
-        return None if kept is None else json.loads(kept)
+        with _in_sentences(self._file, UNSOUND):
+            return None if kept is None else {name: json.loads(kept)[name] for name in TESTED}
 
     def set_tested(self, values: Mapping[str, Any]) -> None:
         """Keep what the test pairs have said."""
-        self._study.set_user_attr("tested", json.dumps(values))
+        with _in_sentences(self._file):
+            self._study.set_user_attr("tested", json.dumps(values))
 
     def _try_one(self, measure: Callable[[str, Settings, Tell], Outcome]) -> TrialRecord:
         settled = any(record.state == "done" for record in self.records())
@@ -170,8 +186,9 @@ class Study:
         from ncf_keras.training.engines.guard import Diverged
 
         catch = InputError if settled else Diverged
-        self._study.optimize(objective, n_trials=1, catch=(catch,))
-        return _record(self._study.get_trials(False)[numbers[0]])
+        with _in_sentences(self._file):
+            self._study.optimize(objective, n_trials=1, catch=(catch,))
+            return _record(self._study.get_trials(False)[numbers[0]])
 
     def _objective(self, trial: "optuna.Trial", measure: Callable[[str, Settings, Tell], Outcome]) -> float:
         optuna, started = _optuna(), time.perf_counter()
@@ -204,29 +221,63 @@ class Study:
         return outcome.result.ndcg
 
     def _require_same(self, file: Path, about: Mapping[str, Any]) -> None:
-        before = json.loads(self._study.user_attrs.get("about", "{}"))
+        before = json.loads(self._study.user_attrs["about"])
         for flag, value in json.loads(json.dumps(about)).items():
             if before.get(flag) != value:
                 rule = f"as when the search of {file} began: {before.get(flag)}"
                 raise InputError(f"`{flag}` must be {rule}. Received: {value}")
 
+    def _propose_defaults(self) -> None:
+        """Have the defaults of each model tried first, and again where the trial of them was interrupted."""
+        begun = [
+            trial.user_attrs.get(DEFAULTS)
+            for trial in self._study.get_trials(False)
+            if trial.state.name != "FAIL" or OUTCOME in trial.user_attrs
+        ]
+        for model in self._models:
+            if model not in begun:
+                first = {f"{model}.{name}": value for name, value in SPACES[model].first.items()}
+                proposed = {"model": model, **first} if len(self._models) > 1 else first
+                self._study.enqueue_trial(proposed, {DEFAULTS: model})
+
 
 def _record(trial: "optuna.trial.FrozenTrial") -> TrialRecord:
-    return TrialRecord(trial.number, **json.loads(trial.user_attrs[OUTCOME]))
+    """Return what a trial has kept; one of `UNSOUND` is raised where it is no trial of ours."""
+    record = TrialRecord(trial.number, **json.loads(trial.user_attrs[OUTCOME]))
+    figures = (record.ndcg, record.hr) if record.state in MEASURED else ()
+    if not (record.state in STATES and all(map(is_number, (record.seconds, *figures)))):
+        raise ValueError(f"a trial whose outcome is {record.state}, {record.ndcg}, {record.hr}")
+    if not record.settings.keys() >= SPACES[record.model].ranges.keys():
+        raise ValueError(f"a trial of {record.model} with other settings")
+    return record
+
+
+def _require_own(file: Path) -> None:
+    """Raise ValueError if a file is a database of something else, which would get tables of ours."""
+    if kind_of(file) != "a file" or not file.stat().st_size:
+        return
+    with contextlib.closing(sqlite3.connect(os.fspath(file), timeout=LOCKED_SECONDS)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    if tables and "studies" not in tables:
+        raise ValueError(f"a database with other tables: {listed(tables)}")
 
 
 @contextlib.contextmanager
-def _in_sentences(file: Path, *more: type[Exception]) -> Iterator[None]:
-    """Say in words what a database complains of; `more` are errors that are such complaints here, too."""
+def _in_sentences(file: Path, more: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Say in words what a database complains of; `more` is what else is raised by one that is none of ours."""
     optuna = _optuna()
     import sqlalchemy.exc
 
+    complaints = (sqlite3.Error, sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError)
     try:
         yield
-    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError, *more) as error:
-        reason = str(error).partition("\n")[0]
+    except (*complaints, *more) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "orig", None) or str(error).partition("\n")[0]
         raise InputError(
-            f"{file} must be the file of a search, as `ncf tune` makes it. Received: {reason}"
+            f"{file} must be the file of a search, as `ncf tune` makes it, and one that can be written. "
+            f"Received: {reason}"
         ) from None
 
 

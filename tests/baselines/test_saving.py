@@ -181,6 +181,10 @@ def cell(place, value):
     return change
 
 
+def twice(columns):
+    return np.zeros_like(columns)
+
+
 def drop(name):
     return lambda about, arrays: arrays.pop(name)
 
@@ -239,6 +243,8 @@ HUGE = (
     ("EASE", of(cell(5, -1), "train_columns"), "holds 'train_columns' that are not between 0 and 40"),
     ("EASE", of(np.int64, "train_columns"), "holds 'train_columns' as int64"),
     ("ItemKNN", of(cell(5, 41), "weights_columns"), "holds 'weights_columns' that are not between 0 and 40"),
+    ("EASE", of(twice, "train_columns"), "holds 'train_columns' that come twice in a row"),
+    ("ItemKNN", of(twice, "weights_columns"), "holds 'weights_columns' that come twice in a row"),
     ("ItemKNN", of(lambda array: array[:-1], "weights"), "holds 'weights' as float64 of shape"),
     ("ItemKNN", of(cell(0, -np.inf), "weights"), "holds NaN or infinity in 'weights'"),
     ("IALS", of(lambda array: array[:-1], "item_factors"), "holds 'item_factors' as float32 of shape (40, 6)"),

@@ -95,7 +95,13 @@ def test_steering_is_that_of_the_recommender(run, folder, genres, tmp_path, monk
     only.write_text("4")
     status, out, err = run("--user", "Ω", *lists, "--format", "json")
     assert (status, json.loads(out)) == (0, [])
-    assert "1 of 1 users have an empty list: no item that they have not interacted with is allowed" in err
+    assert "1 of 1 users have an empty list: no item is allowed that they have not interacted with" in err
+    _, _, err = run("--user", "Ω", *lists, "--include_seen")
+    assert err.endswith("1 of 1 users have an empty list: no item is allowed\n")
+    status, _, err = run("--user", "Ω", "--max_per", "genre", "01", "--item_features", genres)
+    assert (
+        status == 2 and "`--max_per` must end with a whole number from 1 to 2147483647. Received: '01'" in err
+    )
 
 
 NO_ITEMS = "`--only_items` must hold an item of the dataset. Received: {}"

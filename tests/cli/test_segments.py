@@ -61,10 +61,10 @@ def evaluated(place, *flags):
     return json.loads((directory / "out.json").read_text())
 
 
-def lists_of(place):
+def lists_of(place, examples=None):
     """Return the ranked items of each user, train items left out."""
     _, dataset, table, _ = place
-    seen = dataset.train_matrix.toarray() > 0
+    seen = (examples or dataset).train_matrix.toarray() > 0
     return [[i for i in np.argsort(-table[u], kind="stable") if not seen[u, i]] for u in range(USERS)]
 
 
@@ -184,6 +184,15 @@ def test_a_report_holds_the_figures_and_ten_users_with_their_lists(place, protoc
         assert [int(next(items)) for _ in range(TOP_K)] == ranked[user][:TOP_K]
         known = set(tests.train_items[slice(*tests.train_offsets[user : user + 2])].tolist())
         assert {int(next(items)) for _ in range(min(10, len(known)))} <= known
+
+
+def test_a_category_is_on_a_line_of_its_own_however_strange_or_long(place, capsys):
+    strange = '"red\nHR@5 = 1.0000\x1b[2J"'
+    file = place[0] / "strange.csv"
+    file.write_text(f"item_id,kind\ni0,{strange}\ni1,{'x' * 50_000}\n")
+    evaluated(place, "--segments", "--item_features", str(file))
+    printed = capsys.readouterr().out
+    assert r"red\nHR@5 = 1.0000\x1b[2J " in printed and max(map(len, printed.splitlines())) < 300
 
 
 def test_a_baseline_has_lists_but_neither_vectors_nor_probabilities(place, capsys):

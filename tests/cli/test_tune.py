@@ -140,6 +140,18 @@ def test_the_settings_of_a_recipe_are_a_preset(directory, flags, shared_programs
     file.write_text(json.dumps({**settings, "alpha": 2}))
     status, _, errors = run("neumf", *preset)
     assert status == 2 and errors.endswith(f"{file}: `alpha` must be between 0 and 1. Received: 2\n")
+    for wrong, sentence in (
+        ({"mlp_batch_size": 10**400}, f"{file}: `mlp_batch_size` must be at most 2147483647. Received: 1000"),
+        (
+            {"mlp_num_neg": 2**31 - 1},
+            f"In the pre-training by `--preset` {file}: `batch_size` must be at least",
+        ),
+    ):
+        file.write_text(json.dumps({**settings, **wrong}))
+        status, _, errors = run("neumf", *preset)
+        assert status == 2 and f"error: {sentence}" in errors
+    status, _, errors = run("neumf", *flags[:4], "--preset", "")
+    assert status == 2 and "`--preset` must be a file that can be read. Received: " in errors
     status, _, errors = run("neumf", *flags[:4], "--preset", directory / "none.json")
     assert status == 2 and "`--preset` must be a file that can be read. Received: " in errors
 
@@ -154,3 +166,29 @@ def test_what_can_not_be_searched(searched, flags, directory, more, message):
     found = directory / "found"
     status, _, errors = run("tune", *flags, "--trials", 1, *(str(one).format(found=found) for one in more))
     assert status == 2 and message.format(found=found) in errors
+
+
+@pytest.mark.parametrize("out", ["", ".", "{directory}", "{directory}/new/"])
+def test_the_files_must_have_a_name(out, flags, directory):
+    status, _, errors = run(
+        "tune", *flags, "--model", "EASE", "--trials", 1, "--out", out.format(directory=directory)
+    )
+    assert status == 2 and "`--out` must end in a name for the files, such as" in errors
+
+
+def test_a_file_of_something_else_is_not_replaced(flags, directory):
+    log = directory / "log.csv"
+    log.write_text("user,item\n")
+    status, _, errors = run("tune", *flags, "--model", "EASE", "--trials", 1, "--out", directory / "log")
+    assert status == 2 and "where there is log.csv and no log.sqlite" in errors
+    assert log.read_text() == "user,item\n" and not (directory / "log.sqlite").exists()
+
+
+def test_a_model_that_was_removed_is_made_again(flags, directory):
+    search = (*flags, "--model", "EASE", "--trials", 1, "--out", directory / "removed")
+    _, lines, _ = run("tune", *search)
+    content = (directory / "removed.npz").read_bytes()
+    (directory / "removed.npz").unlink()
+    status, again, errors = run("tune", *search)
+    assert status == 0 and again[-2:] == lines[-2:] and "Note" not in errors
+    assert (directory / "removed.npz").read_bytes() == content

@@ -102,6 +102,9 @@ def test_of_many_segments_those_with_the_most_relevant_items_are_kept():
     # c and d are alike, and c comes first; nobody was tested on a and b.
     assert [row.segment for row in table.rows] == ["c", "e"] and table.left_out == 1
     assert segmentation.with_others() is segmentation
+    # A category of that name is the same one.
+    some = Segmentation.of_codes("kind", "item", ("(none)", "b"), np.array([1, -1, 0])).with_others()
+    assert some.segments == ("(none)", "b") and some.codes.tolist() == [1, 0, 0]
 
 
 def test_what_cannot_be_segmented_is_refused():

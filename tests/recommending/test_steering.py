@@ -197,6 +197,31 @@ def test_a_history_that_a_baseline_scores_is_steered_as_well(dataset, categories
 FINITE = "must be a finite number of at least 0"
 
 
+def test_lists_of_items_of_many_categories_are_made_a_few_at_a_time(dataset):
+    lengths = []
+
+    class Watched(Table):
+        def score(self, users, items):
+            lengths.append(len(np.unique(users)))
+            return super().score(users, items)
+
+    # No two items have a category in common.
+    texts = ["|".join(f"{item} {number}" for number in range(40)) for item in range(ITEMS)]
+    groups, none = Groups.of(Feature.of_texts("tag", texts), ITEMS), tf.zeros([1, 0], tf.int32)
+    ranker, users = (
+        Ranker(Watched(), *SIZES, dataset),
+        tf.constant(np.flatnonzero(np.equal(USER_STATES, 0)), tf.int32),
+    )
+    lists = {}
+    for limit in (0, 1):
+        lengths.clear()
+        constraints = Constraints(none, none, tf.constant(limit), tf.constant(0.0))
+        steered = SteeredRanker(ranker, dataset, numbers_a_block=2 * 40 * ITEMS)
+        lists[limit] = steered.recommend(users, tf.constant(5), constraints, Groups(*map(tf.constant, groups)))
+        assert max(lengths) == 2
+    np.testing.assert_array_equal(lists[0].items, lists[1].items)
+
+
 @pytest.mark.parametrize(("steering", "message"), [
     ({"popularity_penalty": -0.1}, f"`popularity_penalty` {FINITE}. Received: -0.1"),
     ({"popularity_penalty": np.nan}, f"`popularity_penalty` {FINITE}. Received: nan"),

@@ -98,7 +98,7 @@ def test_figures_stand_where_they_belong(read):
     )
     assert read.of("strong") == ["0.0250", "0.0500", "0.0900"]
     assert {"0 … 0.25", "0.25 … 0.5", "0.75 … 1"} <= set(read.of("th")) and "0.5 … 0.75" not in read.of("th")
-    assert "7 more have fewer tests and are left out." in read.of("p")
+    assert "7 more, with as many tests or fewer, are left out." in read.of("p")
 
 
 def test_what_there_is_not_has_no_section():

@@ -51,6 +51,7 @@ def fits(settings):
         and (is_adam or not settings.keys() & ADAMS)
         and ("decay_rate" not in settings or settings.get("learning_rate_decay") == "exponential")
         and not (compiled_alone and settings.get("engine") == "keras")
+        and not (settings.get("patience") and settings.get("select") == "none")
     )
 
 
@@ -126,6 +127,10 @@ DECAY_STEPS = "`decay_steps` must be at least 1 with a decay of the learning rat
         "`sampler` must be host or auto for the keras engine. Received: 'device'",
     ),
     ({"shards": 0}, f"`shards` {COUNT} 1. Received: 0"),
+    (
+        {"patience": 2, "select": "none"},
+        "`patience` must be None with `select` none, which evaluates nothing. Received: 2",
+    ),
     ({"shards": 2, "engine": "keras"}, "`shards` must be 1 with the keras engine. Received: 2"),
     (
         {"shards": 17, "batch_size": 16},

@@ -1,5 +1,7 @@
 """A search in its file: resumed, shared, judged; with a measure that needs no training."""
 
+import contextlib
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,6 +23,10 @@ def outcome(ndcg, settings, given_up=False):
 def closeness(model, settings, tell):
     """Best at a penalty of 100."""
     return outcome(1 / (1 + abs(np.log(settings["regularization"] / 100))), {**settings, "found": 3})
+
+
+def interrupted(model, settings, tell):
+    raise KeyboardInterrupt
 
 
 def make(directory, trials=12, models=("EASE",), seed=0, about=ABOUT):
@@ -57,9 +63,6 @@ def test_a_search_that_was_left_goes_on_as_if_it_had_not_been(tmp_path):
 
 def test_a_trial_that_was_broken_off_does_not_count(tmp_path):
     study = make(tmp_path, 3)
-
-    def interrupted(model, settings, tell):
-        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         study.run(interrupted)
@@ -171,8 +174,9 @@ def test_the_file_may_have_any_name(tmp_path):
 
 def test_what_the_test_pairs_said_is_kept(tmp_path):
     assert make(tmp_path).tested() is None
-    make(tmp_path).set_tested({"number": 3, "hr": 0.5})
-    assert make(tmp_path).tested() == {"number": 3, "hr": 0.5}
+    said = {"number": 3, "hr": 0.5, "ndcg": 0.25, "seconds": 1.5, "file": "search.npz"}
+    make(tmp_path).set_tested(said)
+    assert make(tmp_path).tested() == said
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database, but long enough to be read as one" * 20])
@@ -183,3 +187,54 @@ def test_a_file_that_is_no_search(content, tmp_path):
         return
     with pytest.raises(InputError, match=r"search.sqlite must be the file of a search.* Received: "):
         make(tmp_path)
+
+
+def test_a_database_of_something_else_is_left_as_it_was(tmp_path):
+    file = tmp_path / "search.sqlite"
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE customers (name)")
+    before = file.read_bytes()
+    with pytest.raises(InputError, match=r"must be the file of a search.* other tables: customers"):
+        make(tmp_path)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["what?x=1", "50%41", "{x}", "a#b", "ü", "new\nline", "\udcff"])
+def test_a_search_may_have_any_name(name, tmp_path):
+    for trials in (1, 2):
+        study = Study(tmp_path / name, ABOUT, ("EASE",), trials)
+        study.run(closeness)
+    assert len(study.records()) == 2 and [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_the_defaults_are_tried_although_their_trial_was_broken_off(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path).run(interrupted)
+    study = make(tmp_path, 3)
+    study.run(closeness)
+    assert study.records()[0].settings["regularization"] == 1320.0
+    assert len({record.settings["regularization"] for record in study.records()}) == 3
+
+
+@pytest.mark.parametrize("outcome", [
+    "garbage", '"x"', '"{}"', r'"{\"model\": \"EASE\"}"', '"[1]"',
+    r'"{\"model\":\"X\",\"settings\":{},\"state\":\"done\",\"ndcg\":1,\"hr\":1,\"seconds\":1}"',
+    r'"{\"model\":\"EASE\",\"settings\":{},\"state\":\"done\",\"ndcg\":1,\"hr\":1,\"seconds\":1}"',
+    r'"{\"model\":\"EASE\",\"settings\":{\"regularization\":1},\"state\":\"done\",\"ndcg\":null,\"hr\":1,\"seconds\":1}"',
+])  # fmt: skip
+def test_a_forged_outcome_is_a_sentence(outcome, tmp_path):
+    make(tmp_path, 1).run(closeness)
+    with contextlib.closing(sqlite3.connect(tmp_path / "search.sqlite")) as connection, connection:
+        connection.execute(
+            "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?", (outcome, "outcome")
+        )
+    with pytest.raises(InputError, match=r"search\.sqlite must be the file of a search"):
+        make(tmp_path).records()
+
+
+def test_a_mistake_of_ours_is_not_blamed_on_the_file(tmp_path):
+    def measure(model, settings, tell):
+        raise RuntimeError("a mistake of ours")
+
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        make(tmp_path).run(measure)
