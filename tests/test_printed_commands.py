@@ -46,7 +46,10 @@ NOT_RUN = (
         r".*--preset tuned.*",
         "five minutes; tests/training/test_tuned.py does it small",
     ),
-    (r".*: ncf tune .*|.*--preset pretrain/.*", "minutes; tests/cli/test_tune.py searches small data"),
+    (
+        r".*: ncf tune .*|.*--preset pretrain/.*|.*: ncf compare IALS.npz .*",
+        "minutes; tests/cli/test_tune.py searches small data",
+    ),
     (r".*--strategy multiworker.*", "several processes; tests/cli/test_cluster.py starts them"),
     (r".*ncf .*theirs\.keras .*", "a model of the page's Python; tests/weights/test_page.py runs them"),
     (r".*: ncf browse( .*)?", "a server; tests/browsing ask it"),
