@@ -146,11 +146,15 @@ class Baseline(abc.ABC):
 
     def _learnt(self) -> dict[str, np.ndarray]:
         """Return what was learnt, as `_take` takes it."""
-        raise InputError(f"`save` must be asked of a baseline of ncf_keras.baselines. Received: {self!r}")
+        raise self._not_of_files("save")
 
     def _take(self, stored: Stored, num_users: int, num_items: int) -> None:
         """Take over what was learnt from so many users and items; ArchiveError if it is anything else."""
-        raise NotImplementedError
+        raise self._not_of_files("restore")
+
+    def _not_of_files(self, asked: str) -> InputError:
+        """Return what to say of a baseline of somebody's own, which need not know about files."""
+        return InputError(f"`{asked}` must be asked of a baseline of ncf_keras.baselines. Received: {self!r}")
 
 
 def _indices(values: np.ndarray, argument: str, count: int) -> np.ndarray:

@@ -124,12 +124,16 @@ def _prefix(flags: argparse.Namespace) -> SearchPrefix:
 
 @contextlib.contextmanager
 def _one_at_a_time(file: Path) -> Iterator[None]:
-    """Wait until no other process has the lock of a file."""
+    """Wait, and say so, until no other process has the lock of a file."""
+    waits = False
     while True:
         with try_lock(file) as locked:
             if locked:
                 yield
                 return
+        if not waits:
+            print("Another process trains and tests the best: waiting for it.", file=sys.stderr)
+        waits = True
         time.sleep(1)
 
 

@@ -12,7 +12,7 @@ import pytest
 from ncf_keras.base import memory
 from ncf_keras.base.errors import InputError
 from ncf_keras.baselines import EASE, IALS, Baseline, ItemKNN, ItemPop, load_baseline
-from ncf_keras.baselines.archive import is_archive
+from ncf_keras.baselines.archive import Stored, is_archive
 from ncf_keras.baselines.loading import BASELINES as KINDS, baseline_in_words
 from tests.baselines.tastes import BASELINES, PAIRS
 from tests.baselines.test_selection import Oracle
@@ -124,6 +124,8 @@ def test_what_can_not_be_saved_is_told(fitted, tmp_path, monkeypatch):
         stranger = Oracle(0)
         stranger._sizes = (1, 1)
         stranger.save(tmp_path / "x.npz")
+    with pytest.raises(InputError, match=r"`restore` must be asked of a baseline of ncf_keras\.baselines"):
+        Oracle(0).restore(Stored({"users": 1, "items": 1}, {}))
     monkeypatch.setattr(
         np.lib.format, "write_array", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space"))
     )

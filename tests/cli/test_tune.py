@@ -10,7 +10,9 @@ import shlex
 import numpy as np
 import pytest
 
+from ncf_keras.base.locks import try_lock
 from ncf_keras.baselines import load_baseline
+from ncf_keras.cli import tune
 from ncf_keras.cli.commands import COMMANDS
 from ncf_keras.data import read_dataset
 from ncf_keras.evaluation import LeaveOneOut
@@ -119,6 +121,15 @@ def test_the_test_pairs_are_ranked_once(searched, flags, directory):
     assert status == 0 and "Note" not in errors
     assert lines[-2:] == searched[1][1][-2:]
     assert (directory / "found.npz").stat().st_mtime_ns == before
+
+
+def test_whoever_waits_for_another_process_says_so(tmp_path, capsys, monkeypatch):
+    file, other = tmp_path / ".found.lock", contextlib.ExitStack()
+    assert other.enter_context(try_lock(file))
+    monkeypatch.setattr(tune.time, "sleep", lambda seconds: other.close())
+    with tune._one_at_a_time(file), try_lock(file) as locked:
+        assert not locked
+    assert capsys.readouterr().err == "Another process trains and tests the best: waiting for it.\n"
 
 
 def test_the_settings_of_a_recipe_are_a_preset(directory, flags, shared_programs):
