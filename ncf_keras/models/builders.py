@@ -8,15 +8,24 @@ Every builder returns a functional model from `user_input` and `item_input`, int
 - `activation` of hidden layers: `relu`, `linear`, `tanh` or `sigmoid`,
 - `seed` of the initial weights; None draws fresh ones,
 
+GMF, MLP and NeuMF also take what is known of users and items besides who they are (section 3.1):
+
+- `user_features` and `item_features`: zeros and ones, shape (num_users, features) and (num_items, features),
+  sparse or not. A vector is then the embedding of the identity plus the sum of those of the row's features,
+- `identity`: of which sides the identities have an embedding: `both`, `user`, `item` or `none`,
+- `identity_dropout`: the share of the examples of training whose identities are left out, from 0 to below 1,
+
 and raise InputError where an argument breaks its rule.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 
 from ncf_keras.base.checks import require_count
 from ncf_keras.models.checks import require_activation, require_layers, require_penalties
+from ncf_keras.models.described import Described, Tower
 from ncf_keras.models.parts import id_inputs, l2, latent_vectors, prediction, seeds, tower, weight_dtype
 from ncf_keras.models.row_penalty import RowPenalty
 
@@ -27,6 +36,10 @@ def build_gmf(
     num_factors: int = 8,
     regs: Sequence[float] = (0, 0),
     *,
+    user_features: Any = None,
+    item_features: Any = None,
+    identity: str = "both",
+    identity_dropout: float = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Build GMF of section 3.2: sigmoid(h . (p_u * q_i) + b), equation 9 with the authors' bias.
@@ -35,7 +48,10 @@ def build_gmf(
 
     Source: `get_model` in the authors' GMF.py.
     """
-    inputs, product, draw = _product(num_users, num_items, num_factors, regs, seed)
+    _require_counts(num_users=num_users, num_items=num_items)
+    known = (user_features, item_features, identity, identity_dropout)
+    described = Described.of((num_users, num_items), *known)
+    inputs, product, draw = _product(described, num_factors, regs, seed)
     return keras.Model(inputs, prediction(product, next(draw)), name="GMF")
 
 
@@ -52,7 +68,8 @@ def build_mf(
     Its output is any number, no probability: train it with a squared or a pairwise loss. The kernel of
     `prediction` is not trained. The arguments are those of `build_gmf`.
     """
-    inputs, product, _ = _product(num_users, num_items, num_factors, regs, seed)
+    _require_counts(num_users=num_users, num_items=num_items)
+    inputs, product, _ = _product(Described.of((num_users, num_items)), num_factors, regs, seed)
     output = keras.layers.Dense(
         1, use_bias=False, kernel_initializer="ones", trainable=False, dtype=weight_dtype(), name="prediction"
     )
@@ -60,13 +77,13 @@ def build_mf(
 
 
 def _product(
-    num_users: int, num_items: int, num_factors: int, regs: Sequence[float], seed: int | None
+    described: Described, num_factors: int, regs: Sequence[float], seed: int | None
 ) -> tuple[list[keras.KerasTensor], keras.KerasTensor, Iterator[int]]:
     """Return the inputs, p_u * q_i, and the seeds for what follows."""
-    _require_counts(num_users=num_users, num_items=num_items, num_factors=num_factors)
+    _require_counts(num_factors=num_factors)
     require_penalties(regs, 2, "regs", "the two embeddings")
     inputs, draw = id_inputs(), seeds(seed)
-    vectors = latent_vectors(inputs, (num_users, num_items), num_factors, regs, draw)
+    (vectors,) = described.vectors(inputs, [Tower(num_factors, regs)], draw)
     return inputs, keras.layers.Multiply()(vectors), draw
 
 
@@ -78,6 +95,10 @@ def build_mlp(
     *,
     activation: str = "relu",
     reg_rows: float = 0,
+    user_features: Any = None,
+    item_features: Any = None,
+    identity: str = "both",
+    identity_dropout: float = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Build the MLP of section 3.3, equation 10: a tower of layers over [p_u, q_i], then a sigmoid.
@@ -88,9 +109,9 @@ def build_mlp(
             layer; the others are the widths of `layer1`, `layer2`, …. One entry makes MLP-0.
         reg_layers: penalties; the first of both embeddings, the others of the kernels.
         activation: of the hidden layers.
-        reg_rows: penalty of the embedding rows of each example, `reg_rows * (|p_u|^2 + |q_i|^2)`, the mean
-            over a batch; not in the authors' code, whose penalties are of whole tables.
-        seed: of the initial weights.
+        reg_rows: penalty of the vectors of each example, `reg_rows * (|p_u|^2 + |q_i|^2)`, the mean over a
+            batch; not in the authors' code, whose penalties are of whole tables.
+        user_features, item_features, identity, identity_dropout, seed: see above.
 
     Source: `get_model` in the authors' MLP.py.
     """
@@ -99,8 +120,10 @@ def build_mlp(
     require_penalties(reg_layers, len(layers), "reg_layers", "`layers`")
     require_activation(activation)
     require_penalties([reg_rows], 1, "reg_rows", "the embedding rows")
+    known = (user_features, item_features, identity, identity_dropout)
+    described = Described.of((num_users, num_items), *known)
     inputs, draw = id_inputs(), seeds(seed)
-    vectors = latent_vectors(inputs, (num_users, num_items), layers[0] // 2, [reg_layers[0]] * 2, draw)
+    (vectors,) = described.vectors(inputs, [Tower(layers[0] // 2, [reg_layers[0]] * 2)], draw)
     if reg_rows:
         dtype = weight_dtype()
         vectors = [RowPenalty(reg_rows, dtype=dtype)(vector) for vector in vectors]
@@ -128,6 +151,10 @@ def build_neumf(
     reg_mf: float = 0,
     *,
     activation: str = "relu",
+    user_features: Any = None,
+    item_features: Any = None,
+    identity: str = "both",
+    identity_dropout: float = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Build NeuMF of section 3.4, equation 12: GMF and MLP on embeddings of their own, then joined.
@@ -139,7 +166,7 @@ def build_neumf(
         reg_layers: as in `build_mlp`; they do not touch the GMF embeddings.
         reg_mf: penalty of both GMF embeddings.
         activation: of the hidden layers.
-        seed: of the initial weights.
+        user_features, item_features, identity, identity_dropout, seed: see above.
 
     Source: `get_model` in the authors' NeuMF.py.
     """
@@ -148,9 +175,14 @@ def build_neumf(
     require_penalties(reg_layers, len(layers), "reg_layers", "`layers`")
     require_penalties([reg_mf], 1, "reg_mf", "the GMF part")
     require_activation(activation)
-    inputs, draw, sizes = id_inputs(), seeds(seed), (num_users, num_items)
-    mf_vectors = latent_vectors(inputs, sizes, mf_dim, [reg_mf] * 2, draw, "mf_embedding_{}")
-    mlp_vectors = latent_vectors(inputs, sizes, layers[0] // 2, [reg_layers[0]] * 2, draw, "mlp_embedding_{}")
+    known = (user_features, item_features, identity, identity_dropout)
+    described = Described.of((num_users, num_items), *known)
+    inputs, draw = id_inputs(), seeds(seed)
+    towers = [
+        Tower(mf_dim, [reg_mf] * 2, "mf_embedding_{}"),
+        Tower(layers[0] // 2, [reg_layers[0]] * 2, "mlp_embedding_{}"),
+    ]
+    mf_vectors, mlp_vectors = described.vectors(inputs, towers, draw)
     product = keras.layers.Multiply()(mf_vectors)
     top = tower(mlp_vectors[0], mlp_vectors[1], layers, reg_layers, draw, activation)
     joined = keras.layers.Concatenate()([product, top])

@@ -6,6 +6,11 @@ from ncf_keras.base.checks import is_number, require_count, require_one_of
 from ncf_keras.base.errors import InputError
 
 ACTIVATIONS = ("relu", "linear", "tanh", "sigmoid")
+SIDES = ("user", "item")
+# Of which sides a model has a table with a row for each identity.
+IDENTITIES = ("both", "user", "item", "none")
+# The codes of features are kept as float32, as all in a weight file is: it holds every whole number up to here.
+MOST_FEATURES = 2**24 - 1
 
 
 def require_penalties(values: Sequence[float], length: int, argument: str, of: str) -> None:
@@ -35,3 +40,31 @@ def require_layers(layers: Sequence[int], argument: str = "layers") -> None:
 def require_activation(activation: str) -> None:
     """Raise InputError unless `activation` names one of the functions that the paper tried in hidden layers."""
     require_one_of(activation, ACTIVATIONS, "activation")
+
+
+def require_feature_sizes(sizes: Sequence[int], argument: str) -> None:
+    """Raise InputError unless `sizes` are a number of features and of those that a row has room for."""
+    for size in sizes:
+        require_count(size, argument)
+    if len(sizes) != 2 or sizes[0] > MOST_FEATURES:
+        raise InputError(
+            f"`{argument}` must be of at most {MOST_FEATURES} features, so many in all and in a row. "
+            f"Received: {list(sizes)}"
+        )
+
+
+def require_identity(identity: str, user_features: bool, item_features: bool) -> None:
+    """Raise InputError unless each side has an embedding of its identity, or features."""
+    require_one_of(identity, IDENTITIES, "identity")
+    for side, known in zip(SIDES, (user_features, item_features), strict=True):
+        if identity not in ("both", side) and not known:
+            raise InputError(
+                f"`identity` must be both or {side} where nothing else is known of the {side}s "
+                f"(`{side}_features`). Received: {identity!r}"
+            )
+
+
+def require_dropout(share: float) -> None:
+    """Raise InputError unless the share of examples without identity is from 0 to below 1."""
+    if not (is_number(share) and 0 <= share < 1):
+        raise InputError(f"`identity_dropout` must be a number from 0 to below 1. Received: {share!r}")

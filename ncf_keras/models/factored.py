@@ -6,7 +6,7 @@ saves 131,072 of 172,160 multiplications a pair. GMF's output weights go into it
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -15,11 +15,25 @@ import tensorflow as tf
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
+from ncf_keras.models.features import FeatureCodes, FeatureEmbedding, IdentityDropout
+from ncf_keras.models.latent_tables import LatentTable
+from ncf_keras.models.layer_names import feature_name, sum_name
 
 JOINS = (keras.layers.Multiply, keras.layers.Concatenate)
-LAYERS = (*JOINS, keras.layers.InputLayer, keras.layers.Embedding, keras.layers.Flatten, keras.layers.Dense)
+# Those that hand on what they get, each tensor by itself.
+PASSED_OVER = (keras.layers.Flatten, IdentityDropout)
+LAYERS = (
+    *JOINS,
+    *PASSED_OVER,
+    keras.layers.InputLayer,
+    keras.layers.Embedding,
+    keras.layers.Dense,
+    keras.layers.Add,
+    FeatureCodes,
+    FeatureEmbedding,
+)
 
-# A layer's name (of a join, its class) and the wirings of what feeds it; a Flatten is passed over.
+# A layer's name (of a join, its class) and the wirings of what feeds it.
 Wiring = tuple[Any, ...]
 
 
@@ -66,8 +80,8 @@ class FactoredModel:
         model: one for which `can_factor` is true.
 
     Attributes:
-        user_layers: the embedding layers of the users, GMF tower's before MLP tower's.
-        item_layers: those of the items.
+        users: the tables of the users, GMF tower's before MLP tower's.
+        items: those of the items.
         hidden: the hidden layers of the MLP tower, the one next to the embeddings first.
         output: the layer of the prediction.
         mf_width: latent factors of the GMF tower, 0 without one.
@@ -78,25 +92,25 @@ class FactoredModel:
         self.hidden = _hidden_layers(layers)
         self.output = layers["prediction"]
         kind = _kind(model)
-        plain = (layers.get("user_embedding"), layers.get("item_embedding"))
-        self._mf: Any = plain if kind == "GMF" else None
-        self._mlp: Any = plain if kind == "MLP" else None
-        if kind == "NeuMF":
-            self._mf = (layers["mf_embedding_user"], layers["mf_embedding_item"])
-            self._mlp = (layers["mlp_embedding_user"], layers["mlp_embedding_item"])
-        self.mf_width = self._mf[0].output_dim if self._mf else 0
-        self.user_layers = [pair[0] for pair in (self._mf, self._mlp) if pair]
-        self.item_layers = [pair[1] for pair in (self._mf, self._mlp) if pair]
+        plain, mf, mlp = (
+            tuple(LatentTable.of(layers, name.format(side), side) for side in ("user", "item"))
+            for name in ("{}_embedding", "mf_embedding_{}", "mlp_embedding_{}")
+        )
+        self._mf: Any = {"GMF": plain, "NeuMF": mf}.get(kind or "")
+        self._mlp: Any = {"MLP": plain, "NeuMF": mlp}.get(kind or "")
+        self.mf_width = self._mf[0].width if self._mf else 0
+        self.users: list[LatentTable] = [pair[0] for pair in (self._mf, self._mlp) if pair]
+        self.items: list[LatentTable] = [pair[1] for pair in (self._mf, self._mlp) if pair]
 
     @property
     def num_users(self) -> int:
         """Rows of the user tables."""
-        return self.user_layers[0].input_dim
+        return self.users[0].rows
 
     @property
     def num_items(self) -> int:
         """Rows of the item tables."""
-        return self.item_layers[0].input_dim
+        return self.items[0].rows
 
     @property
     def widest(self) -> int:
@@ -106,23 +120,23 @@ class FactoredModel:
     @tensor_float_32(False)
     def halves(self) -> Halves:
         """Return the halves of all users and items from the model's current weights."""
-        halves = self.with_users(Halves(), [layer.embeddings for layer in self.user_layers])
-        return self.with_items(halves, [layer.embeddings for layer in self.item_layers])
+        halves = self.with_users(Halves(), [each.table() for each in self.users])
+        return self.with_items(halves, [each.table() for each in self.items])
 
     def with_users(self, halves: Halves, tables: Sequence[tf.Tensor]) -> Halves:
-        """Return the halves with any other users, by float32 tables as wide as those of `user_layers`."""
+        """Return the halves with any other users, by float32 tables as wide as those of `users`."""
         mf_user = mlp_user = None
         if self._mf:
             mf_user = tables[0] * self.output.kernel[: self.mf_width, 0]
         if self._mlp:
             bias = self.hidden[0].bias if self.hidden else 0.0
-            mlp_user = tables[-1] @ self._first_kernel()[: self._mlp[0].output_dim] + bias
+            mlp_user = tables[-1] @ self._first_kernel()[: self._mlp[0].width] + bias
         return halves._replace(mf_user=mf_user, mlp_user=mlp_user)
 
     def with_items(self, halves: Halves, tables: Sequence[tf.Tensor]) -> Halves:
-        """Return the halves with any other items, by float32 tables as wide as those of `item_layers`."""
+        """Return the halves with any other items, by float32 tables as wide as those of `items`."""
         mf_item = tables[0] if self._mf else None
-        mlp_item = tables[-1] @ self._first_kernel()[self._mlp[0].output_dim :] if self._mlp else None
+        mlp_item = tables[-1] @ self._first_kernel()[self._mlp[0].width :] if self._mlp else None
         return halves._replace(mf_item=mf_item, mlp_item=mlp_item)
 
     def _first_kernel(self) -> tf.Tensor:
@@ -135,13 +149,13 @@ class FactoredModel:
 
         - GMF: h * q_i, by which a user's vector is multiplied in equation 9 of the paper. The factors of h
           count because q alone may be scaled at will, factor by factor, as long as h is scaled back.
-        - MLP: the embedding q_i.
+        - MLP: the vector q_i.
         - NeuMF: both, each divided by its length, so that the product is the mean of the two towers' cosines.
 
         Returns:
             float32, shape (items, width), of length 1; a part of zeros stays zero.
         """
-        parts = [_near_1(layer.embeddings.numpy()) for layer in self.item_layers]
+        parts = [_near_1(each.table().numpy()) for each in self.items]
         if self._mf:
             parts[0] = _near_1(parts[0] * self.output.kernel.numpy()[: self.mf_width, 0])
         lengths = [np.linalg.norm(part, axis=1, keepdims=True) for part in parts]
@@ -198,6 +212,8 @@ class FactoredModel:
 def can_factor(model: keras.Model) -> bool:
     """Tell whether the model is wired as one of `build_gmf`, `build_mlp` or `build_neumf`, names included.
 
+    With features or without.
+
     Activations of the hidden layers are free; a model that differs in anything else is none of them.
     """
     return _kind(model) is not None
@@ -239,19 +255,23 @@ def _kind(model: keras.Model) -> str | None:
         return None
     hidden = [layer.name for layer in _hidden_layers(layers)]
     # `input` and `output` are of a layer's first call: a layer that is called twice in a model is no maker.
-    maker_of = {id(layer.output): layer for layer in model.layers}
-    for kind, wiring in _wirings(hidden).items():
+    maker_of = {id(tensor): (layer, place) for layer in model.layers for place, tensor in _listed(layer.output)}
+    for kind, wiring in _wirings(hidden, layers).items():
         if _is_wired(model.outputs[0], ("prediction", wiring), maker_of):
             return kind
     return None
 
 
-def _wirings(hidden: list[str]) -> dict[str, Wiring]:
+def _listed(tensors: Any) -> Iterator[tuple[int, keras.KerasTensor]]:
+    return enumerate(tensors if isinstance(tensors, list) else [tensors])
+
+
+def _wirings(hidden: list[str], layers: Mapping[str, Any]) -> dict[str, Wiring]:
     """Return what feeds the output layer of each kind of model."""
-    user, item = ("user_input",), ("item_input",)
-    plain = ("user_embedding", user), ("item_embedding", item)
-    mf = ("mf_embedding_user", user), ("mf_embedding_item", item)
-    mlp = ("mlp_embedding_user", user), ("mlp_embedding_item", item)
+    plain, mf, mlp = (
+        tuple(_vector_wiring(name.format(side), side, layers) for side in ("user", "item"))
+        for name in ("{}_embedding", "mf_embedding_{}", "mlp_embedding_{}")
+    )
     towers: list[Wiring] = [("Concatenate", *plain), ("Concatenate", *mlp)]
     for name in hidden:
         towers = [(name, tower) for tower in towers]
@@ -259,15 +279,26 @@ def _wirings(hidden: list[str]) -> dict[str, Wiring]:
     return {"GMF": ("Multiply", *plain), "MLP": towers[0], "NeuMF": neumf}
 
 
-def _is_wired(tensor: keras.KerasTensor, wiring: Wiring, maker_of: dict[int, keras.layers.Layer]) -> bool:
+def _vector_wiring(identity: str, side: str, layers: Mapping[str, Any]) -> Wiring:
+    """Return the wiring of the vectors of a side: its identities, its features, or both."""
+    plain = (identity, (f"{side}_input",))
+    features = (feature_name(identity), (f"{side}_features", (f"{side}_input",)))
+    if features[0] not in layers:
+        return plain
+    return features if identity not in layers else (sum_name(identity), plain, features)
+
+
+def _is_wired(
+    tensor: keras.KerasTensor, wiring: Wiring, maker_of: Mapping[int, tuple[keras.layers.Layer, int]]
+) -> bool:
     """Tell whether a tensor is the output of the wired layer, and the layer's inputs those of its parts."""
-    layer = maker_of.get(id(tensor))
-    if layer is None:
+    if id(tensor) not in maker_of:
         return False
+    layer, place = maker_of[id(tensor)]
     sources = [] if isinstance(layer, keras.layers.InputLayer) else layer.input
     sources = sources if isinstance(sources, list) else [sources]
-    if isinstance(layer, keras.layers.Flatten):
-        return _is_wired(sources[0], wiring, maker_of)
+    if isinstance(layer, PASSED_OVER):
+        return _is_wired(sources[place], wiring, maker_of)
     name = type(layer).__name__ if type(layer) in JOINS else layer.name
     return (
         name == wiring[0]

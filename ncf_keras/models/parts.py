@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
+from ncf_keras.models.checks import SIDES
+
 
 def id_inputs() -> list[keras.KerasTensor]:
     """Return the inputs `user_input` and `item_input`, int32, shape (batch, 1)."""
-    return [keras.Input(shape=(1,), dtype="int32", name=f"{side}_input") for side in ("user", "item")]
+    return [keras.Input(shape=(1,), dtype="int32", name=f"{side}_input") for side in SIDES]
 
 
 def seeds(seed: int | None) -> Iterator[int]:
@@ -29,22 +31,34 @@ def latent_vectors(
     draw: Iterator[int],
     name: str = "{}_embedding",
 ) -> list[keras.KerasTensor]:
-    """Look users and items up, each in a new table, and flatten the results to shape (batch, width).
+    """Look users and items up, each in a new table, and flatten the results to shape (batch, width)."""
+    return [
+        latent_vector(ids, count, width, penalty, draw, name.format(side))
+        for ids, count, penalty, side in zip(inputs, rows, penalties, SIDES, strict=True)
+    ]
+
+
+def latent_vector(
+    ids: keras.KerasTensor, rows: int, width: int, penalty: float, draw: Iterator[int], name: str
+) -> keras.KerasTensor:
+    """Look users or items up in a new table, and flatten the result to shape (batch, width).
 
     Initialised N(0, 0.01), not truncated, with the penalty `penalty * sum(table ** 2)`, as in the authors'
     `init_normal` and `W_regularizer=l2(...)`.
     """
-    vectors = []
-    for ids, count, penalty, side in zip(inputs, rows, penalties, ("user", "item"), strict=True):
-        embedding = keras.layers.Embedding(
-            int(count),
-            int(width),
-            embeddings_initializer=keras.initializers.RandomNormal(mean=0.0, stddev=0.01, seed=next(draw)),
-            embeddings_regularizer=l2(penalty),
-            name=name.format(side),
-        )
-        vectors.append(keras.layers.Flatten()(embedding(ids)))
-    return vectors
+    embedding = keras.layers.Embedding(
+        int(rows),
+        int(width),
+        embeddings_initializer=normal(draw),
+        embeddings_regularizer=l2(penalty),
+        name=name,
+    )
+    return keras.layers.Flatten()(embedding(ids))
+
+
+def normal(draw: Iterator[int]) -> keras.initializers.Initializer:
+    """Return the authors' `init_normal`: N(0, 0.01), not truncated."""
+    return keras.initializers.RandomNormal(mean=0.0, stddev=0.01, seed=next(draw))
 
 
 def weight_dtype() -> str:

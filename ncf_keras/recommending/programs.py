@@ -139,7 +139,7 @@ class Programs:
 
     @property
     def _vectors(self) -> list[tf.TensorSpec]:
-        return [tf.TensorSpec([1, layer.output_dim]) for layer in FactoredModel(self._model).user_layers]
+        return [tf.TensorSpec([1, table.width]) for table in FactoredModel(self._model).users]
 
     def _traced(self, compute: Callable[..., Answer], *signature: Any) -> Callable[..., Answer]:
         """Return `compute` as one program; as it is for a baseline, which TensorFlow can't trace."""

@@ -238,7 +238,7 @@ class Ranker(Scorer):
     @property
     def _item_widths(self) -> list[int]:
         assert self._factored is not None
-        return [layer.output_dim for layer in self._factored.item_layers]
+        return [table.width for table in self._factored.items]
 
     def _of_new_items(self, rows: Tensor) -> Halves:
         assert self._factored is not None

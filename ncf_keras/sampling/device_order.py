@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 from tensorflow import Tensor
 
-from ncf_keras.sampling.device_random import below, mix
+from ncf_keras.base.device_random import below, mix
 
 # Keys that an order takes, one for each round of its network.
 ORDER_KEYS = 10

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
+from ncf_keras.base.device_random import WORD_KEYS, below, random_words
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.sampling.device_order import ORDER_KEYS, DeviceOrder
-from ncf_keras.sampling.device_random import WORD_KEYS, below, random_words
 from ncf_keras.sampling.example_numbers import ExampleNumbers, examples_of_epoch, require_negatives
 
 # Numbers of examples are uint32.

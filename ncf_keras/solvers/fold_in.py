@@ -35,6 +35,8 @@ from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.models.factored import FactoredModel, Halves, require_factored
+from ncf_keras.models.latent_tables import LatentTable
+from ncf_keras.models.plain_copy import plain_copy
 
 MOST_STEPS = 40
 # Of the loss, relative: a step that promises less is the last. At the bends of ReLUs all promises are too high.
@@ -66,7 +68,7 @@ class _Folder(ABC):
 
     Args:
         factored: the model, frozen as it is now.
-        layers: the embeddings of the newcomers' side.
+        tables: those of the newcomers' side.
         others: how many there are on the other side.
         num_neg: how many negatives each positive of the training had.
         prior_strength: what the prior is multiplied with.
@@ -76,7 +78,7 @@ class _Folder(ABC):
     def __init__(
         self,
         factored: FactoredModel,
-        layers: list,
+        tables: Sequence[LatentTable],
         others: int,
         num_neg: int,
         prior_strength: float,
@@ -89,8 +91,8 @@ class _Folder(ABC):
         self._factored, self._others = factored, others
         self._num_neg, self._strength = num_neg, prior_strength
         rows = slice(None) if active is None else active
-        self._mean, self._root = prior([layer.embeddings.numpy()[rows] for layer in layers])
-        self._widths = [layer.output_dim for layer in layers]
+        self._mean, self._root = prior([each.table().numpy()[rows] for each in tables])
+        self._widths = [each.width for each in tables]
         self._width = sum(self._widths)
         # The halves are linear in the row: what each of them changes by with each of the coordinates.
         unit = self._mean + np.concatenate([np.zeros((1, self._width)), self._root.T])
@@ -223,7 +225,7 @@ class UserFolder(_Folder):
     ):
         factored = require_factored(model, "to fold users into")
         self._halves = factored.halves()
-        super().__init__(factored, factored.user_layers, factored.num_items, num_neg, prior_strength, active)
+        super().__init__(factored, factored.users, factored.num_items, num_neg, prior_strength, active)
 
     def _halves_of(self, rows: Tensor) -> Tensor:
         halves = self._factored.with_users(Halves(), tf.split(rows, self._widths, axis=1))
@@ -273,7 +275,7 @@ class ItemFolder(_Folder):
             # A constant would lie in the graph of an export, which can't be above 2 GB.
             self._weights = tf.Variable(weights, trainable=False, dtype=tf.float32)
             self._average = counts.sum() / factored.num_items
-        super().__init__(factored, factored.item_layers, factored.num_users, num_neg, prior_strength, active)
+        super().__init__(factored, factored.items, factored.num_users, num_neg, prior_strength, active)
 
     def _halves_of(self, rows: Tensor) -> Tensor:
         halves = self._factored.with_items(Halves(), tf.split(rows, self._widths, axis=1))
@@ -309,7 +311,7 @@ def with_users(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model
 
     `vectors` are as `UserFolder` returns them; user u of the copy has row u.
     """
-    return _with_rows(model, require_factored(model, "to have other users").user_layers, vectors)
+    return plain_copy(model, users=_checked_rows(require_factored(model, "to have other users").users, vectors))
 
 
 def with_items(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model:
@@ -317,27 +319,15 @@ def with_items(model: keras.Model, vectors: Sequence[np.ndarray]) -> keras.Model
 
     `vectors` are as `ItemFolder` returns them; item i of the copy has row i.
     """
-    return _with_rows(model, require_factored(model, "to have other items").item_layers, vectors)
+    return plain_copy(model, items=_checked_rows(require_factored(model, "to have other items").items, vectors))
 
 
-def _with_rows(model: keras.Model, layers: list, vectors: Sequence[np.ndarray]) -> keras.Model:
-    """Return a copy of the model in which these of its embedding layers have other rows."""
-    widths, shapes = [layer.output_dim for layer in layers], [np.shape(rows) for rows in vectors]
+def _checked_rows(tables: Sequence[LatentTable], vectors: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """Return the rows of each table; InputError unless they are as wide as the tables, and equally many."""
+    widths, shapes = [each.width for each in tables], [np.shape(rows) for rows in vectors]
     if shapes != [(len(vectors[0]) if vectors else 0, width) for width in widths]:
         raise InputError(f"`vectors` must have the widths {widths}. Received: shapes {shapes}")
-    rows_of = {layer.name: rows for layer, rows in zip(layers, vectors, strict=True)}
-
-    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if layer.name in rows_of:
-            config["input_dim"] = len(rows_of[layer.name])
-        return type(layer).from_config(config)
-
-    copy = keras.models.clone_model(model, clone_function=copied)
-    for layer in model.layers:
-        weights = [rows_of[layer.name]] if layer.name in rows_of else layer.get_weights()
-        copy.get_layer(layer.name).set_weights(weights)
-    return copy
+    return vectors
 
 
 def prior(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

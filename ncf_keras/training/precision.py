@@ -5,14 +5,18 @@ from collections.abc import Iterator
 
 import keras
 
+from ncf_keras.models.features import FeatureCodes, FeatureEmbedding
+
 PRODUCTS = (keras.layers.Multiply, keras.layers.Dot)
+# Their weights are looked up, and multiplied with nothing.
+TABLES = (keras.layers.Embedding, FeatureCodes, FeatureEmbedding)
 
 
 @contextlib.contextmanager
 def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
     """Let a model's products be computed in bfloat16 while the block runs, if that is the precision.
 
-    The products are those of the layers with weights behind the embeddings, and of the vectors themselves.
+    The products are those of the layers with weights behind the tables, and of the vectors themselves.
     The layer that makes the model's output stays as it is: a probability of 8 bits would be too coarse for the
     loss. So do layers that have a policy of their own. What is traced in the block computes so for ever; what
     is saved, evaluated or traced outside has the model's own types.
@@ -37,7 +41,7 @@ def _layers_with_products(model: keras.Model) -> list[keras.layers.Layer]:
     return [
         layer
         for layer in model.layers
-        if (isinstance(layer, PRODUCTS) or (layer.weights and not isinstance(layer, keras.layers.Embedding)))
+        if (isinstance(layer, PRODUCTS) or (layer.weights and not isinstance(layer, TABLES)))
         and layer.dtype_policy.name == "float32"
         and layer.output is not last
     ]

@@ -6,12 +6,13 @@ Only names and numbers are taken from a file, never code or a configuration, so 
 import itertools
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.models.layer_names import feature_name
 from ncf_keras.models.spec import ModelSpec
 from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.renaming import rename_command, renamed
@@ -22,6 +23,8 @@ Shapes = dict[str, list[tuple[int, ...]]]
 _PLAIN = ("user_embedding", "item_embedding")
 _MF = ("mf_embedding_user", "mf_embedding_item")
 _MLP = ("mlp_embedding_user", "mlp_embedding_item")
+# Which features each user and each item has; layers that are there if any are known.
+_CODES = ("user_features", "item_features")
 
 
 class _OtherNames(InputError):
@@ -100,7 +103,6 @@ def model_sizes(layers: Layers, source: str) -> ModelSpec:
         InputError: they are the layers of none of the three models, or contradict each other.
     """
     hidden = list(itertools.takewhile(layers.__contains__, (f"layer{n}" for n in itertools.count(1))))
-    names = set(layers) - set(hidden)
 
     def shape(name: str) -> tuple[int, int]:
         found = layers[name][0].shape
@@ -110,31 +112,61 @@ def model_sizes(layers: Layers, source: str) -> ModelSpec:
             )
         return found
 
-    if names == {*_MF, *_MLP, "prediction"}:
-        kind, (user, item) = "NeuMF", _MLP
-    elif names == {*_PLAIN, "prediction"}:
-        user, item = _PLAIN
-        kind = "GMF" if not hidden and shape("prediction")[0] == shape(user)[1] else "MLP"
+    def counts_and_width(tables: tuple[str, str]) -> tuple[int, int, int]:
+        """Return the users, the items and the width of a tower, by its tables, or by those of features."""
+        users, items = (
+            shape(each if each in layers else codes)[0] for each, codes in zip(tables, _CODES, strict=True)
+        )
+        own = tables[0] if tables[0] in layers else feature_name(tables[0])
+        return users, items, shape(own)[1]
+
+    names = set(layers) - set(hidden)
+    if _are_of(names, (_MF, _MLP)):
+        kind, tables = "NeuMF", _MLP
+    elif _are_of(names, (_PLAIN,)):
+        kind, tables = "MLP", _PLAIN
+        if not hidden and shape("prediction")[0] == counts_and_width(tables)[2]:
+            kind = "GMF"
     else:
         raise _OtherNames(
             f"{source} must hold the layers of GMF, MLP or NeuMF. Received: {', '.join(sorted(layers))}"
         )
-    num_users, width = shape(user)
-    sizes: dict[str, Any] = {"num_users": num_users, "num_items": shape(item)[0]}
+    num_users, num_items, width = counts_and_width(tables)
+    sizes: dict[str, Any] = {"num_users": num_users, "num_items": num_items}
+    for codes, table in zip(_CODES, tables, strict=True):
+        if codes in layers:
+            sizes[codes] = (shape(feature_name(table))[0], shape(codes)[1])
     if kind != "MLP":
-        sizes["num_factors"] = width if kind == "GMF" else shape(_MF[0])[1]
+        sizes["num_factors"] = width if kind == "GMF" else counts_and_width(_MF)[2]
     if kind != "GMF":
         sizes["layers"] = (2 * width, *(shape(name)[1] for name in hidden))
+    present = [side for side, table in zip(("user", "item"), tables, strict=True) if table in layers]
+    sizes["identity"] = {2: "both", 1: present[0] if present else "", 0: "none"}[len(present)]
     spec = ModelSpec(kind, **sizes)
     require_shapes(expected_shapes(spec), shapes_of(layers), kind, source)
     return spec
+
+
+def _are_of(names: set[str], towers: Iterable[tuple[str, str]]) -> bool:
+    """Tell whether layers are those of some towers: of each side the identities, the features, or both."""
+    expected = {"prediction"}
+    for side, codes in enumerate(_CODES):
+        tables = [tables[side] for tables in towers]
+        if codes in names:
+            expected |= {codes, *map(feature_name, tables)}
+        if codes not in names or tables[0] in names:
+            expected |= set(tables)
+    return names == expected
 
 
 def sizes_in_words(spec: ModelSpec) -> str:
     """Return the kind and the sizes of a model, such as `GMF, 6040 users, 3706 items, 8 factors`."""
     factors = f", {spec.num_factors} factors" if spec.kind != "MLP" else ""
     layers = f", layers {list(spec.layers)}" if spec.kind != "GMF" else ""
-    return f"{spec.kind}, {spec.num_users} users, {spec.num_items} items{factors}{layers}"
+    features = [(spec.user_features, "of users"), (spec.item_features, "of items")]
+    known = "".join(f", {sizes[0]} features {whose}" for sizes, whose in features if sizes)
+    identity = "" if spec.identity == "both" else f", identity: {spec.identity}"
+    return f"{spec.kind}, {spec.num_users} users, {spec.num_items} items{factors}{layers}{known}{identity}"
 
 
 def tables_of(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -145,35 +177,48 @@ def tables_of(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def expected_shapes(spec: ModelSpec) -> Shapes:
     """Return the shapes of the arrays of each layer with weights: the table, or the kernel and the bias."""
-    counts = (spec.num_users, spec.num_items)
     shapes: Shapes = {}
     top = 0
     if spec.kind != "MLP":
-        tables = _MF if spec.kind == "NeuMF" else _PLAIN
-        shapes |= {name: [(rows, spec.num_factors)] for name, rows in zip(tables, counts, strict=True)}
+        shapes |= _shapes_of_tables(spec, _MF if spec.kind == "NeuMF" else _PLAIN, spec.num_factors)
         top += spec.num_factors
     if spec.kind != "GMF":
-        tables = _MLP if spec.kind == "NeuMF" else _PLAIN
-        shapes |= {name: [(rows, spec.layers[0] // 2)] for name, rows in zip(tables, counts, strict=True)}
+        shapes |= _shapes_of_tables(spec, _MLP if spec.kind == "NeuMF" else _PLAIN, spec.layers[0] // 2)
         for number, (rows, columns) in enumerate(itertools.pairwise(spec.layers), 1):
             shapes[f"layer{number}"] = [(rows, columns), (columns,)]
         top += spec.layers[-1]
     return {**shapes, "prediction": [(top, 1), (1,)]}
 
 
+def _shapes_of_tables(spec: ModelSpec, tables: tuple[str, str], width: int) -> Shapes:
+    """Return the shapes of the tables of a tower, and of the codes of features."""
+    shapes: Shapes = {}
+    counts, features = (spec.num_users, spec.num_items), (spec.user_features, spec.item_features)
+    for table, codes, count, sizes in zip(tables, _CODES, counts, features, strict=True):
+        if spec.identity in ("both", codes.removesuffix("_features")):
+            shapes[table] = [(count, width)]
+        if sizes:
+            shapes |= {codes: [(count, sizes[1])], feature_name(table): [(sizes[0], width)]}
+    return shapes
+
+
 def assign_layers(model: keras.Model, layers: Layers, source: str) -> None:
     """Set all weights of a built model to the arrays of its layers, which came from `source`, if all fit."""
-    expected = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in model.layers}
-    expected = {name: shapes for name, shapes in expected.items() if shapes}
+    kept = [layer for layer in model.layers if _has_weights(layer)]
+    expected = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in kept}
     require_shapes(expected, shapes_of(layers), model.name, source)
-    for layer in model.layers:
-        if layer.weights:
-            layer.set_weights(list(layers[layer.name]))
+    for layer in kept:
+        layer.set_weights(list(layers[layer.name]))
 
 
 def layers_of(model: keras.Model) -> Layers:
     """Return a copy of the arrays of each layer of a model that has weights: (table,) or (kernel, bias)."""
-    return {layer.name: tuple(layer.get_weights()) for layer in model.layers if layer.weights}
+    return {layer.name: tuple(layer.get_weights()) for layer in model.layers if _has_weights(layer)}
+
+
+def _has_weights(layer: keras.layers.Layer) -> bool:
+    """Tell whether a layer has weights; what `IdentityDropout` draws from are none."""
+    return bool(layer.weights) and "keys" not in {weight.name for weight in layer.weights}
 
 
 def shapes_of(layers: Layers) -> Shapes:

@@ -14,9 +14,11 @@ import numpy as np
 from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import written_beside
+from ncf_keras.models.factored import FactoredModel
+from ncf_keras.models.features import IdentityDropout
 from ncf_keras.models.spec import ModelSpec
 from ncf_keras.weights.groups import Layers
-from ncf_keras.weights.loading import layers_of, model_sizes
+from ncf_keras.weights.loading import assign_layers, expected_shapes, layers_of, model_sizes
 
 # Groups, attributes and rounding, for models of some dozens of layers.
 HDF5_OVERHEAD = 2**17
@@ -41,6 +43,8 @@ def save_weights(model: keras.Model, path: str | os.PathLike, format: str = "h5"
         raise InputError(f"`model` must be a functional Keras model. Received: {model!r}")
     layers = layers_of(model)
     spec = model_sizes(layers, "the model to save") if format == "h5" else None
+    if spec is None and any(isinstance(layer, IdentityDropout) for layer in model.layers):
+        model = _without_dropout(model, layers)
     try:
         with written_beside(path, keep_suffix=True) as temporary:
             if spec is not None:
@@ -66,6 +70,17 @@ def format_of(path: str | os.PathLike) -> str:
 def _plain(model: keras.Model) -> keras.Model:
     """Return a model of the same layers without the optimizer, loss and class that came with training."""
     return keras.Model(model.inputs, model.outputs, name=model.name)
+
+
+def _without_dropout(model: keras.Model, layers: Layers) -> keras.Model:
+    """Return the same model without the layer that leaves identities out in training."""
+    spec = model_sizes(layers, "the model to save")
+    hidden = FactoredModel(model).hidden
+    copy = spec.build()
+    assign_layers(copy, layers, "the model to save")
+    for layer, source in zip(FactoredModel(copy).hidden, hidden, strict=True):
+        layer.activation = source.activation
+    return copy
 
 
 def _require_space(directory: Path, model: keras.Model) -> None:
@@ -122,4 +137,7 @@ def keras1_layer_names(spec: ModelSpec) -> list[str]:
         joined_pair(2, "mlp_embedding_user", "mlp_embedding_item", top + hidden)
     else:
         joined_pair(1, "user_embedding", "item_embedding", top + hidden)
+    if spec.user_features or spec.item_features:
+        # Keras 1 knows no such model: any order will do, and layers without weights are not needed.
+        return sorted(expected_shapes(spec))
     return sorted(distances, key=lambda name: (-distances[name], name))

@@ -31,7 +31,7 @@ from ncf_keras.weights.hdf5 import Hdf5Error, Hdf5Node, read_hdf5
 from ncf_keras.weights.renaming import renamed
 from ncf_keras.weights.wiring import OurNames, names_by_wiring
 
-_FIRST = ("W", "embeddings", "kernel")
+_FIRST = ("W", "embeddings", "kernel", "codes")
 _SECOND = ("b", "bias")
 
 

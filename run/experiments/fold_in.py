@@ -171,9 +171,9 @@ def _with_folded(
     vectors = _folded(folder, histories, name)
     stays = ~np.isin(np.arange(others.num_items + len(removed)), removed)
     tables = []
-    for layer, rows in zip(FactoredModel(model).item_layers, vectors, strict=True):
-        table = np.zeros((len(stays), layer.output_dim), np.float32)
-        table[stays], table[removed] = layer.get_weights()[0], rows
+    for known, rows in zip(FactoredModel(model).items, vectors, strict=True):
+        table = np.zeros((len(stays), known.width), np.float32)
+        table[stays], table[removed] = known.table().numpy(), rows
         tables.append(table)
     return with_items(model, tables)
 

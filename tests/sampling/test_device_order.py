@@ -6,8 +6,8 @@ import tensorflow as tf
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
+from ncf_keras.base.device_random import WORD_KEYS, below, mix, random_words
 from ncf_keras.sampling.device_order import ORDER_KEYS, DeviceOrder
-from ncf_keras.sampling.device_random import WORD_KEYS, below, mix, random_words
 
 SIZE = 200_003
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from ncf_keras.models.factored import FactoredModel, can_factor
+from ncf_keras.models.features import FeatureCodes, IdentityDropout
 
 # Activations that take each number by itself, so that they are the same in any layout.
 ELEMENTWISE = (
@@ -30,43 +31,36 @@ class _Layer(NamedTuple):
 
 
 class ColumnsHead:
-    """Computes predictions from the embeddings' outputs.
+    """Computes predictions from the vectors of users and items.
 
     Args:
         model: one for which `can_use_columns` is true.
-        embeddings: its embedding layers, in the order of the vectors that `__call__` is given.
-        variables: those of the layers behind them, in the order of the weights that `__call__` is given.
+        variables: those of the layers behind the vectors, in the order of the weights that `__call__` is given.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        embeddings: list[keras.layers.Embedding],
-        variables: list[keras.Variable],
-    ):
+    def __init__(self, model: keras.Model, variables: list[keras.Variable]):
         factored = FactoredModel(model)
         place_of = {id(variable): place for place, variable in enumerate(variables)}
         dense = [*factored.hidden, factored.output]
         self._dense = [_Layer(layer, place_of[id(layer.kernel)], place_of[id(layer.bias)]) for layer in dense]
-        self._sides = [
-            [embeddings.index(layer) for layer in side] for side in (factored.user_layers, factored.item_layers)
-        ]
         self._mf_width = factored.mf_width
 
     def __call__(self, weights: list[Tensor], vectors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Return the predictions, shape (batch, 1), and the penalties on the kernels.
 
         Args:
-            weights: of the layers behind the embeddings.
-            vectors: what each embedding layer gives for the batch, shape (batch, latent factors).
+            weights: of the layers behind the vectors.
+            vectors: of the users, GMF tower's before MLP tower's, then of the items: shape (batch, latent
+                factors).
         """
         *hidden, output = self._dense
         kernel = weights[output.kernel][:, 0]
         mf_logits = 0.0
+        sides = vectors[: len(vectors) // 2], vectors[len(vectors) // 2 :]
         if self._mf_width:
-            mf_user, mf_item = (vectors[side[0]] for side in self._sides)
+            mf_user, mf_item = (side[0] for side in sides)
             mf_logits = tf.linalg.matvec(mf_user * mf_item, kernel[: self._mf_width])
-        tower = tf.concat([tf.transpose(vectors[side[-1]]) for side in self._sides], 0)
+        tower = tf.concat([tf.transpose(side[-1]) for side in sides], 0)
         for layer in hidden:
             tower = layer.layer.activation(_affine(weights, layer, tower))
         logits = tf.linalg.matvec(tower, kernel[self._mf_width :], transpose_a=True)
@@ -86,7 +80,7 @@ def can_use_columns(model: keras.Model) -> bool:
     of whose weights are trained, in float32 or float64 throughout, with activations that take each number by
     itself and no penalties but on embeddings and kernels.
     """
-    if not can_factor(model) or model.non_trainable_variables:
+    if not can_factor(model) or not all(_is_trained(layer) for layer in model.layers):
         return False
     factored = FactoredModel(model)
     dense = [*factored.hidden, factored.output]
@@ -96,6 +90,11 @@ def can_use_columns(model: keras.Model) -> bool:
         and all(layer.activation in ELEMENTWISE for layer in dense)
         and not any(layer.bias_regularizer or layer.activity_regularizer for layer in dense)
     )
+
+
+def _is_trained(layer: keras.layers.Layer) -> bool:
+    """Tell whether a layer has no state but weights that are trained, or is one of features."""
+    return isinstance(layer, (FeatureCodes, IdentityDropout)) or not layer.non_trainable_variables
 
 
 def _affine(weights: list[Tensor], layer: _Layer, columns: Tensor) -> Tensor:

@@ -24,13 +24,13 @@ from tensorflow import Tensor
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
+from ncf_keras.training.steps.head import splits_at_embeddings
 from ncf_keras.training.steps.rules import Rule
 from ncf_keras.training.steps.state import Slots, State
 from ncf_keras.training.steps.steps import (
     ROWS_AN_EXAMPLE,
     DeferredStep,
     require_trainable_dtypes,
-    splits_at_embeddings,
 )
 from ncf_keras.training.steps.tables import DeferredTable, DenseTable, Table
 
@@ -200,7 +200,7 @@ class ShardedStep(DeferredStep):
             self.items.weights(items_read, items, step, schedule),
         ]
         loss, _, gradient, of_head = self._gradients(
-            tf.concat(weights, 0), self._parameters.weights(head), [], tf.maximum(labels, 0), mask
+            tf.concat(weights, 0), [], self._parameters.weights(head), [], tf.maximum(labels, 0), mask
         )
         of_users, of_items = tf.split(share * gradient, 2)
         loss = share * (loss + self.items.penalty(items_read)) + self.users.penalty(users_read)

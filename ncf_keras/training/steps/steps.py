@@ -19,7 +19,7 @@ from tensorflow import Tensor
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.precision import computing_in
-from ncf_keras.training.steps.columns import ColumnsHead, can_use_columns
+from ncf_keras.training.steps.head import Head, embeddings_of, splits_at_embeddings
 from ncf_keras.training.steps.rules import Rule
 from ncf_keras.training.steps.state import OtherState, Parameters, Slots, State
 
@@ -63,7 +63,7 @@ def make_step(
 
 def _prefers_dense(model: keras.Model, batch_size: int) -> bool:
     """Tell whether moving all rows takes less time than finding those of a batch (`docs/performance.md`)."""
-    rows = sum(layers[0].input_dim for layers in (_embeddings_of(model, source) for source in model.inputs))
+    rows = sum(layers[0].input_dim for layers in embeddings_of(model))
     return batch_size >= LEAST_DENSE_BATCH and rows <= ROWS_AN_EXAMPLE * batch_size
 
 
@@ -85,38 +85,6 @@ def can_defer_rows(model: keras.Model) -> bool:
     """Tell whether the model splits at its embeddings, and all of them are free of penalties."""
     embeddings = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
     return splits_at_embeddings(model) and all(layer.embeddings_regularizer is None for layer in embeddings)
-
-
-def splits_at_embeddings(model: keras.Model) -> bool:
-    """Tell whether all embeddings are looked up by an input itself, and what is behind them is a model.
-
-    The tables of each input must also have the same total width and dtype, for they share one array, and
-    nothing but the embeddings may use the inputs.
-    """
-    embeddings = [_embeddings_of(model, source) for source in model.inputs]
-    widths = {sum(layer.output_dim for layer in layers) for layers in embeddings}
-    found = [layer for layers in embeddings for layer in layers]
-    everything = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
-    if len(widths) != 1 or widths == {0} or len(found) != len(everything):
-        return False
-    try:
-        head = _head(model, found)
-    except ValueError:  # what Keras raises where the inputs lead to the output on other ways too
-        return False
-    # Keras 3.12 does not raise: its model then holds these inputs besides its own.
-    inputs = [layer for layer in head.layers if isinstance(layer, keras.layers.InputLayer)]
-    return len(inputs) == len(head.inputs)
-
-
-def _embeddings_of(model: keras.Model, source: keras.KerasTensor) -> list[keras.layers.Embedding]:
-    return [
-        layer for layer in model.layers if isinstance(layer, keras.layers.Embedding) and layer.input is source
-    ]
-
-
-def _head(model: keras.Model, embeddings: list[keras.layers.Embedding]) -> keras.Model:
-    """Return what is behind the embeddings, from their outputs to the model's."""
-    return keras.Model([layer.output for layer in embeddings], model.outputs[0])
 
 
 class DenseStep:
@@ -201,21 +169,16 @@ class DeferredStep:
     def __init__(
         self, model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss, precision: str = "float32"
     ):
-        self._rule = rule
-        self._loss, self._precision = loss, precision
-        self._tables = [_embeddings_of(model, source) for source in model.inputs]
+        self._rule, self._loss = rule, loss
+        self._tables = embeddings_of(model)
         self._widths = [[layer.output_dim for layer in layers] for layers in self._tables]
         self._width = sum(self._widths[0])
         counts = [layers[0].input_dim for layers in self._tables]
         self._offsets = np.cumsum([0, *counts])
-        flat = [layer for layers in self._tables for layer in layers]
-        self._head = _head(model, flat)
-        self._others = OtherState(self._head.non_trainable_variables)
-        self._parameters = Parameters(self._head.trainable_variables, rule)
-        on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        in_columns = precision != "bfloat16" and not on_gpu and can_use_columns(model)
-        self._columns = ColumnsHead(model, flat, self._head.trainable_variables) if in_columns else None
-        self.dtype = tf.as_dtype(flat[0].variable_dtype)
+        self._head = Head(model, precision)
+        self._others = self._head.others
+        self._parameters = Parameters(self._head.variables, rule)
+        self.dtype = tf.as_dtype(self._tables[0][0].variable_dtype)
         self._catch_up: Callable | None = None
         self._make_rows()
 
@@ -241,7 +204,8 @@ class DeferredStep:
         places = self._places(ids)
         weights, slots = self._read(tf.gather(rows, places), step, schedule)
         head = self._parameters.weights(head_state)
-        loss, others, gradient, head_gradients = self._gradients(weights, head, others, labels, mask)
+        codes = self._head.codes(ids)
+        loss, others, gradient, head_gradients = self._gradients(weights, codes, head, others, labels, mask)
         examples = tf.range(places.shape[0], dtype=chosen.dtype)
         chosen = tf.tensor_scatter_nd_update(chosen, places[:, None], examples)
         stands_for = tf.gather(chosen, places)
@@ -319,12 +283,13 @@ class DeferredStep:
         return tf.concat([index + offset for index, offset in zip(ids, self._offsets, strict=False)], 0)
 
     def _gradients(
-        self, weights: Tensor, head: State, others: State, labels: Tensor, mask: Tensor
+        self, weights: Tensor, codes: State, head: State, others: State, labels: Tensor, mask: Tensor
     ) -> tuple[Tensor, State, Tensor, State]:
         """Return the loss of some examples, the head's other state after them, and the gradients.
 
         Args:
             weights: of the rows of all users, then of all items: shape (examples of all inputs, width).
+            codes: of the features of the examples' users and items, see `Head`.
             head: the weights of the head.
             others: the other state of the head.
             labels: shape (examples,).
@@ -338,25 +303,12 @@ class DeferredStep:
             for side, widths in zip(tf.split(weights, len(self._widths)), self._widths, strict=True)
             for part in tf.split(side, widths, 1)
         ]
-        with tf.GradientTape() as tape, computing_in(self._head, self._precision):
+        with tf.GradientTape() as tape:
             tape.watch([latent, head])
-            predictions, others, penalties = self._predictions(head, others, latent)
+            predictions, others, penalties = self._head(head, others, latent, codes)
             loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         gradients, head_gradients = tape.gradient(loss, [latent, head])
         return loss, others, self._joined(gradients), head_gradients
-
-    def _predictions(
-        self, head: State, others: State, latent: list[Tensor]
-    ) -> tuple[Tensor, State, list[Tensor]]:
-        """Return the predictions, shape (examples, 1), the head's other state after them, and its penalties."""
-        if self._columns:
-            predictions, penalties = self._columns(head, latent)
-            return predictions, others, penalties
-        inputs = [part[:, None, :] for part in latent]
-        predictions, others, penalties = self._head.stateless_call(
-            head, self._others.given(others), inputs, training=True, return_losses=True
-        )
-        return predictions, self._others.kept(others), penalties
 
     def _written(
         self, weights: Tensor, slots: list[Tensor], gradient: Tensor, step: Tensor, now: Tensor
