@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.paths import CheckpointPath, DatasetPrefix, InputFile, InputWeights, OutputFile
+from ncf_keras.models.checks import FEATURES, IDENTITIES
 from ncf_keras.models.spec import KINDS
 from ncf_keras.training.adam_settings import LEAST_EPSILON
 from ncf_keras.training.recipe_file import read_recipe
@@ -63,6 +64,7 @@ def training_parser(model: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=HelpFormatter, allow_abbrev=False)
     add_data_flags(parser)
     _add_model(parser, model)
+    _add_features(parser)
     _add_warm_start(parser)
     _add_training(parser)
     _add_learner(parser)
@@ -118,16 +120,17 @@ def number_above(minimum: float, inclusive: bool, maximum: float = LARGEST_NUMBE
     return parse
 
 
-def number_between(minimum: float, maximum: float) -> Callable[[str], float]:
-    """Return a parser of numbers above `minimum` and below `maximum`, for argparse."""
+def number_between(minimum: float, maximum: float, inclusive: bool = False) -> Callable[[str], float]:
+    """Return a parser of numbers above (or from) `minimum` and below `maximum`, for argparse."""
 
     def parse(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = float("nan")
-        if not minimum < value < maximum:
-            rule = f"must be a number above {minimum:g} and below {maximum:g}"
+        if not (minimum < value or (inclusive and minimum == value)) or not value < maximum:
+            bound = "of at least" if inclusive else "above"
+            rule = f"must be a number {bound} {minimum:g} and below {maximum:g}"
             raise argparse.ArgumentTypeError(f"{rule}. Received: {text[:40]!r}")
         return value
 
@@ -185,6 +188,16 @@ def _add_model(parser: argparse.ArgumentParser, model: str) -> None:
             "left out"
         )
         add("--preset", type=_preset, metavar="tuned|FILE", help=tuned)
+
+
+def _add_features(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    known = "whose features (ncf prepare --item_features, --user_features) the model takes"
+    add("--features", choices=FEATURES, default="none", help=known)
+    own = "who has an embedding of his own; the others are described by their features alone"
+    add("--identity", choices=IDENTITIES, default="both", help=own)
+    left_out = "share of the examples whose identities training leaves out, so that features can stand alone"
+    add("--identity_dropout", type=number_between(0, 1, True), default=0, metavar="SHARE", help=left_out)
 
 
 def _preset(text: str) -> str:

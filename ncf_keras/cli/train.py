@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError, WorkerLost
 from ncf_keras.base.files import OutputStream, tensorflow_directory, writable_directory
@@ -24,6 +24,7 @@ from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import parse_training_flags, training_parser
 from ncf_keras.cli.kept_run import KeptRun
 from ncf_keras.cli.training_options import (
+    check_features,
     check_pretraining,
     is_pretrained,
     model_options,
@@ -37,6 +38,7 @@ from ncf_keras.cli.training_options import (
 )
 from ncf_keras.cli.warm_start import check_warm_start, start_warm
 from ncf_keras.models.spec import ModelSpec
+from ncf_keras.training.known_features import KnownFeatures
 from ncf_keras.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
     options, training = model_options(flags), training_spec(flags)
     check_pretraining(flags)
     check_warm_start(flags)
+    check_features(flags)
     cluster = read_cluster(flags)
     if cluster.is_chief:
         directory = writable_directory(flags.save_dir, "--save_dir") if flags.out else None
@@ -76,6 +79,8 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
     with contextlib.nullcontext() if cluster.is_chief else contextlib.redirect_stdout(None):
         dataset = load_dataset(flags)
     model = ModelSpec(kind, dataset.num_users, dataset.num_items, **options)
+    if flags.features != "none":
+        model = _with_features(model, dataset, flags)
     if not cluster.is_chief:
         _follow(dataset, flags, model, training, cluster)
         return
@@ -179,7 +184,7 @@ class _Run:
     def _trainer(self, workers: "Workers | None") -> "Trainer":
         from ncf_keras.training import Trainer
 
-        model = self._model.build(self._training.seed)
+        model = self._model.build(self._training.seed, **_matrices(self._dataset, self._flags.features))
         pretrain(model, self._flags)
         learner = None
         if not self._kept.checkpoint:
@@ -266,6 +271,19 @@ class _Run:
                 best_file.reserve()
             checkpoints.save()
         return checkpoints
+
+
+def _with_features(model: ModelSpec, dataset: "Dataset", flags: argparse.Namespace) -> ModelSpec:
+    """Return the spec with what is known of users and items."""
+    names = {"features": "`--features`", "identity": "`--identity`"}
+    with flag_names({**names, **{f"{side}_features": f"`--features` {side}" for side in ("user", "item")}}):
+        described = {"identity": flags.identity, "identity_dropout": flags.identity_dropout}
+        return dataclasses.replace(KnownFeatures.of(dataset, flags.features).spec(model), **described)
+
+
+def _matrices(dataset: "Dataset", sides: str) -> dict[str, Any]:
+    """Return the features that the model is given."""
+    return KnownFeatures.of(dataset, sides).matrices
 
 
 @contextlib.contextmanager

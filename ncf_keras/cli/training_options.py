@@ -34,6 +34,8 @@ RUN_FLAGS = (
     "dataset", "layers", "mf_pretrain", "mlp_pretrain", "alpha", "preset", "warm_start", "warm_ids", "save_dir",
     "out", "format", "export",
 )  # fmt: skip
+# Those that only matter where there are features, so that runs without go on from earlier checkpoints.
+OF_FEATURES = ("features", "identity", "identity_dropout")
 # Those of them that only the chief uses, so that they may differ between workers.
 CHIEF_ALONE = (
     "--save_dir", "--out", "--export", "--format", "--mf_pretrain", "--mlp_pretrain", "--warm_start",
@@ -64,6 +66,20 @@ def model_options(flags: argparse.Namespace) -> dict[str, Any]:
         options["layers"] = _layers(flags.layers)
         options["reg_layers"] = _reg_layers(flags.reg_layers, len(options["layers"]), flags.layers)
     return options
+
+
+def check_features(flags: argparse.Namespace) -> None:
+    """Raise InputError if the flags of features do not fit the others."""
+    if flags.features == "none":
+        for flag in ("identity", "identity_dropout"):
+            if getattr(flags, flag) not in ("both", 0):
+                rule = "must come with `--features`, or nothing is known of whom it leaves out"
+                raise InputError(f"`--{flag}` {rule}. Received: {getattr(flags, flag)}")
+        return
+    for flag, without in (("preset", None), ("warm_start", None), ("strategy", "none")):
+        given = getattr(flags, flag, without)
+        if given != without:
+            raise InputError(f"`--features` must be none with `--{flag}` {given}. Received: {flags.features}")
 
 
 def _layers(text: str) -> list[int]:
@@ -99,12 +115,15 @@ def run_options(
     flags: argparse.Namespace, model: "ModelSpec", training: TrainingSpec, dataset: "Dataset"
 ) -> dict[str, Any]:
     """Return the options that must be the same for a run to resume, by flag, as JSON values."""
-    of_model = {name: value for name, value in model.to_json().items() if name in flags and name != "layers"}
+    elsewhere = ("layers", *OF_FEATURES)
+    of_model = {name: each for name, each in model.to_json().items() if name in flags and name not in elsewhere}
     may_change = TrainingSpec.names("may_change")
     of_training = {
         FLAG_OF.get(name, name): value for name, value in training.to_json().items() if name not in may_change
     }
     rest = {name: getattr(flags, name) for name in RUN_FLAGS if name in flags}
+    if flags.features != "none":
+        rest |= {name: getattr(flags, name) for name in OF_FEATURES}
     if "recipe" in flags and flags.recipe != TUNED:
         rest["preset"] = {"file": flags.preset, **flags.recipe.to_json()}
     by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
@@ -127,6 +146,10 @@ def content_digest(dataset: "Dataset") -> str:
     # Only where there are any, so that runs of datasets without them go on from earlier checkpoints.
     states = {"user_states": dataset.user_states, "item_states": dataset.item_states}
     marks = {"train_is_validation": dataset.train_is_validation}
+    for name in ("user_features", "item_features"):
+        known = getattr(dataset, name)
+        matrix = None if known is None else known.matrix()
+        marks |= {f"{name}.{part}": matrix and getattr(matrix, part) for part in ("indptr", "indices")}
     return digest_of(content | {name: array for name, array in (states | marks).items() if array is not None})
 
 

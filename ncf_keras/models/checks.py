@@ -9,6 +9,8 @@ ACTIVATIONS = ("relu", "linear", "tanh", "sigmoid")
 SIDES = ("user", "item")
 # Of which sides a model has a table with a row for each identity.
 IDENTITIES = ("both", "user", "item", "none")
+# Of which sides a model takes the features.
+FEATURES = ("none", "user", "item", "both")
 # The codes of features are kept as float32, as all in a weight file is: it holds every whole number up to here.
 MOST_FEATURES = 2**24 - 1
 

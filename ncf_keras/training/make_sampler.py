@@ -11,7 +11,11 @@ from ncf_keras.training.spec import TrainingSpec
 
 
 def make_sampler(
-    dataset: Dataset, spec: TrainingSpec, shared: bool, positives: np.ndarray | None = None
+    dataset: Dataset,
+    spec: TrainingSpec,
+    shared: bool,
+    positives: np.ndarray | None = None,
+    item_weights: np.ndarray | None = None,
 ) -> NegativeSampler | DeviceSampler | ShardedSampler:
     """Return the sampler that a spec asks for: `auto` is the device's where there is a GPU, else the host's.
 
@@ -22,18 +26,22 @@ def make_sampler(
         spec: the settings.
         shared: whether several replicas train together.
         positives: the places in `train_items` of those to train on, which the host draws; None: all.
+        item_weights: how likely each item is drawn as a negative, which the host does; None: all alike.
 
     Raises:
-        InputError: the device's is asked for where there is none, or shards where `positives` are given; or as
-            `DeviceSampler` and `NegativeSampler`.
+        InputError: the device's is asked for where there is none, or it or shards where only the host can
+            draw; or as `DeviceSampler` and `NegativeSampler`.
     """
-    if positives is not None:
+    if positives is not None or item_weights is not None:
+        why = (
+            "with `positives`" if item_weights is None else "with features of items that nobody has chosen yet"
+        )
         if spec.sampler == "device":
-            raise InputError("`sampler` must be host or auto with `positives`. Received: 'device'")
+            raise InputError(f"`sampler` must be host or auto {why}. Received: 'device'")
         if shared or spec.shards > 1:
             received = "several workers" if shared else spec.shards
-            raise InputError(f"`shards` must be 1, in one process, with `positives`. Received: {received}")
-        return NegativeSampler(dataset, spec.num_neg, spec.seed, positives=positives)
+            raise InputError(f"`shards` must be 1, in one process, {why}. Received: {received}")
+        return NegativeSampler(dataset, spec.num_neg, spec.seed, item_weights, positives)
     if shared and spec.sampler == "device":
         raise InputError("`sampler` must be host or auto with several workers. Received: 'device'")
     if shared or spec.shards > 1:

@@ -1,7 +1,7 @@
 """Train a model in one call, for notebooks: as `ncf neumf` does, but without files."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import keras
 import pandas as pd
@@ -13,6 +13,7 @@ from ncf_keras.evaluation import RankingResult
 from ncf_keras.models import KINDS, ModelSpec
 from ncf_keras.training.callbacks.best_weights import BestWeights
 from ncf_keras.training.iterations import Best, Iteration
+from ncf_keras.training.known_features import KnownFeatures
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.trainer import Trainer, require_callbacks, require_dataset
 
@@ -52,6 +53,9 @@ def train(
     *,
     num_factors: int = 8,
     layers: Sequence[int] = (64, 32, 16, 8),
+    features: str = "none",
+    identity: str = "both",
+    identity_dropout: float = 0,
     epochs: int = 20,
     batch_size: int = 256,
     num_neg: int = 4,
@@ -75,6 +79,8 @@ def train(
             its output is one prediction between 0 and 1.
         num_factors: latent factors of GMF; for models given by name.
         layers: widths of the MLP's layers, the first of both embeddings together; for models given by name.
+        features: whose features of the dataset a model given by name takes: `none`, `user`, `item` or `both`.
+        identity, identity_dropout: as in `ModelSpec`; for models given by name.
         epochs, batch_size, num_neg, learning_rate, learner, select, patience, top_k, engine: as in
             `TrainingSpec`.
         seed: of the initial weights and the sampling; the same seed gives the same model.
@@ -104,9 +110,11 @@ def train(
         patience=patience,
     )
     if isinstance(model, str):
-        sizes = (dataset.num_users, dataset.num_items)
         require_one_of(model, KINDS, "model")
-        model = ModelSpec(model, *sizes, num_factors=num_factors, layers=layers).build(seed)
+        known = KnownFeatures.of(dataset, features)
+        sizes = ModelSpec(model, dataset.num_users, dataset.num_items, num_factors=num_factors, layers=layers)
+        described = replace(known.spec(sizes), identity=identity, identity_dropout=identity_dropout)
+        model = described.build(seed, **known.matrices)
     if not isinstance(model, keras.Model):
         raise InputError(f"`model` must be one of {', '.join(KINDS)} or a Keras model. Received: {model!r}")
     trainer = Trainer(model, dataset, spec)

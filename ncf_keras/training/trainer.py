@@ -34,12 +34,16 @@ from ncf_keras.training.make_sampler import make_sampler
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.steps.rules import sums_skipped_steps
 from ncf_keras.training.steps.steps import can_defer_rows
+from ncf_keras.training.unknown_rows import forget_unknown_rows, weights_of_negatives
 
 Logs = dict[str, float]
 
 
 class Trainer:
     """Trains a model on a dataset with the settings of a spec and any callbacks of Keras.
+
+    A model with features begins without the identities of users and items that have no train interactions, and
+    learns nothing of such items (`unknown_rows.py`).
 
     Args:
         model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction, for
@@ -98,7 +102,9 @@ class Trainer:
             rule = "`select` must be test or none with `positives`"
             raise InputError(f"{rule}, whose places a split would change. Received: 'validation'")
         examples = split_validation(dataset) if selects else dataset
-        self._sampler: Any = make_sampler(examples, self.spec, workers is not None, positives)
+        forget_unknown_rows(model, examples)
+        weights = weights_of_negatives(model, examples)
+        self._sampler: Any = make_sampler(examples, self.spec, workers is not None, positives, weights)
         self._on_note = on_note
         self.num_examples = self._sampler.num_examples
         self._selection = None if self.spec.select == "none" else _protocol(examples)

@@ -7,6 +7,8 @@ import numpy as np
 
 from ncf_keras.base.checks import is_number
 from ncf_keras.base.errors import InputError
+from ncf_keras.models.checks import SIDES
+from ncf_keras.models.layer_names import feature_name
 from ncf_keras.models.spec import ModelSpec
 from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.loading import (
@@ -56,16 +58,24 @@ def _fused(gmf: Layers, mlp: Layers, alpha: float) -> Layers:
     (gmf_kernel, gmf_bias), (mlp_kernel, mlp_bias) = gmf["prediction"], mlp["prediction"]
     hidden = {name: arrays for name, arrays in mlp.items() if name.startswith("layer")}
     return {
-        "mf_embedding_user": gmf["user_embedding"],
-        "mf_embedding_item": gmf["item_embedding"],
-        "mlp_embedding_user": mlp["user_embedding"],
-        "mlp_embedding_item": mlp["item_embedding"],
+        **_tables(gmf, "mf_"),
+        **_tables(mlp, "mlp_"),
         **hidden,
         "prediction": (
             np.concatenate([alpha * gmf_kernel, (1 - alpha) * mlp_kernel]),
             alpha * gmf_bias + (1 - alpha) * mlp_bias,
         ),
     }
+
+
+def _tables(layers: Layers, tower: str) -> Layers:
+    """Return the tables of a GMF or MLP as the NeuMF calls those of the tower: `mf_` or `mlp_`."""
+    named: dict[str, tuple[np.ndarray, ...]] = {}
+    for side in SIDES:
+        plain, own = f"{side}_embedding", f"{tower}embedding_{side}"
+        names = {plain: own, feature_name(plain): feature_name(own), f"{side}_features": f"{side}_features"}
+        named |= {names[name]: arrays for name, arrays in layers.items() if name in names}
+    return named
 
 
 def _fitting(model: keras.Model, name: str, spec: ModelSpec) -> Layers:
