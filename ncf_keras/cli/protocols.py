@@ -143,10 +143,10 @@ def make_protocol(name: str, dataset: "Dataset") -> Protocol:
 def _of_cold(cold: "ColdTests") -> str:
     """Return what is ranked among what, with the pairs that are ranked among fewer items and those left out."""
     width, fewest = cold.negatives.shape[1], int(cold.counts.min())
-    among = f"{width} of the {cold.num_cold:,} cold items, sampled from those that its user has not"
+    among = f"{width} sampled of the {cold.num_cold:,} cold items, without its user's others"
     if fewest < width:
         short = int((cold.counts < width).sum())
-        among += f" (of {short:,} pairs all that are left, {fewest} at the fewest)"
+        among += f" (for {short:,} of them fewer are left and all are taken, {fewest} at the fewest)"
     if cold.without_negatives:
         among += f"; {cold.without_negatives:,} pairs of users who have them all are left out"
     return f"each of {len(cold.users):,} held-out interactions with cold items ranked among {among}"

@@ -108,8 +108,8 @@ def test_fewer_left_than_asked_for_is_said(folder, capsys):
     left = 6 - np.bincount(dataset.cold_users)[dataset.cold_users]
     assert left.min() < left.max() <= 3
     assert (
-        f"ranked among {left.max()} of the 6 cold items, sampled from those that its user has not (of "
-        f"{(left < left.max()).sum()} pairs all that are left, {left.min()} at the fewest). "
+        f"ranked among {left.max()} sampled of the 6 cold items, without its user's others (for "
+        f"{(left < left.max()).sum()} of them fewer are left and all are taken, {left.min()} at the fewest). "
     ) in capsys.readouterr().out
 
 
