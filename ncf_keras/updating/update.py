@@ -136,11 +136,11 @@ def work_out(
 def require_leave_one_out(earlier: EarlierDataset) -> None:
     """Raise InputError if the dataset is split otherwise, which keeps much that is new out of train."""
     if earlier.options.split != "leave-one-out":
-        how = "split in time" if earlier.options.split == "time" else "with cold items held out"
+        how = "in time" if earlier.options.split == "time" else "with cold items held out,"
         raise InputError(
             "`name` must be of a dataset that is split leave-one-out, because an update learns from the newest "
-            f"interactions, which a split in time or of cold items holds out. Received: {earlier.name}, "
-            f"{how} at {earlier.options.at}"
+            "interactions, which another split holds out, at least in part. Received: "
+            f"{earlier.name}, split {how} at {earlier.options.at}"
         )
 
 
