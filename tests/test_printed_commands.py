@@ -54,6 +54,10 @@ NOT_RUN = (
     (r".*ncf .*theirs\.keras .*", "a model of the page's Python; tests/weights/test_page.py runs them"),
     (r".*: ncf browse( .*)?", "a server; tests/browsing ask it"),
     (r".*--dataset big .*", "100 million interactions"),
+    (
+        r".*--protocol cold.*",
+        "needs a model with item features; tests/cli/test_cold_protocol.py evaluates baselines",
+    ),
     (r".*--item_features .*", "needs lists of ids; tests/cli/test_recommend.py steers"),
 )
 # What stands for something of the reader's, where the command is read and where it is run.

@@ -1,4 +1,4 @@
-"""What a split in time leaves out of every figure: later interactions of users, or with items, that are new."""
+"""What other splits than leave-one-out keep out of every figure: held-out interactions of what is new."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class ColdPairs(NamedTuple):
-    """Later interactions that are no test pairs, as a split in time finds them; new is who is not in train.
+    """Held-out interactions that are no test pairs; new is who is not in train.
 
     Attributes:
         new_items: pairs of known users with new items, which no list holds.

@@ -50,6 +50,8 @@ def _compare(flags: argparse.Namespace) -> None:
     dataset = load_dataset(flags)
     protocol = make_protocol(flags.protocol, dataset)
     models = [load_saved_model(file, dataset, argument=name) for name, file in (("A", flags.a), ("B", flags.b))]
+    for name, model in zip(("A", "B"), models, strict=True):
+        protocol.require_scores(model, name)
     from ncf_keras.evaluation import compare_paired, ranking_metrics
 
     rankings = [protocol.rank(model) for model in models]

@@ -37,8 +37,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         description="Evaluate a saved GMF, MLP, NeuMF or baseline by the paper's protocol, on validation "
-        "pairs, or by a ranking of all items, with 95% confidence intervals. The model and its sizes are read "
-        "from the file.",
+        "pairs, or by a ranking of all items or of cold ones, with 95% confidence intervals. The model and its "
+        "sizes are read from the file.",
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
@@ -68,6 +68,7 @@ def _evaluate(flags: argparse.Namespace, command: str) -> None:
     if flags.segments or flags.report:
         segmentations = [*built_in_segmentations(protocol), *segmentations]
     model = load_saved_model(flags.weights, dataset, flags.model)
+    protocol.require_scores(model, "--weights")
     evaluation = evaluate(protocol, model, flags.topk, flags.num_neg, segmentations)
     subject = {"model": model.name, "weights": flags.weights}
     more = {**document_of(evaluation), "seconds": evaluation.seconds}

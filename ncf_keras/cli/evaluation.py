@@ -27,7 +27,7 @@ class Evaluation:
         lists: what the users' lists are like, as `ListStatistics` tells; empty unless all items were ranked.
         calibration: of scores that are probabilities; None for others.
         segments: a table for each way to divide users or items.
-        cold: None where the dataset has no such pairs.
+        cold: None where the dataset has no such pairs, or they are what was ranked.
         seconds: of scoring and ranking.
     """
 
@@ -88,6 +88,6 @@ def evaluate(
         {} if lists is None else lists.result(),
         calibration,
         [segment_metrics(rankings, each, top_ks) for each in segmentations],
-        cold_pairs(dataset, top_ks),
+        cold_pairs(dataset, top_ks) if protocol.cold is None else None,
         seconds,
     )

@@ -75,14 +75,17 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_split(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("how it is split (docs/data.md: the split in time)").add_argument
-    meaning = "hold out the latest interaction of each user, or all of a time (default: leave-one-out)"
-    add("--split", choices=("leave-one-out", "time"), help=meaning)
+    title = "how it is split (docs/data.md: the split in time, items held out whole)"
+    add = parser.add_argument_group(title).add_argument
+    meaning = "hold out the latest interaction of each user, all of a time, or some items whole and the latest "
+    choices = ("leave-one-out", "time", "cold_items")
+    add("--split", choices=choices, help=f"{meaning}of each user besides (default: leave-one-out)")
     meaning = (
-        "with --split time: a share of the interactions such as 0.8, a date such as 1998-03-01, or a time "
+        "with --split time: a share of the interactions such as 0.8, a date such as 1998-03-01, or a time in "
+        "the log's unit; held out is what came from then on. With --split cold_items: the share of the items "
     )
-    add("--at", metavar="WHEN", help=f"{meaning}in the log's unit; held out is what came from then on")
-    meaning = "the same for what --select validation holds out, which is before --at"
+    add("--at", metavar="WHEN", help=f"{meaning}that are held out, such as 0.05")
+    meaning = "with --split time: the same for what --select validation holds out, which is before --at"
     add("--validation_at", metavar="WHEN", help=meaning)
 
 
@@ -174,8 +177,13 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
     for reason, count in report["dropped"].items():
         yield f"  dropped {count:,} of {counts['rows']:,} rows: {reason}"
     yield from _lines_in_time(report) if "cuts" in report else _lines_on_users(report)
+    if report["options"]["split"] == "cold_items":
+        yield (
+            f"  cold: {counts['cold']:,} pairs with {counts['cold_items']:,} held-out item(s) are kept apart; "
+            f"these and {counts['cold_users']:,} user(s) of no other item are inactive, in no list"
+        )
     if "ids_from" in report:
-        what = "train interactions" if "cuts" in report else "interactions"
+        what = "interactions" if report["options"]["split"] == "leave-one-out" else "train interactions"
         yield from _lines_on_ids(report["ids_from"], what)
     yield f"  split: {report['split']}"
     path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"

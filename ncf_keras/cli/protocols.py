@@ -1,4 +1,4 @@
-"""The three protocols by name, ready to rank a model, and the flags of the commands that evaluate by them."""
+"""The protocols by name, ready to rank a model, and the flags of the commands that evaluate by them."""
 
 import argparse
 from collections.abc import Mapping
@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.version import __version__
 from ncf_keras.cli.console import progress_bar
+from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import LARGEST_COUNT, whole_number
 from ncf_keras.cli.paths import OutputFile
-from ncf_keras.cli.scores import item_scores, pair_scores
+from ncf_keras.cli.scores import item_scores, pair_scores, require_cold_scores
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ncf_keras.data import Dataset
+    from ncf_keras.data.cold_tests import ColdTests
     from ncf_keras.evaluation import Calibration, ListStatistics, Rankings
 
 # Each is another column of the metrics of all users, a thousand times resampled.
 MOST_LENGTHS = 100
-PROTOCOLS = ("sampled", "validation", "full")
+PROTOCOLS = ("sampled", "validation", "full", "cold")
 NOTES = {
     "sampled": "",
     "validation": "Such figures mean something only for models trained with `--select validation`: others have "
     "learned from these items.",
     "full": "Such figures can't be compared with those of rankings among sampled negatives.",
+    "cold": "Such figures can't be compared with those of another protocol, nor of other cold items.",
 }
 
 
@@ -37,15 +40,27 @@ class Protocol:
         description: what is ranked among what.
         note: how not to read the figures, a sentence or empty.
         dataset: whose test pairs are ranked, and whose train interactions are left out of lists.
+        cold: the pairs that are ranked instead of those, by the protocol of that name; None by another.
     """
 
     name: str
     description: str
     note: str
     dataset: "Dataset"
+    cold: "ColdTests | None" = None
 
     def __str__(self) -> str:
         return f"Protocol {self.name}: {self.description}. {self.note}".rstrip()
+
+    @property
+    def test_users(self) -> "np.ndarray":
+        """The user of each pair that is ranked: int32."""
+        return self.dataset.test_users if self.cold is None else self.cold.users
+
+    def require_scores(self, model: Any, argument: str) -> None:
+        """Raise InputError, which names `argument`, if the model can't score what the protocol ranks."""
+        if self.cold is not None:
+            require_cold_scores(model, argument)
 
     def rank(
         self, model: Any, lists: "ListStatistics | None" = None, calibration: "Calibration | None" = None
@@ -56,7 +71,11 @@ class Protocol:
         """
         if self.name == "full":
             return _rank_among_all(model, self.dataset, lists, calibration)
-        return _rank_among_negatives(model, self.dataset, calibration)
+        if self.cold is not None:
+            pairs = (self.cold.users, self.cold.items, self.cold.negatives)
+        else:
+            pairs = (self.dataset.test_users, self.dataset.test_items, self.dataset.test_negatives)
+        return _rank_among_negatives(model, pairs, calibration)
 
     def document(
         self,
@@ -79,7 +98,8 @@ def add_protocol_flags(parser: argparse.ArgumentParser) -> None:
     """Add `--protocol`, `--topk` and `--json`."""
     ranking = (
         "rank the test items among sampled negatives as the paper does, so rank items held out of train "
-        "(for models trained with --select validation), or rank the test items among all items"
+        "(for models trained with --select validation), or rank the test items among all items, or rank cold "
+        "items, held out of train whole, among each other (for models that know items by features)"
     )
     parser.add_argument("--protocol", choices=PROTOCOLS, default="sampled", help=ranking)
     lengths = "length of the ranked list, or several"
@@ -102,12 +122,17 @@ def parse_top_ks(text: str) -> tuple[int, ...]:
 def make_protocol(name: str, dataset: "Dataset") -> Protocol:
     """Return the protocol of that name on a dataset; InputError if the dataset has no pairs for it."""
     from ncf_keras.data import split_validation
+    from ncf_keras.data.cold_tests import cold_tests
 
     if name == "full":
         which = "all" if dataset.item_states is None else "all active"
         among = f"{which} items that its user has no train interaction with"
         description = f"each of {dataset.num_test:,} test items ranked among {among}"
         return Protocol(name, description, NOTES[name], dataset)
+    if name == "cold":
+        with flag_names({"dataset": "`--dataset` with `--protocol` cold"}):
+            cold = cold_tests(dataset)
+        return Protocol(name, _of_cold(cold), NOTES[name], dataset, cold)
     tests = split_validation(dataset) if name == "validation" else dataset
     kind = "items held out of train" if name == "validation" else "test items"
     among = f"{tests.test_negatives.shape[1]} sampled negatives"
@@ -115,11 +140,24 @@ def make_protocol(name: str, dataset: "Dataset") -> Protocol:
     return Protocol(name, description, NOTES[name], tests)
 
 
-def _rank_among_negatives(model: Any, dataset: "Dataset", calibration: "Calibration | None") -> "Rankings":
+def _of_cold(cold: "ColdTests") -> str:
+    """Return what is ranked among what, with the pairs that are ranked among fewer items and those left out."""
+    width, fewest = cold.negatives.shape[1], int(cold.counts.min())
+    among = f"{width} sampled of the {cold.num_cold:,} cold items, without its user's others"
+    if fewest < width:
+        short = int((cold.counts < width).sum())
+        among += f" (for {short:,} of them fewer are left and all are taken, {fewest} at the fewest)"
+    if cold.without_negatives:
+        among += f"; {cold.without_negatives:,} pairs of users who have them all are left out"
+    return f"each of {len(cold.users):,} held-out interactions with cold items ranked among {among}"
+
+
+def _rank_among_negatives(
+    model: Any, pairs: "tuple[np.ndarray, np.ndarray, np.ndarray]", calibration: "Calibration | None"
+) -> "Rankings":
     from ncf_keras.evaluation import LeaveOneOut
 
-    protocol = LeaveOneOut(dataset.test_users, dataset.test_items, dataset.test_negatives)
-    return protocol.rankings(pair_scores(model), calibration)
+    return LeaveOneOut(*pairs).rankings(pair_scores(model), calibration)
 
 
 def _rank_among_all(

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ncf_keras.base.errors import InputError
+
 if TYPE_CHECKING:
     from ncf_keras.evaluation.full_ranking import ScoreAll
     from ncf_keras.evaluation.leave_one_out import Score
@@ -34,3 +36,19 @@ def factored(model: Any) -> "FactoredModel | None":
     from ncf_keras.models.factored import FactoredModel, can_factor
 
     return FactoredModel(model) if can_factor(model) else None
+
+
+def require_cold_scores(model: Any, argument: str = "--weights") -> None:
+    """Raise InputError if a model knows items by their interactions alone, and so nothing of cold ones.
+
+    These are GMF, MLP and NeuMF. A baseline, or a Keras model of one's own, may know more.
+
+    Args:
+        model: a Keras model or a fitted baseline.
+        argument: the flag or argument that it came from.
+    """
+    if factored(model) is not None:
+        raise InputError(
+            f"`{argument}` must hold a model that knows items by features with `--protocol` cold, because "
+            f"a cold item has no interaction to learn from. Received: {model.name}, without item features"
+        )

@@ -61,4 +61,6 @@ def built_in_segmentations(protocol: "Protocol") -> "list[Segmentation]":
 
     dataset = protocol.dataset
     histories = np.diff(dataset.train_offsets)
-    return [popularity_thirds(dataset.item_counts), history_thirds(histories, dataset.test_users)]
+    by_history = history_thirds(histories, protocol.test_users)
+    # Cold items are all alike unpopular.
+    return [by_history] if protocol.cold is not None else [popularity_thirds(dataset.item_counts), by_history]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Implicit feedback of users on items, split leave-one-out as in section 4.1 of the paper, or in time.
+    """Implicit feedback of users on items, split leave-one-out as in section 4.1 of the paper, or otherwise.
 
     Build it with `Dataset.from_dataframe`, `Dataset.from_pairs`, `read_dataset` or `sample_dataset`; all
     arrays are read-only.
@@ -55,7 +55,8 @@ class Dataset:
         item_states: the same of the items, none of which is forgotten; an inactive one is in no list.
         cold_users: int32, shape (pairs,). Of a split in time, the users of those later interactions that are no
             test pairs, because their user or their item has no train interaction, or too few items are left to
-            draw negatives from. Who has interactions here alone is inactive. None where there are none.
+            draw negatives from; of one of cold items, those of all interactions with held-out items. Who has
+            interactions here alone is inactive. None where there are none.
         cold_items: the same of their items.
         train_is_validation: bool, shape (interactions,): the train interactions that `split_validation` holds
             out, all from some time on; None where it holds out one of each user.
@@ -221,7 +222,7 @@ class Dataset:
         time_format: str | None = None,
         **options: Any,
     ) -> "Dataset":
-        """Split a log of interactions leave-one-out, or in time, as `ncf prepare` does with a file.
+        """Split a log of interactions leave-one-out, in time or by items, as `ncf prepare` does with a file.
 
         Args:
             df: a row an interaction; rows that lack a value are dropped. A DataFrame of pandas or polars, a
@@ -231,7 +232,8 @@ class Dataset:
             user, item: the columns of ids, which become texts by the rule of docs/data.md.
             rating: the column of ratings; a rating of 0 or below is no positive. None: every row is one.
             timestamp: the column of timestamps, numbers or dates; the latest interaction of each user is held
-                out, or with `split="time"` all from the time `at` on. None: a random one of each user is.
+                out, or with `split="time"` all from the time `at` on. None: a random one of each user is. With
+                `split="cold_items"` the share `at` of the items is held out whole besides.
             titles: title of each item id, in a dict or a Series.
             name: what output files are named after.
             missing: texts that stand for a missing value, such as `["NULL"]`; so does a number of that value.

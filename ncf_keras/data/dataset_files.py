@@ -7,7 +7,7 @@
 These are the authors' (their `Dataset.py`, and the section "Dataset" of their README); they have no header.
 Beside them may lie
 
-`<path><dataset>.cold.rating`    of a split in time, the later interactions that are no test pairs
+`<path><dataset>.cold.rating`    what a split in time or of cold items holds out besides the test pairs
 `<path><dataset>.validation.rating`  the lines of .train.rating that are held out for validation
                                  (lines as of .test.rating; an empty file is as good as none)
 `<path><dataset>.train.parquet`  stands in for .train.rating: columns `user` and `item` of whole numbers
@@ -48,7 +48,7 @@ from ncf_keras.data.reading import (
 from ncf_keras.data.states import FORGOTTEN
 from ncf_keras.data.train_parquet import read_train_parquet
 
-# What `ncf prepare` always writes, and what it writes where rows wait, and of a split in time.
+# What `ncf prepare` always writes, and what it writes where rows wait, and of other splits than leave-one-out.
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
 WAITING, COLD, VALIDATION = ".waiting.csv", ".cold.rating", ".validation.rating"
 OPTIONAL = (WAITING, COLD, VALIDATION)

@@ -28,7 +28,7 @@ class _Parts(NamedTuple):
         train: all train interactions.
         test: the test pairs.
         negatives: of each test pair.
-        cold: the later interactions of a split in time that are no test pairs.
+        cold: the interactions that a split in time or of cold items holds out besides the test pairs.
         validation: which of `train` are held out for validation; None where none is.
     """
 

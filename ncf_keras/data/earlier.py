@@ -54,6 +54,7 @@ class EarlierDataset:
         waiting: rows that smallest numbers of interactions took out, with the columns of `frame` but indices
             into its own ids. None where there are none.
         seal: tells whether the dataset has changed since; None of one that was not read.
+        num_cold: number of the cold rows.
     """
 
     name: str
@@ -68,6 +69,7 @@ class EarlierDataset:
     num_train: int
     waiting: TidyLog | None = field(repr=False)
     seal: Seal | None = field(default=None, repr=False)
+    num_cold: int = 0
 
 
 def read_earlier(path: str | os.PathLike, name: str) -> EarlierDataset:
@@ -129,6 +131,7 @@ def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> Ea
         num_train=len(users[0]),
         waiting=_read_waiting(paths[WAITING]) if has_waiting else None,
         seal=seal,
+        num_cold=len(frame) - len(active),
     )
 
 

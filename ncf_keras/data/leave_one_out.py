@@ -117,6 +117,8 @@ def _held_out(
         pair_numbers(rows["user"].to_numpy(), rows["item"].to_numpy(), num_items)
         for rows in (frame, earlier.frame)
     )
+    # Of its cold rows, behind the others, nothing has been learned and nothing tested.
+    before = before[: len(before) - earlier.num_cold]
     is_new, was_test = ~np.isin(pairs, before), np.isin(pairs, before[earlier.num_train :])
     # Of its own, so that the negatives are the same whether there was something new or not.
     own = np.random.default_rng((seed, 1))

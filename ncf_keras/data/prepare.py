@@ -11,6 +11,7 @@ import pandas as pd
 
 from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
+from ncf_keras.data.cold_split import split_cold_items
 from ncf_keras.data.dataset import pair_numbers
 from ncf_keras.data.joining import Rows, joined
 from ncf_keras.data.k_core import core_filter
@@ -18,11 +19,13 @@ from ncf_keras.data.leave_one_out import split_leave_one_out
 from ncf_keras.data.prepared_log import IdsFrom, PreparedLog
 from ncf_keras.data.states import ACTIVE, active_among
 from ncf_keras.data.tidy_log import TidyLog
-from ncf_keras.data.time_cut import Moment, checked_moment
+from ncf_keras.data.time_cut import Moment, checked_moment, checked_share
 from ncf_keras.data.time_split import split_in_time
 
 if TYPE_CHECKING:
     from ncf_keras.data.earlier import EarlierDataset
+
+SPLITS = ("leave-one-out", "time", "cold_items")
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,12 @@ class PrepareOptions:
         min_user_interactions, min_item_interactions: users and items with fewer are taken out, repeatedly.
         keep: which interaction stands for several of one user with one item, `first` or `last` in time.
         negatives: items to rank each held-out item against. Of a user with fewer left none is tested.
-        seed: of the negatives, and of the held-out items where there are no timestamps.
-        split: `leave-one-out` holds out the latest interaction of each user, `time` all that are from `at` on.
+        seed: of the negatives, of the held-out items where there are no timestamps, and of the cold items.
+        split: `leave-one-out` holds out the latest interaction of each user, `time` all that are from `at` on,
+            `cold_items` all of some items, and of the others the latest of each user.
         at: with `split="time"`, a share of the interactions, such as 0.8; a date in ISO 8601, such as
-            `1998-03-01`; or a time in the log's own unit, such as 888710400.
+            `1998-03-01`; or a time in the log's own unit, such as 888710400. With `split="cold_items"` the
+            share of the items that are held out, such as 0.05.
         validation_at: the same for what `split_validation` holds out of train, which is before `at`; None: it
             holds out one of each user.
     """
@@ -49,7 +54,7 @@ class PrepareOptions:
     keep: Literal["first", "last"] = "first"
     negatives: int = 99
     seed: int = 2017
-    split: Literal["leave-one-out", "time"] = "leave-one-out"
+    split: Literal["leave-one-out", "time", "cold_items"] = "leave-one-out"
     at: Moment | None = None
     validation_at: Moment | None = None
 
@@ -64,20 +69,24 @@ class PrepareOptions:
         for argument in ("min_user_interactions", "min_item_interactions", "negatives"):
             require_count(getattr(self, argument), argument)
         require_count(self.seed, "seed", 0)
-        require_one_of(self.split, ("leave-one-out", "time"), "split")
-        self._check_times()
+        require_one_of(self.split, SPLITS, "split")
+        self._check_where()
 
-    def _check_times(self) -> None:
-        """Keep the times of a split as `checked_moment` has them."""
-        if self.split == "time" and self.at is None:
-            raise InputError("`at` must say where a log is cut with `split` time. Received: none")
+    def _check_where(self) -> None:
+        """Keep the times of a split as `checked_moment` has them, or the share of its items as a float."""
+        says = {"time": "where a log is cut", "cold_items": "which share of the items is held out"}
+        if self.split in says and self.at is None:
+            raise InputError(f"`at` must say {says[self.split]} with `split` {self.split}. Received: none")
+        if self.at is not None and self.split == "leave-one-out":
+            raise InputError("`at` must come with `split` time or cold_items. Received: leave-one-out")
+        if self.validation_at is not None and self.split != "time":
+            raise InputError(f"`validation_at` must come with `split` time. Received: {self.split}")
+        if self.split == "cold_items":
+            object.__setattr__(self, "at", checked_share(self.at, "at"))
+            return
         for argument in ("at", "validation_at"):
-            given = getattr(self, argument)
-            if given is None:
-                continue
-            if self.split != "time":
-                raise InputError(f"`{argument}` must come with `split` time. Received: {self.split}")
-            object.__setattr__(self, argument, checked_moment(given, argument))
+            if getattr(self, argument) is not None:
+                object.__setattr__(self, argument, checked_moment(getattr(self, argument), argument))
 
 
 def prepare(
@@ -120,6 +129,11 @@ def prepare(
         train = frame[split.in_train]
         user_states = active_among(user_states, train["user"].to_numpy())
         item_states = active_among(item_states, train["item"].to_numpy())
+    elif options.split == "cold_items":
+        split = split_cold_items(frame, earlier, item_states == ACTIVE, options, generator)
+        # An item may have its only interactions in the test, and is known all the same.
+        user_states = active_among(user_states, np.delete(frame["user"].to_numpy(), split.cold))
+        item_states = active_among(item_states, np.delete(frame["item"].to_numpy(), split.cold))
     else:
         split = split_leave_one_out(frame, earlier, item_states == ACTIVE, options, generator)
     return PreparedLog(

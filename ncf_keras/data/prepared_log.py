@@ -113,7 +113,7 @@ class PreparedLog:
 
     @property
     def cold(self) -> pd.DataFrame:
-        """The later interactions that are no test pairs, in the order of the log."""
+        """The held-out interactions that are no test pairs, in the order of the log."""
         return self.frame.iloc[self.split.cold]
 
     def titles(self, titles: Mapping[str, str] | None) -> list[str] | None:
@@ -162,6 +162,8 @@ class PreparedLog:
             "test": test,
         }
         more = self._counts_in_time(active_users) if split.cuts else self._counts_of_users(active_users)
+        if self.options.split == "cold_items":
+            more |= self._counts_of_cold()
         return {
             "options": asdict(self.options),
             **self._said_of_split(),
@@ -179,7 +181,12 @@ class PreparedLog:
                 if "timestamp" in self.frame
                 else "a random one (no timestamps)"
             )
-            return {"split": f"leave-one-out: of each user with two or more interactions {how}"}
+            one = f"leave-one-out: of each user with two or more interactions {how}"
+            if self.options.split != "cold_items":
+                return {"split": one}
+            items = len(np.unique(self.cold["item"]))
+            whole = f"cold items: all interactions of {items:,} items, the share {self.options.at} of all"
+            return {"split": f"{whole}, drawn by the seed {self.options.seed}; of the others {one}"}
         validation = self.split.cuts.get("validation_at")
         return {
             "split": f"in time: held out is what is from {self.split.cuts['at']} on"
@@ -190,7 +197,8 @@ class PreparedLog:
     def _counts_of_users(self, active_users: int) -> dict[str, int]:
         """Return how many users leave-one-out did not test, and why."""
         free = self.split.too_few_free
-        with_two = int(np.count_nonzero(np.bincount(self.frame["user"]) > 1))
+        users = np.delete(self.frame["user"].to_numpy(), self.split.cold)
+        with_two = int(np.count_nonzero(np.bincount(users) > 1))
         nothing_new = with_two - len(self.split.tested) - len(free)
         return {
             "users_without_test": active_users - len(self.split.tested),
@@ -207,19 +215,25 @@ class PreparedLog:
         split, free = self.split, self.split.too_few_free
         marked = split.is_validation
         tested = self.frame["user"].to_numpy()[split.tested]
-        train, cold = self.train, self.cold
         return {
             **({} if marked is None else {"validation": int(np.count_nonzero(marked))}),
             "test_users": len(np.unique(tested)),
             "users_without_test": active_users - len(np.unique(tested)),
-            "cold": len(cold),
-            **{
-                f"cold_{side}s": len(np.setdiff1d(cold[side].to_numpy(), train[side].to_numpy()))
-                for side in ("user", "item")
-            },
+            **self._counts_of_cold(),
             **(
                 {"pairs_without_negatives": len(free), "fewest_items_left": int(free.min())}
                 if free.size
                 else {}
             ),
+        }
+
+    def _counts_of_cold(self) -> dict[str, int]:
+        """Return how many pairs are cold, and how many of their users and items have no train interaction."""
+        train, cold = self.train, self.cold
+        return {
+            "cold": len(cold),
+            **{
+                f"cold_{side}s": len(np.setdiff1d(cold[side].to_numpy(), train[side].to_numpy()))
+                for side in ("user", "item")
+            },
         }

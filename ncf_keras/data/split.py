@@ -18,7 +18,7 @@ class Split(NamedTuple):
         negatives: int32, shape (tests, negatives).
         too_few_free: of each user, or each later pair, that is not tested for want of items to draw negatives
             from, how many are left: int64.
-        cold: the places of the rows that are in neither part.
+        cold: the places of the rows that are in neither part, ascending.
         is_validation: of each row in train whether it is held out for validation; None where none is.
         cuts: of a split in time, by the option that says where.
     """

@@ -99,6 +99,20 @@ def checked_moment(value: object, argument: str) -> Moment:
     )
 
 
+def checked_share(value: object, argument: str) -> float:
+    """Return a share of items, a number or the text of one, above 0 and below 1, as a float.
+
+    `argument` is what it is called in an error. InputError if it is none.
+    """
+    found: Any = _number_in(value.strip()) if isinstance(value, str) else value
+    if is_number(found) and is_share(float(found)):
+        return float(found)
+    raise InputError(
+        f"`{argument}` must be a share of the items, above 0 and below 1, such as 0.05, with `split` "
+        f"cold_items. Received: {repr(value)[:LONGEST_SHOWN]}"
+    )
+
+
 def is_share(moment: Moment) -> bool:
     """Return whether this is a share of the interactions."""
     return not isinstance(moment, str) and 0 < moment < 1

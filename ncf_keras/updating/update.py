@@ -134,12 +134,13 @@ def work_out(
 
 
 def require_leave_one_out(earlier: EarlierDataset) -> None:
-    """Raise InputError if the dataset is split in time, which keeps all that is new out of train."""
+    """Raise InputError if the dataset is split otherwise, which keeps much that is new out of train."""
     if earlier.options.split != "leave-one-out":
+        how = "in time" if earlier.options.split == "time" else "with cold items held out,"
         raise InputError(
             "`name` must be of a dataset that is split leave-one-out, because an update learns from the newest "
-            f"interactions, which a split in time holds out. Received: {earlier.name}, split in time at "
-            f"{earlier.options.at}"
+            "interactions, which another split holds out, at least in part. Received: "
+            f"{earlier.name}, split {how} at {earlier.options.at}"
         )
 
 

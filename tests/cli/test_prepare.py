@@ -291,7 +291,7 @@ def test_yesterdays_split_holds_and_another_needs_its_own_times(log, tmp_path, c
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (["--at", "0.8"], "`--at` must come with `--split` time. Received: leave-one-out"),
+    (["--at", "0.8"], "`--at` must come with `--split` time or cold_items. Received: leave-one-out"),
     (["--validation_at", "0.8"], "`--validation_at` must come with `--split` time. Received: leave-one-out"),
     (["--split", "time"], "`--at` must say where a log is cut with `--split` time. Received: none"),
     ([*IN_TIME, "--at", "soon"], "`--at` must be a share of the interactions such as 0.8, a date such as "),

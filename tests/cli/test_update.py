@@ -216,15 +216,19 @@ def test_a_mistake_is_a_sentence_and_changes_nothing(living, capsys, more, log, 
     assert left_in(living) == before
 
 
-def test_a_split_in_time_holds_out_what_an_update_would_learn_from(living, capsys):
+@pytest.mark.parametrize(
+    ("split", "at", "found"), [("time", "0.8", "in time"), ("cold_items", "0.3", "with cold items held out,")]
+)
+def test_another_split_holds_out_what_an_update_would_learn_from(living, capsys, split, at, found):
     prefix = f"{living}/Data/d"
-    line = ["--append", "--ids_from", prefix, "--out", prefix, "--split", "time", "--at", "0.8"]
+    line = ["--append", "--ids_from", prefix, "--out", prefix, "--split", split, "--at", at]
     assert prepare([*line, "--negatives", "2"]) == 0
     before = left_in(living)
     assert main(words(living, log="night2.csv")) == 2
     assert (
         "`--dataset` must be of a dataset that is split leave-one-out, because an update learns from the "
-        "newest interactions, which a split in time holds out. Received: d, split in time at 0.8"
+        "newest interactions, which another split holds out, at least in part. Received: d, split "
+        f"{found} at {at}"
     ) in capsys.readouterr().err
     assert left_in(living) == before
 

@@ -255,9 +255,9 @@ WITH_TIMES = {"user": list("aabbc"), "item": list("xyzxw"), "time": [1, 2, 3, 4,
 
 @pytest.mark.parametrize(("options", "message"), [
     ({}, "`at` must say where a log is cut with `split` time. Received: none"),
-    ({"split": "leave-one-out", "at": 0.8}, "`at` must come with `split` time. Received: leave-one-out"),
+    ({"split": "leave-one-out", "at": 0.8}, "`at` must come with `split` time or cold_items. Received: leave-"),
     ({"split": "leave-one-out", "validation_at": 0.8}, "`validation_at` must come with `split` time."),
-    ({"split": "random", "at": 3}, "`split` must be one of leave-one-out, time. Received: "),
+    ({"split": "random", "at": 3}, "`split` must be one of leave-one-out, time, cold_items. Received: "),
     ({"at": 3, "timestamp": None}, "`split` must be leave-one-out where a log has no timestamps."),
     ({"at": "1998-03-01"}, "neither dates nor Unix seconds or milliseconds. Received: 1998-03-01"),
     ({"at": 1}, "`at` must have interactions before it, .* Received: 1, and the first is of the time 1"),
