@@ -31,11 +31,13 @@ class FeatureTable(NamedTuple):
         source: the file, or the argument, that it came in.
         ids: the raw id of each row, none empty, all different.
         cells: by the name of the column, the text of each row, without white space around it.
+        id_column: what the header of a file calls the ids; None without a header.
     """
 
     source: str
     ids: Sequence[str]
     cells: Mapping[str, Sequence[str]]
+    id_column: str | None = None
 
 
 def read_feature_table(
@@ -137,6 +139,15 @@ def require_some_known(table: FeatureTable, index_of: Mapping[str, int]) -> None
         )
 
 
+def require_header(table: FeatureTable, index_of: Mapping[str, int]) -> None:
+    """Raise InputError if what was taken for the header of a file begins with an id."""
+    if table.id_column is not None and table.id_column in index_of:
+        raise InputError(
+            f"{table.source}, line 1 must be a header with a column of ids and one or more of features. "
+            f"Received: a line that begins with {table.id_column[:LONGEST_SHOWN]!r}, an id of the dataset"
+        )
+
+
 def placed(
     table: FeatureTable, cells: Sequence[str], index_of: Mapping[str, int], before: list[str]
 ) -> list[str]:
@@ -160,7 +171,7 @@ def _read(
             # What has a number for the name of the ids begins with an id.
             has_none = argument is not None and number_in(names[0] if names else "") is not None
             _require_names(f"{file}, line 1", names[:1] if has_none else names, header, hint)
-            return _table_of_rows(file, rows, names)
+            return _table_of_rows(file, rows, names)._replace(id_column=names[0])
         return _table_of_rows(file, rows, _expanded(columns, argument or "columns"))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.feature_kinds import KINDS
-from ncf_keras.data.feature_tables import FeatureTable, require_some_known
+from ncf_keras.data.feature_tables import FeatureTable, require_header, require_some_known
 from ncf_keras.data.grown_features import grown_features, require_columns, titles_apart, with_years
 from ncf_keras.data.prepared_log import PreparedLog
 from ncf_keras.data.states import FORGOTTEN, INACTIVE
@@ -53,6 +53,8 @@ def with_features(prepared: PreparedLog, said: SaidOfFeatures) -> tuple[Prepared
     for side, ids in (("users", prepared.user_ids), ("items", prepared.item_ids)):
         known = {raw: index for index, raw in enumerate(ids)}
         unknown = list(dict.fromkeys(raw for table in tables[side] for raw in table.ids if raw not in known))
+        for table in tables[side]:
+            require_header(table, known)
         keeps = side == "items" and said.with_new_items
         if not keeps:
             for table in tables[side]:
