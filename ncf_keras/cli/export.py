@@ -11,6 +11,7 @@ from ncf_keras.base.files import tensorflow_directory
 from ncf_keras.base.terminal import listed
 from ncf_keras.cli.console import print_done, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
+from ncf_keras.cli.feature_flags import grouping_features
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
 from ncf_keras.cli.paths import InputFile
@@ -44,10 +45,11 @@ def make_parser() -> argparse.ArgumentParser:
     # Unlike training, an export does without.
     parser.set_defaults(dataset=None)
     features = (
-        "features of items, from whose column --group requests may limit the number of a category on a list"
+        "features of items, from whose column --group requests may limit the number of a category on a list "
+        "(default: those of the dataset)"
     )
     parser.add_argument("--item_features", type=InputFile, metavar="FILE", help=features)
-    parser.add_argument("--group", metavar="FEATURE", help="a column of --item_features, such as genre")
+    parser.add_argument("--group", metavar="FEATURE", help="a column of features, such as genre")
     number = "number of the version; the one after the highest if left out"
     parser.add_argument("--version", type=whole_number(0, HIGHEST_VERSION), help=number)
     return parser
@@ -55,9 +57,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _export(flags: argparse.Namespace) -> None:
     dataset = None
-    if bool(flags.group) != bool(flags.item_features):
-        missing, named = ("item_features", "group") if flags.group else ("group", "item_features")
-        raise InputError(f"`--{named}` must come with `--{missing}`. Received: `--{named}` alone")
+    if flags.item_features and not flags.group:
+        raise InputError("`--item_features` must come with `--group`. Received: `--item_features` alone")
     if flags.group and flags.dataset is None:
         raise InputError("`--group` must come with `--dataset`, which has the ids. Received: none")
     if flags.dataset is not None:
@@ -78,13 +79,12 @@ def _export(flags: argparse.Namespace) -> None:
 
 
 def _read_group(flags: argparse.Namespace, dataset: "Dataset | None") -> "Feature | None":
-    """Return the column of `--item_features` that `--group` names, None if it was not given."""
+    """Return the column that `--group` names, None if it was not given."""
     if dataset is None or not flags.group:
         return None
-    from ncf_keras.data.features import read_features
-
-    features = read_features(flags.item_features, dataset.item_ids, dataset.num_items)
+    features = grouping_features(flags, dataset, "--group")
     if flags.group not in features:
-        rule = f"a feature of `--item_features`: {listed(sorted(features))}"
+        source = "the dataset" if flags.item_features is None else "`--item_features`"
+        rule = f"a feature of {source}: {listed(sorted(features))}"
         raise InputError(f"`--group` must name {rule}. Received: {flags.group}")
     return features[flags.group]

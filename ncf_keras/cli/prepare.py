@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.cli.console import print_done, progress_bar, run_with_flags
+from ncf_keras.cli.feature_flags import (
+    add_feature_flags,
+    lines_on_features,
+    read_said_of_features,
+    source_of_features,
+)
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_memory_flag, whole_number
 from ncf_keras.cli.id_lines import read_id_lines
@@ -49,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_format_flags(parser)
     meaning = "item titles: id and title, such as movies.dat, u.item or records of JSON"
     parser.add_argument("--titles", type=InputFile, metavar="FILE", help=meaning)
+    add_feature_flags(parser)
     going_on = parser.add_argument_group("going on from an earlier dataset (docs/data.md: ids that stay)")
     meaning = "a dataset that was prepared: its users and items keep their indices, new ones come behind"
     going_on.add_argument("--ids_from", type=DatasetPrefix, metavar="PREFIX", help=f"{meaning}; may be --out")
@@ -98,6 +105,7 @@ def _prepare_by_flags(flags: argparse.Namespace) -> None:
 def _prepare(flags: argparse.Namespace) -> None:
     from ncf_keras.data.dataset_writing import write_prepared
     from ncf_keras.data.prepare import prepare
+    from ncf_keras.data.prepared_features import with_features
 
     prefix = Path(flags.out)
     _require_log(flags)
@@ -106,12 +114,14 @@ def _prepare(flags: argparse.Namespace) -> None:
     options = _options(flags, earlier)
     forget = [] if flags.forget is None else read_id_lines(flags.forget, "--forget")
     log = read_raw_log(flags)
+    said = read_said_of_features(flags)
     with progress_bar(log.size, "bytes") as show:
         show("Splitting", log.size)
         prepared = prepare(log.rows, options, earlier, flags.append, forget)
-        texts = prepared.titles(log.titles)
+        prepared, titles = with_features(prepared, said)
+        texts = prepared.titles(titles if log.titles is None else log.titles)
         show(f"Writing {prefix.name}", log.size)
-        write_prepared(prefix, prepared, log.source, texts)
+        write_prepared(prefix, prepared, log.source | source_of_features(flags), texts)
     print_done("\n".join(_report_lines(prefix, prepared.report())), f"the dataset {prefix}")
 
 
@@ -185,6 +195,7 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
     if "ids_from" in report:
         what = "interactions" if report["options"]["split"] == "leave-one-out" else "train interactions"
         yield from _lines_on_ids(report["ids_from"], what)
+    yield from lines_on_features(report)
     yield f"  split: {report['split']}"
     path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"
     yield f"Train on it: ncf neumf --path {path or './'} --dataset {prefix.name}"

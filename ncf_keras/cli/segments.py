@@ -21,7 +21,7 @@ def add_segment_flags(parser: argparse.ArgumentParser) -> None:
     for flag, side in zip(FEATURE_FLAGS, ("item", "user"), strict=True):
         features = (
             f"features of {side}s, for metrics by each: a .csv file with a header, ids in its first column, "
-            "categories between |"
+            "categories between | (default: those of the dataset)"
         )
         parser.add_argument(flag, type=InputFile, metavar="FILE", help=features)
 
@@ -36,18 +36,23 @@ def require_use_of_features(flags: argparse.Namespace) -> None:
 def segmentations_of(flags: argparse.Namespace, dataset: "Dataset") -> "list[Segmentation]":
     """Return the columns of the files that the flags name, as ways to divide items and users.
 
+    Where no file is named, and segments are asked for, the dataset's own columns serve.
+
     Raises:
         InputError: a file breaks the format.
     """
-    from ncf_keras.data.features import read_features
+    from ncf_keras.data.feature_tables import read_features
     from ncf_keras.evaluation import Segmentation
 
     found = []
-    for file, side, ids, count in (
-        (flags.item_features, "item", dataset.item_ids, dataset.num_items),
-        (flags.user_features, "user", dataset.user_ids, dataset.num_users),
+    is_asked = flags.segments or flags.report
+    for file, side, ids, count, own in (
+        (flags.item_features, "item", dataset.item_ids, dataset.num_items, dataset.item_features),
+        (flags.user_features, "user", dataset.user_ids, dataset.num_users, dataset.user_features),
     ):
-        for feature in read_features(file, ids, count).values() if file is not None else ():
+        columns_of_dataset = own.groups() if own is not None and is_asked else {}
+        features = columns_of_dataset if file is None else read_features(file, ids, count)
+        for feature in features.values():
             columns = (feature.categories, feature.offsets, feature.codes)
             found.append(Segmentation(feature.name, side, *columns).with_others())
     return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import listed
+from ncf_keras.cli.feature_flags import grouping_features
 from ncf_keras.cli.flags import whole_number
 from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.paths import InputFile
@@ -38,9 +39,12 @@ def add_steering_flags(parser: argparse.ArgumentParser) -> None:
     lines = "an id a line, - for standard input"
     add("--only_items", type=InputFile, metavar="FILE", help=f"the only items to choose from, {lines}")
     add("--not_items", type=InputFile, metavar="FILE", help=f"items to leave out, {lines}")
-    each = "at most so many items of each category of a feature, as in --max_per genre 2; needs --item_features"
+    each = "at most so many items of each category of a feature, as in --max_per genre 2"
     add("--max_per", nargs=2, metavar=("FEATURE", "N"), help=each)
-    features = "features of items: a .csv file with a header, ids in its first column, categories between |"
+    features = (
+        "features of items: a .csv file with a header, ids in its first column, categories between | (default: "
+        "those of the dataset)"
+    )
     add("--item_features", type=InputFile, metavar="FILE", help=features)
     penalty = "rank by score - X log(1 + n) / log(1 + max n), n being an item's train interactions (default: 0)"
     add("--popularity_penalty", type=_penalty, metavar="X", default=0.0, help=penalty)
@@ -54,9 +58,8 @@ def require_steerable(flags: argparse.Namespace) -> None:
         raise InputError(f"`{given[0]}` must come with recommendations. Received: `{kinds[0]}`")
     if flags.popularity_penalty and flags.popular:
         raise InputError("`--popularity_penalty` must come with what a model ranks. Received: `--popular`")
-    if bool(flags.max_per) != bool(flags.item_features):
-        missing, named = ("item_features", "max_per") if flags.max_per else ("max_per", "item_features")
-        raise InputError(f"`--{named}` must come with `--{missing}`. Received: `--{named}` alone")
+    if flags.item_features and not flags.max_per:
+        raise InputError("`--item_features` must come with `--max_per`. Received: `--item_features` alone")
     from_input = [flag for flag in ("--users_file", *FLAGS[:2]) if getattr(flags, flag[2:]) == "-"]
     if len(from_input) > 1:
         received = " and ".join(f"`{flag} -`" for flag in from_input)
@@ -71,10 +74,8 @@ def read_steering(flags: argparse.Namespace, dataset: "Dataset") -> Steering:
             arguments[flag[2:]] = _read_items(file, flag, dataset)
     features: dict[str, Feature] = {}
     if flags.max_per:
-        from ncf_keras.data.features import read_features
-
-        features = read_features(flags.item_features, dataset.item_ids, dataset.num_items)
-        arguments["max_per"] = _limit(flags.max_per, features)
+        features = grouping_features(flags, dataset, "--max_per")
+        arguments["max_per"] = _limit(flags.max_per, features, flags.item_features is None)
     if flags.popularity_penalty:
         arguments["popularity_penalty"] = flags.popularity_penalty
     return Steering(features, arguments)
@@ -97,10 +98,12 @@ def _read_items(file: str, flag: str, dataset: "Dataset") -> list[str]:
     return ids
 
 
-def _limit(typed: list[str], features: dict[str, "Feature"]) -> tuple[str, int]:
+def _limit(typed: list[str], features: dict[str, "Feature"], from_dataset: bool) -> tuple[str, int]:
     name, number = typed
     if name not in features:
-        rule = f"a feature of `--item_features`: {listed(sorted(features))}"
+        rule = (
+            f"a feature of {'the dataset' if from_dataset else '`--item_features`'}: {listed(sorted(features))}"
+        )
         raise InputError(f"`--max_per` must name {rule}. Received: {name}")
     try:
         return name, whole_number(1)(number)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import scipy.sparse
 
+    from ncf_keras.data.features import Features
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -60,6 +62,8 @@ class Dataset:
         cold_items: the same of their items.
         train_is_validation: bool, shape (interactions,): the train interactions that `split_validation` holds
             out, all from some time on; None where it holds out one of each user.
+        user_features: columns of features, a row a user; None where there are none.
+        item_features: the same of the items.
     """
 
     name: str
@@ -79,6 +83,8 @@ class Dataset:
     cold_users: np.ndarray | None = None
     cold_items: np.ndarray | None = None
     train_is_validation: np.ndarray | None = None
+    user_features: "Features | None" = None
+    item_features: "Features | None" = None
 
     def __post_init__(self):
         require_sizes(self.num_users, self.num_items)
@@ -113,6 +119,10 @@ class Dataset:
         for argument, highest in (("user_states", FORGOTTEN), ("item_states", INACTIVE)):
             self._check_states(argument, highest)
         self._check_later()
+        for argument, count in (("user_features", self.num_users), ("item_features", self.num_items)):
+            features = getattr(self, argument)
+            if features is not None and features.num_rows != count:
+                raise InputError(f"`{argument}` must have {count} rows. Received: {features.num_rows}")
         arrays = [self.train_offsets, self.train_items, self.test_users, self.test_items, self.test_negatives]
         optional = [self.train_is_latest, self.cold_users, self.cold_items, self.train_is_validation]
         for array in [*arrays, *(array for array in optional if array is not None)]:
@@ -139,6 +149,8 @@ class Dataset:
         cold_users: np.ndarray | None = None,
         cold_items: np.ndarray | None = None,
         train_is_validation: np.ndarray | None = None,
+        user_features: "Features | None" = None,
+        item_features: "Features | None" = None,
     ) -> "Dataset":
         """Make a dataset of index pairs in any order; repeated train pairs collapse to one.
 
@@ -205,6 +217,8 @@ class Dataset:
             cold_users=cold_users,
             cold_items=cold_items,
             train_is_validation=pairs.is_validation,
+            user_features=user_features,
+            item_features=item_features,
         )
 
     @classmethod
@@ -220,6 +234,10 @@ class Dataset:
         name: str = "dataset",
         missing: Sequence[str] = (),
         time_format: str | None = None,
+        user_features: Any = None,
+        item_features: Any = None,
+        feature_kinds: Mapping[str, str] | None = None,
+        with_new_items: bool = False,
         **options: Any,
     ) -> "Dataset":
         """Split a log of interactions leave-one-out, in time or by items, as `ncf prepare` does with a file.
@@ -238,16 +256,22 @@ class Dataset:
             name: what output files are named after.
             missing: texts that stand for a missing value, such as `["NULL"]`; so does a number of that value.
             time_format: what texts of dates look like if not as in ISO 8601, such as `"%m/%d/%Y"`.
+            user_features, item_features: tables of features, of any kind that `df` may be: the id in the first
+                column, each other one a column of features, in which a list is several categories.
+            feature_kinds: `categories`, `number`, `date` or `text` of columns, by name, where that is not to be
+                found out.
+            with_new_items: keep the items of `item_features` that are not in `df`, as inactive ones.
             **options: as in `ncf_keras.data.prepare.PrepareOptions`: `min_rating`, `min_user_interactions`,
                 `min_item_interactions`, `keep`, `negatives`, `seed`, `split`, `at`, `validation_at`.
 
         Example:
             >>> Dataset.from_dataframe(df, user="u", item="i", timestamp="t", negatives=20)
         """
-        from ncf_keras.data.frames import dataset_from_dataframe
+        from ncf_keras.data.frames import FeatureFrames, dataset_from_dataframe
 
         columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
-        return dataset_from_dataframe(df, columns, titles, name, missing, time_format, options)
+        features = FeatureFrames(user_features, item_features, feature_kinds, with_new_items)
+        return dataset_from_dataframe(df, columns, titles, name, missing, time_format, features, options)
 
     def save(self, path: "str | os.PathLike[str]", name: str) -> None:
         """Write the files that the commands and `read_dataset` read, which make a Dataset equal to this one.

@@ -13,7 +13,9 @@ Beside them may lie
 `<path><dataset>.train.parquet`  stands in for .train.rating: columns `user` and `item` of whole numbers
 `<path><dataset>.users.csv`      index,user_id: the raw id of each user index, under a header
 `<path><dataset>.items.csv`      index,item_id or index,item_id,title; index,title where there are no ids
-                                 (both with a column `state` where an id has one: `id_files.py`)
+                                 (both with a column `state` where an id has one, and columns of features behind
+                                 it: `id_files.py`)
+`<path><dataset>.features.json`  how columns of features are encoded (`feature_file.py`)
 `<path><dataset>.waiting.csv`    user_id,item_id,rating or user_id,item_id,rating,timestamp: interactions that
                                  smallest numbers of interactions took out, until others join them
 `<path><dataset>.json`           where they came from, and a digest of each other file
@@ -34,6 +36,7 @@ from ncf_keras.base.memory import require_memory
 from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.dataset import Dataset, pair_numbers
 from ncf_keras.data.dataset_checks import INDEX_LIMIT
+from ncf_keras.data.feature_file import read_columns, read_encodings
 from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.known_datasets import download_hint
@@ -48,10 +51,12 @@ from ncf_keras.data.reading import (
 from ncf_keras.data.states import FORGOTTEN
 from ncf_keras.data.train_parquet import read_train_parquet
 
-# What `ncf prepare` always writes, and what it writes where rows wait, and of other splits than leave-one-out.
+# What `ncf prepare` always writes; and what it does where rows wait, of other splits than leave-one-out, and of
+# features.
 SUFFIXES = (".train.rating", ".test.rating", ".test.negative", ".users.csv", ".items.csv", ".json")
 WAITING, COLD, VALIDATION = ".waiting.csv", ".cold.rating", ".validation.rating"
-OPTIONAL = (WAITING, COLD, VALIDATION)
+FEATURES = ".features.json"
+OPTIONAL = (WAITING, COLD, VALIDATION, FEATURES)
 RATING_LINE = "`user TAB item TAB rating [TAB timestamp]`"
 READ_AHEAD, BLOCK = 1 << 16, 1 << 20
 # More columns than these take pandas seconds to minutes.
@@ -129,6 +134,7 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
     require_active(users_file, users.states, train_users, test_users)
     require_active(items_file, items.states, train_items, test_items)
     _require_not_forgotten(paths[COLD], cold_users, users.states)
+    encodings = read_encodings(paths[FEATURES])
     is_validation = _marks_of(paths[VALIDATION], train_file, train_users, train_items)
     return Dataset.from_pairs(
         train_users,
@@ -149,6 +155,8 @@ def _read_dataset(paths: Mapping[str, Path], parquet: Path, name: str) -> Datase
         cold_users=cold_users,
         cold_items=cold_items,
         train_is_validation=is_validation,
+        user_features=read_columns(users_file, users.columns, encodings, paths[FEATURES]),
+        item_features=read_columns(items_file, items.columns, encodings, paths[FEATURES]),
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.base.inputs import kind_of
-from ncf_keras.data.dataset_files import COLD, VALIDATION, WAITING
+from ncf_keras.data.dataset_files import COLD, FEATURES, VALIDATION, WAITING
+from ncf_keras.data.feature_file import write_encodings
 from ncf_keras.data.id_files import IdFile, write_ids
 from ncf_keras.data.savable import require_savable
 from ncf_keras.data.sealed_files import Seal, write_together
@@ -18,6 +19,7 @@ from ncf_keras.data.tidy_times import numbers_of_times
 
 if TYPE_CHECKING:
     from ncf_keras.data.dataset import Dataset
+    from ncf_keras.data.features import Features
     from ncf_keras.data.prepared_log import PreparedLog
 
 
@@ -53,11 +55,13 @@ def write_prepared(
     report = {"source": dict(source), **prepared.report()}
     split = prepared.split
     parts = _Parts(prepared.train, prepared.test, split.negatives, prepared.cold, split.is_validation)
-    users = IdFile(prepared.user_ids.tolist(), None, _if_any(prepared.user_states))
+    features = (prepared.user_features, prepared.item_features)
+    user_columns, item_columns = map(_columns, features)
+    users = IdFile(prepared.user_ids.tolist(), None, _if_any(prepared.user_states), user_columns)
     titles = prepared.titles(None) if titles is None else titles
-    items = IdFile(prepared.item_ids.tolist(), titles, _if_any(prepared.item_states))
+    items = IdFile(prepared.item_ids.tolist(), titles, _if_any(prepared.item_states), item_columns)
     follows = None if prepared.ids_from is None else prepared.ids_from.seal
-    _write(prefix, parts, users, items, report, prepared.waiting, follows)
+    _write(prefix, parts, users, items, features, report, prepared.waiting, follows)
 
 
 def write_dataset(prefix: Path, dataset: "Dataset") -> None:
@@ -94,9 +98,11 @@ def write_dataset(prefix: Path, dataset: "Dataset") -> None:
         },
     }
     parts = _Parts(train, test, dataset.test_negatives, cold, marked)
-    users = IdFile(dataset.user_ids, None, dataset.user_states)
-    items = IdFile(dataset.item_ids, dataset.item_titles, dataset.item_states)
-    _write(prefix, parts, users, items, report)
+    features = (dataset.user_features, dataset.item_features)
+    user_columns, item_columns = map(_columns, features)
+    users = IdFile(dataset.user_ids, None, dataset.user_states, user_columns)
+    items = IdFile(dataset.item_ids, dataset.item_titles, dataset.item_states, item_columns)
+    _write(prefix, parts, users, items, features, report)
 
 
 def _write(
@@ -104,6 +110,7 @@ def _write(
     parts: _Parts,
     users: IdFile,
     items: IdFile,
+    features: "tuple[Features | None, Features | None]",
     report: dict[str, Any],
     waiting: pd.DataFrame | None = None,
     follows: Seal | None = None,
@@ -111,7 +118,8 @@ def _write(
     """Write the files that there is something for.
 
     Nothing of a dataset that was there before may stay, above all not where somebody asked to be forgotten. So
-    where rows waited, or were cold or held out for validation, and none is now, they are replaced by none.
+    where rows waited, or were cold or held out for validation, and none is now, they are replaced by none; and
+    encodings of features likewise.
     """
     train, test, negatives, cold, marked = parts
     if items.titles is not None:
@@ -121,6 +129,8 @@ def _write(
         writers[".users.csv"] = lambda file: write_ids(file, "user_id", *users)
     if items.ids is not None or items.titles is not None:
         writers[".items.csv"] = lambda file: write_ids(file, "item_id", *items)
+    if any(side is not None for side in features) or kind_of(f"{prefix}{FEATURES}") is not None:
+        writers[FEATURES] = lambda file: write_encodings(file, *features)
     waiting = pd.DataFrame({"user": [], "item": []}) if waiting is None else waiting
     if len(waiting) or kind_of(f"{prefix}{WAITING}") is not None:
         writers[WAITING] = lambda file: _write_waiting(file, waiting)
@@ -158,6 +168,10 @@ def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _if_any(states: np.ndarray) -> np.ndarray | None:
     return states if states.any() else None
+
+
+def _columns(features: "Features | None") -> "dict[str, Sequence[str]] | None":
+    return None if features is None else features.cells()
 
 
 def _write_negatives(file: Path, test: pd.DataFrame, negatives: np.ndarray) -> None:

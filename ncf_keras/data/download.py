@@ -33,8 +33,16 @@ from ncf_keras.base.staging import locked_directory, sweep
 from ncf_keras.base.terminal import shown
 from ncf_keras.base.version import __version__
 from ncf_keras.data.dataset import Dataset, pair_numbers
-from ncf_keras.data.dataset_files import COLD, SUFFIXES, VALIDATION, prepared_paths, read_dataset
+from ncf_keras.data.dataset_files import (
+    COLD,
+    FEATURES,
+    SUFFIXES,
+    VALIDATION,
+    prepared_paths,
+    read_dataset,
+)
 from ncf_keras.data.dataset_writing import write_prepared
+from ncf_keras.data.feature_file import write_encodings
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.data.known_datasets import SPLIT_SUFFIXES, KnownDataset, RemoteFile
 from ncf_keras.data.logs.log import Log
@@ -262,6 +270,9 @@ def _add_ids(
         ".users.csv": lambda file: write_ids(file, "user_id", log.user_ids),
         ".items.csv": lambda file: write_ids(file, "item_id", log.item_ids, titles_of_items),
     }
+    if kind_of(f"{directory / known.name}{FEATURES}") is not None:
+        # The files of ids have no columns of features any more.
+        writers[FEATURES] = lambda file: write_encodings(file, None, None)
     _write_beside_split(known, directory, writers, dataset)
 
 

@@ -16,6 +16,7 @@ from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.csv_rows import csv_rows
 from ncf_keras.data.dataset_files import (
     COLD,
+    FEATURES,
     WAITING,
     dataset_prefix,
     has_lines,
@@ -23,6 +24,8 @@ from ncf_keras.data.dataset_files import (
     read_ratings,
 )
 from ncf_keras.data.earlier_ids import sizes_in
+from ncf_keras.data.feature_file import read_columns, read_encodings
+from ncf_keras.data.features import Features
 from ncf_keras.data.held_files import held_together
 from ncf_keras.data.id_files import any_ids, require_active
 from ncf_keras.data.prepare import PrepareOptions
@@ -55,6 +58,7 @@ class EarlierDataset:
             into its own ids. None where there are none.
         seal: tells whether the dataset has changed since; None of one that was not read.
         num_cold: number of the cold rows.
+        user_features, item_features: a row a user or an item; None where there are none.
     """
 
     name: str
@@ -70,6 +74,8 @@ class EarlierDataset:
     waiting: TidyLog | None = field(repr=False)
     seal: Seal | None = field(default=None, repr=False)
     num_cold: int = 0
+    user_features: Features | None = field(default=None, repr=False)
+    item_features: Features | None = field(default=None, repr=False)
 
 
 def read_earlier(path: str | os.PathLike, name: str) -> EarlierDataset:
@@ -115,8 +121,10 @@ def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> Ea
     frame = pd.DataFrame(columns, copy=False)
     # Cold ones, behind them, may be of users and items of any state.
     active = frame[: len(users[0]) + len(users[1])]
-    user_ids, _, user_states = _ids(paths[".users.csv"], "user_id", frame, active, FORGOTTEN)
-    item_ids, titles, item_states = _ids(paths[".items.csv"], "item_id", frame, active, INACTIVE)
+    users_file, items_file = paths[".users.csv"], paths[".items.csv"]
+    user_ids, _, user_states, user_columns = _ids(users_file, "user_id", frame, active, FORGOTTEN)
+    item_ids, titles, item_states, item_columns = _ids(items_file, "item_id", frame, active, INACTIVE)
+    encodings = read_encodings(paths[FEATURES])
     has_waiting = WAITING in report.get("files", {})
     return EarlierDataset(
         name=name,
@@ -132,13 +140,15 @@ def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> Ea
         waiting=_read_waiting(paths[WAITING]) if has_waiting else None,
         seal=seal,
         num_cold=len(frame) - len(active),
+        user_features=read_columns(users_file, user_columns, encodings, paths[FEATURES]),
+        item_features=read_columns(items_file, item_columns, encodings, paths[FEATURES]),
     )
 
 
 def _ids(
     file: Path, column: str, frame: pd.DataFrame, active: pd.DataFrame, highest: int
-) -> tuple[np.ndarray, Sequence[str] | None, np.ndarray]:
-    """Return raw ids, all different, any titles, and states, of which the `active` rows must have none."""
+) -> tuple[np.ndarray, Sequence[str] | None, np.ndarray, Mapping[str, Sequence[str]] | None]:
+    """Return raw ids, all different, any titles, states, of which `active` rows must have none, and columns."""
     side = column.removesuffix("_id")
     found = any_ids(file, column, 1 + int(frame[side].max()))
     if found.ids is None:
@@ -149,7 +159,7 @@ def _ids(
     given = np.zeros(len(found.ids), np.uint8) if found.states is None else found.states
     states = checked_states(given, len(found.ids), highest, f"{side}_states")
     require_active(file, states, active[side].to_numpy())
-    return np.array(found.ids, dtype=object), found.titles, states
+    return np.array(found.ids, dtype=object), found.titles, states, found.columns
 
 
 def _options(file: Path, said: Any) -> PrepareOptions:

@@ -15,7 +15,9 @@ from ncf_keras.base.ids import id_text, is_missing
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.arrow import arrow_errors, column_of_arrow
 from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.feature_tables import FeatureTable, feature_table_of
 from ncf_keras.data.prepare import PrepareOptions, prepare
+from ncf_keras.data.prepared_features import SaidOfFeatures, with_features
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import titles_of
 
@@ -33,6 +35,35 @@ class Table(NamedTuple):
     find: Callable[[Any], pd.Series | None]
 
 
+class FeatureFrames(NamedTuple):
+    """Tables of features, and what is to be made of them: see `Dataset.from_dataframe`."""
+
+    user_features: Any = None
+    item_features: Any = None
+    feature_kinds: Mapping[str, str] | None = None
+    with_new_items: bool = False
+
+    def tables(self) -> tuple[list[FeatureTable], list[FeatureTable]]:
+        """Return the tables of users and of items, one or none of each."""
+        return self._table("user_features"), self._table("item_features")
+
+    def _table(self, argument: str) -> list[FeatureTable]:
+        df = getattr(self, argument)
+        if df is None:
+            return []
+        try:
+            table = table_of(df)
+            columns = [(name, table.find(name)) for name in table.names]
+        except InputError as error:
+            raise InputError(str(error).replace("`df`", f"`{argument}`")) from None
+        twice = next((name for name, column in columns if column is None), None)
+        if twice is not None:
+            raise InputError(
+                f"`{argument}` must have a name of its own for each column. Received: {str(twice)[:40]!r} twice"
+            )
+        return [feature_table_of([(name, column) for name, column in columns if column is not None], argument)]
+
+
 def dataset_from_dataframe(
     df: Any,
     columns: Mapping[str, Any],
@@ -40,10 +71,21 @@ def dataset_from_dataframe(
     name: str,
     missing: Sequence[str],
     time_format: str | None,
+    features: FeatureFrames,
     options: Mapping[str, Any],
 ) -> Dataset:
     """Split a log of interactions: see `Dataset.from_dataframe`; `columns` are by role."""
-    known = [*PrepareOptions.__dataclass_fields__, *columns, "titles", "name", "missing", "time_format"]
+    arguments = (
+        "titles",
+        "name",
+        "missing",
+        "time_format",
+        "user_features",
+        "item_features",
+        "feature_kinds",
+        "with_new_items",
+    )
+    known = [*PrepareOptions.__dataclass_fields__, *columns, *arguments]
     require_known_arguments(options, known, "Dataset.from_dataframe")
     if time_format is not None and columns["timestamp"] is None:
         raise InputError(f"`time_format` must come with `timestamp`. Received: {time_format!r} alone")
@@ -55,9 +97,11 @@ def dataset_from_dataframe(
     if not len(log.frame):
         lacking = ", ".join(f"{count:,} without {role}" for role, count in log.missing.items() if count)
         raise InputError(f"`df` must hold at least one complete interaction. Received: {lacking}")
-    prepared = prepare(log, PrepareOptions(**options))
-    texts = None if titles is None else titles_of(prepared.item_ids, _titles_by_id(titles))
-    return prepared.dataset(name, texts)
+    users, items = features.tables()
+    given = SaidOfFeatures(users, items, features.feature_kinds or {}, features.with_new_items)
+    prepared, found = with_features(prepare(log, PrepareOptions(**options)), given)
+    by_id = found if titles is None else _titles_by_id(titles)
+    return prepared.dataset(name, None if by_id is None else titles_of(prepared.item_ids, by_id))
 
 
 def table_of(df: Any) -> Table:

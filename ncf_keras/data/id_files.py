@@ -1,12 +1,13 @@
-"""The files of ids beside a dataset: the raw id, the title and the state of each index.
+"""The files of ids beside a dataset: the raw id, the title, the state and the features of each index.
 
 `index,user_id` and `index,item_id,title`, under a header. Ids, titles and states are there or not; a column
 `state` says which ids are kept though no interaction of theirs is: `inactive` or `forgotten` (`states.py`).
+Every column behind these is one of features (`features.py`), in texts.
 """
 
 import contextlib
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import pandas as pd
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
+from ncf_keras.base.memory import require_memory
 from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.csv_rows import csv_rows
 from ncf_keras.data.reading import Cost
@@ -23,6 +25,10 @@ from ncf_keras.data.states import WORDS, contradicted
 # What reading took of memory, measured: of a file of 2 million lines.
 IDS_COST = Cost(row=70, byte=1)
 TITLE, STATE = "title", "state"
+# What no column of features may be called.
+RESERVED = frozenset(("index", "user_id", "item_id", TITLE, STATE))
+# What a byte of a file with columns of features takes, in texts of Python.
+BYTES_OF_FEATURE = 4
 
 
 class IdFile(NamedTuple):
@@ -32,11 +38,13 @@ class IdFile(NamedTuple):
         ids: raw ids.
         titles: empty where there is none.
         states: uint8, see `states.py`.
+        columns: those of features, by name: a text an index.
     """
 
     ids: Sequence[str] | None = None
     titles: Sequence[str] | None = None
     states: np.ndarray | None = None
+    columns: Mapping[str, Sequence[str]] | None = None
 
 
 def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
@@ -54,6 +62,12 @@ def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
     with contextlib.closing(csv_rows(file, IDS_COST)) as rows:
         _, header = next(rows)
         names = _columns(file, column, header)
+        features = [name for name in names if name not in (column, TITLE, STATE)]
+        if features:
+            require_memory(BYTES_OF_FEATURE * Path(file).stat().st_size, str(file))
+        state = header.index(STATE) if STATE in names else 0
+        # Most texts of a column of features are alike: each is kept once.
+        kept: dict[str, str] = {}
         # Nobody asks for an item to be forgotten.
         words = WORDS if column == "user_id" else WORDS[:2]
         texts: dict[str, list[str]] = {name: [] for name in names}
@@ -63,13 +77,13 @@ def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
                 raise InputError(f"{where} have the index {index}. Received: {row[0][:LONGEST_SHOWN]!r}")
             if count is not None and index >= count and STATE not in names:
                 raise InputError(f"{where} not be there: the dataset has {count} indices. Received: {index}")
-            if STATE in names and row[-1] not in words:
+            if state and row[state] not in words:
                 raise InputError(
                     f"{where} have the state {' or '.join(words[1:])}, or none. "
-                    f"Received: {row[-1][:LONGEST_SHOWN]!r}"
+                    f"Received: {row[state][:LONGEST_SHOWN]!r}"
                 )
             for name, field in zip(names, row[1:], strict=True):
-                texts[name].append(field)
+                texts[name].append(kept.setdefault(field, field) if features else field)
     found = len(texts[names[0]])
     if count is not None and found < count:
         raise InputError(
@@ -77,7 +91,10 @@ def read_ids(file: Path, column: str, count: int | None = None) -> IdFile:
         )
     states = [WORDS.index(word) for word in texts[STATE]] if STATE in texts else None
     return IdFile(
-        texts.get(column), texts.get(TITLE), None if states is None else np.array(states, dtype=np.uint8)
+        texts.get(column),
+        texts.get(TITLE),
+        None if states is None else np.array(states, dtype=np.uint8),
+        {name: texts[name] for name in features} or None,
     )
 
 
@@ -102,12 +119,14 @@ def write_ids(
     ids: Sequence[str] | np.ndarray | None,
     titles: Sequence[str] | None = None,
     states: np.ndarray | None = None,
+    features: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Write, of each index, any raw id as the column `user_id` or `item_id`, any title, and any state."""
+    """Write, of each index, any raw id as the column `user_id` or `item_id`, title, state and features."""
     given = ((column, ids), (TITLE, titles))
     texts: dict[str, Any] = {name: values for name, values in given if values is not None}
     if states is not None:
         texts[STATE] = np.array(WORDS, object)[states]
+    texts |= features or {}
     columns = {"index": range(len(next(iter(texts.values())))), **texts}
     # Quoting every text keeps ids that hold a lone carriage return in one piece.
     pd.DataFrame(columns).to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
@@ -117,9 +136,12 @@ def _columns(file: Path, column: str, header: list[str]) -> list[str]:
     """Return the columns behind `index`; InputError if they are no file of ids'."""
     names = header[1:]
     known = [name for name in (column, TITLE, STATE) if name in names]
-    if header[:1] != ["index"] or names != known or known in ([], [STATE]):
+    features = [name for name in names if name not in known]
+    is_whole = header[:1] == ["index"] and names == [*known, *features] and known not in ([], [STATE])
+    if not is_whole or len(set(names)) < len(names) or not RESERVED.isdisjoint(features) or "" in features:
         raise InputError(
-            f"{file}, line 1 must be index,{column} or index,{column},title, state behind them or not. "
+            f"{file}, line 1 must be index,{column} or index,{column},title, state behind them or not, and "
+            f"then any columns of features. "
             f"Received: {','.join(header)[:80]!r}"
         )
     return names

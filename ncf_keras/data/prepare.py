@@ -13,11 +13,12 @@ from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.cold_split import split_cold_items
 from ncf_keras.data.dataset import pair_numbers
+from ncf_keras.data.grown_features import grown_features
 from ncf_keras.data.joining import Rows, joined
 from ncf_keras.data.k_core import core_filter
 from ncf_keras.data.leave_one_out import split_leave_one_out
 from ncf_keras.data.prepared_log import IdsFrom, PreparedLog
-from ncf_keras.data.states import ACTIVE, active_among
+from ncf_keras.data.states import ACTIVE, FORGOTTEN, active_among
 from ncf_keras.data.tidy_log import TidyLog
 from ncf_keras.data.time_cut import Moment, checked_moment, checked_share
 from ncf_keras.data.time_split import split_in_time
@@ -148,6 +149,12 @@ def prepare(
         item_states=item_states,
         waiting=waiting,
         ids_from=None if earlier is None else IdsFrom.of(earlier, rows.unknown),
+        user_features=None
+        if earlier is None
+        else grown_features(
+            earlier.user_features, user_ids, forgotten=np.flatnonzero(user_states == FORGOTTEN)
+        ),
+        item_features=None if earlier is None else grown_features(earlier.item_features, item_ids),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ncf_keras.data.dataset import Dataset
+from ncf_keras.data.features import Features
 from ncf_keras.data.sealed_files import Seal
 from ncf_keras.data.split import Split
 from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE
@@ -82,6 +83,10 @@ class PreparedLog:
         waiting: the rows that smallest numbers of interactions took out, with the columns of `frame` but raw
             ids: appended rows may bring them back.
         ids_from: the dataset before, if there is one.
+        user_features, item_features: a row a user or an item, those of before among them; None where there are
+            none.
+        said_of_features: by `users` and `items`, how many rows of tables of features are of others (`unknown`),
+            and how many items are there for such a row alone (`new`).
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -95,6 +100,9 @@ class PreparedLog:
     item_states: np.ndarray = field(repr=False)
     waiting: pd.DataFrame = field(repr=False)
     ids_from: IdsFrom | None
+    user_features: Features | None = field(default=None, repr=False)
+    item_features: Features | None = field(default=None, repr=False)
+    said_of_features: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def train(self) -> pd.DataFrame:
@@ -144,6 +152,8 @@ class PreparedLog:
             cold_users=cold["user"].to_numpy(),
             cold_items=cold["item"].to_numpy(),
             train_is_validation=self.split.is_validation,
+            user_features=self.user_features,
+            item_features=self.item_features,
         )
 
     def report(self) -> dict[str, Any]:
@@ -171,7 +181,22 @@ class PreparedLog:
             "counts": {**counts, **more, "negatives_per_test": int(split.negatives.shape[1])},
             "sparsity": round(1 - (train + test) / (active_users * active_items), 6),
             **({} if self.ids_from is None else self.ids_from.report(self.user_states, self.item_states)),
+            **self._said_of_features(),
         }
+
+    def _said_of_features(self) -> dict[str, Any]:
+        """Return what each column of features is, and how many rows have nothing in any; none without one."""
+        sides = {"users": self.user_features, "items": self.item_features}
+        said = {
+            side: {
+                "columns": {name: column.encoding.in_words() for name, column in features.items()},
+                "without": features.num_empty,
+                **self.said_of_features.get(side, {}),
+            }
+            for side, features in sides.items()
+            if features is not None
+        }
+        return {"features": said} if said else {}
 
     def _said_of_split(self) -> dict[str, Any]:
         """Return how the log was split, as a sentence, and any times, as given and as found."""

@@ -94,6 +94,8 @@ def with_tests_in_train(dataset: Dataset) -> Dataset:
         item_states=dataset.item_states,
         cold_users=dataset.cold_users,
         cold_items=dataset.cold_items,
+        user_features=dataset.user_features,
+        item_features=dataset.item_features,
     )
 
 

@@ -13,6 +13,7 @@ from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.dataset import Dataset, pair_numbers
 from ncf_keras.data.dataset_files import MOST_NEGATIVES, prepared_paths
+from ncf_keras.data.feature_tables import require_usable_names
 
 
 def saving_prefix(path: str | os.PathLike[str], name: str) -> Path:
@@ -60,6 +61,7 @@ def require_savable(dataset: Dataset, prefix: Path) -> None:
         texts = getattr(dataset, argument)
         if texts is not None:
             _require_texts(texts, argument)
+    _require_features(dataset)
     _require_latest(dataset)
     for file in prepared_paths(prefix).values():
         kind = kind_of(file)
@@ -100,6 +102,24 @@ def _require_texts(texts: Iterable[object], argument: str) -> None:
                 f"`{argument}` must be texts in UTF-8 of at most {longest:,} characters, no NUL, to be saved. "
                 f"Received: {str(text)[:LONGEST_SHOWN]!r}, a {type(text).__name__}"
             )
+
+
+def _require_features(dataset: Dataset) -> None:
+    for argument, features, ids in (
+        ("user_features", dataset.user_features, dataset.user_ids),
+        ("item_features", dataset.item_features, dataset.item_ids),
+    ):
+        if features is None:
+            continue
+        if ids is None:
+            ids_argument = argument.replace("features", "ids")
+            raise InputError(f"`{argument}` must come with `{ids_argument}` to be saved. Received: no ids")
+        require_usable_names(features, f"`{argument}`")
+        _require_texts(features, argument)
+        for name, column in features.items():
+            if len(column.cells) != features.num_rows:
+                raise InputError(f"`{argument}` must keep their texts to be saved. Received: {name} without")
+            _require_texts(dict.fromkeys(column.cells), argument)
 
 
 def _require_latest(dataset: Dataset) -> None:

@@ -55,7 +55,7 @@ def timestamps(
     if _is_dates(values):
         found, rule = _in_utc(present), ""
     elif time_format is not None:
-        found = _in_utc(_parsed(_as_texts(present), time_format))
+        found = _in_utc(parsed_times(_as_texts(present), time_format))
         rule = f"a time of the form {repr(time_format)[:LONGEST_SHOWN]} (`time_format`) for the timestamp"
     else:
         found, rule = _numbers_or_dates(present)
@@ -80,7 +80,7 @@ def require_time_format(time_format: str) -> None:
     try:
         if "%" not in time_format:
             raise ValueError
-        _parsed(pd.Series(["x"]), time_format)
+        parsed_times(pd.Series(["x"]), time_format)
     except (ValueError, TypeError, LookupError, re.error):
         raise InputError(
             "`time_format` must be a form of dates in the letters of Python's strptime, such as '%m/%d/%Y'. "
@@ -91,7 +91,7 @@ def require_time_format(time_format: str) -> None:
 def propose_time_format(texts: pd.Series) -> str | None:
     """Return the first known form that all of these texts of dates have, or None."""
     for form in (*WHOLE, *(date + time for time in TIMES for date in DATES)):
-        if all(_parsed(part, form).notna().all() for part in (texts.iloc[:1], texts.iloc[:FEW], texts)):
+        if all(parsed_times(part, form).notna().all() for part in (texts.iloc[:1], texts.iloc[:FEW], texts)):
             return form
     return None
 
@@ -114,7 +114,7 @@ def _numbers_or_dates(present: pd.Series) -> tuple[np.ndarray, str]:
     rule = "a number or an ISO 8601 date for the timestamp"
     # The first timestamp decides whether they are numbers or dates.
     if numbers_of(present.iloc[:1]).isna().any():
-        return _in_utc(_parsed(texts_of(present), "ISO8601")), rule
+        return _in_utc(parsed_times(texts_of(present), "ISO8601")), rule
     numbers = numbers_of(present)
     return numbers.to_numpy(dtype=f"{numbers.dtype.kind}8" if numbers.dtype.kind in "iu" else "f8"), rule
 
@@ -140,7 +140,7 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, float) and value.is_integer() and abs(value) < EXACT_FLOAT
 
 
-def _parsed(texts: pd.Series, form: str) -> pd.Series:
+def parsed_times(texts: pd.Series, form: str) -> pd.Series:
     """Return dates in UTC, NaT for a text of another form."""
     dates = pd.to_datetime(texts, errors="coerce", utc=True, format=form)
     if form == "ISO8601":
@@ -164,5 +164,5 @@ def _in_utc(dates: pd.Series) -> np.ndarray:
 def _is_one_of(found: np.ndarray, missing: frozenset[str]) -> np.ndarray:
     if found.dtype.kind != "M":
         return equals_one_of(found, missing)
-    dates = _in_utc(_parsed(pd.Series(sorted(missing)), "ISO8601").dropna())
+    dates = _in_utc(parsed_times(pd.Series(sorted(missing)), "ISO8601").dropna())
     return np.isin(found, dates)

@@ -14,11 +14,11 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text
 from ncf_keras.base.terminal import listed
 from ncf_keras.data.logs.columns import KNOWN_NAMES, letters_of
-from ncf_keras.data.logs.dialect import guess_delimiter
 from ncf_keras.data.logs.json_records import JsonRecords
 from ncf_keras.data.logs.kinds import JSON_BEGINS
 from ncf_keras.data.logs.text import plain_words
-from ncf_keras.data.reading import LONGEST_LINE, READ_ERRORS, Cost, Lines, open_text, unreadable
+from ncf_keras.data.reading import LONGEST_LINE, READ_ERRORS, Cost, open_text, unreadable
+from ncf_keras.data.table_rows import table_rows
 
 # Measured: of a line, besides its text.
 TITLES_COST = Cost(row=110, byte=2)
@@ -83,7 +83,7 @@ def _titles(file: Path, encoding: str | None, item: str | None, escape: str | No
 
 def _pairs_of_lines(file: Path, text: io.TextIOBase, escape: str | None) -> Iterator[tuple[str, str]]:
     column = 0
-    for row in filter(any, _rows(file, text, escape)):
+    for _, row in table_rows(file, text, escape):
         if not column:
             column = _title_column(file, row)
         if len(row) > column:
@@ -120,30 +120,3 @@ def _title_column(file: Path, first: Sequence[str]) -> int:
         )
     named = (place for place, name in enumerate(first) if place and letters_of(name) in TITLE_NAMES)
     return next(named, 1)
-
-
-def _rows(file: Path, text: io.TextIOBase, escape: str | None) -> Iterator[list[str]]:
-    lines = Lines(text)
-    # What the first line that is not blank tells; the blank ones before it hold nothing.
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = guess_delimiter(first, file)
-    rest = itertools.chain([first], lines)
-    quoted = delimiter in (",", ";")
-    rows = (
-        csv.reader(rest, delimiter=delimiter, escapechar=escape)
-        if quoted
-        else (_fields(line, delimiter) for line in rest)
-    )
-    for row in rows:
-        lines.taken = 0
-        yield row
-
-
-def _fields(line: str, delimiter: str) -> list[str]:
-    return [_unquoted(field) for field in line.rstrip("\r\n").split(delimiter)]
-
-
-def _unquoted(field: str) -> str:
-    if len(field) > 1 and field.startswith('"') and field.endswith('"'):
-        return field[1:-1].replace('""', '"')
-    return field

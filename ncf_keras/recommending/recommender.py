@@ -38,7 +38,7 @@ class Recommender:
             `item_input` to one prediction; or a fitted baseline (`ncf_keras.baselines`). Similar items and
             new items need a GMF, MLP or NeuMF; a new user's history one of these, EASE or ItemKNN.
         dataset: where raw ids, titles and the items seen come from.
-        item_features: what `max_per` may name, as `ncf_keras.data.features.read_features` returns it.
+        item_features: what `max_per` may name, as `ncf_keras.data.feature_tables.read_features` returns it.
 
     Raises:
         InputError: the model is none of these, or of other sizes.

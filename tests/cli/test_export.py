@@ -91,7 +91,8 @@ def test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else(fil
     (["--model", "MLP"], "`--weights` must hold a MLP"),
     (["--dataset", "sample"], "1000 users and 500 items of sample"),
     (["--path", "nowhere/", "--dataset", "small"], "nowhere/small.train.rating"),
-    (["--group", "genre"], "`--group` must come with `--item_features`. Received: `--group` alone"),
+    (["--group", "genre"], "`--group` must come with `--dataset`, which has the ids. Received: none"),
+    (["--dataset", "sample", "--group", "genre"], "`--group` must come with `--item_features` where"),
     (["--group", "genre", "--item_features", "x.csv"], "`--group` must come with `--dataset`"),
     (["--dataset", "sample", "--group", "genre", "--item_features", "missing.csv"], "missing.csv"),
 ])  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from ncf_keras.base import memory
 from ncf_keras.cli.recommend import UNKNOWN_USER, main
 from ncf_keras.cli.table_output import spreadsheet_safe, write_table
-from ncf_keras.data.features import read_features
+from ncf_keras.data.feature_tables import read_features
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import Recommender
@@ -111,7 +111,7 @@ NO_FEATURE = "`--max_per` must name a feature of `--item_features`: genre. Recei
 @pytest.mark.parametrize(("flags", "sentence"), [
     ("--only_items none.txt", f"{NO_ITEMS}/none.txt, which holds 2 unknown one(s)"),
     ("--only_items empty.txt", f"{NO_ITEMS}/empty.txt, which holds no id"),
-    ("--max_per genre 2", "`--max_per` must come with `--item_features`. Received: `--max_per` alone"),
+    ("--max_per genre 2", "`--max_per` must come with `--item_features` where the dataset has no features"),
     ("--item_features features.csv", "`--item_features` must come with `--max_per`. Received:"),
     ("--item_features features.csv --max_per brand 2", NO_FEATURE),
     ("--item_features features.csv --max_per genre 0", "`--max_per` must end with a whole number"),

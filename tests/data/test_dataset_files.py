@@ -186,11 +186,11 @@ def test_ids_and_titles_are_read_back(tmp_path_factory, ids, titled):
     file = tmp_path_factory.mktemp("ids") / "d.items.csv"
     titles = ids[::-1] if titled else None
     write_ids(file, "item_id", ids, titles)
-    assert read_ids(file, "item_id", len(ids)) == (ids, titles, None)
+    assert read_ids(file, "item_id", len(ids)) == (ids, titles, None, None)
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("", "line 1 must be index,user_id or index,user_id,title, state behind them or not. Received: ''"),
+    ("", "line 1 must be index,user_id or index,user_id,title, state behind them or not, and .* Received: ''"),
     ("index,item_id\n0,a\n1,b\n", "line 1 must be index,user_id"),
     ("index,user_id\n0,a\n1\n", "line 3 must have 2 columns. Received: 1"),
     ("index,user_id\n0,a\n2,b\n", "line 3 must have the index 1. Received: '2'"),

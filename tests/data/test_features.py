@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.features import Feature, read_features
+from ncf_keras.data.feature_tables import read_features
+from ncf_keras.data.features import Feature
 
 
 def write(directory, text):

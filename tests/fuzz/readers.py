@@ -78,7 +78,7 @@ def _dataset_part(part: str) -> Reader:
 
 def _ids_of_dataset() -> Reader:
     def check(file: Path) -> None:
-        ids, titles, states = read_ids(file, "user_id", 2)
+        ids, titles, states, _ = read_ids(file, "user_id", 2)
         assert states is None or len(states) == len(ids)
         assert len(ids) == 2 or (states is not None and len(ids) > 2)
         assert all(isinstance(text, str) for text in [*ids, *(titles or [])])
