@@ -54,6 +54,7 @@ NOT_RUN = (
     (r".*ncf .*theirs\.keras .*", "a model of the page's Python; tests/weights/test_page.py runs them"),
     (r".*: ncf browse( .*)?", "a server; tests/browsing ask it"),
     (r".*--dataset big .*", "100 million interactions"),
+    (r".*ncf prepare .*--item_features .*", "needs MovieLens; tests/cli/test_feature_flags.py reads its files"),
     (r".*--item_features .*", "needs lists of ids; tests/cli/test_recommend.py steers"),
 )
 # What stands for something of the reader's, where the command is read and where it is run.
