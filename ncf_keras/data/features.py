@@ -18,7 +18,7 @@ from ncf_keras.data.feature_kinds import CATEGORIES, TEXT, parts_of
 if TYPE_CHECKING:
     import scipy.sparse
 
-MOST_COLUMNS = 1000
+MOST_COLUMNS, LONGEST_NAME = 1000, 100
 # What a cell takes, and what its codes do while they are found.
 BYTES_OF_CELL = 150
 
@@ -40,6 +40,10 @@ class Feature:
     offsets: np.ndarray
     codes: np.ndarray
     cells: Sequence[str] = ()
+
+    def __post_init__(self):
+        for array in (self.offsets, self.codes):
+            array.setflags(write=False)
 
     @classmethod
     def of_texts(cls, name: str, rows: Sequence[str]) -> "Feature":
@@ -84,7 +88,8 @@ class Features(Mapping[str, Feature]):
         columns: of one length, each with a name of its own.
 
     Raises:
-        InputError: they are not, or have 2^24 categories or more together.
+        InputError: they are not, are more than 1,000, or have 2^24 categories or more together; or a name has
+            more than 100 characters.
     """
 
     def __init__(self, columns: Iterable[Feature]):
@@ -94,6 +99,11 @@ class Features(Mapping[str, Feature]):
                 raise InputError(
                     "Columns of features must have a name each of their own. "
                     f"Received: two of the name {column.name[:LONGEST_SHOWN]!r}"
+                )
+            if len(column.name) > LONGEST_NAME:
+                raise InputError(
+                    f"Columns of features must have names of at most {LONGEST_NAME} characters. "
+                    f"Received: {column.name[:LONGEST_SHOWN]!r}, which has {len(column.name):,}"
                 )
             self._columns[column.name] = column
         if not 0 < len(self._columns) <= MOST_COLUMNS:
