@@ -278,6 +278,7 @@ def test_frames_bring_features(make, tmp_path):
     ({"item": ["x", None], "kind": ["a", "b"]}, r"`item_features`, row 1 .* Received: none"),
     ({"item": ["x"]}, "`item_features` must be a header with a column of ids and one or more"),
     ({"item": ["x", "y"], "kind": ["a"]}, "The columns of `item_features` must be of one length"),
+    ({"item": ["x"], "kind": ["a\0"]}, "`item_features` must be texts without NUL characters"),
     ({"item": ["x"], "state": ["a"]}, "`?item_features`? must have .* Received: 'state'"),
 ])  # fmt: skip
 def test_frames_that_are_wrong_are_named(frame, message):
@@ -329,6 +330,7 @@ def test_latin_1_is_read(tmp_path):
     ("1::F::9\n", "id,a,a", "`flag` must name the column of ids and one or more of features"),
     ("1::F::9\n", "id,a", "line 1 must have 2 columns. Received: 3"),
     ("1::F::9\n\n1::M::9\n", "id,a,b", "line 3 must have an id that no other .*'1', as in line 1"),
+    ("1::a\0::1\n", "id,a,b", "line 1 must be without NUL characters"),
     ("1::0::1\n2::0::5\n", "id,g*2", "line 2 must have 0 or 1 in the columns of g. Received: '5'"),
 ])  # fmt: skip
 def test_tables_that_are_wrong_are_named(text, columns, message, tmp_path):
