@@ -12,7 +12,7 @@ import numpy as np
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.memory import require_memory
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
-from ncf_keras.data.feature_encoding import MOST_CATEGORIES, Encoding
+from ncf_keras.data.feature_encoding import MISSING, MOST_CATEGORIES, Encoding
 from ncf_keras.data.feature_kinds import CATEGORIES, TEXT, parts_of
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ class Feature:
         return self.encoding.categories
 
     def without_missing(self) -> "Feature":
-        """Return the feature with no category where the value is missing; the other codes stay."""
-        if self.encoding.missing is None:
+        """Return the feature with no category where the value is missing; codes behind that one move up."""
+        missing = self.encoding.missing
+        if missing is None:
             return self
-        is_missing = self.codes == self.encoding.missing
-        feature = _without_codes(self, is_missing)
-        if self.encoding.missing < len(self.categories) - 1:
-            return feature
-        return replace(feature, encoding=replace(self.encoding, categories=self.categories[:-1]))
+        feature = _without_codes(self, self.codes == missing)
+        categories = tuple(name for name in self.categories if name != MISSING)
+        codes = feature.codes - (feature.codes > missing).astype(np.int32)
+        return replace(feature, encoding=replace(self.encoding, categories=categories), codes=codes)
 
 
 class Features(Mapping[str, Feature]):
