@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
@@ -338,3 +339,46 @@ def test_tables_that_are_wrong_are_named(text, columns, message, tmp_path):
     file.write_text(text)
     with pytest.raises(InputError, match=message):
         read_feature_table(file, None if columns is None else columns.split(","), "flag")
+
+
+CELLS = st.sampled_from(["", "a", "b|a", "c", "d|b", "12", "3"])
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.dictionaries(st.sampled_from("abcdefgh"), CELLS, max_size=6),
+        st.sets(st.integers(0, 3), max_size=1),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(STEPS, st.sampled_from(["categories", "text"]))
+def test_any_sequence_of_datasets_keeps_codes_and_cells(steps, kind):
+    """Against a dict of cells, and the list of categories as it was."""
+    ids, model, features, names = list("abc"), {"a": "x"}, None, []
+    gone = set()
+    for more, lines, forgotten in steps:
+        ids = list("abcdefgh")[: max(len(ids), 3 + more)]
+        gone |= {index for index in forgotten if index < len(ids)}
+        # A line about nobody is passed over.
+        model.update((raw, cell) for raw, cell in lines.items() if raw in ids)
+        for index in gone:
+            model.pop(ids[index], None)
+        tables = [FeatureTable("t", list(lines), {"kind": list(lines.values())})] if lines else []
+        if features is None:
+            tables = [FeatureTable("t", list(model), {"kind": list(model.values())})]
+        features = grown_features(features, ids, tables, sorted(gone), {"kind": kind})
+        if features is None:
+            model = {"a": "x"}
+            continue
+        column = features["kind"]
+        assert list(column.cells) == [model.get(raw, "") for raw in ids]
+        # A category may lose its name to somebody who is forgotten, never its place.
+        for code, name in enumerate(names):
+            assert column.categories[code] in (name, f"forgotten {code}")
+        names = column.categories
+        if kind == "categories":
+            wanted = [sorted({*cell.split("|")} - {""}) or ["missing"] for cell in column.cells]
+            assert [sorted(row) for row in named(features)["kind"]] == wanted
+            assert len(set(names)) == len(names)
