@@ -16,6 +16,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.data.features import Feature
 from ncf_keras.models.factored import FactoredModel, can_factor
+from ncf_keras.models.same_features import require_same_features
+from ncf_keras.recommending.listed import Listed
 from ncf_keras.recommending.ranking import Ranker
 from ncf_keras.recommending.steered_ranking import SteeredRanker
 from ncf_keras.recommending.steering import Groups
@@ -60,6 +62,8 @@ def export_model(
     sizes = (factored.num_users, factored.num_items)
     if dataset is not None:
         _require_fitting(dataset, sizes)
+        require_same_features(model, dataset.feature_matrices(), dataset.name)
+        _require_texts(dataset, Listed.of(dataset, model).users)
     ranker = Ranker(model, *sizes, dataset)
     name = Path(directory).resolve().name
     try:
@@ -86,7 +90,7 @@ def _write(
     if dataset is not None and dataset.item_ids is not None:
         titles = dataset.item_titles or [""] * dataset.num_items
         by_id, tables = make_id_signatures(
-            signatures, dataset.user_ids, dataset.active_users, dataset.item_ids, titles
+            signatures, dataset.user_ids, ranker.listed.users, dataset.item_ids, titles
         )
         signatures |= by_id
     programs = {key: signature.concrete_function for key, signature in signatures.items()}
@@ -105,16 +109,20 @@ def _write(
 
 
 def _require_fitting(dataset: Dataset, sizes: tuple[int, int]) -> None:
-    """Raise InputError unless the dataset is of these sizes and its texts can be looked up in a graph."""
+    """Raise InputError unless the dataset is of these sizes."""
     if (dataset.num_users, dataset.num_items) != sizes:
         raise InputError(
             f"`dataset` must have the {sizes[0]} users and {sizes[1]} items of the model. "
             f"Received: {dataset.num_users} and {dataset.num_items}"
         )
+
+
+def _require_texts(dataset: Dataset, listed_users: np.ndarray | None) -> None:
+    """Raise InputError unless the texts of a dataset can be looked up in a graph."""
     for argument in ("user_ids", "item_ids", "item_titles"):
         texts = getattr(dataset, argument) or ()
         if argument == "user_ids":
-            texts = list(itertools.compress(texts, dataset.active_users))
+            texts = texts if listed_users is None else list(itertools.compress(texts, listed_users))
         for text in texts:
             try:
                 text.encode("utf-8")

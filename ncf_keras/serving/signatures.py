@@ -143,7 +143,7 @@ def make_signatures(ranker: Ranker, steered: SteeredRanker, groups: Groups) -> d
 def make_id_signatures(
     by_index: Mapping[str, Signature],
     user_ids: Sequence[str] | None,
-    active_users: np.ndarray,
+    listed_users: np.ndarray | None,
     item_ids: Sequence[str],
     titles: Sequence[str],
 ) -> tuple[dict[str, Signature], list[IdTable]]:
@@ -152,7 +152,8 @@ def make_id_signatures(
     Args:
         by_index: the signatures of `make_signatures`, which they look ids up for.
         user_ids: raw id of each user; without them no signature is by user id.
-        active_users: bool, shape (users,): whose ids are found. The others' are nowhere in the export.
+        listed_users: bool, shape (users,): whose ids are found; None: all. The others' are nowhere in the
+            export.
         item_ids: raw id of each item.
         titles: of each item, empty where there is none.
     """
@@ -174,8 +175,9 @@ def make_id_signatures(
 
     signatures = _with_default("similar_items_by_id", Signature(similar_items, ITEM_IDS, K))
     if user_ids is not None:
-        indices = None if active_users.all() else np.flatnonzero(active_users)
-        users = IdTable(list(itertools.compress(user_ids, active_users)), "users", indices)
+        indices = None if listed_users is None else np.flatnonzero(listed_users)
+        found_ids = user_ids if listed_users is None else list(itertools.compress(user_ids, listed_users))
+        users = IdTable(found_ids, "users", indices)
         tables.append(users)
 
         def recommend(user_id: tf.Tensor, k: tf.Tensor) -> Outputs:
