@@ -112,7 +112,29 @@ class Ranker(Scorer):
         users, known = self.find_users(users)
         width, lengths = self.lengths(k, tf.size(users))
         best = functools.partial(self._best_for, k=width, include_seen=include_seen)
-        items, scores = in_blocks_of_rows(best, users, self.users_a_block, width)
+        return self._or_popular(in_blocks_of_rows(best, users, self.users_a_block, width), known, lengths)
+
+    def recommend_to_rows(self, known: Tensor, k: Tensor, *vectors: Tensor) -> Lists:
+        """Return the best items for users who are not in the model; what is popular for one who is not known.
+
+        Args:
+            known: bool, shape (rows,): whether something is known of each.
+            k: as in `recommend`.
+            vectors: the rows of each user embedding, float32, shape (rows, width).
+        """
+        width, lengths = self.lengths(k, tf.size(known))
+        nobody = tf.zeros([0], tf.int32)
+
+        def best(rows: Tensor) -> tuple[Tensor, Tensor]:
+            some = [tf.gather(table, rows) for table in vectors]
+            return self._best(self.scores_for_vectors(*some), nobody, nobody, width)
+
+        found = in_blocks_of_rows(best, tf.range(tf.size(known)), self.users_a_block, width)
+        return self._or_popular(found, known, lengths)
+
+    def _or_popular(self, lists: tuple[Tensor, Tensor], known: Tensor, lengths: Tensor) -> Lists:
+        items, scores = lists
+        width = tf.shape(items)[1]
         items = tf.where(known[:, None], items, self._popular_items[:width])
         scores = tf.where(known[:, None], scores, self._popular_scores[:width])
         return _cut(items, scores, known, lengths)
@@ -233,6 +255,25 @@ class Ranker(Scorer):
     def best_users_of(self, item: Tensor, history: Tensor, k: Tensor) -> Lists:
         """Return the same of an item of the model: int32, shape (1,), listed."""
         return self._best_users(self._halves.of_items(item), history, k)
+
+    def best_users_of_rows(self, rows: Tensor, known: Tensor, k: Tensor) -> Lists:
+        """Return the listed users with the highest predictions of each new item, nobody for one not known.
+
+        Args:
+            rows: float32, shape (items, width), as `ItemFolder.fit` returns each.
+            known: bool, shape (items,): whether something is known of each.
+            k: int32: length of all lists, or shape (items,), of each.
+        """
+        width, lengths = self.lengths(k, tf.size(known), self._num_users)
+        nobody = tf.zeros([0], tf.int32)
+
+        def best(places: Tensor) -> tuple[Tensor, Tensor]:
+            lists = self._best_users(self._of_new_items(tf.gather(rows, places)), nobody, width)
+            return lists.items, lists.scores
+
+        # An item at a time: a tower is as wide for its users as for a user's items.
+        users, scores = in_blocks_of_rows(best, tf.range(tf.size(known)), 1, width)
+        return _cut(users, scores, known, tf.where(known, lengths, 0))
 
     def _best_users(self, halves: Halves, history: Tensor, k: Tensor) -> Lists:
         def score_block(start: Tensor, stop: Tensor) -> Tensor:

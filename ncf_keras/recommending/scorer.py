@@ -156,9 +156,13 @@ class Scorer:
             return tf.cast(tf.reshape(scores, [-1]), tf.float32)
         return tf.convert_to_tensor(self._model.score(users.numpy(), items.numpy()), tf.float32)
 
-    def lengths(self, k: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the length of the longest list, int32 scalar, and that of each, int32, shape (rows,)."""
-        lengths = tf.broadcast_to(tf.clip_by_value(tf.reshape(k, [-1]), 0, self.num_items), [rows])
+    def lengths(self, k: Tensor, rows: Tensor, most: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return the length of the longest list, int32 scalar, and that of each, int32, shape (rows,).
+
+        None is longer than `most`, or where that is None than there are items.
+        """
+        most = self.num_items if most is None else most
+        lengths = tf.broadcast_to(tf.clip_by_value(tf.reshape(k, [-1]), 0, most), [rows])
         return tf.maximum(tf.reduce_max(lengths), 0), lengths
 
 

@@ -21,9 +21,11 @@ from ncf_keras.recommending.listed import Listed
 from ncf_keras.recommending.ranking import Ranker
 from ncf_keras.recommending.steered_ranking import SteeredRanker
 from ncf_keras.recommending.steering import Groups
+from ncf_keras.serving.described_signatures import make_described_signatures
+from ncf_keras.serving.names import IdTable, Names
 from ncf_keras.serving.publishing import no_room, publish, require_version
 from ncf_keras.serving.seal import Seal, write_seal
-from ncf_keras.serving.signatures import IdTable, make_id_signatures, make_signatures
+from ncf_keras.serving.signatures import make_id_signatures, make_signatures
 from ncf_keras.serving.warm_up import write_warm_up
 
 
@@ -43,7 +45,8 @@ def export_model(
     Args:
         model: GMF, MLP or NeuMF, trained.
         dataset: what it was trained on: its train interactions are left out of lists and make the popularity
-            list, its raw ids and titles answer by id. None: indices alone.
+            list, its raw ids and titles answer by id, and its columns of features encode whoever is described
+            by them. None: indices alone.
         directory: of the model, such as `serving/ncf`, made if it is missing; its name is the model's.
         version: the number; the one after the highest if None.
         group: the feature of the items of whose categories a request may limit the number (`max_per`); None: no
@@ -68,7 +71,9 @@ def export_model(
     name = Path(directory).resolve().name
     try:
         return publish(
-            lambda building: _write(building, name, ranker, dataset, group, beside or {}), directory, version
+            lambda building: _write(building, name, ranker, factored, dataset, group, beside or {}),
+            directory,
+            version,
         )
     except tf.errors.OpError as error:
         # What TensorFlow makes of a full disk: several kinds of error, by the file that was being written.
@@ -79,6 +84,7 @@ def _write(
     building: Path,
     name: str,
     ranker: Ranker,
+    parts: FactoredModel,
     dataset: Dataset | None,
     group: Feature | None,
     beside: Mapping[str, bytes],
@@ -87,12 +93,17 @@ def _write(
     # A constant would lie in the graph, which can't be above 2 GB.
     groups = Groups(*(tf.Variable(part, trainable=False) for part in Groups.of(group, ranker.num_items)))
     signatures, tables = make_signatures(ranker, SteeredRanker(ranker, dataset), groups), list[IdTable]()
+    names = None
     if dataset is not None and dataset.item_ids is not None:
         titles = dataset.item_titles or [""] * dataset.num_items
-        by_id, tables = make_id_signatures(
-            signatures, dataset.user_ids, ranker.listed.users, dataset.item_ids, titles
-        )
-        signatures |= by_id
+        names = Names(dataset.item_ids, titles, dataset.user_ids, ranker.listed.users)
+        signatures |= make_id_signatures(signatures, names)
+        tables += names.tables
+    if dataset is not None:
+        features = (dataset.user_features, dataset.item_features)
+        described, more = make_described_signatures(ranker, (parts.users, parts.items), features, names)
+        signatures |= described
+        tables += more
     programs = {key: signature.concrete_function for key, signature in signatures.items()}
     programs[DEFAULT_SERVING_SIGNATURE_DEF_KEY] = programs["score"]
     with tempfile.TemporaryDirectory(dir=building) as elsewhere:
