@@ -76,7 +76,7 @@ def check_features(flags: argparse.Namespace) -> None:
                 rule = "must come with `--features`, or nothing is known of whom it leaves out"
                 raise InputError(f"`--{flag}` {rule}. Received: {getattr(flags, flag)}")
         return
-    for flag, without in (("preset", None), ("warm_start", None), ("strategy", "none")):
+    for flag, without in (("preset", None), ("strategy", "none")):
         given = getattr(flags, flag, without)
         if given != without:
             raise InputError(f"`--features` must be none with `--{flag}` {given}. Received: {flags.features}")
