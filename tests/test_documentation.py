@@ -16,7 +16,7 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 # Pages whose blocks need nothing but the package; the others talk to a server or are checked elsewhere.
 RUN = (
     "README.md", "docs/index.md", "docs/training.md", "docs/models.md", "docs/evaluation.md", "docs/tuning.md",
-    "docs/recommending.md", "docs/weights.md", "docs/coming_from.md",
+    "docs/recommending.md", "docs/weights.md", "docs/features.md", "docs/coming_from.md",
 )  # fmt: skip
 # The blocks of these pages are compiled here, and what they import is looked up.
 NOT_RUN = {

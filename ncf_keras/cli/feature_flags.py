@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.terminal import LONGEST_SHOWN
+from ncf_keras.base.terminal import LONGEST_SHOWN, shown
 from ncf_keras.cli.paths import InputFile
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def lines_on_features(report: Mapping[str, Any]) -> Iterator[str]:
         said = report.get("features", {}).get(side)
         if said is None:
             continue
-        columns = [f"{name}: {kind}" for name, kind in said["columns"].items()]
+        columns = [f"{shown(name)}: {kind}" for name, kind in said["columns"].items()]
         more = f"; and {len(columns) - SHOWN:,} more" if len(columns) > SHOWN else ""
         yield f"  {side}: {'; '.join(columns[:SHOWN])}{more}"
         if said.get("unknown"):

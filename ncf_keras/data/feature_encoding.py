@@ -26,7 +26,7 @@ from ncf_keras.data.feature_kinds import (
     seconds_of,
     words_of,
 )
-from ncf_keras.data.tidy_times import require_time_format
+from ncf_keras.data.tidy_times import known_forms
 from ncf_keras.data.word_hash import word_buckets
 
 MISSING = "missing"
@@ -184,8 +184,9 @@ class Encoding:
                 raise ValueError("edges that are no ascending numbers")
             if len(names) - (MISSING in names) != len(edges) + 1:
                 raise ValueError(f"{len(names)} categories for {len(edges)} edges")
-        if kind == DATE and not (isinstance(form, str) and _is_form(form)):
-            raise ValueError("no form of dates")
+        # No other than may be found: to read one with names of time zones, files of such names are opened.
+        if kind == DATE and form not in (ISO8601, *known_forms()):
+            raise ValueError("no known form of dates")
         return cls(kind, tuple(names), tuple(map(float, edges)), form if kind == DATE else None)
 
     def _require_values(self, name: str, texts: Sequence[str]) -> None:
@@ -224,11 +225,3 @@ def _date_text(values: np.ndarray) -> Callable[[float], str]:
     """Return what makes a text of Unix seconds: a date, with its time if one of the values has one."""
     unit = "D" if not (values % 86_400).any() else "s"
     return lambda value: str(np.datetime64(int(value), "s").astype(f"M8[{unit}]")).replace("T", " ")
-
-
-def _is_form(form: str) -> bool:
-    try:
-        require_time_format(form)
-    except InputError:
-        return form == ISO8601
-    return True

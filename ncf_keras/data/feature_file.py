@@ -15,7 +15,7 @@ from ncf_keras.base.inputs import kind_of, open_input, unreadable
 from ncf_keras.base.memory import require_memory
 from ncf_keras.base.terminal import LONGEST_SHOWN
 from ncf_keras.data.feature_encoding import Encoding
-from ncf_keras.data.features import Features, require_room_for_cells
+from ncf_keras.data.features import Feature, Features, require_room_for_cells
 from ncf_keras.data.grown_features import features_of
 
 SIDES = ("users", "items")
@@ -94,7 +94,7 @@ def read_columns(
             rule = f"the categories of the column {name[:LONGEST_SHOWN]!r} of {file}"
             lacking = grown.categories[len(encoding.categories)][:LONGEST_SHOWN]
             raise _contradicted(described, rule, f"no category {lacking!r}")
-    return features_of(columns, said, {})
+    return Features(Feature.of_cells(name, columns[name], encoding) for name, encoding in said.items())
 
 
 def _of_side(file: Path, said: Any) -> dict[str, Encoding]:

@@ -201,6 +201,8 @@ def _table_of_rows(file: Path, rows: Iterator[tuple[int, list[str]]], names: Seq
     for line, row in rows:
         if len(row) != len(names):
             raise InputError(f"{file}, line {line} must have {len(names)} columns. Received: {len(row)}")
+        if "\0" in "".join(row):
+            raise InputError(f"{file}, line {line} must be without NUL characters. Received: some")
         raw = id_text(row[0], str(file)) or ""
         if raw in line_of:
             raise InputError(
@@ -243,6 +245,8 @@ def _require_names(
 
 def _text_of(value: Any, source: str) -> str:
     if isinstance(value, str):
+        if "\0" in value:
+            raise InputError(f"`{source}` must be texts without NUL characters. Received: some")
         return value.strip()
     if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim):
         return BETWEEN_CATEGORIES.join(filter(None, (_text_of(one, source) for one in value)))

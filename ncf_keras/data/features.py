@@ -12,15 +12,15 @@ import numpy as np
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.memory import require_memory
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
-from ncf_keras.data.feature_encoding import MOST_CATEGORIES, Encoding
+from ncf_keras.data.feature_encoding import MISSING, MOST_CATEGORIES, Encoding
 from ncf_keras.data.feature_kinds import CATEGORIES, TEXT, parts_of
 
 if TYPE_CHECKING:
     import scipy.sparse
 
-MOST_COLUMNS = 1000
-# What a cell takes, and what its codes do while they are found.
-BYTES_OF_CELL = 150
+MOST_COLUMNS, LONGEST_NAME = 1000, 100
+# What a cell takes while its codes are found, measured: of 300,000 rows of four kinds.
+BYTES_OF_CELL = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,10 @@ class Feature:
     offsets: np.ndarray
     codes: np.ndarray
     cells: Sequence[str] = ()
+
+    def __post_init__(self):
+        for array in (self.offsets, self.codes):
+            array.setflags(write=False)
 
     @classmethod
     def of_texts(cls, name: str, rows: Sequence[str]) -> "Feature":
@@ -77,14 +81,14 @@ class Feature:
         )
 
     def without_missing(self) -> "Feature":
-        """Return the feature with no category where the value is missing; the other codes stay."""
-        if self.encoding.missing is None:
+        """Return the feature with no category where the value is missing; codes behind that one move up."""
+        missing = self.encoding.missing
+        if missing is None:
             return self
-        is_missing = self.codes == self.encoding.missing
-        feature = _without_codes(self, is_missing)
-        if self.encoding.missing < len(self.categories) - 1:
-            return feature
-        return replace(feature, encoding=replace(self.encoding, categories=self.categories[:-1]))
+        feature = _without_codes(self, self.codes == missing)
+        categories = tuple(name for name in self.categories if name != MISSING)
+        codes = feature.codes - (feature.codes > missing).astype(np.int32)
+        return replace(feature, encoding=replace(self.encoding, categories=categories), codes=codes)
 
 
 class Features(Mapping[str, Feature]):
@@ -94,7 +98,8 @@ class Features(Mapping[str, Feature]):
         columns: of one length, each with a name of its own.
 
     Raises:
-        InputError: they are not, or have 2^24 categories or more together.
+        InputError: they are not, are more than 1,000, or have 2^24 categories or more together; or a name has
+            more than 100 characters.
     """
 
     def __init__(self, columns: Iterable[Feature]):
@@ -104,6 +109,11 @@ class Features(Mapping[str, Feature]):
                 raise InputError(
                     "Columns of features must have a name each of their own. "
                     f"Received: two of the name {column.name[:LONGEST_SHOWN]!r}"
+                )
+            if len(column.name) > LONGEST_NAME:
+                raise InputError(
+                    f"Columns of features must have names of at most {LONGEST_NAME} characters. "
+                    f"Received: {column.name[:LONGEST_SHOWN]!r}, which has {len(column.name):,}"
                 )
             self._columns[column.name] = column
         if not 0 < len(self._columns) <= MOST_COLUMNS:
@@ -200,7 +210,7 @@ class Features(Mapping[str, Feature]):
         import scipy.sparse
 
         count = sum(len(codes) for _, codes in columns)
-        require_memory(24 * count + 16 * rows, f"The features of {rows:,} rows")
+        require_memory(32 * count + 16 * rows, f"The features of {rows:,} rows")
         starts = np.cumsum([0, *(len(column.categories) for column in self.values())])
         # A row's features of one column stand behind those of the column before.
         row_of = np.concatenate([np.repeat(np.arange(rows), np.diff(offsets)) for offsets, _ in columns])

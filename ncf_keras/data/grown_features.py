@@ -16,7 +16,7 @@ from ncf_keras.data.id_files import TITLE
 # `Toy Story (1995)`
 YEAR_IN_BRACKETS = re.compile(r"\(([12][0-9]{3})\)$")
 NEARLY_ALL = 0.9
-WORDS, YEAR = "_words", "_year"
+TITLE_WORDS, YEAR = f"{TITLE}_words", "_year"
 
 
 def features_of(
@@ -39,6 +39,7 @@ def grown_features(
     tables: Sequence[FeatureTable] = (),
     forgotten: Sequence[int] | np.ndarray = (),
     kinds: Mapping[str, str] | None = None,
+    usual: Mapping[str, str] | None = None,
 ) -> Features | None:
     """Return the features of users or items whose rows are those of before, and behind them new ones.
 
@@ -51,6 +52,7 @@ def grown_features(
         tables: what is said anew, each about columns of its own.
         forgotten: indices of users of whom nothing may be kept.
         kinds: of columns, by name, where they are not to be found.
+        usual: the same, of new columns that `kinds` has not.
 
     Raises:
         InputError: two tables have one column, a column is called like another of the files, a cell is none of
@@ -81,7 +83,9 @@ def grown_features(
     kept = {name: column for name, column in cells.items() if name in known or any(column)}
     if not kept:
         return None
-    features = features_of(kept, {name: feature.encoding for name, feature in known.items()}, kinds)
+    features = features_of(
+        kept, {name: feature.encoding for name, feature in known.items()}, {**(usual or {}), **kinds}
+    )
     return _without_names_of(forgotten, known, features) if len(forgotten) else features
 
 
@@ -96,33 +100,38 @@ def require_columns(kinds: Mapping[str, str], *sides: Features | None) -> None:
         )
 
 
-def titles_apart(table: FeatureTable) -> tuple[FeatureTable, dict[str, str] | None]:
-    """Return a table of items in which `title` is called `title_words`, and the titles by raw id, if there are.
+def titles_apart(table: FeatureTable) -> tuple[FeatureTable, dict[str, str]]:
+    """Return a table of items in which `title` is called `title_words`, and any titles by raw id.
 
     The dataset has a column of titles already, for people.
     """
     if TITLE not in table.cells:
-        return table, None
-    cells = {(TITLE + WORDS if name == TITLE else name): column for name, column in table.cells.items()}
+        return table, {}
+    cells = {(TITLE_WORDS if name == TITLE else name): column for name, column in table.cells.items()}
     if len(cells) < len(table.cells):
         raise InputError(
-            f"{table.source} must not have both a column {TITLE} and one {TITLE + WORDS}, which is made of it. "
+            f"{table.source} must not have both a column {TITLE} and one {TITLE_WORDS}, which is made of it. "
             "Received: both"
         )
     return table._replace(cells=cells), dict(zip(table.ids, table.cells[TITLE], strict=True))
 
 
-def with_years(table: FeatureTable) -> FeatureTable:
-    """Return a table with a column `name_year` behind each column of titles that end as `Toy Story (1995)`."""
+def with_years(table: FeatureTable) -> tuple[FeatureTable, list[str]]:
+    """Return a table with a column `name_year` behind each one of titles that end as `Toy Story (1995)`.
+
+    And the names of those columns.
+    """
     cells: dict[str, Sequence[str]] = {}
+    found = []
     for name, column in table.cells.items():
         cells[name] = column
         years = [YEAR_IN_BRACKETS.search(cell) for cell in column]
-        derived = name.removesuffix(WORDS) + YEAR
+        derived = (TITLE if name == TITLE_WORDS else name) + YEAR
         filled = sum(map(bool, column))
         if filled and sum(map(bool, years)) >= NEARLY_ALL * filled and derived not in table.cells:
             cells[derived] = [year[1] if year else "" for year in years]
-    return table._replace(cells=cells)
+            found.append(derived)
+    return table._replace(cells=cells), found
 
 
 def _require_apart(tables: Sequence[FeatureTable]) -> None:

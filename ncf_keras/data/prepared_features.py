@@ -8,9 +8,9 @@ import numpy as np
 
 from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.feature_kinds import KINDS
+from ncf_keras.data.feature_kinds import KINDS, NUMBER, TEXT
 from ncf_keras.data.feature_tables import FeatureTable, require_header, require_some_known
-from ncf_keras.data.grown_features import grown_features, require_columns, titles_apart, with_years
+from ncf_keras.data.grown_features import TITLE_WORDS, grown_features, require_columns, titles_apart, with_years
 from ncf_keras.data.prepared_log import PreparedLog
 from ncf_keras.data.states import FORGOTTEN, INACTIVE
 
@@ -45,34 +45,48 @@ def with_features(prepared: PreparedLog, said: SaidOfFeatures) -> tuple[Prepared
     for kind in kinds.values():
         require_one_of(kind, KINDS, "feature_kinds")
     apart = [titles_apart(table) for table in said.items]
-    tables = {
-        "users": [with_years(table) for table in said.users],
-        "items": [with_years(table) for table, _ in apart],
-    }
-    notes = {}
-    for side, ids in (("users", prepared.user_ids), ("items", prepared.item_ids)):
-        known = {raw: index for index, raw in enumerate(ids)}
-        unknown = list(dict.fromkeys(raw for table in tables[side] for raw in table.ids if raw not in known))
-        for table in tables[side]:
-            require_header(table, known)
-        keeps = side == "items" and said.with_new_items
-        if not keeps:
-            for table in tables[side]:
-                require_some_known(table, known)
-        elif unknown:
-            prepared = _with_items(prepared, unknown)
-        if tables[side]:
-            notes[side] = {"new" if keeps else "unknown": len(unknown)}
-    forgotten = np.flatnonzero(prepared.user_states == FORGOTTEN)
-    users = grown_features(prepared.user_features, prepared.user_ids, tables["users"], forgotten, kinds)
-    items = grown_features(prepared.item_features, prepared.item_ids, tables["items"], kinds=kinds)
-    require_columns(kinds, users, items)
-    items_known = set(prepared.item_ids)
-    titles = {
-        raw: title for _, found in apart for raw, title in (found or {}).items() if title and raw in items_known
-    }
-    prepared = replace(prepared, user_features=users, item_features=items, said_of_features=notes)
-    return prepared, titles or None
+    titles = {raw: title for _, found in apart for raw, title in found.items() if title}
+    users = [with_years(table) for table in said.users]
+    items = [with_years(table) for table, _ in apart]
+    # What is derived is of the kind that it is derived for, however few there are of it.
+    usual = {name: NUMBER for _, years in (*users, *items) for name in years}
+    if titles:
+        usual[TITLE_WORDS] = TEXT
+    prepared, found = _with_columns(prepared, "users", [table for table, _ in users], kinds, usual)
+    prepared, more = _with_columns(
+        prepared, "items", [table for table, _ in items], kinds, usual, said.with_new_items
+    )
+    require_columns(kinds, prepared.user_features, prepared.item_features)
+    known = set(prepared.item_ids)
+    titles = {raw: title for raw, title in titles.items() if raw in known}
+    return replace(prepared, said_of_features={**found, **more}), titles or None
+
+
+def _with_columns(
+    prepared: PreparedLog,
+    side: str,
+    tables: Sequence[FeatureTable],
+    kinds: Mapping[str, str],
+    usual: Mapping[str, str],
+    with_new: bool = False,
+) -> tuple[PreparedLog, dict[str, dict[str, int]]]:
+    """Return a prepared log with what tables say of users, or of items, and how many rows were of others."""
+    index_of = {raw: n for n, raw in enumerate(prepared.user_ids if side == "users" else prepared.item_ids)}
+    for table in tables:
+        require_header(table, index_of)
+        if not with_new:
+            require_some_known(table, index_of)
+    unknown = list(dict.fromkeys(raw for table in tables for raw in table.ids if raw not in index_of))
+    if with_new and unknown:
+        prepared = _with_items(prepared, unknown)
+    if side == "users":
+        forgotten = np.flatnonzero(prepared.user_states == FORGOTTEN)
+        had, ids = prepared.user_features, prepared.user_ids
+        prepared = replace(prepared, user_features=grown_features(had, ids, tables, forgotten, kinds, usual))
+    else:
+        had, ids = prepared.item_features, prepared.item_ids
+        prepared = replace(prepared, item_features=grown_features(had, ids, tables, (), kinds, usual))
+    return prepared, {side: {"new" if with_new else "unknown": len(unknown)}} if tables else {}
 
 
 def _with_items(prepared: PreparedLog, new: Sequence[str]) -> PreparedLog:

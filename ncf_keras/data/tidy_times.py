@@ -88,9 +88,14 @@ def require_time_format(time_format: str) -> None:
         ) from None
 
 
+def known_forms() -> list[str]:
+    """Return the forms of dates that logs are known to have besides ISO 8601, the first to try first."""
+    return [*WHOLE, *(date + time for time in TIMES for date in DATES)]
+
+
 def propose_time_format(texts: pd.Series) -> str | None:
     """Return the first known form that all of these texts of dates have, or None."""
-    for form in (*WHOLE, *(date + time for time in TIMES for date in DATES)):
+    for form in known_forms():
         if all(parsed_times(part, form).notna().all() for part in (texts.iloc[:1], texts.iloc[:FEW], texts)):
             return form
     return None

@@ -103,7 +103,7 @@ class FeatureCodes(keras.layers.Layer):
 
     def call(self, ids: Any) -> Any:
         """Return the codes of rows: float32, shape (batch, slots), for int32 ids of shape (batch, 1)."""
-        return keras.ops.take(self.codes, ids[:, 0], axis=0)
+        return tf.gather(tf.convert_to_tensor(self.codes), ids[:, 0])
 
     def compute_output_spec(self, ids: Any) -> keras.KerasTensor:
         """Return the shape and type of what `call` returns."""
@@ -163,7 +163,7 @@ class FeatureEmbedding(keras.layers.Layer):
 
     def call(self, codes: Any) -> Any:
         """Return the sums: shape (batch, width), for codes as `FeatureCodes` gives them."""
-        return sum_of_features(self.embeddings, codes)
+        return sum_of_features(tf.convert_to_tensor(self.embeddings), codes)
 
     def compute_output_spec(self, codes: Any) -> keras.KerasTensor:
         """Return the shape and type of what `call` returns."""
@@ -188,8 +188,8 @@ def sum_of_features(table: Any, codes: Any) -> Any:
         codes: whole numbers of any type, shape (rows, slots), as of `FeatureRows`.
     """
     # With a row of zeros for "no feature" nothing has to be multiplied.
-    with_none = keras.ops.concatenate([keras.ops.zeros_like(table[:1]), table], axis=0)
-    return keras.ops.sum(keras.ops.take(with_none, keras.ops.cast(codes, "int32"), axis=0), axis=1)
+    with_none = tf.concat([tf.zeros_like(table[:1]), table], 0)
+    return tf.reduce_sum(tf.gather(with_none, tf.cast(codes, tf.int32)), 1)
 
 
 @keras.saving.register_keras_serializable("ncf_keras")

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
@@ -278,6 +279,7 @@ def test_frames_bring_features(make, tmp_path):
     ({"item": ["x", None], "kind": ["a", "b"]}, r"`item_features`, row 1 .* Received: none"),
     ({"item": ["x"]}, "`item_features` must be a header with a column of ids and one or more"),
     ({"item": ["x", "y"], "kind": ["a"]}, "The columns of `item_features` must be of one length"),
+    ({"item": ["x"], "kind": ["a\0"]}, "`item_features` must be texts without NUL characters"),
     ({"item": ["x"], "state": ["a"]}, "`?item_features`? must have .* Received: 'state'"),
 ])  # fmt: skip
 def test_frames_that_are_wrong_are_named(frame, message):
@@ -329,6 +331,7 @@ def test_latin_1_is_read(tmp_path):
     ("1::F::9\n", "id,a,a", "`flag` must name the column of ids and one or more of features"),
     ("1::F::9\n", "id,a", "line 1 must have 2 columns. Received: 3"),
     ("1::F::9\n\n1::M::9\n", "id,a,b", "line 3 must have an id that no other .*'1', as in line 1"),
+    ("1::a\0::1\n", "id,a,b", "line 1 must be without NUL characters"),
     ("1::0::1\n2::0::5\n", "id,g*2", "line 2 must have 0 or 1 in the columns of g. Received: '5'"),
 ])  # fmt: skip
 def test_tables_that_are_wrong_are_named(text, columns, message, tmp_path):
@@ -336,3 +339,46 @@ def test_tables_that_are_wrong_are_named(text, columns, message, tmp_path):
     file.write_text(text)
     with pytest.raises(InputError, match=message):
         read_feature_table(file, None if columns is None else columns.split(","), "flag")
+
+
+CELLS = st.sampled_from(["", "a", "b|a", "c", "d|b", "12", "3"])
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.dictionaries(st.sampled_from("abcdefgh"), CELLS, max_size=6),
+        st.sets(st.integers(0, 3), max_size=1),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(STEPS, st.sampled_from(["categories", "text"]))
+def test_any_sequence_of_datasets_keeps_codes_and_cells(steps, kind):
+    """Against a dict of cells, and the list of categories as it was."""
+    ids, model, features, names = list("abc"), {"a": "x"}, None, []
+    gone = set()
+    for more, lines, forgotten in steps:
+        ids = list("abcdefgh")[: max(len(ids), 3 + more)]
+        gone |= {index for index in forgotten if index < len(ids)}
+        # A line about nobody is passed over.
+        model.update((raw, cell) for raw, cell in lines.items() if raw in ids)
+        for index in gone:
+            model.pop(ids[index], None)
+        tables = [FeatureTable("t", list(lines), {"kind": list(lines.values())})] if lines else []
+        if features is None:
+            tables = [FeatureTable("t", list(model), {"kind": list(model.values())})]
+        features = grown_features(features, ids, tables, sorted(gone), {"kind": kind})
+        if features is None:
+            model = {"a": "x"}
+            continue
+        column = features["kind"]
+        assert list(column.cells) == [model.get(raw, "") for raw in ids]
+        # A category may lose its name to somebody who is forgotten, never its place.
+        for code, name in enumerate(names):
+            assert column.categories[code] in (name, f"forgotten {code}")
+        names = column.categories
+        if kind == "categories":
+            wanted = [sorted({*cell.split("|")} - {""}) or ["missing"] for cell in column.cells]
+            assert [sorted(row) for row in named(features)["kind"]] == wanted
+            assert len(set(names)) == len(names)

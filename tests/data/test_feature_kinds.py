@@ -165,6 +165,9 @@ def test_groups_are_without_missing_values_and_texts():
     groups = features_of(cells, {}, {}).groups()
     assert list(groups) == ["kind"] and groups["kind"].categories == ("a", "b")
     assert rows_of(groups["kind"]) == [["a"], [], ["b"]]
+    grown = Encoding("categories", ("a", "missing", "b", "c"))
+    group = Feature.of_cells("kind", ["b|a", "", "c"], grown).without_missing()
+    assert group.categories == ("a", "b", "c") and rows_of(group) == [["a", "b"], [], ["c"]]
 
 
 def test_columns_are_bounded():

@@ -24,9 +24,12 @@ from ncf_keras.cli.training_options import check_pretraining, model_options, tra
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_writing import write_prepared
 from ncf_keras.data.earlier import read_earlier
+from ncf_keras.data.feature_encoding import Encoding
+from ncf_keras.data.feature_tables import FeatureTable, read_feature_table
 from ncf_keras.data.id_files import read_ids
 from ncf_keras.data.logs.log import Log
 from ncf_keras.data.prepare import PrepareOptions, prepare
+from ncf_keras.data.prepared_features import SaidOfFeatures, with_features
 from ncf_keras.data.tidy_log import tidy_log
 from ncf_keras.data.titles import read_titles
 from ncf_keras.data.train_parquet import read_train_parquet
@@ -80,8 +83,9 @@ def _ids_of_dataset() -> Reader:
     def check(file: Path) -> None:
         ids, titles, states, _ = read_ids(file, "user_id", 2)
         assert states is None or len(states) == len(ids)
-        assert len(ids) == 2 or (states is not None and len(ids) > 2)
-        assert all(isinstance(text, str) for text in [*ids, *(titles or [])])
+        found = ids or titles
+        assert len(found) == 2 or (states is not None and len(found) > 2)
+        assert all(isinstance(text, str) for text in [*(ids or []), *(titles or [])])
 
     wholes = [b'index,user_id\n0,"a"\n1,"b c"\n', b'index,user_id,title\n0,"a","A"\n1,"b","B"\n']
     wholes.append(b'index,user_id,state\n0,"a",""\n1,"b","inactive"\n')
@@ -154,6 +158,49 @@ def _part_of_time_split(suffix: str) -> Reader:
         assert len(read_earlier(place / "data", "small").frame) >= dataset.num_train + dataset.num_test
 
     return Reader(wholes, read)
+
+
+def _part_of_features(suffix: str) -> Reader:
+    """Features that are read have a row each, and codes that their tables have."""
+    columns = {
+        "user": pd.Series(list("abab")),
+        "item": pd.Series(list("xyyz")),
+        "timestamp": pd.Series(range(4)),
+    }
+    kinds = {"price": "number", "since": "date", "name": "text"}
+    table = FeatureTable("items", list("xyz"), {
+        "kind": ["a|b", "", "c"], "price": ["1", "2.5", ""], "since": ["01-Jan-1995", "", "02-Mar-1996"],
+        "name": ["one two", "three", ""],
+    })  # fmt: skip
+
+    def wholes(place: Path) -> list[bytes]:
+        (place / "data").mkdir()
+        prepared = prepare(tidy_log(columns, str), PrepareOptions(negatives=1))
+        prepared, _ = with_features(prepared, SaidOfFeatures(items=[table], kinds=kinds))
+        write_prepared(place / "data/small", prepared, {})
+        (place / "data/small.json").unlink()
+        return [(place / f"data/small{suffix}").read_bytes()]
+
+    def read(content: bytes, place: Path) -> None:
+        (place / f"data/small{suffix}").write_bytes(content)
+        features = read_dataset(f"{place}/data/", "small").item_features
+        if features is not None:
+            found = features.matrix()
+            assert found.shape == (3, features.num_features)
+            assert (features.encode(features.cells()) != found).nnz == 0
+            assert all(Encoding.from_json(one.encoding.to_json()) == one.encoding for one in features.values())
+
+    return Reader(wholes, read)
+
+
+def _feature_table() -> Reader:
+    def check(file: Path) -> None:
+        table = read_feature_table(file)
+        assert len(set(table.ids)) == len(table.ids)
+        assert all(len(column) == len(table.ids) for column in table.cells.values())
+
+    text = b'item_id,kind,"made, in"\n1,x|y,1999\n2,"a ""b""",\n'
+    return _of_file(lambda directory: [text, b"id::a::b\n1::x::y|z\n"], "table.csv", check)
 
 
 def _logs(directory: Path) -> list[bytes]:
@@ -334,6 +381,9 @@ READERS = {
     "cold rows": _part_of_time_split(".cold.rating"),
     "validation rows": _part_of_time_split(".validation.rating"),
     "options and sizes": _part_of_earlier(".json"),
+    "encodings of features": _part_of_features(".features.json"),
+    "columns of features": _part_of_features(".items.csv"),
+    "table of features": _feature_table(),
     "raw log": _of_file(_logs, "log", _check_log),
     "raw log in JSON": _of_file(_json_logs, "log", _check_log),
     "raw log in Parquet": _of_file(_parquet_logs, "log", _check_log),

@@ -232,6 +232,8 @@ class Draw:
         if self._chance(0.5):
             self._flag("--titles", "input", ("movies.csv",), ".csv")
         if self._chance(0.3):
+            self._flag("--item_features", "input", ("movies.csv",), ".csv")
+        if self._chance(0.3):
             self._flag("--ids_from", "earlier", ("Data/w", "Data/v", "Data/new"))
             self.arguments += ["--append"] if self._chance(0.7) else []
             if self._chance(0.5):

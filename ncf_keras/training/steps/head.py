@@ -5,18 +5,18 @@ codes of features, which nothing trains. Everything behind them is the head, the
 they are few, and move at every step.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 from tensorflow import Tensor
 
+from ncf_keras.models.checks import SIDES
 from ncf_keras.models.factored import FactoredModel
-from ncf_keras.models.features import FeatureCodes
-from ncf_keras.models.latent_tables import LatentTable
-from ncf_keras.models.layer_names import sum_name
+from ncf_keras.models.features import FeatureCodes, IdentityDropout
 from ncf_keras.training.precision import computing_in
 from ncf_keras.training.steps.columns import ColumnsHead, can_use_columns
+from ncf_keras.training.steps.feature_sums import FeatureSums
 from ncf_keras.training.steps.state import OtherState, State
 
 
@@ -71,12 +71,14 @@ class Head:
             self._columns = ColumnsHead(model, self.variables)
             self._vectors = _Vectors(model, self._model)
 
-    def codes(self, ids: State) -> State:
-        """Return which features the rows of a batch have, by the ids of each input; of sides that have any."""
-        return [layer(ids[place][:, None]) for place, layer in self._codes]
+    def features(self, ids: State) -> list[State]:
+        """Return what is known of the rows of a batch, by the ids of each input; of sides with features."""
+        if self._vectors:
+            return self._vectors.features(ids)
+        return [[layer(ids[place][:, None])] for place, layer in self._codes]
 
     def __call__(
-        self, weights: State, others: State, rows: State, codes: State
+        self, weights: State, others: State, rows: State, features: list[State]
     ) -> tuple[Tensor, State, list[Tensor]]:
         """Return the predictions, shape (examples, 1), the other state after them, and the penalties.
 
@@ -84,13 +86,13 @@ class Head:
             weights: like `variables`.
             others: the other state, as `others` keeps it.
             rows: of each embedding, shape (examples, width).
-            codes: those of the batch.
+            features: those of the batch.
         """
         if self._columns and self._vectors:
-            vectors, others = self._vectors(weights, self.others, others, rows, codes)
+            vectors, others = self._vectors(weights, self.others, others, rows, features)
             predictions, penalties = self._columns(weights, vectors)
             return predictions, others, penalties
-        inputs = [*(part[:, None, :] for part in rows), *codes]
+        inputs = [*(part[:, None, :] for part in rows), *(codes for (codes,) in features)]
         with computing_in(self._model, self._precision):
             predictions, after, penalties = self._model.stateless_call(
                 weights, self.others.given(others), inputs, training=True, return_losses=True
@@ -99,61 +101,88 @@ class Head:
 
 
 class _Vectors:
-    """Makes the vectors of users and items, as `ColumnsHead` takes them, of what was looked up."""
+    """Makes the vectors of users and items, as `ColumnsHead` takes them, of what was looked up.
+
+    The numbers are those of the Keras layers to rounding. The features of all towers of a side are looked up at
+    once, in one table as wide as their vectors together.
+
+    Args:
+        model: one for which `can_factor`.
+        head: what is behind its tables.
+    """
 
     def __init__(self, model: keras.Model, head: keras.Model):
         factored = FactoredModel(model)
         flat = [layer for layers in embeddings_of(model) for layer in layers]
-        self._tables: list[LatentTable] = [*factored.users, *factored.items]
-        # Where in the rows the identity of each vector is.
-        self._places = [None if each.identity is None else flat.index(each.identity) for each in self._tables]
-        described = [each for each in self._tables if each.features is not None]
-        self._front = _front(model, described) if described else None
-        if self._front:
-            identities = [flat.index(each.identity) for each in described if each.identity is not None]
-            self._inputs = [*identities, *range(len(flat), len(head.inputs))]
-            places = {id(variable): place for place, variable in enumerate(head.trainable_variables)}
-            self._weights = [places[id(variable)] for variable in self._front.trainable_variables]
+        places = {id(variable): place for place, variable in enumerate(head.trainable_variables)}
+        seeds = {id(variable): place for place, variable in enumerate(head.non_trainable_variables)}
+        layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
+        self._sides = []
+        self._sums: list[tuple[int, FeatureSums]] = []
+        for place, (side, tables) in enumerate(zip(SIDES, (factored.users, factored.items), strict=True)):
+            if tables[0].features is not None and tables[0].codes is not None:
+                codes = tables[0].codes.codes.numpy()
+                self._sums.append((place, FeatureSums(codes, tables[0].features.num_features)))
+            dropout = layers.get(f"{side}_identity_dropout")
+            self._sides.append(
+                _Side(
+                    [None if each.identity is None else flat.index(each.identity) for each in tables],
+                    [each.width for each in tables],
+                    [places[id(each.features.embeddings)] for each in tables if each.features is not None],
+                    dropout,
+                    None if dropout is None else seeds[id(dropout.keys)],
+                )
+            )
+
+    def features(self, ids: State) -> list[State]:
+        """Return what is known of the rows of a batch: see `Head`."""
+        return [sums.look_up(ids[place]) for place, sums in self._sums]
 
     def __call__(
-        self, weights: State, kept: OtherState, others: State, rows: State, codes: State
+        self, weights: State, kept: OtherState, others: State, rows: State, features: list[State]
     ) -> tuple[State, State]:
         """Return the vectors, shape (examples, width), and the other state after them."""
-        if not self._front:
-            return [rows[place] for place in self._places if place is not None], others
-        everything = [*(part[:, None, :] for part in rows), *codes]
-        made, after = self._front.stateless_call(
-            [weights[place] for place in self._weights],
-            kept.given(others),
-            [everything[place] for place in self._inputs],
-            training=True,
-        )
-        following = iter(made if isinstance(made, list) else [made])
-        vectors = [
-            next(following) if table.features is not None else rows[place or 0]
-            for table, place in zip(self._tables, self._places, strict=True)
-        ]
+        vectors, after, following = [], kept.given(others), iter(zip(self._sums, features, strict=True))
+        for side in self._sides:
+            identities = [None if place is None else rows[place] for place in side.identities]
+            if side.dropout is not None and side.keys is not None:
+                identities, (after[side.keys],) = side.dropout.stateless_call(
+                    [], [after[side.keys]], identities, training=True
+                )
+            if side.features:
+                table = tf.concat([weights[place] for place in side.features], 1)
+                (_, sum_up), found = next(following)
+                sums = tf.split(sum_up(table, found), side.widths, 1)
+                identities = [
+                    one if identity is None else identity + one
+                    for identity, one in zip(identities, sums, strict=True)
+                ]
+            vectors += identities
         return vectors, kept.kept(after)
+
+
+class _Side(NamedTuple):
+    """What the vectors of users, or of items, are made of.
+
+    Attributes:
+        identities: of each tower, where the identities are among the rows of the batch; None: it has none.
+        widths: of each tower's vectors.
+        features: of each tower, where the features' embedding is among the weights; empty without features.
+        dropout: of the identities; None: all stay.
+        keys: where its state is among the other state.
+    """
+
+    identities: list[int | None]
+    widths: list[int]
+    features: list[int]
+    dropout: IdentityDropout | None
+    keys: int | None
 
 
 def _behind(model: keras.Model) -> keras.Model:
     """Return what is behind the tables: from the embeddings' outputs, then the codes', to the model's."""
     rows = [layer.output for layers in embeddings_of(model) for layer in layers]
     return keras.Model([*rows, *(layer.output for _, layer in _codes_of(model))], model.outputs[0])
-
-
-def _front(model: keras.Model, described: list[LatentTable]) -> keras.Model:
-    """Return what makes vectors of identities and codes, for the sides that have features."""
-    layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
-    inputs, outputs = [], []
-    for table in described:
-        last: Any = table.features
-        if table.identity is not None:
-            last = layers[sum_name(table.identity.name)]
-            inputs.append(table.identity.output)
-        outputs.append(last.output)
-    codes = [layer.output for _, layer in _codes_of(model)]
-    return keras.Model([*inputs, *codes], outputs)
 
 
 def _codes_of(model: keras.Model) -> list[tuple[int, FeatureCodes]]:

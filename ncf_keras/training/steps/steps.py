@@ -204,8 +204,8 @@ class DeferredStep:
         places = self._places(ids)
         weights, slots = self._read(tf.gather(rows, places), step, schedule)
         head = self._parameters.weights(head_state)
-        codes = self._head.codes(ids)
-        loss, others, gradient, head_gradients = self._gradients(weights, codes, head, others, labels, mask)
+        features = self._head.features(ids)
+        loss, others, gradient, head_gradients = self._gradients(weights, features, head, others, labels, mask)
         examples = tf.range(places.shape[0], dtype=chosen.dtype)
         chosen = tf.tensor_scatter_nd_update(chosen, places[:, None], examples)
         stands_for = tf.gather(chosen, places)
@@ -283,13 +283,13 @@ class DeferredStep:
         return tf.concat([index + offset for index, offset in zip(ids, self._offsets, strict=False)], 0)
 
     def _gradients(
-        self, weights: Tensor, codes: State, head: State, others: State, labels: Tensor, mask: Tensor
+        self, weights: Tensor, features: list[State], head: State, others: State, labels: Tensor, mask: Tensor
     ) -> tuple[Tensor, State, Tensor, State]:
         """Return the loss of some examples, the head's other state after them, and the gradients.
 
         Args:
             weights: of the rows of all users, then of all items: shape (examples of all inputs, width).
-            codes: of the features of the examples' users and items, see `Head`.
+            features: what is known of the examples' users and items, see `Head`.
             head: the weights of the head.
             others: the other state of the head.
             labels: shape (examples,).
@@ -305,7 +305,7 @@ class DeferredStep:
         ]
         with tf.GradientTape() as tape:
             tape.watch([latent, head])
-            predictions, others, penalties = self._head(head, others, latent, codes)
+            predictions, others, penalties = self._head(head, others, latent, features)
             loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         gradients, head_gradients = tape.gradient(loss, [latent, head])
         return loss, others, self._joined(gradients), head_gradients
