@@ -149,7 +149,10 @@ def content_digest(dataset: "Dataset") -> str:
     for name in ("user_features", "item_features"):
         known = getattr(dataset, name)
         matrix = None if known is None else known.matrix()
-        marks |= {f"{name}.{part}": matrix and getattr(matrix, part) for part in ("indptr", "indices")}
+        marks |= {
+            f"{name}.{part}": None if matrix is None else getattr(matrix, part)
+            for part in ("indptr", "indices")
+        }
     return digest_of(content | {name: array for name, array in (states | marks).items() if array is not None})
 
 

@@ -12,7 +12,7 @@ from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.feature_tables import FeatureTable, feature_table_of
 from ncf_keras.data.features import Features
-from ncf_keras.data.grown_features import titles_apart, with_years
+from ncf_keras.data.grown_features import titles_apart, with_known_years
 from ncf_keras.data.states import FORGOTTEN, INACTIVE
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _users(dataset: Dataset, table: FeatureTable) -> dict[str, Any]:
 def _items(dataset: Dataset, table: FeatureTable) -> dict[str, Any]:
     table, titles = titles_apart(table)
     ids = _known_ids(dataset.item_ids, "item", dataset)
-    features = _grown(dataset.item_features, with_years(table), "item", dataset)
+    features = _grown(dataset.item_features, table, "item", dataset)
     _require_new(ids, dataset.item_states, table, "item")
     changes: dict[str, Any] = {
         "num_items": dataset.num_items + len(table.ids),
@@ -79,8 +79,7 @@ def _items(dataset: Dataset, table: FeatureTable) -> dict[str, Any]:
         "item_features": features,
     }
     if dataset.item_titles is not None:
-        named = titles or {}
-        changes["item_titles"] = [*dataset.item_titles, *(named.get(raw, "") for raw in table.ids)]
+        changes["item_titles"] = [*dataset.item_titles, *(titles.get(raw, "") for raw in table.ids)]
     return changes
 
 
@@ -99,6 +98,7 @@ def _grown(known: Features | None, table: FeatureTable, side: str, dataset: Data
             f"`{side}s` must come with a dataset that has features of its {side}s (`ncf prepare "
             f"--{side}_features`). Received: {dataset.name}, which has none"
         )
+    table = with_known_years(table, known)
     cells: Mapping[str, Sequence[str]] = {name: table.cells[name] for name in known if name in table.cells}
     if not cells:
         raise InputError(

@@ -28,6 +28,7 @@ LETTERS = {
     "f": ("", r"\d{1,9}"),
     "a": ("", "(?:mon|tue|wed|thu|fri|sat|sun)"),
     "A": ("", "(?:mon|tues|wednes|thurs|fri|satur|sun)day"),
+    "z": ("zone", r"(Z|[+-]\d\d:?\d\d)"),
     "%": ("", "%"),
 }
 # A date, alone or with a time, which may have a zone; its parts in this order.

@@ -9,7 +9,8 @@ import pytest
 from ncf_keras.base.errors import InputError
 from ncf_keras.baselines import ItemPop
 from ncf_keras.data import with_newcomers
-from ncf_keras.data.features import Features
+from ncf_keras.data.feature_encoding import Encoding
+from ncf_keras.data.features import Feature, Features
 from ncf_keras.recommending import Recommender, popular_items
 from tests.recommending.crowd import ITEM_IDS, USER_IDS, seen_by
 from tests.recommending.described_crowd import (
@@ -109,6 +110,19 @@ def test_the_rows_of_new_ones_are_sums_by_hand(model, grown):
     missing_year = len(genres.categories) + years.categories.index("missing")
     codes = [genres.categories.index("comedy"), genres.categories.index("war"), missing_year]
     np.testing.assert_allclose(rows_by_hand(model, grown, "item")[0][13], table[codes].sum(axis=0), atol=1e-9)
+
+
+def test_years_are_found_in_titles_as_they_were(dataset):
+    # However few titles of the new ones have one.
+    cells = {"title_words": ["A (1990)"] * 13, "title_year": ["1990"] * 13}
+    features = Features(
+        Feature.of_cells(name, column, Encoding.of(name, column, kind))
+        for (name, column), kind in zip(cells.items(), ("text", "number"), strict=True)
+    )
+    new = pd.DataFrame({"id": ["n1", "n2", "n3"], "title": ["B", "", "C (1991)"]})
+    grown = with_newcomers(dataclasses.replace(dataset, item_features=features), items=new)
+    assert grown.item_features["title_year"].cells[13:] == ["", "", "1991"]
+    assert grown.item_titles[13:] == ["B", "", "C (1991)"]
 
 
 def test_whom_to_show_an_item(with_new, recommender, model, dataset, grown):
