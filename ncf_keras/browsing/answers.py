@@ -27,7 +27,8 @@ class Answers:
 
     Every answer is a dictionary. An item is `{"item": index, "id": raw id, "title": text or None,
     "interactions": number in train}`, a user `{"user": index, "id": raw id, "interactions": number in train}`.
-    What can't be answered raises InputError. Users and items that are not active are neither found nor shown.
+    What can't be answered raises InputError. Users and items that are not listed (`recommending/listed.py`) are
+    neither found nor shown.
 
     Args:
         recommender: made of `dataset`.
@@ -37,8 +38,15 @@ class Answers:
 
     def __init__(self, recommender: Recommender, dataset: Dataset, seed: int | None = None):
         self._recommender, self._dataset = recommender, dataset
-        self._item_ids = ids_of_items(dataset)
-        self._users = np.flatnonzero(dataset.active_users)
+        self._listed_users, self._listed_items = (
+            np.ones(count, bool) if listed is None else listed
+            for count, listed in (
+                (dataset.num_users, recommender.listed.users),
+                (dataset.num_items, recommender.listed.items),
+            )
+        )
+        self._item_ids = ids_of_items(dataset, recommender.listed)
+        self._users = np.flatnonzero(self._listed_users)
         self._history_lengths = np.diff(dataset.train_offsets)
         self._tests: dict[int, list[int]] = {}
         for user, item in zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True):
@@ -46,7 +54,9 @@ class Answers:
         self._generator = np.random.default_rng(seed)
         titles = [] if dataset.item_titles is None else [dataset.item_titles]
         names = zip(*titles, _ids(dataset.item_ids, dataset.num_items), strict=True)
-        self._item_search = Search(list(names), popularity(dataset)[0])
+        popular = popularity(dataset)[0]
+        cold = np.setdiff1d(np.flatnonzero(self._listed_items), popular)
+        self._item_search = Search(list(names), np.concatenate([popular, cold]))
         users = _ids(dataset.user_ids, dataset.num_users)
         self._user_search = Search([(user,) for user in users], self._users)
 
@@ -60,7 +70,7 @@ class Answers:
         return {
             "name": dataset.name,
             "users": len(self._users),
-            "items": int(dataset.active_items.sum()),
+            "items": int(self._listed_items.sum()),
             "interactions": dataset.num_train,
             "has_user_ids": dataset.user_ids is not None,
             "has_item_ids": dataset.item_ids is not None,
@@ -87,7 +97,7 @@ class Answers:
 
         `previous` and `next` are the users before and behind this one; behind the last is the first.
         """
-        _require_active(user, self._dataset.active_users, "user")
+        _require_listed(user, self._listed_users, "user")
         place = int(np.searchsorted(self._users, user))
         start, stop = self._dataset.train_offsets[user : user + 2]
         history = self._dataset.train_items[start:stop]
@@ -105,14 +115,14 @@ class Answers:
     def for_liked(self, liked: Sequence[int], k: int) -> dict[str, Any]:
         """Return a list for a new user who likes these items, or what is popular if there are none."""
         for item in liked:
-            _require_active(item, self._dataset.active_items, "items")
+            _require_listed(item, self._listed_items, "items")
         items = np.array(list(dict.fromkeys(liked)), np.int32)
         frame = self._recommender.fold_in(self._raw(items), k) if liked else self._recommender.popular(k)
         return {"liked": [self._item(item) for item in items], **self._list(frame, items, [])}
 
     def similar(self, item: int, k: int) -> dict[str, Any]:
         """Return the items that are most like an item, with the cosines."""
-        _require_active(item, self._dataset.active_items, "item")
+        _require_listed(item, self._listed_items, "item")
         frame = self._recommender.similar_items(self._raw([item]), k)
         similar = self._named(frame["similar_item_id"])
         return {**self._item(item), "similar": _with(similar, cosine=frame["cosine"])}
@@ -171,7 +181,7 @@ def _with(items: list[dict[str, Any]], **columns: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _require_active(index: int, active: np.ndarray, argument: str) -> None:
-    if not (0 <= index < len(active) and active[index]):
-        which = "an index" if active.all() else "an active index"
-        raise InputError(f"`{argument}` must be {which} from 0 to {len(active) - 1}. Received: {index}")
+def _require_listed(index: int, listed: np.ndarray, argument: str) -> None:
+    if not (0 <= index < len(listed) and listed[index]):
+        which = "an index" if listed.all() else "an active index"
+        raise InputError(f"`{argument}` must be {which} from 0 to {len(listed) - 1}. Received: {index}")

@@ -74,6 +74,7 @@ def evaluate(
     if protocol.name == "full":
         vectors = None if parts is None else parts.item_vectors()
         num_users = int(np.count_nonzero(np.diff(dataset.train_offsets)))
+        # As in `FullRanking`: cold items are no rivals, whatever the model knows of them by features.
         active = None if dataset.item_states is None else dataset.active_items
         lists = ListStatistics(top_ks, dataset.item_counts, num_users, active, vectors)
     started = time.perf_counter()

@@ -167,6 +167,7 @@ def _rank_among_all(
 
     from ncf_keras.evaluation import FullRanking
 
+    # Among known items alone, with features too: all models, baselines as well, are ranked among the same ones.
     protocol = FullRanking(
         dataset.train_offsets,
         dataset.train_items,

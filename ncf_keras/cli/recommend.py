@@ -13,6 +13,12 @@ from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import add_data_flags, whole_number
 from ncf_keras.cli.id_lines import read_id_lines
+from ncf_keras.cli.newcomers import (
+    add_newcomer_flags,
+    listed_newcomers,
+    read_newcomers,
+    require_use_of_newcomers,
+)
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model
 from ncf_keras.cli.steering import Steering, add_steering_flags, read_steering, require_steerable
@@ -23,7 +29,10 @@ if TYPE_CHECKING:
 
     from ncf_keras.data import Dataset
 
-WHOM = ("--user", "--users_file", "--history", "--similar_items", "--new_item", "--popular")
+WHOM = (
+    "--user", "--users_file", "--history", "--similar_items", "--new_item", "--users_for", "--new_users",
+    "--popular",
+)  # fmt: skip
 UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
 
@@ -56,8 +65,11 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         "--new_item", metavar="ID,ID,…", action="append", help=f"{users}; with --user, its place in their lists"
     )
+    shown = "users to whom to show this item, which may be one of --new_items; may be repeated"
+    add("--users_for", metavar="ID", action="append", help=shown)
     add("--popular", action="store_true", help="what most users interacted with")
     parser.add_argument("--k", type=whole_number(1), default=10, help="length of a list (default: %(default)s)")
+    add_newcomer_flags(parser)
     add_steering_flags(parser)
     known = "rank the items that the user knows already, too"
     parser.add_argument("--include_seen", action="store_true", help=known)
@@ -70,6 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _recommend(flags: argparse.Namespace) -> None:
     _require_one_kind(flags)
+    require_use_of_newcomers(flags)
     require_steerable(flags)
     if flags.to and flags.format:
         raise InputError("`--to` takes its format from its suffix. Received: `--format` too")
@@ -81,9 +94,14 @@ def _recommend(flags: argparse.Namespace) -> None:
     new_item = _parse_ids(flags.new_item, "--new_item", "user")
     # Standard output is for the lists alone.
     with contextlib.redirect_stdout(sys.stderr):
-        dataset = load_dataset(flags)
-    with flag_names({"model": "`--weights`"}):
-        frame = _lists(flags, dataset, users, history, new_item, read_steering(flags, dataset))
+        trained_on = load_dataset(flags)
+    dataset = read_newcomers(flags, trained_on)
+    items = "`--users_for`" if flags.users_for else "`--similar_items`"
+    with flag_names({"model": "`--weights`", "users": "`--user`", "history": "`--history`", "items": items}):
+        steering = read_steering(flags, dataset)
+        if flags.only_new:
+            steering.arguments["only_items"] = (dataset.item_ids or ())[trained_on.num_items :]
+        frame = _lists(flags, trained_on, dataset, users, history, new_item, steering)
     shown = [name for name, ids in (("users", dataset.user_ids), ("items", dataset.item_ids)) if ids is None]
     if shown:
         print(f"The dataset has no ids: {' and '.join(shown)} are shown as indices from 0.", file=sys.stderr)
@@ -94,6 +112,7 @@ def _recommend(flags: argparse.Namespace) -> None:
 
 def _lists(
     flags: argparse.Namespace,
+    trained_on: "Dataset",
     dataset: "Dataset",
     users: list,
     history: list,
@@ -103,28 +122,39 @@ def _lists(
     import_tensorflow_quietly()
     from ncf_keras.recommending import Recommender, popular_items
     from ncf_keras.recommending.ids import ids_of_items, ids_of_users
+    from ncf_keras.recommending.listed import Listed
 
     if flags.popular:
         frame = popular_items(dataset, flags.k, item_features=steering.features, **steering.arguments)
         return frame.drop(columns="user_id")
     # Before the model is read: it takes longer.
-    known_users = ids_of_users(dataset)
+    listed = Listed.at_most(dataset)
+    known_users = ids_of_users(dataset, listed)
     known_users.require(flags.user or (), "--user", "" if new_item else UNKNOWN_USER)
     known_users.require(new_item, "--new_item")
-    known_items = ids_of_items(dataset)
+    known_items = ids_of_items(dataset, listed)
     known_items.require(flags.similar_items or (), "--similar_items")
     known_items.require(history, "--history")
-    recommender = Recommender(load_saved_model(flags.weights, dataset), dataset, steering.features)
+    known_items.require(flags.users_for or (), "--users_for")
+    recommender = Recommender(load_saved_model(flags.weights, trained_on), dataset, steering.features)
+    new_users, new_items = listed_newcomers(trained_on, dataset, recommender)
     wanted, is_steered = steering.arguments, bool(steering.arguments)
-    if new_item and flags.user:
-        return recommender.place_item(new_item, flags.user)
     if new_item:
-        return recommender.users_for_item(new_item, flags.k)
+        described = new_items[0] if new_items else None
+        if flags.user:
+            return recommender.place_item(new_item, flags.user, described_as=described)
+        return recommender.users_for_item(new_item, flags.k, described_as=described)
+    if flags.users_for or given_kinds(flags) == ["--new_items"]:
+        return recommender.users_for_items(flags.users_for or new_items, flags.k)
+    if new_users and not history:
+        frame = recommender.recommend(new_users, flags.k, flags.include_seen, **wanted)
+        return _noted(frame, len(new_users), flags, is_steered)
     if flags.user:
         frame = recommender.recommend(flags.user, flags.k, flags.include_seen, **wanted)
         return _noted(frame, len(flags.user), flags, is_steered)
     if history:
-        frame = recommender.fold_in(history, flags.k, flags.include_seen, **wanted)
+        described = new_users[0] if new_users else None
+        frame = recommender.fold_in(history, flags.k, flags.include_seen, described_as=described, **wanted)
         return _noted(frame, 1, flags, is_steered).drop(columns="user_id")
     if flags.similar_items:
         return recommender.similar_items(flags.similar_items, flags.k)
@@ -149,11 +179,18 @@ def _noted(frame: "pd.DataFrame", users: int, flags: argparse.Namespace, is_stee
     return frame
 
 
-def _require_one_kind(flags: argparse.Namespace) -> None:
+def given_kinds(flags: argparse.Namespace) -> list[str]:
+    """Return the flags that say for whom; where there are none, `--new_items`, which then is one."""
     given = [flag for flag in WHOM if getattr(flags, flag[2:]) not in (None, False)]
-    # A new item's place in the lists of some users is the only kind of two flags.
-    if len(given) != 1 and given != ["--user", "--new_item"]:
-        raise InputError(f"One of {', '.join(WHOM)} must be given. Received: {' and '.join(given) or 'none'}")
+    return given or (["--new_items"] if flags.new_items else [])
+
+
+def _require_one_kind(flags: argparse.Namespace) -> None:
+    given = given_kinds(flags)
+    # Of two flags are a new item's place in the lists of some users, and a new user with features and history.
+    if len(given) != 1 and given not in (["--user", "--new_item"], ["--history", "--new_users"]):
+        kinds = ", ".join((*WHOM, "--new_items"))
+        raise InputError(f"One of {kinds} must be given. Received: {' and '.join(given) or 'none'}")
     if not flags.weights and not flags.popular:
         raise InputError("`--weights` must be a weight file. Received: none")
 

@@ -122,20 +122,22 @@ def _sampled_users(evaluation: "Evaluation", model: Any, length: int) -> "list[S
 
     from ncf_keras.recommending import Recommender
     from ncf_keras.recommending.ids import ids_of_items, ids_of_users
+    from ncf_keras.recommending.listed import Listed
     from ncf_keras.reporting.contents import SampledUser
 
     dataset = evaluation.protocol.dataset
     generator = np.random.default_rng(SEED)
     users = evaluation.rankings.distinct_users
     drawn = np.sort(generator.choice(users, min(SAMPLED_USERS, len(users)), replace=False))
-    ids = ids_of_users(dataset).named(drawn)
+    known = Listed.of(dataset, model)
+    ids = ids_of_users(dataset, known).named(drawn)
     try:
         lists = Recommender(model, dataset).recommend(list(ids), length)
     except InputError:
         return []
     listed = np.asarray(lists["item_id"])
     owners = np.asarray(lists["user_id"])
-    items, shown = ids_of_items(dataset), []
+    items, shown = ids_of_items(dataset, known), []
     for user, raw in zip(drawn.tolist(), ids, strict=True):
         history = dataset.train_items[dataset.train_offsets[user] : dataset.train_offsets[user + 1]]
         some = generator.choice(history, min(MOST_SHOWN, len(history)), replace=False)

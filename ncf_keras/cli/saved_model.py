@@ -68,7 +68,8 @@ def load_saved_network(
 ) -> "keras.Model":
     """Read a weight file of Keras 1, 2 or 3 and build its model; the kind and the sizes are read from the file.
 
-    InputError for a baseline, else as `load_saved_model`; without a dataset the model may be of any sizes.
+    InputError for a baseline, else as `load_saved_model`; without a dataset the model may be of any sizes. A
+    model with features must be trained with those that the dataset has.
     """
     require_network(weights, argument, kind)
     import_tensorflow_quietly()
@@ -81,7 +82,12 @@ def load_saved_network(
         raise InputError(f"`{argument}` must hold a {kind}. Received: {found}")
     if dataset is not None:
         _require_sizes((spec.num_users, spec.num_items), dataset, argument, found)
-    return build_model_for(file)
+    model = build_model_for(file)
+    if dataset is not None:
+        from ncf_keras.models.same_features import require_same_features
+
+        require_same_features(model, dataset.feature_matrices(), dataset.name, argument)
+    return model
 
 
 def require_network(file: str, argument: str, kind: str | None = None) -> None:

@@ -41,13 +41,15 @@ def factored(model: Any) -> "FactoredModel | None":
 def require_cold_scores(model: Any, argument: str = "--weights") -> None:
     """Raise InputError if a model knows items by their interactions alone, and so nothing of cold ones.
 
-    These are GMF, MLP and NeuMF. A baseline, or a Keras model of one's own, may know more.
+    These are GMF, MLP and NeuMF without features of items. A baseline, or a Keras model of one's own, may know
+    more.
 
     Args:
         model: a Keras model or a fitted baseline.
         argument: the flag or argument that it came from.
     """
-    if factored(model) is not None:
+    parts = factored(model)
+    if parts is not None and parts.items[0].features is None:
         raise InputError(
             f"`{argument}` must hold a model that knows items by features with `--protocol` cold, because "
             f"a cold item has no interaction to learn from. Received: {model.name}, without item features"

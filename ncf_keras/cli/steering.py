@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FLAGS = ("--only_items", "--not_items", "--max_per", "--item_features", "--popularity_penalty")
 # Lists that are no recommendations.
-UNSTEERABLE = ("--similar_items", "--new_item")
+UNSTEERABLE = ("--similar_items", "--new_item", "--users_for")
 
 
 class Steering(NamedTuple):
@@ -83,9 +83,10 @@ def read_steering(flags: argparse.Namespace, dataset: "Dataset") -> Steering:
 
 def _read_items(file: str, flag: str, dataset: "Dataset") -> list[str]:
     from ncf_keras.recommending.ids import ids_of_items
+    from ncf_keras.recommending.listed import Listed
 
     ids = read_id_lines(file, flag)
-    unknown = int((ids_of_items(dataset).find(ids, flag) < 0).sum())
+    unknown = int((ids_of_items(dataset, Listed.at_most(dataset)).find(ids, flag) < 0).sum())
     if flag == "--only_items" and unknown == len(ids):
         held = f"{unknown:,} unknown one(s)" if ids else "no id"
         raise InputError(

@@ -76,7 +76,7 @@ def check_features(flags: argparse.Namespace) -> None:
                 rule = "must come with `--features`, or nothing is known of whom it leaves out"
                 raise InputError(f"`--{flag}` {rule}. Received: {getattr(flags, flag)}")
         return
-    for flag, without in (("preset", None), ("warm_start", None), ("strategy", "none")):
+    for flag, without in (("preset", None), ("strategy", "none")):
         given = getattr(flags, flag, without)
         if given != without:
             raise InputError(f"`--features` must be none with `--{flag}` {given}. Received: {flags.features}")
@@ -149,7 +149,10 @@ def content_digest(dataset: "Dataset") -> str:
     for name in ("user_features", "item_features"):
         known = getattr(dataset, name)
         matrix = None if known is None else known.matrix()
-        marks |= {f"{name}.{part}": matrix and getattr(matrix, part) for part in ("indptr", "indices")}
+        marks |= {
+            f"{name}.{part}": None if matrix is None else getattr(matrix, part)
+            for part in ("indptr", "indices")
+        }
     return digest_of(content | {name: array for name, array in (states | marks).items() if array is not None})
 
 

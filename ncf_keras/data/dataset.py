@@ -319,6 +319,14 @@ class Dataset:
         shape = (self.num_users, self.num_items)
         return scipy.sparse.csr_matrix((ones, self.train_items, self.train_offsets), shape)
 
+    def feature_matrices(self) -> "tuple[scipy.sparse.csr_matrix | None, scipy.sparse.csr_matrix | None]":
+        """Return which user, and which item, has which feature, as `Features.matrix` does; None: not known."""
+        users, items = (
+            None if features is None else features.matrix()
+            for features in (self.user_features, self.item_features)
+        )
+        return users, items
+
     @cached_property
     def item_counts(self) -> np.ndarray:
         """Number of train interactions of each item, its popularity: int64, shape (items,), read-only."""

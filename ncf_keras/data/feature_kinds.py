@@ -37,8 +37,13 @@ def parts_of(cell: str) -> list[str]:
 
 
 def words_of(cell: str) -> list[str]:
-    """Return the words of a text, runs of letters and digits without case: the first 32 different ones."""
-    return list(dict.fromkeys(WORD.findall(cell.casefold())))[:MOST_WORDS]
+    """Return the words of a text, runs of letters and digits in lower case: the first 32 different ones."""
+    return list(dict.fromkeys(WORD.findall(lower(cell))))[:MOST_WORDS]
+
+
+def lower(text: str) -> str:
+    """Return a text in lower case, as a graph can, too, which has no `casefold`; a sigma ends no word."""
+    return text.lower().replace("ς", "σ")
 
 
 def number_of(cell: str) -> float:

@@ -70,6 +70,16 @@ class Feature:
         """The name of each code."""
         return self.encoding.categories
 
+    def with_rows(self, cells: Sequence[str]) -> "Feature":
+        """Return the feature with more rows behind its own, encoded as before."""
+        offsets, codes = self.encoding.encode(cells)
+        return replace(
+            self,
+            offsets=np.concatenate([self.offsets, self.offsets[-1] + offsets[1:]]),
+            codes=np.concatenate([self.codes, codes]),
+            cells=[*self.cells, *cells] if self.cells else (),
+        )
+
     def without_missing(self) -> "Feature":
         """Return the feature with no category where the value is missing; codes behind that one move up."""
         missing = self.encoding.missing
@@ -142,6 +152,13 @@ class Features(Mapping[str, Feature]):
         """Number of rows without a text in any column."""
         return sum(not any(row) for row in zip(*(column.cells for column in self.values()), strict=True))
 
+    def described(self) -> np.ndarray:
+        """Return which rows something is known of, a feature other than `missing`: bool, shape (rows,)."""
+        known = np.zeros(self.num_rows, dtype=bool)
+        for column in self.values():
+            known |= np.diff(column.without_missing().offsets) > 0
+        return known
+
     def cells(self) -> dict[str, Sequence[str]]:
         """Return the texts of each column, by its name."""
         return {name: column.cells for name, column in self.items()}
@@ -173,6 +190,11 @@ class Features(Mapping[str, Feature]):
         empty = [""] * lengths[0]
         encoded = [column.encoding.encode(cells.get(column.name, empty)) for column in self.values()]
         return self._side_by_side(encoded, lengths[0])
+
+    def with_rows(self, cells: Mapping[str, Sequence[str]], rows: int) -> "Features":
+        """Return the features with more rows behind their own; `cells` are as of `encode`."""
+        empty = [""] * rows
+        return Features(column.with_rows(cells.get(name, empty)) for name, column in self.items())
 
     def groups(self) -> dict[str, Feature]:
         """Return the columns that divide rows into groups, those that are no text, without missing values."""

@@ -1,7 +1,7 @@
 """The features of a dataset: those of the one before, which keep their codes, and what tables say anew."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -132,6 +132,17 @@ def with_years(table: FeatureTable) -> tuple[FeatureTable, list[str]]:
             cells[derived] = [year[1] if year else "" for year in years]
             found.append(derived)
     return table._replace(cells=cells), found
+
+
+def with_known_years(table: FeatureTable, known: Iterable[str]) -> FeatureTable:
+    """Return a table with those columns that were derived as `with_years` does, where its own lack them."""
+    cells = dict(table.cells)
+    for name in known:
+        source = TITLE_WORDS if name == TITLE + YEAR else name.removesuffix(YEAR)
+        if name.endswith(YEAR) and name not in cells and source in cells:
+            years = map(YEAR_IN_BRACKETS.search, cells[source])
+            cells[name] = [year[1] if year else "" for year in years]
+    return table._replace(cells=cells)
 
 
 def _require_apart(tables: Sequence[FeatureTable]) -> None:

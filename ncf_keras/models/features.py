@@ -114,6 +114,19 @@ class FeatureCodes(keras.layers.Layer):
         return {**super().get_config(), "rows": self.rows, "slots": self.slots}
 
 
+def codes_of(model: Any, side: str) -> np.ndarray | None:
+    """Return which features the users or the items of a model have, as in `FeatureRows`: int32.
+
+    None for a model without such features, which need not be one of Keras; `side` is `user` or `item`.
+    """
+    if not isinstance(model, keras.Model):
+        return None
+    for layer in model.layers:
+        if isinstance(layer, FeatureCodes) and layer.name == f"{side}_features":
+            return layer.codes.numpy().astype(np.int32)
+    return None
+
+
 @keras.saving.register_keras_serializable("ncf_keras")
 class FeatureEmbedding(keras.layers.Layer):
     """Adds up the vectors of a row's features.

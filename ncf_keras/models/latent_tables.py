@@ -48,12 +48,22 @@ class LatentTable:
 
     def table(self) -> tf.Tensor:
         """Return the rows by the present weights: float, shape (rows, width)."""
-        identities = None if self.identity is None else tf.convert_to_tensor(self.identity.embeddings)
         if self.features is None or self.codes is None:
-            assert identities is not None
-            return identities
+            return self.identities()
         sums = self.of_features(tf.convert_to_tensor(self.codes.codes))
-        return sums if identities is None else identities + sums
+        return sums if self.identity is None else self.identities() + sums
+
+    def identities(self) -> tf.Tensor:
+        """Return the part of the identities, zeros without any: shape (rows, width)."""
+        if self.identity is None:
+            return tf.zeros([self.rows, self.width])
+        return tf.convert_to_tensor(self.identity.embeddings)
+
+    def part_of_features(self) -> tf.Tensor:
+        """Return the part of the features, zeros without any: shape (rows, width)."""
+        if self.codes is None:
+            return tf.zeros([self.rows, self.width])
+        return self.of_features(tf.convert_to_tensor(self.codes.codes))
 
     def of_features(self, codes: tf.Tensor) -> tf.Tensor:
         """Return the sums of the features' embeddings of any rows: shape (rows, width).

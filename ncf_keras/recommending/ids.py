@@ -11,6 +11,7 @@ import pandas as pd
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import id_text, listed_ids
 from ncf_keras.data import Dataset
+from ncf_keras.recommending.listed import Listed
 
 
 class Ids:
@@ -19,16 +20,16 @@ class Ids:
     Args:
         known: raw id of each index, or None where the dataset has only indices: then the index is the id.
         count: indices are 0 … count - 1.
-        active: bool, shape (count,): which of them can be found; None: all.
+        listed: bool, shape (count,): which of them can be found; None: all.
     """
 
-    def __init__(self, known: Sequence[str] | None, count: int, active: np.ndarray | None = None):
-        self._known, self._count, self._active = known, count, active
+    def __init__(self, known: Sequence[str] | None, count: int, listed: np.ndarray | None = None):
+        self._known, self._count, self._listed = known, count, listed
 
     def find(self, ids: Iterable[object], argument: str = "ids") -> np.ndarray:
         """Return the index of each id, by the text that it has in a log, -1 where there is none: int32.
 
-        An id that is not active is answered as one that the dataset does not have.
+        An id that is not listed is answered as one that the dataset does not have.
         """
         texts = (id_text(one, argument) for one in ids)
         if self._known is not None:
@@ -45,7 +46,7 @@ class Ids:
         ids = listed_ids(ids)
         indices = self.find(ids, argument)
         if (indices < 0).any():
-            rule = f"{'' if self._active is None else 'active '}indices from 0 to {self._count - 1}"
+            rule = f"{'' if self._listed is None else 'active '}indices from 0 to {self._count - 1}"
             if self._known is not None:
                 rule = f"ids of the dataset, such as {next(iter(self._index_of), '')}"
             wrong = ids[int(np.argmax(indices < 0))]
@@ -61,13 +62,13 @@ class Ids:
         if not (text.isascii() and text.isdigit() and len(text) < 11) or text != str(int(text)):
             return -1
         index = int(text)
-        return index if index < self._count and (self._active is None or self._active[index]) else -1
+        return index if index < self._count and (self._listed is None or self._listed[index]) else -1
 
     @cached_property
     def _index_of(self) -> dict[str, int]:
         numbered = enumerate(self._known or ())
-        active = numbered if self._active is None else itertools.compress(numbered, self._active)
-        return {raw: index for index, raw in active}
+        listed = numbered if self._listed is None else itertools.compress(numbered, self._listed)
+        return {raw: index for index, raw in listed}
 
     @cached_property
     def _names(self) -> Any:
@@ -75,13 +76,11 @@ class Ids:
         return None if self._known is None else pd.Series(self._known).array
 
 
-def ids_of_users(dataset: Dataset) -> Ids:
-    """Return the ids of a dataset's users, of whom the active ones are found."""
-    active = None if dataset.user_states is None else dataset.active_users
-    return Ids(dataset.user_ids, dataset.num_users, active)
+def ids_of_users(dataset: Dataset, listed: Listed) -> Ids:
+    """Return the ids of a dataset's users, of whom those who are listed are found."""
+    return Ids(dataset.user_ids, dataset.num_users, listed.users)
 
 
-def ids_of_items(dataset: Dataset) -> Ids:
-    """Return the ids of a dataset's items, of which the active ones are found."""
-    active = None if dataset.item_states is None else dataset.active_items
-    return Ids(dataset.item_ids, dataset.num_items, active)
+def ids_of_items(dataset: Dataset, listed: Listed) -> Ids:
+    """Return the ids of a dataset's items, of which those that are listed are found."""
+    return Ids(dataset.item_ids, dataset.num_items, listed.items)

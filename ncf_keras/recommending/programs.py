@@ -1,6 +1,6 @@
 """What a model answers by index: each kind of list is a program, traced once, when it is first asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, require_factored
+from ncf_keras.models.latent_tables import LatentTable
 from ncf_keras.recommending.ranking import Lists, Places, Ranker
 from ncf_keras.recommending.scorer import NOT_FINITE
 from ncf_keras.recommending.steered_ranking import SteeredRanker
@@ -34,7 +35,7 @@ Steering = tuple[Constraints, Groups]
 class Programs:
     """Lists and places by index, in arrays, with the weights that a model has when this is made.
 
-    Indices are int32, shape (rows,), of users and items that are active. Every method raises InputError if a
+    Indices are int32, shape (rows,), of users and items that are listed. Every method raises InputError if a
     score is not finite.
 
     Args:
@@ -54,15 +55,26 @@ class Programs:
         program = self._list_for_one if len(users) == 1 else self._lists_for_users
         return _ask(program, users, k, include_seen)
 
-    def fold_in(self, history: np.ndarray, seen: np.ndarray, k: int, steering: Steering | None) -> Lists:
-        """Return the best items for a new user by the items of a history, those that were `seen` left out."""
+    def fold_in(
+        self,
+        history: np.ndarray,
+        seen: np.ndarray,
+        k: int,
+        steering: Steering | None,
+        described: int | None = None,
+    ) -> Lists:
+        """Return the best items for a new user by the items of a history, those that were `seen` left out.
+
+        `described` is the index of a user whose features the new one has.
+        """
         given = () if steering is None else steering
         if hasattr(self._model, "score_history"):
             ranker = self._ranker if steering is None else self._steered
             scores = self._model.score_history(history)[None]
             return _ask(ranker.recommend_by_scores, seen, k, *given, scores)
         program = self._list_for_vectors if steering is None else self._steered_list_for_vectors
-        return _ask(program, seen, k, *given, *self._folder([history]))
+        features = None if described is None else self._features_of(self._parts.users, described)
+        return _ask(program, seen, k, *given, *self._folder([history], features))
 
     def similar_items(self, items: np.ndarray, k: int) -> Lists:
         """Return the items most like each item by cosine, itself left out."""
@@ -72,17 +84,31 @@ class Programs:
         """Return those of some items that are most like each item by cosine, itself left out."""
         return _ask(self._nearest, items, among, k)
 
-    def place_item(self, history: np.ndarray, users: np.ndarray) -> Places:
-        """Return where a new item would stand in users' lists, by the users of its history."""
-        row = self._row_of_item(history)
+    def place_item(self, history: np.ndarray, users: np.ndarray, described: int | None = None) -> Places:
+        """Return where a new item would stand in users' lists, by the users of its history.
+
+        `described` is the index of an item whose features the new one has.
+        """
+        row = self._row_of_item(history, described)
         return _ask(self._places, row, users, np.zeros_like(users), np.array([True]))
 
-    def users_for_item(self, history: np.ndarray, k: int) -> Lists:
+    def users_for_item(self, history: np.ndarray, k: int, described: int | None = None) -> Lists:
         """Return the other users with the highest predictions of a new item, as the items of one list.
 
-        `history` are the users who interacted with it, none twice.
+        `history` are the users who interacted with it, none twice; `described` is as in `place_item`.
         """
-        return _ask(self._best_users, self._row_of_item(history), history, k)
+        return _ask(self._best_users, self._row_of_item(history, described), history, k)
+
+    def users_for_items(self, items: np.ndarray, k: int) -> Lists:
+        """Return the users with the highest predictions of each item, those who interacted with it left out."""
+        by_item = self._dataset.train_matrix.tocsc()
+        found = []
+        for item in items:
+            history = by_item.indices[by_item.indptr[item] : by_item.indptr[item + 1]].astype(np.int32)
+            found.append(_ask(self._best_users_of, np.array([item], np.int32), np.sort(history), k))
+        if not found:
+            return Lists(np.zeros((0, k), np.int32), np.zeros((0, k), np.float32), np.zeros(0, bool))
+        return Lists(*map(np.concatenate, zip(*found, strict=True)))
 
     # Each program is traced for any number of users and any k, and can't be traced again.
     @cached_property
@@ -133,9 +159,27 @@ class Programs:
     def _best_users(self) -> Callable[..., Lists]:
         return self._traced(self._ranker.best_users, ROWS, INDICES, K)
 
-    def _row_of_item(self, history: np.ndarray) -> np.ndarray:
+    @cached_property
+    def _best_users_of(self) -> Callable[..., Lists]:
+        require_factored(self._model, "to find users for items")
+        return self._traced(self._ranker.best_users_of, tf.TensorSpec([1], tf.int32), INDICES, K)
+
+    def _row_of_item(self, history: np.ndarray, described: int | None) -> np.ndarray:
         """Return the row of a new item, that of all embeddings side by side: float32, shape (1, width)."""
-        return np.concatenate(self._ranker.item_folder([history]), axis=1)
+        features = None if described is None else self._features_of(self._parts.items, described)
+        return np.concatenate(self._ranker.item_folder([history], features), axis=1)
+
+    @cached_property
+    def _parts(self) -> FactoredModel:
+        return require_factored(self._model, "to know users and items by features")
+
+    @staticmethod
+    def _features_of(tables: Sequence[LatentTable], index: int) -> list[np.ndarray] | None:
+        """Return what the features of one add to its rows, an array of shape (1, width) for each embedding."""
+        if tables[0].codes is None:
+            return None
+        codes = tf.convert_to_tensor(tables[0].codes.codes)[index : index + 1]
+        return [table.of_features(codes).numpy() for table in tables]
 
     @property
     def _vectors(self) -> list[tf.TensorSpec]:

@@ -1,7 +1,8 @@
 """Lists of the best items as functions of tensors: computed at once here, or traced into an export.
 
 Scores are computed in blocks of users and items (`scorer.py`), so that memory stays bounded for any catalogue.
-An item that is not active is in no list, and a user who is not active is answered as an unknown one.
+An item that is not listed is in no list, and a user who is not listed is answered as an unknown one
+(`listed.py`).
 """
 
 import functools
@@ -34,7 +35,7 @@ class Lists(NamedTuple):
     Attributes:
         items: int32, shape (rows, length).
         scores: float32, shape (rows, length), descending.
-        known: bool, shape (rows,): whether the one asked for has an index and is active.
+        known: bool, shape (rows,): whether the one asked for has an index and is listed.
     """
 
     items: Tensor
@@ -48,7 +49,7 @@ class Places(NamedTuple):
     Attributes:
         predictions: float32, shape (rows,).
         ranks: int32, shape (rows,), from 1.
-        known: bool, shape (rows,): whether the user is known and active, and so is one in the item's history.
+        known: bool, shape (rows,): whether the user is known and listed, and so is one in the item's history.
     """
 
     predictions: Tensor
@@ -91,6 +92,9 @@ class Ranker(Scorer):
             for whole, listed in zip(popular, popularity(dataset), strict=True):
                 whole[: len(listed)] = listed
         self._popular_items, self._popular_scores = map(kept, popular)
+        # Of the rows that new ones are fitted beside; None: all.
+        has_states = dataset is not None and dataset.item_states is not None
+        self._with_interactions = dataset.active_items if dataset is not None and has_states else None
         # None weighs all users as one; those who are not active have no interactions.
         self._user_counts = None if dataset is None else np.diff(dataset.train_offsets)
         self._users_at_once = items_a_block
@@ -108,7 +112,29 @@ class Ranker(Scorer):
         users, known = self.find_users(users)
         width, lengths = self.lengths(k, tf.size(users))
         best = functools.partial(self._best_for, k=width, include_seen=include_seen)
-        items, scores = in_blocks_of_rows(best, users, self.users_a_block, width)
+        return self._or_popular(in_blocks_of_rows(best, users, self.users_a_block, width), known, lengths)
+
+    def recommend_to_rows(self, known: Tensor, k: Tensor, *vectors: Tensor) -> Lists:
+        """Return the best items for users who are not in the model; what is popular for one who is not known.
+
+        Args:
+            known: bool, shape (rows,): whether something is known of each.
+            k: as in `recommend`.
+            vectors: the rows of each user embedding, float32, shape (rows, width).
+        """
+        width, lengths = self.lengths(k, tf.size(known))
+        nobody = tf.zeros([0], tf.int32)
+
+        def best(rows: Tensor) -> tuple[Tensor, Tensor]:
+            some = [tf.gather(table, rows) for table in vectors]
+            return self._best(self.scores_for_vectors(*some), nobody, nobody, width)
+
+        found = in_blocks_of_rows(best, tf.range(tf.size(known)), self.users_a_block, width)
+        return self._or_popular(found, known, lengths)
+
+    def _or_popular(self, lists: tuple[Tensor, Tensor], known: Tensor, lengths: Tensor) -> Lists:
+        items, scores = lists
+        width = tf.shape(items)[1]
         items = tf.where(known[:, None], items, self._popular_items[:width])
         scores = tf.where(known[:, None], scores, self._popular_scores[:width])
         return _cut(items, scores, known, lengths)
@@ -134,7 +160,7 @@ class Ranker(Scorer):
 
         A GMF, MLP or NeuMF alone has vectors of its items. The arguments are as in `recommend`.
         """
-        queries, known = checked(items, self.num_items, self._active_items)
+        queries, known = checked(items, self.num_items, self._listed_items)
         width, lengths = self.lengths(k, tf.size(queries))
         best = functools.partial(self._most_similar_to, k=width)
         found, scores = in_blocks_of_rows(best, queries, self._queries_a_block, width)
@@ -145,7 +171,7 @@ class Ranker(Scorer):
 
         Args:
             items: int32, shape (rows,), each with an index.
-            among: int32, shape (candidates,), each active, none twice; of equal cosines the first wins.
+            among: int32, shape (candidates,), each listed, none twice; of equal cosines the first wins.
             k: int32 scalar, between 0 and the number of candidates.
         """
         vectors, others = tf.gather(self._item_vectors, items), tf.gather(self._item_vectors, among)
@@ -162,8 +188,9 @@ class Ranker(Scorer):
 
         It has variables, so ask for it outside of a function that is traced.
         """
-        active = None if self._active_items is None else self._active_items.numpy()
-        return ItemFolder(self._model, user_counts=self._user_counts, halves=self._halves, active=active)
+        return ItemFolder(
+            self._model, user_counts=self._user_counts, halves=self._halves, active=self._with_interactions
+        )
 
     def new_items(self, folder: ItemFolder, histories: Tensor, users: Tensor) -> Places:
         """Return where new items stand in users' lists, each row an item and a user.
@@ -177,7 +204,7 @@ class Ranker(Scorer):
         width = sum(self._item_widths)
 
         def fold(history: Tensor) -> tuple[Tensor, Tensor]:
-            known = tf.boolean_mask(*checked(history, self._num_users, self._active_users))
+            known = tf.boolean_mask(*checked(history, self._num_users, self._listed_users))
             some = tf.size(known) > 0
             row = tf.cond(some, lambda: folder.fit(known), lambda: tf.zeros([width]))
             return tf.ensure_shape(row, [width]), some
@@ -191,7 +218,7 @@ class Ranker(Scorer):
     def place(self, rows: Tensor, users: Tensor, which: Tensor, fitted: Tensor) -> Places:
         """Return where new items would stand in users' lists, by prediction.
 
-        Of equal predictions that of an item of the model comes first. The ranks are those among the active
+        Of equal predictions that of an item of the model comes first. The ranks are those among the listed
         items that the user has not seen.
 
         Args:
@@ -216,19 +243,43 @@ class Ranker(Scorer):
         return Places(predictions, tf.where(known, ranks[:, 0], -1), known)
 
     def best_users(self, row: Tensor, history: Tensor, k: Tensor) -> Lists:
-        """Return the active users with the highest predictions of a new item, as the items of one list.
+        """Return the listed users with the highest predictions of a new item, as the items of one list.
 
         Args:
             row: float32, shape (1, width), as `ItemFolder.fit` returns it.
             history: int32, shape (interactions,): the users to leave out, none twice.
             k: int32 scalar, between 0 and the number of users.
         """
-        halves = self._of_new_items(row)
+        return self._best_users(self._of_new_items(row), history, k)
 
+    def best_users_of(self, item: Tensor, history: Tensor, k: Tensor) -> Lists:
+        """Return the same of an item of the model: int32, shape (1,), listed."""
+        return self._best_users(self._halves.of_items(item), history, k)
+
+    def best_users_of_rows(self, rows: Tensor, known: Tensor, k: Tensor) -> Lists:
+        """Return the listed users with the highest predictions of each new item, nobody for one not known.
+
+        Args:
+            rows: float32, shape (items, width), as `ItemFolder.fit` returns each.
+            known: bool, shape (items,): whether something is known of each.
+            k: int32: length of all lists, or shape (items,), of each.
+        """
+        width, lengths = self.lengths(k, tf.size(known), self._num_users)
+        nobody = tf.zeros([0], tf.int32)
+
+        def best(places: Tensor) -> tuple[Tensor, Tensor]:
+            lists = self._best_users(self._of_new_items(tf.gather(rows, places)), nobody, width)
+            return lists.items, lists.scores
+
+        # An item at a time: a tower is as wide for its users as for a user's items.
+        users, scores = in_blocks_of_rows(best, tf.range(tf.size(known)), 1, width)
+        return _cut(users, scores, known, tf.where(known, lengths, 0))
+
+    def _best_users(self, halves: Halves, history: Tensor, k: Tensor) -> Lists:
         def score_block(start: Tensor, stop: Tensor) -> Tensor:
             scores = self._predictions(halves.of_users(tf.range(start, stop)))
-            if self._active_users is not None:
-                scores = tf.where(self._active_users[start:stop], scores, LOWEST)
+            if self._listed_users is not None:
+                scores = tf.where(self._listed_users[start:stop], scores, LOWEST)
             return scores[None]
 
         hidden = tf.zeros_like(history), history
@@ -260,11 +311,14 @@ class Ranker(Scorer):
         def cosines(start: Tensor, stop: Tensor) -> Tensor:
             return tf.matmul(vectors, self._item_vectors[start:stop], transpose_b=True)
 
-        return self._best(self._active(cosines), tf.range(tf.size(queries)), queries, k)
+        return self._best(self._only_listed(cosines), tf.range(tf.size(queries)), queries, k)
 
 
 def popularity(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Return the active items by their number of train interactions, equal ones by index, and the numbers."""
+    """Return the active items by their number of train interactions, equal ones by index, and the numbers.
+
+    An item without interactions is not popular, whatever its features say.
+    """
     items = np.argsort(-dataset.item_counts, kind="stable")
     if dataset.item_states is not None:
         items = items[dataset.active_items[items]]

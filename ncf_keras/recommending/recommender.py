@@ -13,8 +13,11 @@ from ncf_keras.base.ids import id_text, listed_ids
 from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
 from ncf_keras.data.features import Feature
-from ncf_keras.models.factored import can_factor, require_sizes
+from ncf_keras.models.factored import can_factor
 from ncf_keras.recommending.constraints import read_constraints
+from ncf_keras.recommending.ids import Ids
+from ncf_keras.recommending.listed import Listed
+from ncf_keras.recommending.newcomers import model_for
 from ncf_keras.recommending.programs import Programs, Steering
 from ncf_keras.recommending.ranking import popularity
 from ncf_keras.recommending.steered_ranking import steered_popularity
@@ -31,17 +34,25 @@ class Recommender:
     computed once: make one object and ask it often. After further training call `refresh()`, or make a new one.
 
     An inactive item of the dataset is in no list and can't be asked for; a user who is inactive or forgotten is
-    answered as an unknown one (`ncf_keras/data/states.py`).
+    answered as an unknown one (`ncf_keras/data/states.py`). With a model that takes features of that side it is
+    otherwise: by these it knows an inactive item or user that has any. `listed` says who is known.
+
+    Users and items that came after the training take part by their features: give a dataset that
+    `ncf_keras.data.with_newcomers` has grown by them, and the model that was trained on it before.
 
     Args:
         model: trained on `dataset`: GMF, MLP, NeuMF, or any other Keras model from `user_input` and
             `item_input` to one prediction; or a fitted baseline (`ncf_keras.baselines`). Similar items and
             new items need a GMF, MLP or NeuMF; a new user's history one of these, EASE or ItemKNN.
         dataset: where raw ids, titles and the items seen come from.
-        item_features: what `max_per` may name, as `ncf_keras.data.feature_tables.read_features` returns it.
+        item_features: what `max_per` may name, as `ncf_keras.data.feature_tables.read_features` returns it;
+            None: the columns of the dataset.
+
+    Attributes:
+        listed: who gets lists of their own, and which items are on them.
 
     Raises:
-        InputError: the model is none of these, or of other sizes.
+        InputError: the model is none of these, of other sizes, or trained with other features.
 
     **Steering.** `recommend`, `fold_in` and `popular` make the list of somebody who walks all items from the
     top and takes what these arguments allow:
@@ -74,14 +85,17 @@ class Recommender:
                 f"Received: {model!r}"
             )
         self._model, self._dataset = model, dataset
-        self._tables, self._features = Tables(dataset), item_features or {}
+        if item_features is None:
+            item_features = {} if dataset.item_features is None else dataset.item_features.groups()
+        self._features = item_features
         self.refresh()
 
     def refresh(self) -> None:
         """Take over the weights that the model has now."""
-        dataset = self._dataset
-        require_sizes(self._model, dataset.num_users, dataset.num_items, dataset.name)
-        self._programs = Programs(self._model, dataset)
+        model = model_for(self._model, self._dataset)
+        self.listed = Listed.of(self._dataset, model)
+        self._tables = Tables(self._dataset, self.listed)
+        self._programs = Programs(model, self._dataset)
 
     def recommend(
         self,
@@ -171,6 +185,7 @@ class Recommender:
         include_seen: bool = False,
         *,
         user: object = "",
+        described_as: object = None,
         only_items: object = None,
         not_items: object = (),
         max_per: tuple[str, int] | None = None,
@@ -186,6 +201,8 @@ class Recommender:
             k: length of the list.
             include_seen: rank the history too.
             user: what to write in the column `user_id`.
+            described_as: the id of a user whose features the new one has, such as one that `with_newcomers` has
+                added: the vector is then these and an identity that is fitted.
             only_items, not_items, max_per, popularity_penalty: see the class.
         """
         require_count(k, "k")
@@ -196,17 +213,20 @@ class Recommender:
             received = getattr(self._model, "name", None) or repr(self._model)
             raise InputError(f"`model` must be {rule}. Received: {received}")
         steering = self._read(only_items, not_items, max_per, popularity_penalty)
-        lists = self._programs.fold_in(items, seen, min(k, self._dataset.num_items), steering)
+        described = _index(self._tables.users, described_as)
+        lists = self._programs.fold_in(items, seen, min(k, self._dataset.num_items), steering, described)
         user_ids, sources = pd.Series([user]).array, np.array(["folded in"], object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
 
-    def place_item(self, history: object, users: object) -> pd.DataFrame:
+    def place_item(self, history: object, users: object, *, described_as: object = None) -> pd.DataFrame:
         """Fit a new item's vector to a history and return where the item would stand in users' lists.
 
         Args:
             history: the users who interacted with the item, at least one: raw ids if the dataset has
                 `user_ids`, else indices.
             users: in the same form; one, or any number in any order.
+            described_as: the id of an item whose features the new one has, such as one that `with_newcomers`
+                has added: the vector is then these and an identity that is fitted.
 
         Returns:
             A row a user, in the order of `users`: `user_id`; `score`, the prediction, float32; and `rank` among
@@ -214,15 +234,15 @@ class Recommender:
         """
         ids = self._tables.users
         interacted, indices = ids.require(history, "history"), ids.require(users, "users")
-        places = self._programs.place_item(interacted, indices)
+        places = self._programs.place_item(interacted, indices, _index(self._tables.items, described_as))
         columns = {"score": places.predictions, "rank": places.ranks}
         return pd.DataFrame({"user_id": ids.named(indices), **columns})
 
-    def users_for_item(self, history: object, k: int = 10) -> pd.DataFrame:
+    def users_for_item(self, history: object, k: int = 10, *, described_as: object = None) -> pd.DataFrame:
         """Fit a new item's vector to a history and return the other users for whom its prediction is highest.
 
         Args:
-            history: as in `place_item`.
+            history, described_as: as in `place_item`.
             k: length of the list.
 
         Returns:
@@ -234,12 +254,35 @@ class Recommender:
         indices = np.unique(ids.require(history, "history"))
         k = min(k, self._dataset.num_users)
         require_room(1, k)
-        lists = self._programs.users_for_item(indices, k)
+        lists = self._programs.users_for_item(indices, k, _index(self._tables.items, described_as))
         found = lists.items[0] >= 0
         users, scores = lists.items[0, found], lists.scores[0, found]
         return pd.DataFrame(
             {"rank": np.arange(1, len(users) + 1), "user_id": ids.named(users), "score": scores}
         )
+
+    def users_for_items(self, items: object, k: int = 10) -> pd.DataFrame:
+        """Return the users for whom the prediction of each item is highest, those who have it left out.
+
+        Args:
+            items: raw ids if the dataset has `item_ids`, else indices; one, or any number in any order.
+            k: length of a list.
+
+        Returns:
+            A row a pair: `item_id`, `rank` from 1, `user_id` and `score`, the prediction, float32. Of equal
+            scores the lower index comes first.
+        """
+        require_count(k, "k")
+        indices, k = self._tables.items.require(items, "items"), min(k, self._dataset.num_users)
+        require_room(len(indices), k)
+        lists = self._programs.users_for_items(indices, k)
+        rows, places = np.nonzero(lists.items >= 0)
+        columns = {
+            "rank": places + 1,
+            "user_id": self._tables.users.named(lists.items[rows, places]),
+            "score": lists.scores[rows, places],
+        }
+        return pd.DataFrame({"item_id": self._tables.items.named(indices[rows]), **columns})
 
     def popular(
         self,
@@ -295,12 +338,16 @@ def popular_items(
     """
     require_count(k, "k")
     require_room(len(users), min(k, dataset.num_items))
-    tables, num_items = Tables(dataset), dataset.num_items
+    tables, num_items = Tables(dataset, Listed.of(dataset)), dataset.num_items
     steering = read_constraints(tables.items, item_features or {}, num_items, only_items, not_items, max_per)
     ranked = popularity(dataset) if steering is None else steered_popularity(dataset, k, *steering)
     items, scores = (np.tile(part[:k], (len(users), 1)) for part in ranked)
     sources = np.full(len(users), "popularity", object)
     return tables.of(items, scores, pd.Series(list(users)).array, sources)
+
+
+def _index(ids: Ids, one: object) -> int | None:
+    return None if one is None else int(ids.require([one], "described_as")[0])
 
 
 def _require_id(value: object, argument: str) -> str:

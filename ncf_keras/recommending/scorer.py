@@ -1,8 +1,9 @@
 """Who scores: a model and a dataset as functions of tensors, by index, for blocks of users and items.
 
-What does not depend on who asks is computed once and kept. An item that is not active has the lowest score, and
-a user who is not active has no index here. Every function answers each row by itself: a user or item that is
-unknown spoils no other row, because a server may put the rows of different clients into one call.
+What does not depend on who asks is computed once and kept. An item that is not listed (`listed.py`) has the
+lowest score, and a user who is not listed has no index here. Every function answers each row by itself: a user
+or item that is unknown spoils no other row, because a server may put the rows of different clients into one
+call.
 """
 
 import functools
@@ -16,6 +17,7 @@ from tensorflow import Tensor
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, Halves, can_factor
 from ncf_keras.recommending.blocks import ITEMS_A_BLOCK, LOWEST, NUMBERS_A_BLOCK, ScoreBlock
+from ncf_keras.recommending.listed import Listed
 
 # Numbers between two layers for a pair, of a model that can't be asked.
 WIDTH_OF_OTHERS = 32
@@ -33,7 +35,7 @@ class Scorer:
         num_users: users are the indices 0 … num_users - 1.
         num_items: items are the indices 0 … num_items - 1.
         dataset: whose train interactions are seen, and which says who is active; None: there are no
-            interactions, and all are active.
+            interactions, and all are listed.
         check_scores: whether a score that is not finite, which has no place in an order, is an
             InvalidArgumentError with `NOT_FINITE` in its message. A server can't: it would spoil other rows.
         items_a_block: how many items are scored at a time.
@@ -41,6 +43,7 @@ class Scorer:
 
     Attributes:
         num_items: how many items there are.
+        listed: who gets lists, and what is on them.
         items_a_block: of how many items scores are computed at a time.
         users_a_block: for how many users scores are computed at a time.
     """
@@ -61,16 +64,15 @@ class Scorer:
         self._check_scores = check_scores
         self._factored = FactoredModel(model) if can_factor(model) else None
         self._halves = Halves()
-        # None where all are active: then nothing is computed for it.
-        self._active_users = self._active_items = None
-        if dataset is not None and dataset.user_states is not None:
-            self._active_users = kept(dataset.active_users)
-        if dataset is not None and dataset.item_states is not None:
-            self._active_items = kept(dataset.active_items)
+        # None where all are listed: then nothing is computed for it.
+        self.listed = Listed.of(dataset, model)
+        self._listed_users, self._listed_items = (
+            None if some is None else kept(some) for some in (self.listed.users, self.listed.items)
+        )
         if self._factored:
             halves = self._factored.halves()
-            if self._active_users is not None:
-                halves = halves.with_users_alone(self._active_users)
+            if self._listed_users is not None:
+                halves = halves.with_users_alone(self._listed_users)
             self._halves = Halves(*(half if half is None else kept(half) for half in halves))
         offsets = np.zeros(num_users + 1, np.int64) if dataset is None else dataset.train_offsets
         self._seen_offsets = kept(np.asarray(offsets, np.int64))
@@ -83,13 +85,13 @@ class Scorer:
     def score(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the predictions of pairs, NaN where user or item has no index: float32, shape (pairs,)."""
         users, known_users = self.find_users(users)
-        items, known_items = checked(items, self.num_items, self._active_items)
+        items, known_items = checked(items, self.num_items, self._listed_items)
         predictions = self._score_pairs(users, items)
         return tf.where(known_users & known_items, predictions, float("nan"))
 
     def find_users(self, users: Tensor) -> tuple[Tensor, Tensor]:
-        """Return users with 0 for those without index, int32, and who has one and is active, bool."""
-        return checked(users, self._num_users, self._active_users)
+        """Return users with 0 for those without index, int32, and who has one and is listed, bool."""
+        return checked(users, self._num_users, self._listed_users)
 
     def seen_by(self, users: Tensor, include_seen: Any = False) -> tuple[Tensor, Tensor]:
         """Return the rows of users and the items beside them that are to be in no list, int32.
@@ -101,17 +103,19 @@ class Scorer:
         return tf.cast(seen.value_rowids(), tf.int32), tf.gather(self._seen_items, seen.flat_values)
 
     def scores_for(self, users: Tensor) -> ScoreBlock:
-        """Return what scores a stretch of items for users with an index; `LOWEST` for items not active."""
-        return self._active(self._scores_of_all(users))
+        """Return what scores a stretch of items for users with an index; `LOWEST` for items not listed."""
+        return self._only_listed(self._scores_of_all(users))
 
     def scores_for_vectors(self, *vectors: Tensor) -> ScoreBlock:
         """Return what `scores_for` does for users not in the model, by their row of each user embedding."""
         assert self._factored is not None
-        return self._active(functools.partial(self._grid, self._factored.with_users(self._halves, vectors)))
+        return self._only_listed(
+            functools.partial(self._grid, self._factored.with_users(self._halves, vectors))
+        )
 
     def scores_in(self, scores: Tensor) -> ScoreBlock:
         """Return what `scores_for` does for users whose scores are known: float32, shape (users, items)."""
-        return self._active(self._stretches_of(scores))
+        return self._only_listed(self._stretches_of(scores))
 
     def _scores_of_all(self, users: Tensor) -> ScoreBlock:
         if self._factored:
@@ -130,12 +134,12 @@ class Scorer:
         finite = self._finite(scores)
         return lambda start, stop: finite[:, start:stop]
 
-    def _active(self, score_block: ScoreBlock) -> ScoreBlock:
-        """Return `score_block` with the lowest score for items that are not active."""
-        active = self._active_items
-        if active is None:
+    def _only_listed(self, score_block: ScoreBlock) -> ScoreBlock:
+        """Return `score_block` with the lowest score for items that are not listed."""
+        listed = self._listed_items
+        if listed is None:
             return score_block
-        return lambda start, stop: tf.where(active[start:stop], score_block(start, stop), LOWEST)
+        return lambda start, stop: tf.where(listed[start:stop], score_block(start, stop), LOWEST)
 
     def _grid(self, halves: Halves, start: Tensor, stop: Tensor) -> Tensor:
         assert self._factored is not None
@@ -152,9 +156,13 @@ class Scorer:
             return tf.cast(tf.reshape(scores, [-1]), tf.float32)
         return tf.convert_to_tensor(self._model.score(users.numpy(), items.numpy()), tf.float32)
 
-    def lengths(self, k: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the length of the longest list, int32 scalar, and that of each, int32, shape (rows,)."""
-        lengths = tf.broadcast_to(tf.clip_by_value(tf.reshape(k, [-1]), 0, self.num_items), [rows])
+    def lengths(self, k: Tensor, rows: Tensor, most: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return the length of the longest list, int32 scalar, and that of each, int32, shape (rows,).
+
+        None is longer than `most`, or where that is None than there are items.
+        """
+        most = self.num_items if most is None else most
+        lengths = tf.broadcast_to(tf.clip_by_value(tf.reshape(k, [-1]), 0, most), [rows])
         return tf.maximum(tf.reduce_max(lengths), 0), lengths
 
 
@@ -163,8 +171,8 @@ def kept(value: np.ndarray | Tensor) -> tf.Variable:
     return tf.Variable(value, trainable=False)
 
 
-def checked(indices: Tensor, count: int, active: tf.Variable | None) -> tuple[Tensor, Tensor]:
-    """Return the indices with 0 for those out of range, and which are in range and active."""
+def checked(indices: Tensor, count: int, listed: tf.Variable | None) -> tuple[Tensor, Tensor]:
+    """Return the indices with 0 for those out of range, and which are in range and listed."""
     known = (indices >= 0) & (indices < count)
     indices = tf.where(known, indices, 0)
-    return indices, known if active is None else known & tf.gather(active, indices)
+    return indices, known if listed is None else known & tf.gather(listed, indices)

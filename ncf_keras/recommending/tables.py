@@ -7,19 +7,24 @@ import pandas as pd
 
 from ncf_keras.data import Dataset
 from ncf_keras.recommending.ids import Ids, ids_of_items, ids_of_users
+from ncf_keras.recommending.listed import Listed
 from ncf_keras.recommending.ranking import Lists
 
 
 class Tables:
     """Makes tables of lists, with the raw ids and titles of a dataset.
 
+    Args:
+        dataset: has them.
+        listed: whose ids are found.
+
     Attributes:
         users: the ids of its users.
         items: the ids of its items.
     """
 
-    def __init__(self, dataset: Dataset):
-        self.users, self.items = ids_of_users(dataset), ids_of_items(dataset)
+    def __init__(self, dataset: Dataset, listed: Listed):
+        self.users, self.items = ids_of_users(dataset, listed), ids_of_items(dataset, listed)
         self._titles = None if dataset.item_titles is None else Ids(dataset.item_titles, dataset.num_items)
 
     def of(self, items: np.ndarray, scores: np.ndarray, users: Any, sources: np.ndarray) -> pd.DataFrame:

@@ -16,12 +16,16 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.data.features import Feature
 from ncf_keras.models.factored import FactoredModel, can_factor
+from ncf_keras.models.same_features import require_same_features
+from ncf_keras.recommending.listed import Listed
 from ncf_keras.recommending.ranking import Ranker
 from ncf_keras.recommending.steered_ranking import SteeredRanker
 from ncf_keras.recommending.steering import Groups
+from ncf_keras.serving.described_signatures import make_described_signatures
+from ncf_keras.serving.names import IdTable, Names
 from ncf_keras.serving.publishing import no_room, publish, require_version
 from ncf_keras.serving.seal import Seal, write_seal
-from ncf_keras.serving.signatures import IdTable, make_id_signatures, make_signatures
+from ncf_keras.serving.signatures import make_id_signatures, make_signatures
 from ncf_keras.serving.warm_up import write_warm_up
 
 
@@ -41,7 +45,8 @@ def export_model(
     Args:
         model: GMF, MLP or NeuMF, trained.
         dataset: what it was trained on: its train interactions are left out of lists and make the popularity
-            list, its raw ids and titles answer by id. None: indices alone.
+            list, its raw ids and titles answer by id, and its columns of features encode whoever is described
+            by them. None: indices alone.
         directory: of the model, such as `serving/ncf`, made if it is missing; its name is the model's.
         version: the number; the one after the highest if None.
         group: the feature of the items of whose categories a request may limit the number (`max_per`); None: no
@@ -60,11 +65,15 @@ def export_model(
     sizes = (factored.num_users, factored.num_items)
     if dataset is not None:
         _require_fitting(dataset, sizes)
+        require_same_features(model, dataset.feature_matrices(), dataset.name)
+        _require_texts(dataset, Listed.of(dataset, model).users)
     ranker = Ranker(model, *sizes, dataset)
     name = Path(directory).resolve().name
     try:
         return publish(
-            lambda building: _write(building, name, ranker, dataset, group, beside or {}), directory, version
+            lambda building: _write(building, name, ranker, factored, dataset, group, beside or {}),
+            directory,
+            version,
         )
     except tf.errors.OpError as error:
         # What TensorFlow makes of a full disk: several kinds of error, by the file that was being written.
@@ -75,6 +84,7 @@ def _write(
     building: Path,
     name: str,
     ranker: Ranker,
+    parts: FactoredModel,
     dataset: Dataset | None,
     group: Feature | None,
     beside: Mapping[str, bytes],
@@ -83,12 +93,17 @@ def _write(
     # A constant would lie in the graph, which can't be above 2 GB.
     groups = Groups(*(tf.Variable(part, trainable=False) for part in Groups.of(group, ranker.num_items)))
     signatures, tables = make_signatures(ranker, SteeredRanker(ranker, dataset), groups), list[IdTable]()
+    names = None
     if dataset is not None and dataset.item_ids is not None:
         titles = dataset.item_titles or [""] * dataset.num_items
-        by_id, tables = make_id_signatures(
-            signatures, dataset.user_ids, dataset.active_users, dataset.item_ids, titles
-        )
-        signatures |= by_id
+        names = Names(dataset.item_ids, titles, dataset.user_ids, ranker.listed.users)
+        signatures |= make_id_signatures(signatures, names)
+        tables += names.tables
+    if dataset is not None:
+        features = (dataset.user_features, dataset.item_features)
+        described, more = make_described_signatures(ranker, (parts.users, parts.items), features, names)
+        signatures |= described
+        tables += more
     programs = {key: signature.concrete_function for key, signature in signatures.items()}
     programs[DEFAULT_SERVING_SIGNATURE_DEF_KEY] = programs["score"]
     with tempfile.TemporaryDirectory(dir=building) as elsewhere:
@@ -105,16 +120,20 @@ def _write(
 
 
 def _require_fitting(dataset: Dataset, sizes: tuple[int, int]) -> None:
-    """Raise InputError unless the dataset is of these sizes and its texts can be looked up in a graph."""
+    """Raise InputError unless the dataset is of these sizes."""
     if (dataset.num_users, dataset.num_items) != sizes:
         raise InputError(
             f"`dataset` must have the {sizes[0]} users and {sizes[1]} items of the model. "
             f"Received: {dataset.num_users} and {dataset.num_items}"
         )
+
+
+def _require_texts(dataset: Dataset, listed_users: np.ndarray | None) -> None:
+    """Raise InputError unless the texts of a dataset can be looked up in a graph."""
     for argument in ("user_ids", "item_ids", "item_titles"):
         texts = getattr(dataset, argument) or ()
         if argument == "user_ids":
-            texts = list(itertools.compress(texts, dataset.active_users))
+            texts = texts if listed_users is None else list(itertools.compress(texts, listed_users))
         for text in texts:
             try:
                 text.encode("utf-8")

@@ -1,16 +1,15 @@
 """The signatures of an export: names, inputs, outputs. `docs/serving.md` has them as a table."""
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from ncf_keras.recommending.blocks import NO_ITEM
 from ncf_keras.recommending.ranking import Ranker
 from ncf_keras.recommending.steered_ranking import SteeredRanker
 from ncf_keras.recommending.steering import NO_SUCH_ITEM, Constraints, Groups
+from ncf_keras.serving.names import Names, Outputs
 
 DEFAULT_K = 10
 
@@ -36,7 +35,6 @@ NUMBERS = (
     tf.TensorSpec(None, tf.float32, "popularity_penalty"),
 )
 
-Outputs = Mapping[str, tf.Tensor]
 Compute = Callable[..., Outputs]
 
 
@@ -60,44 +58,6 @@ class Signature:
     def concrete_function(self) -> Any:
         """The traced program."""
         return self._program.get_concrete_function()
-
-
-class IdTable(tf.saved_model.experimental.TrackableResource):
-    """A hash table from raw ids to indices, filled when the export is loaded.
-
-    The ids are read from a variable rather than kept as constants: a variable lies in the checksummed part of
-    an export, and may be larger than the 2 GB that a graph can be.
-
-    Args:
-        ids: no id twice.
-        name: tells the tables of an export apart.
-        indices: the index of each id; None: `ids[index]` is the id of `index`.
-    """
-
-    def __init__(self, ids: Sequence[str], name: str, indices: np.ndarray | None = None):
-        super().__init__()
-        # A resource doesn't track its attributes by itself.
-        self.ids = self._track_trackable(_texts(ids), "ids")
-        self._indices = None
-        if indices is not None:
-            kept = tf.Variable(indices, trainable=False, dtype=tf.int32)
-            self._indices = self._track_trackable(kept, "indices")
-        self._name = name
-
-    def _create_resource(self) -> tf.Tensor:
-        return tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int32, shared_name=self._name)
-
-    def _initialize(self) -> None:
-        indices = tf.range(tf.size(self.ids)) if self._indices is None else self._indices
-        tf.raw_ops.InitializeTableV2(table_handle=self.resource_handle, keys=self.ids, values=indices)
-
-    def find(self, ids: tf.Tensor) -> tf.Tensor:
-        """Return the index of each id, white space around it aside, -1 where there is none: int32."""
-        # A table made inside the trace that asks for it first would be another one than is filled.
-        with tf.init_scope():
-            table = self.resource_handle
-        found = tf.raw_ops.LookupTableFindV2(table_handle=table, keys=tf.strings.strip(ids), default_value=-1)
-        return tf.ensure_shape(found, ids.shape)
 
 
 def make_signatures(ranker: Ranker, steered: SteeredRanker, groups: Groups) -> dict[str, Signature]:
@@ -140,43 +100,19 @@ def make_signatures(ranker: Ranker, steered: SteeredRanker, groups: Groups) -> d
     }
 
 
-def make_id_signatures(
-    by_index: Mapping[str, Signature],
-    user_ids: Sequence[str] | None,
-    active_users: np.ndarray,
-    item_ids: Sequence[str],
-    titles: Sequence[str],
-) -> tuple[dict[str, Signature], list[IdTable]]:
-    """Return the signatures that speak of raw ids, by name, and the tables that an archive must track.
+def make_id_signatures(by_index: Mapping[str, Signature], names: Names) -> dict[str, Signature]:
+    """Return the signatures that speak of raw ids, by name; those by user id only where users have ids.
 
-    Args:
-        by_index: the signatures of `make_signatures`, which they look ids up for.
-        user_ids: raw id of each user; without them no signature is by user id.
-        active_users: bool, shape (users,): whose ids are found. The others' are nowhere in the export.
-        item_ids: raw id of each item.
-        titles: of each item, empty where there is none.
+    `by_index` are the signatures of `make_signatures`, which they look ids up for.
     """
-    items, texts = IdTable(item_ids, "items"), _texts(titles)
-    tables = [items]
-
-    def named(lists: Outputs) -> Outputs:
-        empty = lists["items"] == NO_ITEM
-        indices = tf.where(empty, 0, lists["items"])
-        return {
-            "item_ids": tf.where(empty, "", tf.gather(items.ids, indices)),
-            "titles": tf.where(empty, "", tf.gather(texts, indices)),
-            "scores": lists["scores"],
-            "known": lists["known"],
-        }
+    items, named = names.items, names.of_items
 
     def similar_items(item_id: tf.Tensor, k: tf.Tensor) -> Outputs:
         return named(by_index["similar_items"](items.find(item_id), k))
 
     signatures = _with_default("similar_items_by_id", Signature(similar_items, ITEM_IDS, K))
-    if user_ids is not None:
-        indices = None if active_users.all() else np.flatnonzero(active_users)
-        users = IdTable(list(itertools.compress(user_ids, active_users)), "users", indices)
-        tables.append(users)
+    if names.users is not None:
+        users = names.users
 
         def recommend(user_id: tf.Tensor, k: tf.Tensor) -> Outputs:
             return named(by_index["recommend"](users.find(user_id), k))
@@ -203,7 +139,7 @@ def make_id_signatures(
         steered = Signature(recommend_steered, USER_IDS, K, *LISTS_OF_IDS, *NUMBERS)
         signatures["recommend_steered_by_id"] = steered
         signatures["new_item_by_id"] = Signature(new_item, HISTORIES_OF_IDS, USER_IDS)
-    return signatures, tables
+    return signatures
 
 
 def _with_default(name: str, signature: Signature) -> dict[str, Signature]:
@@ -213,7 +149,3 @@ def _with_default(name: str, signature: Signature) -> dict[str, Signature]:
         return signature(asked, tf.constant(DEFAULT_K))
 
     return {name: signature, f"{name}_default": Signature(with_default_k, signature.inputs[0])}
-
-
-def _texts(texts: Sequence[str]) -> Any:
-    return tf.Variable(list(texts), trainable=False, dtype=tf.string)

@@ -20,6 +20,8 @@ FILE = "assets.extra/tf_serving_warmup_requests"
 LENGTH_DELIMITED = 2
 # What a request asks for in numbers.
 NUMBERS = {"k": DEFAULT_K, "max_per": 2, "popularity_penalty": 0.1}
+# What asks for somebody in texts; all others are columns of features.
+IDS = ("user_id", "item_id", "history")
 
 
 def write_warm_up(
@@ -48,6 +50,9 @@ def _first(spec: tf.TensorSpec, dataset: Dataset | None) -> tf.Tensor:
     if spec.name in ("only_items", "not_items"):
         return tf.constant([[""]] if spec.dtype == tf.string else [[NO_ITEM]])
     shape = [1] * spec.shape.rank
+    if spec.dtype == tf.string and spec.name not in IDS:
+        # A column of features, whose value is missing.
+        return tf.constant([""])
     if dataset is None:
         return tf.zeros(shape, spec.dtype)
     of_user = spec.name.startswith(("user", "history"))

@@ -14,11 +14,13 @@ interactions: what few have taken is drawn as often as what many have, and is pr
 have had the chance to take what was published an hour ago. So as long as the item has fewer interactions than
 the average item, w_i is multiplied with its share of them, as if it were to become as popular as that one.
 
-m and S are the mean and covariance of the rows that the model has. So it is the maximum a posteriori estimate,
-and a short history stays near the average. It is found by Newton's method from p = m, damped after Levenberg
-and Marquardt, in coordinates in which S is the identity. The logits of GMF are linear in p and those of a tower
-of ReLUs are in pieces, so first derivatives give the curvature. There is no step size and no randomness, and
-all of it is TensorFlow, so that an export folds in too.
+m and S are the mean and covariance of the rows that the model has. Where the features of the newcomer are
+known, its row is their sum and an identity of its own, of which alone there is doubt: then m is their sum and
+the mean identity of the rows that the model has, and S the covariance of these identities. So it is the maximum
+a posteriori estimate, and a short history stays near the average. It is found by Newton's method from p = m,
+damped after Levenberg and Marquardt, in coordinates in which S is the identity. The logits of GMF are linear in
+p and those of a tower of ReLUs are in pieces, so first derivatives give the curvature. There is no step size
+and no randomness, and all of it is TensorFlow, so that an export folds in too.
 """
 
 from abc import ABC, abstractmethod
@@ -34,9 +36,9 @@ from tensorflow import Tensor
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
+from ncf_keras.models.copies import plain_copy
 from ncf_keras.models.factored import FactoredModel, Halves, require_factored
 from ncf_keras.models.latent_tables import LatentTable
-from ncf_keras.models.plain_copy import plain_copy
 
 MOST_STEPS = 40
 # Of the loss, relative: a step that promises less is the last. At the bends of ReLUs all promises are too high.
@@ -61,6 +63,21 @@ class _Point(NamedTuple):
     value: Tensor
     gradient: Tensor
     curvature: Tensor
+
+
+class _Prior(NamedTuple):
+    """A Gaussian of rows, those of both towers side by side.
+
+    Attributes:
+        mean: float64, shape (width,).
+        root: of the covariance `root @ root.T`: float64, shape (width, width).
+        directions: what the halves, which are linear in the row, change by with each coordinate of the place:
+            float32, shape (width, width of the halves).
+    """
+
+    mean: Any
+    root: np.ndarray
+    directions: np.ndarray
 
 
 class _Folder(ABC):
@@ -90,26 +107,43 @@ class _Folder(ABC):
             raise InputError(f"`prior_strength` must be {rule}. Received: {prior_strength}")
         self._factored, self._others = factored, others
         self._num_neg, self._strength = num_neg, prior_strength
-        rows = slice(None) if active is None else active
-        self._mean, self._root = prior([each.table().numpy()[rows] for each in tables])
+        self._tables, self._rows = tables, slice(None) if active is None else active
         self._widths = [each.width for each in tables]
         self._width = sum(self._widths)
-        # The halves are linear in the row: what each of them changes by with each of the coordinates.
-        unit = self._mean + np.concatenate([np.zeros((1, self._width)), self._root.T])
+        self._prior = self._prior_of([each.table().numpy()[self._rows] for each in tables])
+
+    @cached_property
+    def prior_of_identities(self) -> _Prior:
+        """The Gaussian of the identities' part of the rows; ask for it outside of a function that is traced."""
+        return self._prior_of([each.identities().numpy()[self._rows] for each in self._tables])
+
+    def _prior_of(self, tables: Sequence[np.ndarray]) -> _Prior:
+        mean, root = prior(tables)
+        unit = mean + np.concatenate([np.zeros((1, self._width)), root.T])
         halves = self._halves_of(tf.constant(unit, tf.float32)).numpy()
-        self._directions = halves[1:] - halves[0]
+        return _Prior(mean, root, halves[1:] - halves[0])
 
     @tensor_float_32(False)
-    def __call__(self, histories: Sequence[Sequence[int] | np.ndarray]) -> list[np.ndarray]:
+    def __call__(
+        self, histories: Sequence[Sequence[int] | np.ndarray], features: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """Return the rows of newcomers in each of the model's embeddings of their side.
 
         `histories` have for each newcomer the indices of those on the other side with whom there was an
-        interaction, in any order, at least one. The rows are float32, shape (histories, width): one array for
-        GMF and MLP; for NeuMF that of the GMF tower, then that of the MLP tower. The same input gives the same
-        rows.
+        interaction, in any order, at least one. `features` have what their features add to their rows, an array
+        of shape (histories, width) for each embedding; None: nothing is known of them.
+
+        The rows are float32, shape (histories, width): one array for GMF and MLP; for NeuMF that of the GMF
+        tower, then that of the MLP tower. The same input gives the same rows.
         """
         checked = [self._checked(history) for history in histories]
-        rows = np.array([self._program(tf.constant(history)).numpy() for history in checked], np.float32)
+        if features is None:
+            fitted = [self._program(tf.constant(history)) for history in checked]
+        else:
+            sums = np.concatenate(features, axis=1).astype(np.float32)
+            pairs = zip(checked, sums, strict=True)
+            fitted = [self._program_of_described(tf.constant(one), tf.constant(known)) for one, known in pairs]
+        rows = np.array([row.numpy() for row in fitted], np.float32)
         return np.split(rows.reshape(-1, self._width), np.cumsum(self._widths)[:-1], axis=1)
 
     @cached_property
@@ -117,11 +151,26 @@ class _Folder(ABC):
         history = tf.TensorSpec([None], tf.int32)
         return tf.function(self.fit, autograph=False).get_concrete_function(history)
 
-    def fit(self, history: Tensor) -> Tensor:
+    @cached_property
+    def _program_of_described(self) -> Callable[[Tensor, Tensor], Tensor]:
+        given = tf.TensorSpec([None], tf.int32), tf.TensorSpec([self._width])
+        assert self.prior_of_identities
+        return tf.function(self.fit, autograph=False).get_concrete_function(*given)
+
+    def fit(self, history: Tensor, features: Tensor | None = None) -> Tensor:
         """Return a newcomer's rows, those of all embeddings side by side, as a function of tensors.
 
-        `history` is int32, shape (interactions,), each in range; the rows are float32, shape (width,).
+        Args:
+            history: int32, shape (interactions,), each in range.
+            features: what the newcomer's features add to the rows: float32, shape (width,); None: not known.
+
+        Returns:
+            float32, shape (width,).
         """
+        prior = self._prior
+        if features is not None:
+            prior = self.prior_of_identities
+            prior = prior._replace(mean=prior.mean + tf.cast(features, tf.float64))
         ones = tf.ones_like(history, tf.float32)
         positive = tf.tensor_scatter_nd_update(tf.zeros([self._others]), history[:, None], ones)
         negative = (1 - positive) * self._negative_weights(tf.reduce_sum(positive))
@@ -133,7 +182,7 @@ class _Folder(ABC):
             damped = point.curvature + damping * tf.eye(self._width, dtype=tf.float64)
             move = -tf.linalg.solve(damped, point.gradient[:, None])[:, 0]
             promised = tf.tensordot(damping * move - point.gradient, move, 1) / 2
-            there = self._point(point.place + move, positive, negative)
+            there = self._point(prior, point.place + move, positive, negative)
             better = there.value < point.value
             damping = tf.where(better, tf.maximum(damping / 4, LEAST_DAMPING), damping * 4)
             # Behind the bend of a ReLU slopes are others. What both sides say is the better guide along it.
@@ -146,14 +195,14 @@ class _Folder(ABC):
             best = (tf.where(better, *both) for both in zip(taken, refused, strict=True))
             return step + 1, promised, damping, _Point(*best)
 
-        start = self._point(tf.zeros([self._width], tf.float64), positive, negative)
+        start = self._point(prior, tf.zeros([self._width], tf.float64), positive, negative)
         numbers = (tf.constant(value, tf.float64) for value in (np.inf, FIRST_DAMPING))
         *_, found = tf.while_loop(goes_on, body, (tf.constant(0), *numbers, start))
-        return self._row(found.place)
+        return _row(prior, found.place)
 
-    def _point(self, place: Tensor, positive: Tensor, negative: Tensor) -> _Point:
+    def _point(self, prior: _Prior, place: Tensor, positive: Tensor, negative: Tensor) -> _Point:
         """Return the objective at a place; the weights of all others are float32, shape (others,)."""
-        row, directions = self._row(place)[None], tf.constant(self._directions, tf.float64)
+        row, directions = _row(prior, place)[None], tf.constant(prior.directions, tf.float64)
 
         def body(start: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
             stop = tf.minimum(start + ROWS_A_BLOCK, self._others)
@@ -170,7 +219,7 @@ class _Folder(ABC):
             )
             return stop, *(one + tf.cast(other, tf.float64) for one, other in zip(sums, more, strict=True))
 
-        width = self._directions.shape[1]
+        width = prior.directions.shape[1]
         nothing = (tf.zeros(shape, tf.float64) for shape in ([], [width], [width, width]))
         _, value, gradient, curvature = tf.while_loop(
             lambda start, *_: start < self._others, body, (tf.constant(0), *nothing)
@@ -182,9 +231,6 @@ class _Folder(ABC):
         finite = tf.math.is_finite(value + tf.reduce_sum(curvature))
         gradient, curvature = tf.where(finite, gradient, 0), tf.where(finite, curvature, 0)
         return _Point(place, tf.where(finite, value, np.inf), gradient, curvature)
-
-    def _row(self, place: Tensor) -> Tensor:
-        return tf.cast(self._mean + tf.linalg.matvec(self._root, place), tf.float32)
 
     @abstractmethod
     def _halves_of(self, rows: Tensor) -> Tensor:
@@ -349,6 +395,10 @@ def prior(tables: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     sphere = np.trace(covariance) / width + np.finfo(np.float32).eps
     shrunk = (1 - share) * covariance + share * sphere * np.eye(width)
     return mean, np.linalg.cholesky(shrunk)
+
+
+def _row(prior: _Prior, place: Tensor) -> Tensor:
+    return tf.cast(prior.mean + tf.linalg.matvec(prior.root, place), tf.float32)
 
 
 def _mean(here: Tensor, there: Tensor, share: float) -> Tensor:

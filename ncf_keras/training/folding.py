@@ -20,7 +20,7 @@ from ncf_keras.weights.loading import assign_layers, tables_of
 # New users or items that are folded in between two calls of `on_progress`.
 FOLDED_AT_A_TIME = 64
 
-Folder = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+Folder = Callable[..., list[np.ndarray]]
 # Called with what is folded in, `users` or `items`, and the share of them that is done.
 FoldingProgress = Callable[[str, float], None]
 
@@ -41,6 +41,28 @@ class Side(NamedTuple):
     forgotten: np.ndarray
 
 
+class Described(NamedTuple):
+    """What is known of the users, or the items, of a dataset by their features.
+
+    Attributes:
+        name: of the layer with the codes.
+        codes: of all of them, as in `FeatureRows`.
+        tables: the layers with the embeddings of the features, one for each tower.
+    """
+
+    name: str
+    codes: np.ndarray
+    tables: dict[str, np.ndarray]
+
+    def sums(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Return what the features of some rows add to them in each tower: float32, shape (rows, width)."""
+        codes = self.codes[rows].astype(np.int64)
+        return [
+            np.concatenate([np.zeros_like(table[:1]), table])[codes].sum(axis=1)
+            for table in self.tables.values()
+        ]
+
+
 class Folding:
     """Folds newcomers into the rows of the earlier model that are kept: first `items`, then `users`.
 
@@ -50,19 +72,35 @@ class Folding:
         layers: the weights of the earlier model.
         users, items: whom it knows.
         num_neg: negatives that each positive had in training.
+        described: what is known of users and of items by features; None: nothing.
     """
 
     def __init__(
-        self, dataset: Dataset, spec: ModelSpec, layers: Layers, users: Side, items: Side, num_neg: int
+        self,
+        dataset: Dataset,
+        spec: ModelSpec,
+        layers: Layers,
+        users: Side,
+        items: Side,
+        num_neg: int,
+        described: tuple[Described | None, Described | None] = (None, None),
     ):
         self._train = dataset.train_users, dataset.train_items
         self._spec, self._num_neg = spec, num_neg
         self._users, self._items = users, items
-        self._user_tables, self._item_tables = tables_of(spec.kind)
-        self._layers = dict(layers)
-        for side, tables in ((users, self._user_tables), (items, self._item_tables)):
+        self._user_tables, self._item_tables = (
+            [name for name in tables if name in layers] for tables in tables_of(spec.kind)
+        )
+        self._layers, (self._described_users, self._described_items) = dict(layers), described
+        for side, tables, known in (
+            (users, self._user_tables, self._described_users),
+            (items, self._item_tables, self._described_items),
+        ):
             for name in tables:
                 self._layers[name] = (layers[name][0][side.there],)
+            if known is not None:
+                self._layers[known.name] = (known.codes[side.here],)
+                self._layers |= {name: (table,) for name, table in known.tables.items()}
         # Of each user and item the row in the tables of the known ones; -1 for the others.
         self._row_of_user, self._row_of_item = (_rows_of(side.size, side.here) for side in (users, items))
 
@@ -78,9 +116,12 @@ class Folding:
         new, histories = histories_of(items, self._row_of_item, self._row_of_user[users], most)
         counts = np.bincount(users, minlength=self._users.size)[self._users.here]
         folder = partial(ItemFolder, user_counts=counts)
-        rows = self._folded("items", folder, self._item_tables, histories, on_progress)
+        known = self._described_items
+        rows = self._folded("items", folder, self._item_tables, new, histories, known, on_progress)
         for name, folded in zip(self._item_tables, rows, strict=True):
             self._layers[name] = (np.concatenate([self._layers[name][0], folded]),)
+        if known is not None:
+            self._layers[known.name] = (np.concatenate([self._layers[known.name][0], known.codes[new]]),)
         self._row_of_item[new] = len(self._items.here) + np.arange(len(new))
         return new, rows
 
@@ -90,27 +131,43 @@ class Folding:
         """Return the new users who interacted with items that are known by now, and their rows: see `items`."""
         users, items = self._train
         new, histories = histories_of(users, self._row_of_user, self._row_of_item[items], most)
-        return new, self._folded("users", UserFolder, self._user_tables, histories, on_progress)
+        known = self._described_users
+        return new, self._folded("users", UserFolder, self._user_tables, new, histories, known, on_progress)
 
     def _folded(
         self,
         what: str,
         kind: Callable[[keras.Model, int], Folder],
         tables: Sequence[str],
+        new: np.ndarray,
         histories: list[np.ndarray],
+        described: Described | None,
         on_progress: FoldingProgress | None,
     ) -> list[np.ndarray]:
-        """Return the rows of newcomers, one array for each of their tables."""
-        if not histories:
+        """Return the rows of the identities of newcomers, one array for each of their tables."""
+        if not histories or not tables:
             return [self._layers[name][0][:0] for name in tables]
-        users, items = (len(self._layers[names[0]][0]) for names in (self._user_tables, self._item_tables))
+        users, items = (
+            len(self._layers[tables[0] if known is None else known.name][0])
+            for tables, known in (
+                (self._user_tables, self._described_users),
+                (self._item_tables, self._described_items),
+            )
+        )
         model = replace(self._spec, num_users=users, num_items=items).build()
         assign_layers(model, self._layers, "the known rows")
         # As for the commands that fold in: at least one negative.
         folder = kind(model, max(self._num_neg, 1))
         parts = []
         for start in range(0, len(histories), FOLDED_AT_A_TIME):
-            parts.append(folder(histories[start : start + FOLDED_AT_A_TIME]))
+            some = slice(start, start + FOLDED_AT_A_TIME)
+            if described is None:
+                parts.append(folder(histories[some]))
+            else:
+                # Of the row that is fitted the features' part is known: what is left is the identity's.
+                sums = described.sums(new[some])
+                fitted = folder(histories[some], sums)
+                parts.append([row - known for row, known in zip(fitted, sums, strict=True)])
             if on_progress:
                 on_progress(what, min(1.0, (start + FOLDED_AT_A_TIME) / len(histories)))
         return [np.concatenate(rows) for rows in zip(*parts, strict=True)]

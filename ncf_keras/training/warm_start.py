@@ -3,10 +3,15 @@
 Users and items whom the earlier model does not know are folded in from their interactions: items first, from
 their users whom it knows, then users, from items that are known or were folded in. Nothing is known of users
 who are forgotten, so their rows are zeros. All other layers are copied.
+
+Of a model with features those of today are taken: known categories keep their embeddings, new ones begin as
+they are drawn. The identity of whoever has features and no interactions is zero, as training leaves it. So it
+was in the earlier model of those who had none then, and they count as new.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -15,8 +20,12 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.data.states import FORGOTTEN
 from ncf_keras.models import ModelSpec
+from ncf_keras.models.checks import SIDES
+from ncf_keras.models.features import NO_FEATURE
+from ncf_keras.models.layer_names import feature_name
 from ncf_keras.training.engines.learner_state import LearnerState
-from ncf_keras.training.folding import Folding, FoldingProgress, Side
+from ncf_keras.training.folding import Described, Folding, FoldingProgress, Side
+from ncf_keras.training.moved_features import moved_features
 from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.loading import (
     assign_layers,
@@ -41,15 +50,18 @@ class RowCounts:
         folded_in: fitted to their interactions.
         as_drawn: as the model was built, because they have no interaction to fit to, or too many were new.
         forgotten: zeros.
+        by_features: zeros, because features are all that is known of them.
     """
 
     kept: int
     folded_in: int
     as_drawn: int
     forgotten: int = 0
+    by_features: int = 0
 
     def __str__(self) -> str:
         parts = [f"{self.kept:,} kept", f"{self.folded_in:,} folded in", f"{self.as_drawn:,} as drawn"]
+        parts += [f"{self.by_features:,} by their features alone"] if self.by_features else []
         return ", ".join([*parts, f"{self.forgotten:,} forgotten"] if self.forgotten else parts)
 
 
@@ -115,31 +127,105 @@ def warm_start(
     drawn = {name: tuple(map(np.array, arrays)) for name, arrays in layers_of(model).items()}
     spec, earlier = model_sizes(drawn, "`model`"), model_sizes(layers, source)
     wanted = replace(spec, num_users=earlier.num_users, num_items=earlier.num_items)
+    for name in ("user_features", "item_features"):
+        if getattr(spec, name) and getattr(earlier, name):
+            wanted = replace(wanted, **{name: getattr(earlier, name)})
     require_shapes(expected_shapes(wanted), shapes_of(layers), model.name, source)
     states = dataset.user_states
     forgotten = np.zeros(0, np.int64) if states is None else np.flatnonzero(states == FORGOTTEN)
     users = _side("user", dataset.num_users, dataset.user_ids, earlier.num_users, user_ids, forgotten)
     items = _side("item", dataset.num_items, dataset.item_ids, earlier.num_items, item_ids, forgotten[:0])
-    user_tables, item_tables = tables_of(spec.kind)
-    folding = Folding(dataset, _with_activation(spec, model), layers, users, items, num_neg)
-    new_items, rows_of_items = folding.items(most_folded, on_progress)
-    new_users, rows_of_users = folding.users(most_folded, on_progress)
-    for side, tables, newcomers, rows in (
-        (users, user_tables, new_users, rows_of_users),
-        (items, item_tables, new_items, rows_of_items),
-    ):
-        for name, folded in zip(tables, rows, strict=True):
-            table = drawn[name][0]
-            table[side.here] = layers[name][0][side.there]
-            table[newcomers] = folded
-            table[side.forgotten] = 0
-    sides = dict.fromkeys(user_tables, users) | dict.fromkeys(item_tables, items)
-    assign_layers(model, {**layers, **{name: drawn[name] for name in sides}}, source)
-    return WarmStart(
-        _counts(users, len(new_users)),
-        _counts(items, len(new_items)),
-        learner and _moved(learner, model, sides),
-    )
+    names = tables_of(spec.kind)
+    moved: dict[str, Moved] = {}
+    described: list[Described | None] = []
+    sides = []
+    for role, tables, side in zip(SIDES, names, (users, items), strict=True):
+        known = None
+        if f"{role}_features" in drawn:
+            known, numbers = _described(role, tables, drawn, layers, side, dataset)
+            size = spec.user_features if role == "user" else spec.item_features
+            moved |= dict.fromkeys(known.tables, Moved((size or (0,))[0], numbers, None))
+            side = _with_identity(side, [layers[name][0] for name in tables if name in layers])
+        described.append(known)
+        sides.append(side)
+    model_spec = _with_activation(spec, model)
+    folding = Folding(dataset, model_spec, layers, sides[0], sides[1], num_neg, (described[0], described[1]))
+    items_folded = folding.items(most_folded, on_progress)
+    users_folded = folding.users(most_folded, on_progress)
+    counts = []
+    both = (users_folded, items_folded)
+    for side, tables, folded, known in zip(sides, names, both, described, strict=True):
+        present = [name for name in tables if name in drawn]
+        ours, theirs = ([arrays[name][0] for name in present] for arrays in (drawn, layers))
+        counts.append(_place(side, ours, theirs, folded, known))
+        moved |= dict.fromkeys(present, Moved(side.size, side.here, side.there))
+        if known is not None:
+            drawn |= {name: (table,) for name, table in known.tables.items()}
+    changed = {name: arrays for name, arrays in drawn.items() if name in moved or name.endswith("_features")}
+    assign_layers(model, {**layers, **changed}, source)
+    return WarmStart(counts[0], counts[1], learner and _moved(learner, model, moved))
+
+
+def _place(
+    side: Side,
+    tables: Sequence[np.ndarray],
+    earlier: Sequence[np.ndarray],
+    folded: tuple[np.ndarray, list[np.ndarray]],
+    known: Described | None,
+) -> RowCounts:
+    """Put rows of identities in their places in the tables of a side, as they were drawn; return the counts."""
+    newcomers, rows = folded
+    is_other = np.ones(side.size, bool)
+    for placed in (side.here, newcomers, side.forgotten):
+        is_other[placed] = False
+    others = np.flatnonzero(is_other)
+    by_features = others[(known.codes[others] != NO_FEATURE).any(axis=1)] if known else others[:0]
+    for table, before, new_rows in zip(tables, earlier, rows, strict=True):
+        table[side.here] = before[side.there]
+        table[newcomers] = new_rows
+        table[side.forgotten] = 0
+        table[by_features] = 0
+    as_drawn = len(others) - len(by_features)
+    return RowCounts(len(side.here), len(newcomers), as_drawn, len(side.forgotten), len(by_features))
+
+
+class Moved(NamedTuple):
+    """Where the rows of a table have gone.
+
+    Attributes:
+        size: rows that there are now.
+        here: those that are known, int64.
+        there: of each of these the row in the earlier table; None: the rows in their order.
+    """
+
+    size: int
+    here: np.ndarray
+    there: np.ndarray | None
+
+
+def _described(
+    role: str, names: Sequence[str], drawn: Layers, layers: Layers, side: Side, dataset: Dataset
+) -> tuple[Described, np.ndarray]:
+    """Return the features of a side today with the earlier embeddings, and which each earlier one is now."""
+    layer = f"{role}_features"
+    codes, earlier = (arrays[layer][0].astype(np.int32) for arrays in (drawn, layers))
+    tables = {feature_name(name): np.array(drawn[feature_name(name)][0]) for name in names}
+    count = len(next(iter(tables.values())))
+    features = getattr(dataset, layer)
+    widths = [count] if features is None else [len(column.categories) for column in features.values()]
+    num_earlier = len(layers[feature_name(names[0])][0])
+    numbers = moved_features(earlier[side.there], codes[side.here], num_earlier, widths, f"{role}s")
+    for name, table in tables.items():
+        table[numbers] = layers[name][0]
+    return Described(layer, codes, tables), numbers
+
+
+def _with_identity(side: Side, tables: Sequence[np.ndarray]) -> Side:
+    """Return a side without those whose identity was zero, who had features alone and count as new."""
+    if not tables:
+        return side
+    has_one = np.logical_or.reduce([(table[side.there] != 0).any(axis=1) for table in tables])
+    return side._replace(here=side.here[has_one], there=side.there[has_one])
 
 
 def _side(
@@ -190,21 +276,16 @@ def _with_activation(spec: ModelSpec, model: keras.Model) -> ModelSpec:
     return replace(spec, activation=keras.activations.serialize(hidden[0].activation)) if hidden else spec
 
 
-def _counts(side: Side, folded_in: int) -> RowCounts:
-    kept, forgotten = len(side.here), len(side.forgotten)
-    return RowCounts(kept, folded_in, side.size - kept - folded_in - forgotten, forgotten)
-
-
-def _moved(learner: LearnerState, model: keras.Model, sides: dict[str, Side]) -> LearnerState:
+def _moved(learner: LearnerState, model: keras.Model, tables: dict[str, Moved]) -> LearnerState:
     """Return the state with the slots of each table's known rows in their places, and zeros elsewhere."""
-    side_of = {model.get_layer(name).embeddings.path: side for name, side in sides.items()}
+    moved_of = {model.get_layer(name).embeddings.path: moved for name, moved in tables.items()}
 
     def moved(path: str, slot: np.ndarray) -> np.ndarray:
-        side = side_of.get(path)
-        if side is None:
+        table = moved_of.get(path)
+        if table is None:
             return slot
-        rows = np.zeros((side.size, slot.shape[1]), slot.dtype)
-        rows[side.here] = slot[side.there]
+        rows = np.zeros((table.size, slot.shape[1]), slot.dtype)
+        rows[table.here] = slot if table.there is None else slot[table.there]
         return rows
 
     return learner.mapped(moved)

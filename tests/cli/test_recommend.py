@@ -1,6 +1,7 @@
 """`run/recommend.py` prints what a Recommender returns, and one sentence about a mistake."""
 
 import csv
+import dataclasses
 import io
 import json
 
@@ -11,13 +12,16 @@ import pytest
 from ncf_keras.base import memory
 from ncf_keras.cli.recommend import UNKNOWN_USER, main
 from ncf_keras.cli.table_output import spreadsheet_safe, write_table
+from ncf_keras.data import with_newcomers
 from ncf_keras.data.feature_tables import read_features
+from ncf_keras.data.features import Features
 from ncf_keras.data.id_files import write_ids
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import Recommender
 from ncf_keras.recommending.programs import Programs
 from ncf_keras.weights import load_model, save_weights
 from tests.recommending.crowd import ITEM_IDS, SIZES, TITLES, USER_IDS, crowd, with_states
+from tests.recommending.described_crowd import described_crowd, described_model
 from tests.small_data import write_files
 from tests.weights.small_models import small_model
 
@@ -248,7 +252,8 @@ def test_who_is_inactive_or_forgotten_is_unknown(run, folder, tmp_path):
 
 
 KINDS = (
-    "One of --user, --users_file, --history, --similar_items, --new_item, --popular must be given. Received: "
+    "One of --user, --users_file, --history, --similar_items, --new_item, --users_for, --new_users, --popular, "
+    "--new_items must be given. Received: "
 )
 
 
@@ -360,3 +365,81 @@ def test_lists_of_the_built_in_sample_have_titles(sample, capsys):
     best = np.argsort(-sample.item_counts, kind="stable")[:2]
     assert [int(row["item_id"]) for row in rows] == best.tolist()
     assert [row["title"] for row in rows] == [sample.item_titles[item] for item in best]
+
+
+@pytest.fixture(scope="module")
+def described(folder):
+    """Who came after a crowd with features, for a model that knows them; the files of all this."""
+    dataset = described_crowd()
+    dataset.save(folder, "described")
+    save_weights(described_model(dataset), folder / "described.h5")
+    new = {
+        "items.csv": "id,genre,colour\nn1,comedy|war,red\nn2,western,\n",
+        "users.csv": "id,age\nann,25\nbob,35\n",
+    }
+    for name, text in new.items():
+        (folder / f"new.{name}").write_text(text)
+    return Recommender(
+        load_model(folder / "described.h5"),
+        with_newcomers(
+            dataset,
+            items=pd.DataFrame({"id": ["n1", "n2"], "genre": ["comedy|war", "western"]}),
+            users=pd.DataFrame({"id": ["ann", "bob"], "age": ["25", "35"]}),
+        ),
+    )
+
+
+def test_who_came_after_the_training_is_known_by_features(run, folder, described):
+    def lists(*arguments):
+        status, out, err = run(*arguments, "--format", "csv", dataset="described", weights="described.h5")
+        assert status == 0, err
+        return pd.read_csv(io.StringIO(out), dtype={"user_id": str, "item_id": str}, keep_default_na=False), err
+
+    items, users = ["--new_items", folder / "new.items.csv"], ["--new_users", folder / "new.users.csv"]
+    passed_over = "1 of 2 items of `--new_items` have no feature that the model knows: they are passed over"
+    for arguments, expected in (
+        (["--user", "3", *items], described.recommend("3")),
+        (["--user", "3", *items, "--only_new"], described.recommend("3", only_items=["n1"])),
+        ([*users, *items], described.recommend(["ann", "bob"])),
+        (items, described.users_for_items("n1")),
+        (["--users_for", ITEM_IDS[1]], described.users_for_items(ITEM_IDS[1])),
+    ):
+        frame, err = lists(*arguments)
+        if "--new_users" not in arguments and "user_id" in expected:
+            expected = expected[~expected["user_id"].isin(["ann", "bob"])]
+            expected = expected.assign(rank=range(1, len(expected) + 1))
+        assert (passed_over in err) == ("--new_items" in arguments)
+        pd.testing.assert_frame_equal(
+            frame,
+            expected.reset_index(drop=True),
+            check_dtype=False,
+            check_index_type=False,
+            atol=1e-6,
+        )
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["--popular", "--new_items", "new.items.csv"], "`--new_items` must come with what a model ranks."),
+    (["--user", "3", "--only_new"], "`--only_new` must come with `--new_items`. Received: `--only_new` alone"),
+    (["--similar_items", "5", "--new_items", "new.items.csv", "--only_new"],
+     "`--only_new` must come with one of --user, --users_file, --history, --new_users. Received: none"),
+    (["--history", "5", "--new_users", "new.users.csv"],
+     "`--new_users` must hold one of them with `--history`. Received: 2"),
+    (["--new_items", "new.users.csv"],
+     "must have one or more of the columns that described has of its items: genre, year. Received: age"),
+])  # fmt: skip
+def test_a_mistake_about_newcomers_is_one_sentence(run, folder, monkeypatch, described, arguments, sentence):
+    monkeypatch.chdir(folder)
+    status, out, err = run(*arguments, dataset="described", weights="described.h5")
+    assert (status, out) == (2, "") and sentence in err
+
+
+def test_a_model_of_other_features_is_refused(run, folder, described):
+    dataset = described_crowd()
+    swapped = dataclasses.replace(
+        dataset, name="swapped", item_features=Features(reversed(list(dataset.item_features.values())))
+    )
+    swapped.save(folder, "swapped")
+    status, out, err = run("--user", "3", dataset="swapped", weights="described.h5")
+    rule = "`--weights` must be a model that was trained with the features that swapped has of its items. "
+    assert (status, out) == (2, "") and f"{rule}Received: one with others, of 13 of 13 items" in err

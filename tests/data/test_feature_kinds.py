@@ -93,7 +93,7 @@ def test_words_of_a_text_are_buckets():
     feature = encoded(
         ["The Matrix, the MATRIX!", "Straße_7", "?!", " ".join(f"w{n}" for n in range(40))], "text"
     )
-    wanted = [["the", "matrix"], ["strasse", "7"], None, [f"w{n}" for n in range(32)]]
+    wanted = [["the", "matrix"], ["straße", "7"], None, [f"w{n}" for n in range(32)]]
     assert feature.encoding.num_buckets == 1024 and feature.encoding.missing == 1024
     for row, words in zip(rows_of(feature), wanted, strict=True):
         buckets = sorted(set(word_buckets(words, 1024).tolist())) if words else ["missing"]

@@ -91,7 +91,7 @@ def test_the_warm_up_asks_for_the_first_active_ones(living_export, living_loaded
 def rows_of(model, user):
     """Return the bytes of all that a model has of a user: embedding rows, and what scoring makes of them."""
     factored = FactoredModel(model)
-    tables, halves = [layer.get_weights()[0] for layer in factored.user_layers], factored.halves()
+    tables, halves = [table.table().numpy() for table in factored.users], factored.halves()
     tables += [half for half in (halves.mf_user, halves.mlp_user) if half is not None]
     return [np.asarray(table)[user].tobytes() for table in tables]
 

@@ -8,7 +8,7 @@ import scipy.optimize
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
 from ncf_keras.evaluation import LeaveOneOut
-from ncf_keras.models import ModelSpec, model_scores
+from ncf_keras.models import ModelSpec, build_gmf, model_scores
 from ncf_keras.sampling import NegativeSampler
 from ncf_keras.solvers.fold_in import TOLERANCE, ItemFolder, UserFolder, fold_in, prior, with_items, with_users
 from ncf_keras.training import CompiledEngine
@@ -101,6 +101,23 @@ def test_gmf_whose_objective_is_convex_gives_what_another_method_finds(num_neg, 
         np.testing.assert_allclose(row, expected, atol=2e-2)
         losses = [objective("GMF", side, weights, one, history, negatives, strength) for one in (row, expected)]
         assert losses[0] < losses[1] * (1 + TOLERANCE)
+
+
+@pytest.mark.parametrize("side", FOLDERS)
+def test_where_features_are_known_the_identity_alone_is_fitted(side):
+    # The Gaussian is that of the identities of active rows, moved to where the features say.
+    generator, count = np.random.default_rng(7), dict(zip(FOLDERS, SIZES, strict=True))[side]
+    features = (generator.random((count, 4)) < 0.5).astype(np.float32)
+    model = build_gmf(*SIZES, 3, **{f"{side}_features": features}, seed=1)
+    for weight in model.trainable_variables:
+        weight.assign(generator.normal(0, 1, weight.shape))
+    weights = {layer.name: [np.float64(array) for array in layer.get_weights()] for layer in model.layers}
+    active = np.arange(count) != 2
+    of_new = weights[f"{side}_feature_embedding"][0][[0, 3]].sum(axis=0)
+    moved = {**weights, f"{side}_embedding": [weights[f"{side}_embedding"][0][active] + of_new]}
+    (rows,) = FOLDERS[side](model, active=active)([HISTORY], [of_new[None]])
+    expected = minimum("GMF", side, moved, HISTORY, equal_weights(side, HISTORY))
+    np.testing.assert_allclose(rows[0], expected, atol=2e-2)
 
 
 def test_users_weigh_as_often_as_their_positives_draw_the_item_by_the_share_of_the_average_item():

@@ -1,0 +1,183 @@
+"""A warm start of a model with features: what becomes of categories, of rows without interactions, of slots."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from ncf_keras.base.errors import InputError
+from ncf_keras.data import Dataset
+from ncf_keras.data.feature_encoding import Encoding
+from ncf_keras.data.feature_tables import FeatureTable
+from ncf_keras.data.features import Feature, Features
+from ncf_keras.data.grown_features import grown_features
+from ncf_keras.data.states import INACTIVE
+from ncf_keras.models import build_neumf
+from ncf_keras.models.features import FeatureRows
+from ncf_keras.solvers.fold_in import ItemFolder
+from ncf_keras.training.engines.learner_state import LearnerState
+from ncf_keras.training.moved_features import moved_features
+from ncf_keras.training.warm_start import warm_start
+from ncf_keras.weights.loading import layers_of
+
+USERS, ITEMS, NEW = 20, 12, 4
+GENRES = ["drama", "comedy", "drama|war", "comedy|war"] * 3
+YEARS = [str(1990 + 2 * item) for item in range(ITEMS)]
+# Item 11 has no interactions yet.
+COLD = 11
+NOTHING = np.zeros(0, int)
+IDS = [f"i{item}" for item in range(ITEMS + NEW)]
+
+
+def interactions(count):
+    generator = np.random.default_rng(1)
+    pairs = [(user, item) for user in range(USERS) for item in generator.choice(11, 4, replace=False)]
+    # Of the new items the first has four users, and the last ones none; the cold one has got two.
+    more = [(user, ITEMS) for user in (0, 3, 5, 9)] + [(1, COLD), (2, COLD)]
+    return np.array(pairs if count == ITEMS else [*pairs, *more]).T
+
+
+def dataset_of(count, features):
+    users, items = interactions(count)
+    states = np.where(np.isin(np.arange(count), items), 0, INACTIVE)
+    return Dataset.from_pairs(
+        users, items, NOTHING, NOTHING, NOTHING.reshape(0, 1), num_users=USERS, num_items=count,
+        item_ids=IDS[:count], item_states=states, item_features=features,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def yesterday():
+    cells = {"genre": (GENRES, "categories"), "year": (YEARS, "number")}
+    columns = [
+        Feature.of_cells(name, each, Encoding.of(name, each, kind)) for name, (each, kind) in cells.items()
+    ]
+    return dataset_of(ITEMS, Features(columns))
+
+
+@pytest.fixture(scope="module")
+def today(yesterday):
+    """With a new category in the first column, so that all codes of the second are others, and a new column."""
+    new = ["western", "war", "", "drama"]
+    table = FeatureTable("new", IDS[ITEMS:], {"genre": new, "year": ["1991", "1999", "", ""]})
+    colours = FeatureTable("colours", IDS, {"colour": ["red", "blue"] * 8})
+    return dataset_of(ITEMS + NEW, grown_features(yesterday.item_features, IDS, [table, colours]))
+
+
+def model_of(dataset, seed):
+    model = build_neumf(
+        USERS, dataset.num_items, 3, (8, 4), (0, 0), item_features=dataset.item_features.matrix(), seed=seed
+    )
+    generator = np.random.default_rng(seed)
+    for weight in model.trainable_variables:
+        weight.assign(generator.normal(0, 0.5, weight.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def earlier(yesterday):
+    model = model_of(yesterday, 1)
+    for name in ("mf_embedding_item", "mlp_embedding_item"):
+        table = model.get_layer(name).get_weights()[0]
+        table[COLD] = 0
+        model.get_layer(name).set_weights([table])
+    return model
+
+
+@pytest.fixture(scope="module")
+def started(earlier, today):
+    model = model_of(today, 2)
+    drawn = layers_of(model)
+    slots = {each.path: (each.numpy() + 1,) for each in earlier.trainable_variables}
+    state = LearnerState("adagrad", 7, slots)
+    return model, drawn, warm_start(model, today, layers_of(earlier), None, IDS[:ITEMS], learner=state)
+
+
+def numbers_by_name(features):
+    """Return the number of each category of each column, columns side by side."""
+    names = [(column, category) for column, each in features.items() for category in each.categories]
+    return {name: number for number, name in enumerate(names)}
+
+
+def test_known_categories_keep_their_embeddings_and_new_ones_are_as_drawn(started, earlier, yesterday, today):
+    model, drawn, warm = started
+    before, now = (numbers_by_name(dataset.item_features) for dataset in (yesterday, today))
+    assert set(before) < set(now) and any(now[name] != before[name] for name in before)
+    for tower in ("mf", "mlp"):
+        layer = f"{tower}_feature_embedding_item"
+        table, old = model.get_layer(layer).get_weights()[0], earlier.get_layer(layer).get_weights()[0]
+        slot = warm.learner.slots[model.get_layer(layer).embeddings.path][0]
+        for name, number in now.items():
+            expected = old[before[name]] if name in before else drawn[layer][0][number]
+            np.testing.assert_array_equal(table[number], expected)
+            np.testing.assert_array_equal(slot[number], old[before[name]] + 1 if name in before else 0)
+    np.testing.assert_array_equal(model.get_layer("item_features").get_weights()[0], drawn["item_features"][0])
+
+
+def test_rows_are_kept_folded_in_or_left_to_their_features(started, earlier, today):
+    model, _, warm = started
+    assert str(warm.items) == "11 kept, 2 folded in, 0 as drawn, 3 by their features alone"
+    counts = np.bincount(today.train_users, minlength=USERS)
+    known = dict(zip(("mf", "mlp"), _tables_of_known(earlier), strict=True))
+    for tower, width in (("mf", 3), ("mlp", 4)):
+        table = model.get_layer(f"{tower}_embedding_item").get_weights()[0]
+        np.testing.assert_array_equal(table[:COLD], known[tower][:COLD])
+        assert table.shape[1] == width and not table[ITEMS + 1 :].any()
+    # What is fitted is the identity, for the features that the items have in today's tables.
+    codes = today.item_features.matrix().toarray()
+    sums = [
+        codes @ model.get_layer(f"{tower}_feature_embedding_item").get_weights()[0] for tower in ("mf", "mlp")
+    ]
+    alone = build_neumf(USERS, COLD, 3, (8, 4), (0, 0), item_features=codes[:COLD])
+    layers = layers_of(alone)
+    for name, arrays in layers_of(model).items():
+        rows = slice(COLD) if name in ("mf_embedding_item", "mlp_embedding_item") else slice(None)
+        if name != "item_features":
+            layers[name] = (arrays[0][rows], *arrays[1:])
+    for name, arrays in layers.items():
+        alone.get_layer(name).set_weights(arrays)
+    folder = ItemFolder(alone, user_counts=counts)
+    for item, history in ((COLD, [1, 2]), (ITEMS, [0, 3, 5, 9])):
+        fitted = folder([history], [part[item : item + 1] for part in sums])
+        for tower, row, part in zip(("mf", "mlp"), fitted, sums, strict=True):
+            table = model.get_layer(f"{tower}_embedding_item").get_weights()[0]
+            np.testing.assert_allclose(table[item], row[0] - part[item], rtol=0, atol=1e-4)
+
+
+def _tables_of_known(model):
+    return [model.get_layer(f"{tower}_embedding_item").get_weights()[0] for tower in ("mf", "mlp")]
+
+
+def test_other_features_than_those_of_the_earlier_training_are_refused(earlier, today):
+    generator = np.random.default_rng(3)
+    columns = list(today.item_features.values())
+    cells = generator.permutation([*GENRES, "western", "war", "", "drama"]).tolist()
+    other = Features([columns[2], Feature.of_cells("mood", cells, Encoding.of("mood", cells, "categories"))])
+    dataset = dataclasses.replace(today, item_features=other)
+    with pytest.raises(
+        InputError, match="`dataset` must have the features of items that the earlier model was"
+    ):
+        warm_start(model_of(dataset, 2), dataset, layers_of(earlier), None, IDS[:ITEMS])
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_features_are_found_again_wherever_columns_have_grown(data):
+    widths = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    grown = [width + data.draw(st.integers(0, 3)) for width in widths]
+    new_columns = data.draw(st.lists(st.integers(1, 3), max_size=2))
+    rows = data.draw(st.integers(3, 8))
+    starts, moved = np.cumsum([0, *widths]), np.cumsum([0, *grown])
+    had, has = np.zeros((rows, starts[-1])), np.zeros((rows, moved[-1] + sum(new_columns)))
+    for row in range(rows):
+        for column, width in enumerate(widths):
+            # Each row has a category of each column.
+            some = data.draw(st.sets(st.integers(0, width - 1), min_size=1))
+            for code in some:
+                had[row, starts[column] + code] = has[row, moved[column] + code] = 1
+        has[row, moved[-1] :] = data.draw(st.booleans())
+    codes = [FeatureRows.of(matrix, rows, "x").codes for matrix in (had, has)]
+    found = moved_features(*codes, int(starts[-1]), [*grown, *new_columns], "items")
+    expected = [moved[column] + code for column, width in enumerate(widths) for code in range(width)]
+    assert found.tolist() == expected

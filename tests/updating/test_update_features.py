@@ -1,0 +1,56 @@
+"""A night of a model with features: new items come with theirs, and the model that is published knows them."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from ncf_keras.cli.prepare import main as prepare
+from ncf_keras.cli.update import main
+from ncf_keras.data import read_dataset
+from ncf_keras.models import ModelSpec
+from ncf_keras.recommending import Recommender
+from ncf_keras.training.known_features import KnownFeatures
+from ncf_keras.weights import load_model, save_weights
+from tests.updating.nights import quick_exports, words, write_logs
+
+
+@pytest.fixture(scope="module")
+def after_a_night(tmp_path_factory):
+    """The dataset and the model after a night, and the model before it."""
+    directory = tmp_path_factory.mktemp("described")
+    write_logs(directory)
+    with (directory / "items.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["item_id", "kind"])
+        rows.writerows([f"i{item}", ("even", "odd")[item % 2]] for item in range(40))
+    line = [f"{directory}/day.csv", "--out", f"{directory}/Data/d", "--negatives", "10"]
+    assert prepare([*line, "--item_features", f"{directory}/items.csv", "--with_new_items"]) == 0
+    dataset = read_dataset(f"{directory}/Data/", "d")
+    features = KnownFeatures.of(dataset, "item")
+    spec = features.spec(ModelSpec("GMF", dataset.num_users, dataset.num_items, num_factors=4))
+    model = spec.build(1, **features.matrices)
+    save_weights(model, directory / "served.h5")
+    with quick_exports():
+        assert main(words(directory)) == 0
+    return model, read_dataset(f"{directory}/Data/", "d"), load_model(directory / "served.h5")
+
+
+def test_the_published_model_takes_the_features_of_the_dataset(after_a_night):
+    before, dataset, model = after_a_night
+    assert model.get_layer("item_embedding").input_dim == dataset.num_items
+    codes = model.get_layer("item_features").get_weights()[0]
+    expected = [dataset.item_features["kind"].codes[item] + 1 for item in range(dataset.num_items)]
+    np.testing.assert_array_equal(codes[:, 0], expected)
+    moved = model.get_layer("item_feature_embedding").get_weights()[0]
+    assert moved.shape == (2, 4) and not np.array_equal(
+        moved, before.get_layer("item_feature_embedding").get_weights()[0]
+    )
+
+
+def test_an_item_that_is_still_without_interactions_is_listed_by_its_features(after_a_night):
+    _, dataset, model = after_a_night
+    cold = [raw for raw, active in zip(dataset.item_ids, dataset.active_items, strict=True) if not active]
+    assert cold
+    frame = Recommender(model, dataset).recommend(dataset.user_ids[0], dataset.num_items)
+    assert set(cold) <= set(frame["item_id"])
