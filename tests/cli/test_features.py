@@ -29,9 +29,10 @@ def run(prepared: str, *flags: str, kind: str = "GMF") -> int:
     return train(kind, [*fixed, *flags])
 
 
-def test_the_saved_model_has_the_features_of_the_dataset(prepared, capsys):
-    assert run(prepared, "--features", "item", "--identity_dropout", "0.5") == 0
-    saved = capsys.readouterr().out.rsplit(" ", 1)[-1].strip()
+def test_the_saved_model_has_the_features_of_the_dataset(prepared, tmp_path):
+    flags = ["--features", "item", "--identity_dropout", "0.5", "--select", "none", "--save_dir", str(tmp_path)]
+    assert run(prepared, *flags) == 0
+    (saved,) = tmp_path.iterdir()
     layers = read_weight_file(saved).layers
     dataset = read_dataset(prepared, "small")
     matrix = dataset.item_features.matrix().toarray()
