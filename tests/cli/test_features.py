@@ -1,5 +1,7 @@
 """`--features` of the training commands: models that take what a dataset knows of users and items."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def run(prepared: str, *flags: str, kind: str = "GMF") -> int:
 
 def test_the_saved_model_has_the_features_of_the_dataset(prepared, capsys):
     assert run(prepared, "--features", "item", "--identity_dropout", "0.5") == 0
-    saved = capsys.readouterr().out.rsplit(" ", 1)[-1].strip()
+    saved = re.search(r"saved to (\S+)", capsys.readouterr().out)[1]
     layers = read_weight_file(saved).layers
     dataset = read_dataset(prepared, "small")
     matrix = dataset.item_features.matrix().toarray()
