@@ -7,9 +7,9 @@ import scipy.sparse
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.models import ModelSpec, all_scores, build_gmf, build_mlp, build_neumf, model_scores
+from ncf_keras.models.copies import plain_copy
 from ncf_keras.models.factored import can_factor
 from ncf_keras.models.features import IdentityDropout
-from ncf_keras.models.plain_copy import plain_copy
 from ncf_keras.weights import fuse_pretrained, load_model, save_weights
 
 USERS, ITEMS, FACTORS, LAYERS = 12, 9, 3, (8, 4)
