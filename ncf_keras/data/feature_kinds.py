@@ -18,6 +18,8 @@ import pandas as pd
 from ncf_keras.data.tidy_times import parsed_times, propose_time_format
 
 CATEGORIES, NUMBER, DATE, TEXT = KINDS = ("categories", "number", "date", "text")
+# What is said of a column that is to be no feature.
+LEFT_OUT = "none"
 BETWEEN_CATEGORIES = "|"
 # A column of numbers that has no more different ones is one of categories, such as ages in groups.
 MOST_CODES = 32

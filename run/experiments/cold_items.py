@@ -6,8 +6,8 @@ Each dataset is one of `ncf prepare --split cold_items --item_features …`, wit
 another seed. The interactions of every user with the held-out items are ranked among sampled held-out items, as
 `ncf evaluate --protocol cold` does. Simple answers rank them: how popular the genres are, which genres the user
 had before, how popular the year's films are; and two of these multiplied. The best of the first, and the best
-of all, are taken after the fact, which flatters them. NeuMF with features is trained once, for a fixed number of
-epochs, and compared with both.
+of all, are taken after the fact, which flatters them. NeuMF with features is trained once, for a fixed number
+of epochs, and compared with both.
 """
 
 import argparse
