@@ -116,7 +116,8 @@ def work_out(
     ids = known.of_model(was.num_users, was.num_items)
     now = dataclasses.replace(was, num_users=dataset.num_users, num_items=dataset.num_items)
     features = KnownFeatures.of(dataset, _sides_of(was))
-    model = features.spec(now).build(spec.training.seed, **features.matrices)
+    described = dataclasses.replace(features.spec(now), identity_dropout=spec.identity_dropout)
+    model = described.build(spec.training.seed, **features.matrices)
     start = warm_start(
         model,
         dataset,
@@ -168,11 +169,19 @@ def recent_and_replayed(dataset: Dataset, earlier: EarlierDataset, replay: float
 
 
 def identity_of(
-    log: TidyLog | None, forget: Collection[str], spec: UpdateSpec, titles: Mapping[str, str] | None = None
+    log: TidyLog | None,
+    forget: Collection[str],
+    spec: UpdateSpec,
+    titles: Mapping[str, str] | None = None,
+    features: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return a digest of what an update is asked to do: its log, whom to forget, its settings and titles."""
+    """Return a digest of what an update is asked to do: its log, whom to forget, its settings and titles.
+
+    `features` says which tables of features there are, as JSON values.
+    """
     named = None if titles is None else sorted(titles.items())
-    settings = json.dumps([sorted(forget), spec.to_json(), named]).encode()
+    asked = [sorted(forget), spec.to_json(), named]
+    settings = json.dumps([*asked, features] if features else asked, sort_keys=bool(features)).encode()
     parts: dict[str, Any] = {"settings": np.frombuffer(settings, np.uint8)}
     if log is not None:
         parts |= {str(name): column.to_numpy() for name, column in log.frame.items()}

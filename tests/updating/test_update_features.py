@@ -16,9 +16,13 @@ from tests.updating.nights import quick_exports, words, write_logs
 
 
 @pytest.fixture(scope="module")
-def after_a_night(tmp_path_factory):
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("described")
+
+
+@pytest.fixture(scope="module")
+def after_a_night(directory):
     """The dataset and the model after a night, and the model before it."""
-    directory = tmp_path_factory.mktemp("described")
     write_logs(directory)
     with (directory / "items.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -54,3 +58,19 @@ def test_an_item_that_is_still_without_interactions_is_listed_by_its_features(af
     assert cold
     frame = Recommender(model, dataset).recommend(dataset.user_ids[0], dataset.num_items)
     assert set(cold) <= set(frame["item_id"])
+
+
+def test_a_night_brings_the_features_of_its_new_items(after_a_night, directory):
+    """Tomorrow's items come in a table beside the log, and are listed without anybody's interaction."""
+    (directory / "new.csv").write_text("item_id,kind\nnew1,odd\nnew2,prime\n")
+    with quick_exports():
+        line = words(directory, "--item_features", f"{directory}/new.csv", "--with_new_items", log="night1.csv")
+        assert main([*line, "--identity_dropout", "0.5"]) == 0
+    dataset, grown = read_dataset(f"{directory}/Data/", "d"), load_model(directory / "served.h5")
+    new = [dataset.item_ids.index(raw) for raw in ("new1", "new2")]
+    kinds = dataset.item_features["kind"]
+    assert kinds.categories[:2] == ("even", "odd")
+    assert [kinds.categories[kinds.codes[kinds.offsets[index]]] for index in new] == ["odd", "prime"]
+    assert not grown.get_layer("item_embedding").get_weights()[0][new].any()
+    frame = Recommender(grown, dataset).recommend(dataset.user_ids[0], dataset.num_items)
+    assert {"new1", "new2"} <= set(frame["item_id"])
