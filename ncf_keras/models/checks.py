@@ -66,6 +66,11 @@ def require_identity(identity: str, user_features: bool, item_features: bool) ->
             )
 
 
+def sides_in_word(sides: Sequence[str]) -> str:
+    """Return `both`, `user`, `item` or `none`, for some of the two sides."""
+    return {2: "both", 1: sides[0] if sides else "", 0: "none"}[len(sides)]
+
+
 def require_dropout(share: float) -> None:
     """Raise InputError unless the share of examples without identity is from 0 to below 1."""
     if not (is_number(share) and 0 <= share < 1):

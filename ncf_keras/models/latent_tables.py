@@ -59,12 +59,6 @@ class LatentTable:
             return tf.zeros([self.rows, self.width])
         return tf.convert_to_tensor(self.identity.embeddings)
 
-    def part_of_features(self) -> tf.Tensor:
-        """Return the part of the features, zeros without any: shape (rows, width)."""
-        if self.codes is None:
-            return tf.zeros([self.rows, self.width])
-        return self.of_features(tf.convert_to_tensor(self.codes.codes))
-
     def of_features(self, codes: tf.Tensor) -> tf.Tensor:
         """Return the sums of the features' embeddings of any rows: shape (rows, width).
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import keras
 
-from ncf_keras.models.features import FeatureCodes, FeatureEmbedding
+from ncf_keras.models.features import FeatureCodes, FeatureEmbedding, IdentityDropout
 
 PRODUCTS = (keras.layers.Multiply, keras.layers.Dot)
-# Their weights are looked up, and multiplied with nothing.
-TABLES = (keras.layers.Embedding, FeatureCodes, FeatureEmbedding)
+# Their weights are looked up, or drawn from, and multiplied with nothing.
+WITHOUT_PRODUCTS = (keras.layers.Embedding, FeatureCodes, FeatureEmbedding, IdentityDropout)
 
 
 @contextlib.contextmanager
@@ -41,7 +41,7 @@ def _layers_with_products(model: keras.Model) -> list[keras.layers.Layer]:
     return [
         layer
         for layer in model.layers
-        if (isinstance(layer, PRODUCTS) or (layer.weights and not isinstance(layer, TABLES)))
+        if (isinstance(layer, PRODUCTS) or (layer.weights and not isinstance(layer, WITHOUT_PRODUCTS)))
         and layer.dtype_policy.name == "float32"
         and layer.output is not last
     ]

@@ -34,7 +34,7 @@ from ncf_keras.training.make_sampler import make_sampler
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.steps.rules import sums_skipped_steps
 from ncf_keras.training.steps.steps import can_defer_rows
-from ncf_keras.training.unknown_rows import forget_unknown_rows, weights_of_negatives
+from ncf_keras.training.unknown_rows import draws_known_items, forget_unknown_rows
 
 Logs = dict[str, float]
 
@@ -103,8 +103,8 @@ class Trainer:
             raise InputError(f"{rule}, whose places a split would change. Received: 'validation'")
         examples = split_validation(dataset) if selects else dataset
         forget_unknown_rows(model, examples)
-        weights = weights_of_negatives(model, examples)
-        self._sampler: Any = make_sampler(examples, self.spec, workers is not None, positives, weights)
+        known_items = draws_known_items(model, examples)
+        self._sampler: Any = make_sampler(examples, self.spec, workers is not None, positives, known_items)
         self._on_note = on_note
         self.num_examples = self._sampler.num_examples
         self._selection = None if self.spec.select == "none" else _protocol(examples)
@@ -118,7 +118,7 @@ class Trainer:
             all_move = can_defer_rows(model) and getattr(engine, "moves_all_rows", False)
             if on_note and self.spec.step == "auto" and all_move:
                 on_note(_why_all_rows_move(self.spec))
-            without_negatives = int(has_every_item(examples).sum()) if self.spec.num_neg else 0
+            without_negatives = int(has_every_item(examples, known_items).sum()) if self.spec.num_neg else 0
             if on_note and without_negatives:
                 on_note(_who_has_no_negatives(without_negatives))
             self.engine: Engine = GuardedEngine(engine, model, self.spec.on_nan, on_note)

@@ -155,3 +155,23 @@ def test_identities_are_left_out_together_and_as_often_as_asked():
 def test_what_a_builder_refuses(arguments, message):
     with pytest.raises(InputError, match=message):
         BUILDERS["GMF"](**arguments)
+
+
+def test_models_with_other_features_are_not_fused():
+    gmf, mlp, neumf = (BUILDERS[kind](**CASES["items"]) for kind in ("GMF", "MLP", "NeuMF"))
+    codes = mlp.get_layer("item_features")
+    codes.set_weights([codes.get_weights()[0][::-1]])
+    with pytest.raises(InputError, match="mlp must have been trained with the features of items"):
+        fuse_pretrained(neumf, gmf, mlp)
+
+
+@pytest.mark.parametrize("wrong", [[8], [1.5], [-1], [2, 2]])
+def test_a_file_with_features_that_there_are_not_is_refused(wrong, tmp_path):
+    model = BUILDERS["GMF"](**CASES["items"])
+    codes = model.get_layer("item_features")
+    table = codes.get_weights()[0]
+    table[0, : len(wrong)] = wrong
+    codes.set_weights([table])
+    save_weights(model, tmp_path / "m.h5")
+    with pytest.raises(InputError, match=r"must hold in item_features .* up to 7. Received: others"):
+        load_model(tmp_path / "m.h5")
