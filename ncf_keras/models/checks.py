@@ -66,6 +66,11 @@ def require_identity(identity: str, user_features: bool, item_features: bool) ->
             )
 
 
+def sides_in_word(sides: Sequence[str]) -> str:
+    """Return which sides there are, as flags say it: `both`, `user`, `item` or `none`."""
+    return "both" if len(sides) == len(SIDES) else next(iter(sides), "none")
+
+
 def require_dropout(share: float) -> None:
     """Raise InputError unless the share of examples without identity is from 0 to below 1."""
     if not (is_number(share) and 0 <= share < 1):
