@@ -19,6 +19,8 @@ from ncf_keras.models.features import NO_FEATURE
 
 # Of what rows say of a column, so much must agree: the features of a few may be others than they were.
 LEAST_AGREEMENT = 0.95
+# Where so many rows have as many features as they had, the others, which have got more, are not asked.
+ENOUGH_ROWS = 0.1
 
 # How each column is encoded, by its name and in order.
 Columns = Mapping[str, Encoding]
@@ -133,8 +135,12 @@ def _pairs(had: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     none = np.iinfo(np.int32).max
     had, has = (np.sort(np.where(codes == NO_FEATURE, none, codes), axis=1) for codes in (had, has))
     slots = min(had.shape[1], has.shape[1])
-    # A row that has lost a feature says nothing.
-    keeps = (had != none).sum(axis=1) <= (has != none).sum(axis=1)
+    # A row that has lost a feature says nothing, and one that has got more may be out of step.
+    more = (has != none).sum(axis=1) - (had != none).sum(axis=1)
+    keeps = more == 0
+    if keeps.sum() < ENOUGH_ROWS * len(keeps):
+        # As where there is a new column, of which each row has something.
+        keeps = more >= 0
     before, now = had[keeps, :slots], has[keeps, :slots]
     both = (before != none) & (now != none)
     return before[both].astype(np.int64) - 1, now[both].astype(np.int64) - 1

@@ -192,11 +192,14 @@ def test_where_every_item_has_got_a_tag_the_earlier_dataset_tells_what_has_moved
         warm_start(model_of(today, 2), today, layers_of(earlier), None, IDS[:ITEMS])
 
 
-def test_half_of_the_rows_are_no_proof():
-    # Of ten rows with a category of each of two columns, which had 3 and 2, five have got a fourth one.
+def test_rows_that_have_not_changed_tell_what_has_moved():
+    # Of ten rows with a category of each of two columns, of 3 and 2, half have got a new one of the first.
     had = np.array([[1 + row % 3, 4 + row % 2] for row in range(10)])
-    has = np.array([[1 + row % 3, 4 if row < 5 else 5 + row % 2, 5 + row % 2] for row in range(10)])
-    has[5:, 2] = 0
+    tagged = [[1 + row % 3, 4, 5 + row % 2] for row in range(5)]
+    has = np.array([*tagged, *([1 + row % 3, 5 + row % 2, 0] for row in range(5, 10))])
+    assert moved_features(had, has, 5, [4, 2], "items").tolist() == [0, 1, 2, 4, 5]
+    # Where the rest have changed otherwise, they contradict each other.
+    has[5:, 1] = 5 + np.arange(5) // 3
     with pytest.raises(InputError, match="`dataset` must have the features of items that the earlier model"):
         moved_features(had, has, 5, [4, 2], "items")
 
