@@ -39,9 +39,14 @@ def with_features(prepared: PreparedLog, said: SaidOfFeatures) -> tuple[Prepared
     """
     if said.with_new_items and not said.items:
         raise InputError("`with_new_items` must come with `item_features`. Received: it alone")
-    if not (said.users or said.items or said.kinds):
+    kinds = {} if said.kinds is None else said.kinds
+    if not isinstance(kinds, Mapping):
+        raise InputError(
+            "`feature_kinds` must be a dict from the name of a column to its kind. "
+            f"Received: {type(kinds).__name__}"
+        )
+    if not (said.users or said.items or kinds):
         return prepared, None
-    kinds = said.kinds or {}
     for kind in kinds.values():
         require_one_of(kind, (*KINDS, LEFT_OUT), "feature_kinds")
     apart = [titles_apart(table) for table in said.items]

@@ -67,8 +67,8 @@ def require_identity(identity: str, user_features: bool, item_features: bool) ->
 
 
 def sides_in_word(sides: Sequence[str]) -> str:
-    """Return `both`, `user`, `item` or `none`, for some of the two sides."""
-    return {2: "both", 1: sides[0] if sides else "", 0: "none"}[len(sides)]
+    """Return which sides there are, as flags say it: `both`, `user`, `item` or `none`."""
+    return "both" if len(sides) == len(SIDES) else next(iter(sides), "none")
 
 
 def require_dropout(share: float) -> None:
