@@ -32,6 +32,9 @@ FLAGS = {
     "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`",
     "prefix": "`--dataset`", "user_ids": "`--dataset`", "item_ids": "`--dataset`",
     "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
+    "feature_kinds": "`--feature_kinds`", "with_new_items": "`--with_new_items`",
+    "item_features": "`--item_features`", "user_features": "`--user_features`",
+    "item_features_columns": "`--item_features_columns`", "user_features_columns": "`--user_features_columns`",
 }  # fmt: skip
 # The exit status where the served model was better and stays.
 KEPT = 3

@@ -58,7 +58,8 @@ def is_no_value(cell: str, kind: str) -> bool:
     """Return whether a cell stands for no value, rather than for one that can't be understood."""
     if kind == NUMBER:
         text = cell.strip()
-        return not text or NO_NUMBER.fullmatch(text) is not None
+        is_number = A_NUMBER.fullmatch(text) is not None
+        return not text or NO_NUMBER.fullmatch(text) is not None or (is_number and math.isnan(number_of(text)))
     if kind == TEXT:
         return WORD.search(cell) is None
     return not parts_of(cell) if kind == CATEGORIES else not cell.strip()

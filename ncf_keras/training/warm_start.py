@@ -244,8 +244,12 @@ def _described(
     else:
         numbers = moved_features(earlier[side.there], codes[side.here], num_earlier, widths, f"{role}s")
         rows = Moved(count, numbers, np.arange(num_earlier))
+    # What nobody has any more is forgotten: it may have been learned from somebody who asked to be.
+    is_held = np.bincount(codes.ravel(), minlength=count + 1)[1:] > 0
+    rows = Moved(count, rows.here[is_held[rows.here]], rows.there[is_held[rows.here]])
     for name, table in tables.items():
         table[rows.here] = layers[name][0][rows.there]
+        table[~is_held] = 0
     return Described(layer, codes, tables), rows
 
 

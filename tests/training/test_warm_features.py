@@ -274,3 +274,21 @@ def test_features_are_found_again_wherever_columns_have_grown(data):
     found = moved_features(*codes, int(starts[-1]), [*grown, *new_columns], "items")
     expected = [moved[column] + code for column, width in enumerate(widths) for code in range(width)]
     assert found.tolist() == expected
+
+
+def test_what_nobody_has_any_more_is_forgotten_with_its_slots(yesterday, earlier):
+    """Somebody alone had a category and asked to be forgotten: the cells are empty, and its vector is too."""
+    column = yesterday.item_features["genre"]
+    bare = ["drama" if "war" in cell else cell for cell in GENRES]
+    genre = Feature.of_cells("genre", bare, column.encoding)
+    features = Features([genre, yesterday.item_features["year"]])
+    model = model_of(dataset_of(ITEMS, features), 2)
+    slots = {each.path: (each.numpy() + 1,) for each in earlier.trainable_variables}
+    state = LearnerState("adagrad", 7, slots)
+    warm = warm_start(model, dataset_of(ITEMS, features), layers_of(earlier), None, IDS[:ITEMS], learner=state)
+    war = column.categories.index("war")
+    for name in ("mf_feature_embedding_item", "mlp_feature_embedding_item"):
+        table = model.get_layer(name).get_weights()[0]
+        assert not table[war].any() and np.delete(table, war, axis=0).any(axis=1).all()
+        (slot,) = warm.learner.slots[model.get_layer(name).embeddings.path]
+        assert not slot[war].any() and slot.any()
