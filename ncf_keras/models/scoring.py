@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.models.factored import FactoredModel, can_factor
+from ncf_keras.models.recent import KNOWN_ITEMS, recent_length
 
 PAIRS_A_CALL = 2**15
 # Numbers that one call may hold between two layers: 64 MiB of float32.
@@ -26,7 +27,8 @@ def model_scores(
     """Return a function that scores pairs with the model's weights at the time of each call.
 
     Args:
-        model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction.
+        model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction; one
+            that takes recent items takes those it was told of.
         pairs_a_call: how many pairs are computed at a time, fewer in a wide model, which bounds the memory.
 
     The function takes int32 indices of shape (pairs,), any number, and returns float32 of that shape.
@@ -36,9 +38,13 @@ def model_scores(
         pairs_a_call = max(1, min(pairs_a_call, NUMBERS_A_CALL // factored.widest))
         make_halves, score_pairs = _programs(factored.halves, factored.score_pairs)
     else:
-        make_halves, score_pairs = _programs(
-            tuple, lambda _, users, items: model([users[:, None], items[:, None]], training=False)[:, 0]
-        )
+        known = [KNOWN_ITEMS] * recent_length(model)
+
+        def score_by_model(_: Any, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+            recent = [tf.tile([known], [tf.shape(users)[0], 1])] if known else []
+            return model([users[:, None], items[:, None], *recent], training=False)[:, 0]
+
+        make_halves, score_pairs = _programs(tuple, score_by_model)
 
     @tensor_float_32(False)
     def score(users: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import keras
 
 from ncf_keras.models.features import FeatureCodes, FeatureEmbedding
+from ncf_keras.models.recent import RecentItems
 
 PRODUCTS = (keras.layers.Multiply, keras.layers.Dot)
 # Their weights are looked up, and multiplied with nothing.
-TABLES = (keras.layers.Embedding, FeatureCodes, FeatureEmbedding)
+TABLES = (keras.layers.Embedding, FeatureCodes, FeatureEmbedding, RecentItems)
 
 
 @contextlib.contextmanager
