@@ -19,10 +19,12 @@ class SharedFolds:
     def share(self, patch: pytest.MonkeyPatch) -> None:
         """Let warm starts take the rows of equal newcomers from here until the patch is undone."""
 
-        def folded(folding, what, kind, tables, histories, on_progress):
+        def folded(folding, what, kind, tables, new, histories, described, on_progress):
+            if described is not None:
+                return FOLDED(folding, what, kind, tables, new, histories, described, on_progress)
             key = (*_settings(kind), *_key(folding), *(np.asarray(one).tobytes() for one in histories))
             if key not in self._rows:
-                self._rows[key] = FOLDED(folding, what, kind, tables, histories, on_progress)
+                self._rows[key] = FOLDED(folding, what, kind, tables, new, histories, None, on_progress)
             return [rows.copy() for rows in self._rows[key]]
 
         patch.setattr(Folding, "_folded", folded)
