@@ -94,6 +94,14 @@ def load_saved_network(
     return model
 
 
+def recent_items_of(model: object) -> dict[str, int]:
+    """Return `recent_items`, how many a model takes, for a document; nothing of a model that takes none."""
+    from ncf_keras.models.recent import recent_length
+
+    length = recent_length(model)
+    return {"recent_items": length} if length else {}
+
+
 def require_network(file: str, argument: str, kind: str | None = None) -> None:
     """Raise InputError if a file that `argument` names holds a baseline, where a network is needed."""
     from ncf_keras.baselines.archive import is_archive

@@ -56,8 +56,8 @@ class Dataset:
         train_is_latest: bool, shape (interactions,): whether none of its user's train interactions has a later
             timestamp; None where the source has no timestamps.
         train_order: int32, shape (interactions,): where each train interaction stands in time among
-            those of its user, from 0, the earliest; of equal timestamps the earlier row comes first. None where the source
-            tells no order.
+            those of its user, from 0, the earliest; of equal timestamps the earlier row comes first. None where
+            the source tells no order.
         user_states: uint8, shape (num_users,): which users are kept for their index alone, inactive or
             forgotten (`states.py`), so that nothing is known of them; None where all are active.
         item_states: the same of the items, none of which is forgotten; an inactive one is in no list.

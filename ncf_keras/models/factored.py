@@ -297,8 +297,7 @@ def _listed(tensors: Any) -> Iterator[tuple[int, keras.KerasTensor]]:
 def _wirings(hidden: list[str], layers: Mapping[str, Any]) -> dict[str, Wiring]:
     """Return what feeds the output layer of each kind of model."""
     plain, mf, mlp = (
-        tuple(_vector_wiring(name.format(side), side, layers) for side in ("user", "item"))
-        for name in TABLES
+        tuple(_vector_wiring(name.format(side), side, layers) for side in ("user", "item")) for name in TABLES
     )
     towers: list[Wiring] = [("Concatenate", *plain), ("Concatenate", *mlp)]
     for name in hidden:

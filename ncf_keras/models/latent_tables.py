@@ -74,6 +74,16 @@ class LatentTable:
             return tf.zeros([self.rows, self.width])
         return tf.convert_to_tensor(self.identity.embeddings)
 
+    def without_features(self) -> tf.Tensor:
+        """Return the rows without the part of the features: shape (rows, width)."""
+        if self.recent is None:
+            return self.identities()
+        return self.identities() + self.of_recent(tf.convert_to_tensor(self.recent.items))
+
+    def without_recent(self) -> tf.Tensor:
+        """Return the rows without the part of the recent items: shape (rows, width)."""
+        return self.identities() + self.part_of_features()
+
     def part_of_features(self) -> tf.Tensor:
         """Return the part of the features, zeros without any: shape (rows, width)."""
         if self.codes is None:

@@ -1,10 +1,10 @@
 """What a user chose last, as a part of the user's vector: the order of time, which the paper leaves for later.
 
-To the vector of a user comes A (w_1 e_1 + … + w_L e_L): e_1 is the embedding of the last item before the example
-in the item table of the same tower, e_2 that of the item before it, and so on; the weights w of the places and
-the matrix A are learned. Source: factored Markov chains (Rendle et al., "Factorizing Personalized Markov
-Chains", WWW 2010) of a higher order, on one item table (He and McAuley, "Fusing Similarity Models with Markov
-Chains", ICDM 2016).
+To the vector of a user comes A (w_1 e_1 + … + w_L e_L): e_1 is the embedding of the last item before the
+example in the item table of the same tower, e_2 that of the item before it, and so on; the weights w of the
+places and the matrix A are learned. Source: Rendle et al., "Factorizing Personalized Markov Chains for
+Next-Basket Recommendation", WWW 2010; of several items, in one item table: He and McAuley, "Fusing Similarity
+Models with Markov Chains for Sparse Sequential Recommendation", ICDM 2016.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,8 +52,8 @@ class RecentItems(keras.layers.Layer):
         """Return the items, int32, 0 where there is none, and which there are, float32 of zeros and ones.
 
         Args:
-            inputs: users, int32, shape (batch, 1), and what is given: int32, shape (batch, length), indices from
-                the newest to the oldest and `NO_ITEM`, or `KNOWN_ITEMS` in the first place.
+            inputs: users, int32, shape (batch, 1), and what is given: int32, shape (batch, length), indices,
+                the newest first, and `NO_ITEM`; or `KNOWN_ITEMS` in the first place.
         """
         users, given = inputs
         known = tf.gather(tf.convert_to_tensor(self.items), users[:, 0])
@@ -85,7 +85,7 @@ class SessionVector(keras.layers.Layer):
         self.length, self.width = int(length), int(width)
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights of the places, shape (length,), which decay, and the matrix, at first the identity."""
+        """Make the weights of the places, which decay, shape (length,), and the matrix, first the identity."""
         self.decay = self.add_weight(shape=(self.length,), initializer="zeros", name="decay")
         self.decay.assign(FIRST_WEIGHT * DECAY ** np.arange(self.length))
         self.kernel = self.add_weight(shape=(self.width, self.width), initializer="identity", name="kernel")
@@ -126,7 +126,7 @@ class SessionVector(keras.layers.Layer):
 
 
 def recent_layer(model: Any) -> RecentItems | None:
-    """Return the layer that knows the recent items of a model's users; None for a model without, or no model."""
+    """Return the layer that knows the recent items of a model's users; None for a model without."""
     for layer in model.layers if isinstance(model, keras.Model) else ():
         if isinstance(layer, RecentItems):
             return layer
@@ -149,3 +149,10 @@ def tell_recent_items(model: Any, recent_items: Callable[[int], np.ndarray]) -> 
     layer = recent_layer(model)
     if layer is not None:
         layer.set_weights([recent_items(layer.length)])
+
+
+def pair_inputs(model: keras.Model, users: tf.Tensor, items: tf.Tensor) -> list[tf.Tensor]:
+    """Return the inputs of a model for pairs, int32 of shape (pairs,), with the recent items it knows."""
+    known = [KNOWN_ITEMS] * recent_length(model)
+    recent = [tf.tile([known], [tf.shape(users)[0], 1])] if known else []
+    return [users[:, None], items[:, None], *recent]

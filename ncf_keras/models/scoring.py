@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.models.factored import FactoredModel, can_factor
-from ncf_keras.models.recent import KNOWN_ITEMS, recent_length
+from ncf_keras.models.recent import pair_inputs
 
 PAIRS_A_CALL = 2**15
 # Numbers that one call may hold between two layers: 64 MiB of float32.
@@ -38,13 +38,9 @@ def model_scores(
         pairs_a_call = max(1, min(pairs_a_call, NUMBERS_A_CALL // factored.widest))
         make_halves, score_pairs = _programs(factored.halves, factored.score_pairs)
     else:
-        known = [KNOWN_ITEMS] * recent_length(model)
-
-        def score_by_model(_: Any, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-            recent = [tf.tile([known], [tf.shape(users)[0], 1])] if known else []
-            return model([users[:, None], items[:, None], *recent], training=False)[:, 0]
-
-        make_halves, score_pairs = _programs(tuple, score_by_model)
+        make_halves, score_pairs = _programs(
+            tuple, lambda _, users, items: model(pair_inputs(model, users, items), training=False)[:, 0]
+        )
 
     @tensor_float_32(False)
     def score(users: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -96,7 +96,15 @@ class ModelSpec:
         require_penalties([self.reg_mf], 1, "reg_mf", "the GMF part")
         require_penalties([self.reg_rows], 1, "reg_rows", "the embedding rows")
         require_activation(self.activation)
-        for name in ("num_users", "num_items", "num_factors", "reg_mf", "reg_rows", "identity_dropout", "recent"):
+        for name in (
+            "num_users",
+            "num_items",
+            "num_factors",
+            "reg_mf",
+            "reg_rows",
+            "identity_dropout",
+            "recent",
+        ):
             object.__setattr__(self, name, plain(getattr(self, name)))
 
     @property

@@ -51,8 +51,8 @@ def batch_dataset(sampler: NegativeSampler, batch_size: int, epochs: Iterator[in
 
     @as_it_is
     def as_fit_takes_them(users: tf.Tensor, items: tf.Tensor, labels: tf.Tensor, *recent: tf.Tensor) -> tuple:
-        inputs = {"user_input": users, "item_input": items}
-        return inputs | {"recent_input": each for each in recent}, labels
+        names = ("user_input", "item_input", "recent_input")
+        return dict(zip(names, (users, items, *recent), strict=False)), labels
 
     stacks = _drawn_ahead(
         lambda: stacks_of_batches(sampler, next(epochs), batch_size), tf.float32, sampler.recent
@@ -107,10 +107,12 @@ def _drawn_ahead(
 def _batches(stacks: tf.data.Dataset, sampler: Sampler, batch_size: int) -> tf.data.Dataset:
     """Return the batches in the stacks of an epoch, each array of shape (batch, 1), or (batch, recent)."""
 
+    def in_column(array: tf.Tensor) -> tf.Tensor:
+        return array[:, :, None] if array.shape.rank == 2 else array
+
     @as_it_is
     def in_columns(*stack: tf.Tensor) -> tf.data.Dataset:
-        columns = tf.nest.map_structure(lambda array: array[:, :, None] if array.shape.rank == 2 else array, stack)
-        return tf.data.Dataset.from_tensor_slices(columns)
+        return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(in_column, stack))
 
     batches = stacks.flat_map(in_columns)
     return batches.apply(tf.data.experimental.assert_cardinality(-(-sampler.num_examples // batch_size)))

@@ -197,10 +197,10 @@ class NegativeSampler(Sampler):
 
     Arguments as in `Sampler`; `chunks` yields users int32, items int32 and labels float32, 1 or 0.
 
-    With `recent`, a number of items, it also yields int32 of shape (examples, recent): the last items of the user
-    before the positive that the example belongs to, the newest first, and -1 where there are no more. So no
-    example knows its own positive, nor what came after it. The other arrays are those without, but for the size
-    of the chunks that engines ask for.
+    With `recent`, a number of items, it also yields int32 of shape (examples, recent): the last items of the
+    user before the positive that the example belongs to, the newest first, and -1 where there are no more. So
+    no example knows its own positive, nor what came after it. The other arrays are those without, in chunks of
+    the same size.
     """
 
     def __init__(

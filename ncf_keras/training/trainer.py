@@ -44,9 +44,9 @@ class Trainer:
     """Trains a model on a dataset with the settings of a spec and any callbacks of Keras.
 
     A model with features begins without the identities of users and items that have no train interactions, and
-    learns nothing of such items (`unknown_rows.py`). A model that takes recent items learns from each example with
-    those before it, and is told the last train items of all users; validation pairs are ranked as if it knew
-    those before them.
+    learns nothing of such items (`unknown_rows.py`). A model that takes recent items learns from each
+    example with those before it, and is told the last train items of all users; validation pairs are ranked as
+    if it knew those before them alone.
 
     Args:
         model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction, for

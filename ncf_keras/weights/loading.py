@@ -172,7 +172,8 @@ def sizes_in_words(spec: ModelSpec) -> str:
     known = "".join(f", {sizes[0]} features {whose}" for sizes, whose in features if sizes)
     recent = f", {spec.recent} recent items" if spec.recent else ""
     identity = "" if spec.identity == "both" else f", identity: {spec.identity}"
-    return f"{spec.kind}, {spec.num_users} users, {spec.num_items} items{factors}{layers}{known}{recent}{identity}"
+    more = f"{factors}{layers}{known}{recent}{identity}"
+    return f"{spec.kind}, {spec.num_users} users, {spec.num_items} items{more}"
 
 
 def tables_of(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

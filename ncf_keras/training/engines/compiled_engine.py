@@ -252,8 +252,8 @@ class CompiledEngine:
 
         Args:
             arguments: the tensors of the stack, which for a sampler of the host are users int32, items int32
-                and labels float32, each of shape (batches, examples in a batch), and any recent items; then the number of steps of
-                this epoch done before; and last the rule's schedule of the epoch.
+                and labels float32, each of shape (batches, examples in a batch), and any recent items; then the
+                number of steps of this epoch done before; and last the rule's schedule of the epoch.
 
         Returns:
             The loss of each batch and its number of examples, float64, shape (batches,).
