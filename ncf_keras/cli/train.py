@@ -74,9 +74,9 @@ def make_parser(model_name: str) -> argparse.ArgumentParser:
 def _train(kind: str, flags: argparse.Namespace) -> None:
     options, training = model_options(flags), training_spec(flags)
     check_pretraining(flags)
+    check_recent(flags)
     check_warm_start(flags)
     check_features(flags)
-    check_recent(flags)
     cluster = read_cluster(flags)
     if cluster.is_chief:
         directory = writable_directory(flags.save_dir, "--save_dir") if flags.out else None

@@ -1,9 +1,8 @@
-"""The order in time of train interactions: found from timestamps, kept by splits and files, told for any place."""
+"""The order in time of train interactions: found from timestamps, kept by splits and files."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation

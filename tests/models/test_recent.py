@@ -49,7 +49,11 @@ def session(layers, name: str, table: str, recent: np.ndarray) -> np.ndarray:
 
 def by_hand(kind: str, layers, recent: np.ndarray) -> np.ndarray:
     """Return the predictions of all pairs, for the recent items of each."""
-    towers = {"GMF": ["{}_embedding"], "MLP": ["{}_embedding"], "NeuMF": ["mf_embedding_{}", "mlp_embedding_{}"]}
+    towers = {
+        "GMF": ["{}_embedding"],
+        "MLP": ["{}_embedding"],
+        "NeuMF": ["mf_embedding_{}", "mlp_embedding_{}"],
+    }
     vectors = []
     for name in towers[kind]:
         user, item = name.format("user"), name.format("item")
