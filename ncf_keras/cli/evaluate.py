@@ -15,7 +15,7 @@ from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
-from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model, recent_items_of
+from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model, order_label
 from ncf_keras.cli.segments import (
     add_segment_flags,
     built_in_segmentations,
@@ -70,9 +70,8 @@ def _evaluate(flags: argparse.Namespace, command: str) -> None:
     model = load_saved_model(flags.weights, dataset, flags.model)
     protocol.require_scores(model, "--weights")
     evaluation = evaluate(protocol, model, flags.topk, flags.num_neg, segmentations)
-    subject = {"model": model.name, "weights": flags.weights}
-    recent = recent_items_of(model)
-    more = {**document_of(evaluation), "seconds": evaluation.seconds, **recent}
+    subject = {"model": model.name + order_label(model), "weights": flags.weights}
+    more = {**document_of(evaluation), "seconds": evaluation.seconds}
     metrics = as_dicts(evaluation.intervals)
     document = protocol.document(flags.dataset, subject, evaluation.rankings, metrics, more)
     files = {
@@ -89,15 +88,12 @@ def _evaluate(flags: argparse.Namespace, command: str) -> None:
     write_output_files(files)
     print(protocol)
     print(printed(evaluation, flags.topk, flags.segments))
-    print(_summary(flags, evaluation.intervals, evaluation.seconds, bool(recent)))
+    print(_summary(flags, evaluation.intervals, evaluation.seconds) + order_label(model))
 
 
-def _summary(
-    flags: argparse.Namespace, intervals: "Mapping[str, MeanInterval]", seconds: float, in_order: bool
-) -> str:
+def _summary(flags: argparse.Namespace, intervals: "Mapping[str, MeanInterval]", seconds: float) -> str:
     """Return the line of the longest list; another protocol than the paper's is named in it, too."""
     names = [f"{metric}@{max(flags.topk)}" for metric in ("HR", "NDCG")]
     figures = ", ".join(f"{name} = {intervals[name].mean:.4f}" for name in names)
     label = "" if flags.protocol == "sampled" else f" (protocol {flags.protocol})"
-    label += " (knows the order)" if in_order else ""
     return f"{figures} [{seconds:.1f} s]{label}"

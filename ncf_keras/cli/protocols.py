@@ -70,7 +70,7 @@ class Protocol:
         A model that takes recent items is told those of the dataset. `lists`, in a ranking of all items, and
         `calibration` take in what there is for them on the way.
         """
-        if self.dataset.train_order is not None:
+        if self.dataset.train_order is not None and hasattr(model, "layers"):
             from ncf_keras.models.recent import tell_recent_items
 
             # Of validation pairs, which are held out of train, those before them.

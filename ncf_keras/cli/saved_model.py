@@ -94,12 +94,14 @@ def load_saved_network(
     return model
 
 
-def recent_items_of(model: object) -> dict[str, int]:
-    """Return `recent_items`, how many a model takes, for a document; nothing of a model that takes none."""
+def order_label(model: object) -> str:
+    """Return what stands behind the name and the figures of a model that knows the order of time, else none."""
+    # A baseline has no layers, and is ranked without TensorFlow.
+    if not hasattr(model, "layers"):
+        return ""
     from ncf_keras.models.recent import recent_length
 
-    length = recent_length(model)
-    return {"recent_items": length} if length else {}
+    return " (knows the order)" if recent_length(model) else ""
 
 
 def require_network(file: str, argument: str, kind: str | None = None) -> None:

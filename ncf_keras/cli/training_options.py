@@ -149,12 +149,23 @@ def run_options(
     rest = {name: getattr(flags, name) for name in RUN_FLAGS if name in flags}
     if flags.features != "none":
         rest |= {name: getattr(flags, name) for name in OF_FEATURES}
-    if flags.recent:
-        rest[OF_RECENT] = flags.recent
+    recent = getattr(flags, OF_RECENT, 0)
+    if recent:
+        rest[OF_RECENT] = recent
     if "recipe" in flags and flags.recipe != TUNED:
         rest["preset"] = {"file": flags.preset, **flags.recipe.to_json()}
     by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
-    return {"model": model.kind, **by_flag, "content of --dataset": content_digest(dataset)}
+    content = {"content of --dataset": content_digest(dataset)}
+    if recent:
+        content["order of --dataset"] = order_digest(dataset)
+    return {"model": model.kind, **by_flag, **content}
+
+
+def order_digest(dataset: "Dataset") -> str:
+    """Return what tells the order in time of a dataset's train interactions from any other."""
+    from ncf_keras.training.checkpoints import digest_of
+
+    return digest_of({"train_order": [] if dataset.train_order is None else dataset.train_order})
 
 
 def content_digest(dataset: "Dataset") -> str:

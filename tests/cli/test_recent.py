@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ncf_keras.cli import evaluate, recommend
+from ncf_keras.cli import compare, evaluate, recommend
 from ncf_keras.data import read_dataset, split_validation
 from ncf_keras.models.recent import recent_length, tell_recent_items
 from ncf_keras.weights import load_model
@@ -80,9 +80,15 @@ def test_evaluate_ranks_it_and_says_so(trained, data, protocol, tmp_path, capsys
     assert evaluate.main(arguments) == 0
     assert capsys.readouterr().out.rstrip().endswith("(knows the order)")
     document = json.loads(file.read_text())
-    assert document["recent_items"] == 3
+    assert document["model"] == "GMF (knows the order)"
     if protocol == "validation":
         assert round(document["metrics"]["HR@10"]["mean"], 4) == trained.end()[1]
+
+
+def test_compare_says_so(trained, data, capsys):
+    file = str(trained.saved())
+    assert compare.main([file, file, *data]) == 0
+    assert f"A: {file} (knows the order)" in capsys.readouterr().out
 
 
 def test_recommend_lists_it(trained, data, capsys):
