@@ -13,7 +13,7 @@ from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
-from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model
+from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model, order_label
 
 if TYPE_CHECKING:
     from ncf_keras.evaluation import PairedComparison
@@ -65,7 +65,8 @@ def _compare(flags: argparse.Namespace) -> None:
         document = protocol.document(flags.dataset, {"a": flags.a, "b": flags.b}, rankings[0], metrics)
         write_output_files({"--json": (flags.json, json_text(document))})
     print(protocol)
-    print(f"A: {flags.a}\nB: {flags.b}")
+    for name, file, model in zip(("A", "B"), (flags.a, flags.b), models, strict=True):
+        print(f"{name}: {file}{order_label(model)}")
     print(text_table(HEADER, [_row(name, comparison) for name, comparison in comparisons.items()]))
     if any(comparison.differing for comparison in comparisons.values()):
         print(f"{users:,} users; {HOW_TO_READ}")

@@ -15,7 +15,7 @@ from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
-from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model
+from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model, order_label
 from ncf_keras.cli.segments import (
     add_segment_flags,
     built_in_segmentations,
@@ -70,7 +70,7 @@ def _evaluate(flags: argparse.Namespace, command: str) -> None:
     model = load_saved_model(flags.weights, dataset, flags.model)
     protocol.require_scores(model, "--weights")
     evaluation = evaluate(protocol, model, flags.topk, flags.num_neg, segmentations)
-    subject = {"model": model.name, "weights": flags.weights}
+    subject = {"model": model.name + order_label(model), "weights": flags.weights}
     more = {**document_of(evaluation), "seconds": evaluation.seconds}
     metrics = as_dicts(evaluation.intervals)
     document = protocol.document(flags.dataset, subject, evaluation.rankings, metrics, more)
@@ -88,7 +88,7 @@ def _evaluate(flags: argparse.Namespace, command: str) -> None:
     write_output_files(files)
     print(protocol)
     print(printed(evaluation, flags.topk, flags.segments))
-    print(_summary(flags, evaluation.intervals, evaluation.seconds))
+    print(_summary(flags, evaluation.intervals, evaluation.seconds) + order_label(model))
 
 
 def _summary(flags: argparse.Namespace, intervals: "Mapping[str, MeanInterval]", seconds: float) -> str:

@@ -198,6 +198,8 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
     add("--identity", choices=IDENTITIES, default="both", help=own)
     left_out = "share of the examples whose identities training leaves out, so that features can stand alone"
     add("--identity_dropout", type=number_between(0, 1, True), default=0, metavar="SHARE", help=left_out)
+    recent = "how many of the items that a user chose last the model takes; by timestamp: it knows the order"
+    add("--recent", type=whole_number(0), default=0, metavar="L", help=recent)
 
 
 def _preset(text: str) -> str:

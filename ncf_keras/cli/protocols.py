@@ -67,8 +67,14 @@ class Protocol:
     ) -> "Rankings":
         """Rank the test items by a Keras model or a fitted baseline.
 
-        `lists`, in a ranking of all items, and `calibration` take in what there is for them on the way.
+        A model that takes recent items is told those of the dataset. `lists`, in a ranking of all items, and
+        `calibration` take in what there is for them on the way.
         """
+        if self.dataset.train_order is not None and hasattr(model, "layers"):
+            from ncf_keras.models.recent import tell_recent_items
+
+            # Of validation pairs, which are held out of train, those before them.
+            tell_recent_items(model, self.dataset.recent_items)
         if self.name == "full":
             return _rank_among_all(model, self.dataset, lists, calibration)
         if self.cold is not None:

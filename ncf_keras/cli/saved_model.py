@@ -69,7 +69,8 @@ def load_saved_network(
     """Read a weight file of Keras 1, 2 or 3 and build its model; the kind and the sizes are read from the file.
 
     InputError for a baseline, else as `load_saved_model`; without a dataset the model may be of any sizes. A
-    model with features must be trained with those that the dataset has.
+    model with features must be trained with those that the dataset has; one that takes recent items is told the
+    dataset's, if that tells an order of time.
     """
     require_network(weights, argument, kind)
     import_tensorflow_quietly()
@@ -84,10 +85,23 @@ def load_saved_network(
         _require_sizes((spec.num_users, spec.num_items), dataset, argument, found)
     model = build_model_for(file)
     if dataset is not None:
+        from ncf_keras.models.recent import tell_recent_items
         from ncf_keras.models.same_features import require_same_features
 
         require_same_features(model, dataset.feature_matrices(), dataset.name, argument)
+        if dataset.train_order is not None:
+            tell_recent_items(model, dataset.recent_items)
     return model
+
+
+def order_label(model: object) -> str:
+    """Return what stands behind the name and the figures of a model that knows the order of time, else none."""
+    # A baseline has no layers, and is ranked without TensorFlow.
+    if not hasattr(model, "layers"):
+        return ""
+    from ncf_keras.models.recent import recent_length
+
+    return " (knows the order)" if recent_length(model) else ""
 
 
 def require_network(file: str, argument: str, kind: str | None = None) -> None:

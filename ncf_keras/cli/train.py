@@ -26,11 +26,13 @@ from ncf_keras.cli.kept_run import KeptRun
 from ncf_keras.cli.training_options import (
     check_features,
     check_pretraining,
+    check_recent,
     is_pretrained,
     model_options,
     names_of_settings,
     pretrain,
     pretrain_by_preset,
+    require_order,
     run_options,
     saved_name,
     shared_options,
@@ -53,6 +55,10 @@ if TYPE_CHECKING:
 
 # Above this batch size, two threads train faster than one. Dense steps gain from two at any size.
 SMALL_BATCH = 512
+KNOWS_THE_ORDER = (
+    "Note: the model knows the order (--recent): its figures are not to be held against the paper's, whose "
+    "models do not"
+)
 
 
 def main(model_name: str, arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +74,7 @@ def make_parser(model_name: str) -> argparse.ArgumentParser:
 def _train(kind: str, flags: argparse.Namespace) -> None:
     options, training = model_options(flags), training_spec(flags)
     check_pretraining(flags)
+    check_recent(flags)
     check_warm_start(flags)
     check_features(flags)
     cluster = read_cluster(flags)
@@ -78,9 +85,13 @@ def _train(kind: str, flags: argparse.Namespace) -> None:
     # Only the chief prints.
     with contextlib.nullcontext() if cluster.is_chief else contextlib.redirect_stdout(None):
         dataset = load_dataset(flags)
+    require_order(flags, dataset)
     model = ModelSpec(kind, dataset.num_users, dataset.num_items, **options)
     if flags.features != "none":
         model = _with_features(model, dataset, flags)
+    if flags.recent:
+        with flag_names({"recent": "`--recent`", "identity": "`--identity`"}):
+            model = dataclasses.replace(model, recent=flags.recent)
     if not cluster.is_chief:
         _follow(dataset, flags, model, training, cluster)
         return
@@ -164,6 +175,8 @@ class _Run:
         if workers and workers.several:
             workers.require_same(shared_options(self._options))
         trainer = self._trainer(workers)
+        if self._model.recent:
+            print(KNOWS_THE_ORDER, file=sys.stderr)
         try:
             self._fit(trainer, directory)
         except WorkerLost as error:
@@ -172,6 +185,7 @@ class _Run:
             result = trainer.test()
             picked = "the best iteration, picked on validation pairs as all lines above"
             which = picked if self._training.select == "validation" else "the last iteration"
+            which += ", of a model that knows the order" if self._model.recent else ""
             print(f"Test of {which}: HR = {result.hr:.4f}, NDCG = {result.ndcg:.4f}")
         if self._flags.export:
             from ncf_keras.serving.export import export_model
@@ -320,6 +334,7 @@ def _choose_threads(flags: argparse.Namespace, model: ModelSpec) -> None:
 
     `docs/performance.md` has the measurement. A number that the user set is kept; sampling has its own thread.
     """
-    small = flags.engine == "compiled" and flags.batch_size <= SMALL_BATCH and not model.penalises_embeddings
-    if small and "tensorflow" not in sys.modules:
+    small = flags.engine == "compiled" and flags.batch_size <= SMALL_BATCH
+    moves_all_rows = model.penalises_embeddings or model.recent
+    if small and not moves_all_rows and "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

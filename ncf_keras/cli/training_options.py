@@ -37,6 +37,8 @@ RUN_FLAGS = (
 )  # fmt: skip
 # Those that only matter where there are features, so that runs without go on from earlier checkpoints.
 OF_FEATURES = ("features", "identity", "identity_dropout")
+# Likewise of the order of time.
+OF_RECENT = "recent"
 # Those of them that only the chief uses, so that they may differ between workers.
 CHIEF_ALONE = (
     "--save_dir", "--out", "--export", "--format", "--mf_pretrain", "--mlp_pretrain", "--warm_start",
@@ -83,6 +85,29 @@ def check_features(flags: argparse.Namespace) -> None:
             raise InputError(f"`--features` must be none with `--{flag}` {given}. Received: {flags.features}")
 
 
+def check_recent(flags: argparse.Namespace) -> None:
+    """Raise InputError if `--recent` does not fit the other flags."""
+    if not flags.recent:
+        return
+    for flag, without in (("strategy", "none"), ("shards", None), ("preset", None), ("warm_start", None)):
+        given = getattr(flags, flag, without)
+        if given not in (without, ""):
+            raise InputError(f"`--recent` must be 0 with `--{flag}` {given}. Received: {flags.recent}")
+    for flag in ("sampler", "step"):
+        given = getattr(flags, flag)
+        if given in ("device", "deferred"):
+            raise InputError(f"`--recent` must be 0 with `--{flag}` {given}. Received: {flags.recent}")
+
+
+def require_order(flags: argparse.Namespace, dataset: "Dataset") -> None:
+    """Raise InputError if `--recent` asks for an order that the dataset does not tell."""
+    if flags.recent and dataset.train_order is None:
+        raise InputError(
+            f"`--recent` must be 0 where the train interactions of {dataset.name} have no timestamps that tell "
+            f"their order. Received: {flags.recent}"
+        )
+
+
 def _layers(text: str) -> list[int]:
     widths = parse_numbers(text, "--layers", whole=True)
     if not widths or min(widths) < 1 or widths[0] % 2:
@@ -116,7 +141,7 @@ def run_options(
     flags: argparse.Namespace, model: "ModelSpec", training: TrainingSpec, dataset: "Dataset"
 ) -> dict[str, Any]:
     """Return the options that must be the same for a run to resume, by flag, as JSON values."""
-    elsewhere = ("layers", *OF_FEATURES)
+    elsewhere = ("layers", *OF_FEATURES, OF_RECENT)
     of_model = {name: each for name, each in model.to_json().items() if name in flags and name not in elsewhere}
     may_change = TrainingSpec.names("may_change")
     of_training = {
@@ -125,10 +150,23 @@ def run_options(
     rest = {name: getattr(flags, name) for name in RUN_FLAGS if name in flags}
     if flags.features != "none":
         rest |= {name: getattr(flags, name) for name in OF_FEATURES}
+    recent = getattr(flags, OF_RECENT, 0)
+    if recent:
+        rest[OF_RECENT] = recent
     if "recipe" in flags and flags.recipe != TUNED:
         rest["preset"] = {"file": flags.preset, **flags.recipe.to_json()}
     by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
-    return {"model": model.kind, **by_flag, "content of --dataset": content_digest(dataset, flags.features)}
+    content = {"content of --dataset": content_digest(dataset, flags.features)}
+    if recent:
+        content["order of --dataset"] = order_digest(dataset)
+    return {"model": model.kind, **by_flag, **content}
+
+
+def order_digest(dataset: "Dataset") -> str:
+    """Return what tells the order in time of a dataset's train interactions from any other."""
+    from ncf_keras.training.checkpoints import digest_of
+
+    return digest_of({"train_order": [] if dataset.train_order is None else dataset.train_order})
 
 
 def content_digest(dataset: "Dataset", features: str = "none") -> str:

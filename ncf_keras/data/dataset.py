@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.memory import require_memory
 from ncf_keras.data.dataset_checks import (
     cold_indices,
     require_indices,
+    require_order,
     require_sizes,
     texts_of_ids,
     validation_marks,
@@ -20,6 +22,7 @@ from ncf_keras.data.dataset_checks import (
 )
 from ncf_keras.data.sorted_pairs import sorted_pairs
 from ncf_keras.data.states import ACTIVE, FORGOTTEN, INACTIVE, checked_states, contradicted
+from ncf_keras.data.time_order import ItemsInTime
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +55,9 @@ class Dataset:
         item_titles: title of each item index, or None.
         train_is_latest: bool, shape (interactions,): whether none of its user's train interactions has a later
             timestamp; None where the source has no timestamps.
+        train_order: int32, shape (interactions,): where each train interaction stands in time among
+            those of its user, from 0, the earliest; of equal timestamps the earlier row comes first. None where
+            the source tells no order.
         user_states: uint8, shape (num_users,): which users are kept for their index alone, inactive or
             forgotten (`states.py`), so that nothing is known of them; None where all are active.
         item_states: the same of the items, none of which is forgotten; an inactive one is in no list.
@@ -85,6 +91,7 @@ class Dataset:
     train_is_validation: np.ndarray | None = None
     user_features: "Features | None" = None
     item_features: "Features | None" = None
+    train_order: np.ndarray | None = None
 
     def __post_init__(self):
         require_sizes(self.num_users, self.num_items)
@@ -109,6 +116,7 @@ class Dataset:
             ("item_titles", self.num_items, ""),
             ("train_is_latest", self.num_train, ", one for each train interaction"),
             ("train_is_validation", self.num_train, ", one for each train interaction"),
+            ("train_order", self.num_train, ", one for each train interaction"),
         ):
             values = getattr(self, argument)
             if values is not None and len(values) != count:
@@ -119,12 +127,15 @@ class Dataset:
         for argument, highest in (("user_states", FORGOTTEN), ("item_states", INACTIVE)):
             self._check_states(argument, highest)
         self._check_later()
+        if self.train_order is not None:
+            require_order(self.train_order, self.train_offsets)
         for argument, count in (("user_features", self.num_users), ("item_features", self.num_items)):
             features = getattr(self, argument)
             if features is not None and features.num_rows != count:
                 raise InputError(f"`{argument}` must have {count} rows. Received: {features.num_rows}")
         arrays = [self.train_offsets, self.train_items, self.test_users, self.test_items, self.test_negatives]
         optional = [self.train_is_latest, self.cold_users, self.cold_items, self.train_is_validation]
+        optional.append(self.train_order)
         for array in [*arrays, *(array for array in optional if array is not None)]:
             array.setflags(write=False)
 
@@ -156,7 +167,7 @@ class Dataset:
 
         The arguments are as the attributes. `num_users` and `num_items` are the highest index + 1 if not given,
         as the authors' `Dataset.py` counts. `train_timestamps` are numbers or dates of any unit, none missing;
-        kept is only which of a user's are the latest. `train_is_validation` is of the pairs as they are given.
+        kept is only their order within a user. `train_is_validation` is of the pairs as they are given.
         """
         train_users = whole_numbers(train_users, "train_users")
         train_items = whole_numbers(train_items, "train_items")
@@ -212,6 +223,7 @@ class Dataset:
             item_ids=item_ids,
             item_titles=item_titles,
             train_is_latest=pairs.is_latest,
+            train_order=pairs.order,
             user_states=user_states,
             item_states=item_states,
             cold_users=cold_users,
@@ -318,6 +330,30 @@ class Dataset:
         ones = np.ones(self.num_train, np.float32)
         shape = (self.num_users, self.num_items)
         return scipy.sparse.csr_matrix((ones, self.train_items, self.train_offsets), shape)
+
+    @cached_property
+    def items_in_time(self) -> ItemsInTime:
+        """The train items of each user in the order of time.
+
+        Raises:
+            InputError: the source tells no order.
+        """
+        if self.train_order is None:
+            raise InputError(
+                f"`dataset` must have timestamps of train interactions for their order in time. "
+                f"Received: {self.name}, which tells no order"
+            )
+        require_memory(24 * self.num_train, f"The order in time of {self.num_train:,} train interactions")
+        return ItemsInTime(self.train_items, self.train_order, self.train_offsets)
+
+    def recent_items(self, length: int) -> np.ndarray:
+        """Return the last train items of each user: int32, shape (num_users, length), the newest first.
+
+        They are indices, and -1 where a user has no more. InputError if the source tells no order.
+        """
+        require_count(length, "length")
+        require_memory(12 * length * self.num_users, f"The last {length} items of {self.num_users:,} users")
+        return self.items_in_time.last(length)
 
     def feature_matrices(self) -> "tuple[scipy.sparse.csr_matrix | None, scipy.sparse.csr_matrix | None]":
         """Return which user, and which item, has which feature, as `Features.matrix` does; None: not known."""

@@ -87,3 +87,16 @@ def validation_marks(given: np.ndarray | None) -> np.ndarray | None:
             "`train_is_validation` must leave a train interaction to learn from. Received: all are marked"
         )
     return marks if marks.any() else None
+
+
+def require_order(order: np.ndarray, offsets: np.ndarray) -> None:
+    """Raise InputError unless each user's interactions are numbered from 0 on, each number once."""
+    counts = np.diff(offsets)
+    given = np.asarray(order)
+    first = np.repeat(offsets[:-1], counts)
+    is_fine = given.dtype.kind in "iu" and ((given >= 0) & (given < np.repeat(counts, counts))).all()
+    if not is_fine or np.bincount(first + given, minlength=len(given)).max(initial=0) > 1:
+        raise InputError(
+            "`train_order` must have the numbers from 0 on for the interactions of each user, each once. "
+            f"Received: {given[:10].tolist()}"
+        )

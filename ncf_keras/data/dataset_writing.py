@@ -16,6 +16,7 @@ from ncf_keras.data.id_files import IdFile, write_ids
 from ncf_keras.data.savable import require_savable
 from ncf_keras.data.sealed_files import Seal, write_together
 from ncf_keras.data.tidy_times import numbers_of_times
+from ncf_keras.data.time_order import places_in_time
 
 if TYPE_CHECKING:
     from ncf_keras.data.dataset import Dataset
@@ -67,27 +68,31 @@ def write_prepared(
 def write_dataset(prefix: Path, dataset: "Dataset") -> None:
     """Write the files of a Dataset, from which `read_dataset` makes one that is equal to it.
 
-    `prefix` is as of `write_prepared`. A train interaction that is its user's latest is written with timestamp
-    1, an earlier one with 0. InputError says what the files could not hold.
+    `prefix` is as of `write_prepared`. Timestamps of train are written as places in time within a user; where
+    no order is known, as 1 for a user's latest, and 0 for an earlier one. InputError says what
+    the files could not hold.
     """
     require_savable(dataset, prefix)
     train = pd.DataFrame({"user": dataset.train_users, "item": dataset.train_items})
+    marked = dataset.train_is_validation
     if dataset.train_is_latest is not None:
         train["timestamp"] = dataset.train_is_latest.astype(np.int64)
+    if dataset.train_is_latest is not None and dataset.train_order is not None:
+        train["timestamp"] = _times(dataset.train_order, dataset.train_is_latest, dataset.train_users)
+        # Read back, equal timestamps are in the order of the lines.
+        lines = np.argsort(places_in_time(dataset.train_order, dataset.train_offsets))
+        train, marked = train.iloc[lines], None if marked is None else marked[lines]
     test = pd.DataFrame({"user": dataset.test_users, "item": dataset.test_items})
     cold = pd.DataFrame({"user": [], "item": []})
     if dataset.cold_users is not None:
         cold = pd.DataFrame({"user": dataset.cold_users, "item": dataset.cold_items})
-    marked = dataset.train_is_validation
     later = {
         "validation": None if marked is None else int(np.count_nonzero(marked)),
         "cold": None if dataset.cold_users is None else len(cold),
     }
     report = {
         "source": {"dataset": dataset.name},
-        "timestamps": None
-        if dataset.train_is_latest is None
-        else "1: a user's latest of train, 0: an earlier one",
+        "timestamps": _said_of_times(dataset),
         "counts": {
             "users": dataset.num_users,
             "items": dataset.num_items,
@@ -103,6 +108,22 @@ def write_dataset(prefix: Path, dataset: "Dataset") -> None:
     users = IdFile(dataset.user_ids, None, dataset.user_states, user_columns)
     items = IdFile(dataset.item_ids, dataset.item_titles, dataset.item_states, item_columns)
     _write(prefix, parts, users, items, features, report)
+
+
+def _times(order: np.ndarray, is_latest: np.ndarray, users: np.ndarray) -> np.ndarray:
+    """Return timestamps with the order of train interactions, equal ones for all of a user's latest: int64."""
+    times = order.astype(np.int64)
+    latest = np.full(int(users.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(latest, users[is_latest], times[is_latest])
+    return np.where(is_latest, latest[users], times)
+
+
+def _said_of_times(dataset: "Dataset") -> str | None:
+    if dataset.train_is_latest is None:
+        return None
+    if dataset.train_order is None:
+        return "1: a user's latest of train, 0: an earlier one"
+    return "places in time of a user's train interactions, from 0, the earliest"
 
 
 def _write(

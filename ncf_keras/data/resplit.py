@@ -15,6 +15,7 @@ from ncf_keras.data.dataset import Dataset
 from ncf_keras.data.hold_out import hold_out
 from ncf_keras.data.negatives import draw_negatives, free_items, too_many_negatives
 from ncf_keras.data.states import ACTIVE, active_among
+from ncf_keras.data.time_order import order_of_part
 
 
 def split_validation(dataset: Dataset, seed: int = 0, negatives: int | None = None) -> Dataset:
@@ -77,7 +78,10 @@ def with_tests_in_train(dataset: Dataset) -> Dataset:
     All that is known of the users is then hidden from lists, and counted for popularity. Cold pairs stay cold:
     their users and items are inactive, because a model has learned nothing of them.
     """
-    none = np.zeros(0, np.int32)
+    none, order = np.zeros(0, np.int32), dataset.train_order
+    # Test pairs come behind all of train; those of one user in their own order, which is that of their rows.
+    behind = np.full(dataset.num_test, dataset.num_train)
+    times = None if order is None else np.concatenate([order, behind])
     return Dataset.from_pairs(
         np.concatenate([dataset.train_users, dataset.test_users]),
         np.concatenate([dataset.train_items, dataset.test_items]),
@@ -90,6 +94,7 @@ def with_tests_in_train(dataset: Dataset) -> Dataset:
         user_ids=dataset.user_ids,
         item_ids=dataset.item_ids,
         item_titles=dataset.item_titles,
+        train_timestamps=times,
         user_states=dataset.user_states,
         item_states=dataset.item_states,
         cold_users=dataset.cold_users,
@@ -143,11 +148,13 @@ def _too_few_free(free: np.ndarray, negatives: int, is_given: bool, whose: str) 
 def _train_part(dataset: Dataset, in_train: np.ndarray) -> dict[str, Any]:
     """Return the fields of a Dataset that has some of the train interactions."""
     counts = np.bincount(dataset.train_users[in_train], minlength=dataset.num_users)
+    order = dataset.train_order
     return {
         "train_offsets": np.concatenate([[0], np.cumsum(counts)]),
         "train_items": dataset.train_items[in_train],
         "train_is_latest": None,
         "train_is_validation": None,
+        "train_order": None if order is None else order_of_part(order, dataset.train_offsets, in_train),
     }
 
 

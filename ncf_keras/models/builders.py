@@ -14,6 +14,10 @@ GMF, MLP and NeuMF also take what is known of users and items besides who they a
   sparse or not. A vector is then the embedding of the identity plus the sum of those of the row's features,
 - `identity`: of which sides the identities have an embedding: `both`, `user`, `item` or `none`,
 - `identity_dropout`: the share of the examples of training whose identities are left out, from 0 to below 1,
+- `recent`: how many of the items that the user chose last are part of the user's vector (`recent.py`); 0: none.
+  The model then has a third input, `recent_input`, int32 of shape (batch, recent): the items before the
+  example, the newest first, and -1 where there is none; or -2 in the first place for those that
+  `tell_recent_items` told of,
 
 and raise InputError where an argument breaks its rule.
 """
@@ -40,6 +44,7 @@ def build_gmf(
     item_features: Any = None,
     identity: str = "both",
     identity_dropout: float = 0,
+    recent: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Build GMF of section 3.2: sigmoid(h . (p_u * q_i) + b), equation 9 with the authors' bias.
@@ -49,7 +54,7 @@ def build_gmf(
     Source: `get_model` in the authors' GMF.py.
     """
     _require_counts(num_users=num_users, num_items=num_items)
-    known = (user_features, item_features, identity, identity_dropout)
+    known = (user_features, item_features, identity, identity_dropout, recent)
     described = Described.of((num_users, num_items), *known)
     inputs, product, draw = _product(described, num_factors, regs, seed)
     return keras.Model(inputs, prediction(product, next(draw)), name="GMF")
@@ -82,7 +87,7 @@ def _product(
     """Return the inputs, p_u * q_i, and the seeds for what follows."""
     _require_counts(num_factors=num_factors)
     require_penalties(regs, 2, "regs", "the two embeddings")
-    inputs, draw = id_inputs(), seeds(seed)
+    inputs, draw = described.inputs(), seeds(seed)
     (vectors,) = described.vectors(inputs, [Tower(num_factors, regs)], draw)
     return inputs, keras.layers.Multiply()(vectors), draw
 
@@ -99,6 +104,7 @@ def build_mlp(
     item_features: Any = None,
     identity: str = "both",
     identity_dropout: float = 0,
+    recent: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Build the MLP of section 3.3, equation 10: a tower of layers over [p_u, q_i], then a sigmoid.
@@ -111,7 +117,7 @@ def build_mlp(
         activation: of the hidden layers.
         reg_rows: penalty of the vectors of each example, `reg_rows * (|p_u|^2 + |q_i|^2)`, the mean over a
             batch; not in the authors' code, whose penalties are of whole tables.
-        user_features, item_features, identity, identity_dropout, seed: see above.
+        user_features, item_features, identity, identity_dropout, recent, seed: see above.
 
     Source: `get_model` in the authors' MLP.py.
     """
@@ -120,9 +126,9 @@ def build_mlp(
     require_penalties(reg_layers, len(layers), "reg_layers", "`layers`")
     require_activation(activation)
     require_penalties([reg_rows], 1, "reg_rows", "the embedding rows")
-    known = (user_features, item_features, identity, identity_dropout)
+    known = (user_features, item_features, identity, identity_dropout, recent)
     described = Described.of((num_users, num_items), *known)
-    inputs, draw = id_inputs(), seeds(seed)
+    inputs, draw = described.inputs(), seeds(seed)
     (vectors,) = described.vectors(inputs, [Tower(layers[0] // 2, [reg_layers[0]] * 2)], draw)
     if reg_rows:
         dtype = weight_dtype()
@@ -155,6 +161,7 @@ def build_neumf(
     item_features: Any = None,
     identity: str = "both",
     identity_dropout: float = 0,
+    recent: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Build NeuMF of section 3.4, equation 12: GMF and MLP on embeddings of their own, then joined.
@@ -166,7 +173,7 @@ def build_neumf(
         reg_layers: as in `build_mlp`; they do not touch the GMF embeddings.
         reg_mf: penalty of both GMF embeddings.
         activation: of the hidden layers.
-        user_features, item_features, identity, identity_dropout, seed: see above.
+        user_features, item_features, identity, identity_dropout, recent, seed: see above.
 
     Source: `get_model` in the authors' NeuMF.py.
     """
@@ -175,9 +182,9 @@ def build_neumf(
     require_penalties(reg_layers, len(layers), "reg_layers", "`layers`")
     require_penalties([reg_mf], 1, "reg_mf", "the GMF part")
     require_activation(activation)
-    known = (user_features, item_features, identity, identity_dropout)
+    known = (user_features, item_features, identity, identity_dropout, recent)
     described = Described.of((num_users, num_items), *known)
-    inputs, draw = id_inputs(), seeds(seed)
+    inputs, draw = described.inputs(), seeds(seed)
     towers = [
         Tower(mf_dim, [reg_mf] * 2, "mf_embedding_{}"),
         Tower(layers[0] // 2, [reg_layers[0]] * 2, "mlp_embedding_{}"),

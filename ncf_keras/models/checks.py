@@ -71,6 +71,16 @@ def sides_in_word(sides: Sequence[str]) -> str:
     return "both" if len(sides) == len(SIDES) else next(iter(sides), "none")
 
 
+def require_recent(recent: int, identity: str) -> None:
+    """Raise InputError unless `recent` is a number of items, and items have an embedding to look them up in."""
+    require_count(recent, "recent", 0)
+    if recent and identity not in ("both", "item"):
+        raise InputError(
+            f"`recent` must be 0 where items have no embedding of their identity (`identity` {identity}). "
+            f"Received: {recent}"
+        )
+
+
 def require_dropout(share: float) -> None:
     """Raise InputError unless the share of examples without identity is from 0 to below 1."""
     if not (is_number(share) and 0 <= share < 1):

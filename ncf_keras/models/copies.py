@@ -10,6 +10,7 @@ from ncf_keras.models.builders import build_gmf, build_mlp, build_neumf
 from ncf_keras.models.checks import SIDES, sides_in_word
 from ncf_keras.models.factored import FactoredModel
 from ncf_keras.models.features import FeatureRows
+from ncf_keras.models.recent import NO_ITEM, tell_recent_items
 
 
 def plain_copy(
@@ -63,8 +64,14 @@ def grown_copy(
         grown.append(FeatureRows(np.concatenate([rows.codes, more]), features.num_features))
     present = [side for side, tables in zip(SIDES, sides, strict=True) if tables[0].identity is not None]
     counts = (factored.num_users + len(users), factored.num_items + len(items))
+    session = factored.users[0].session
     copy, made = _like(
-        factored, counts, user_features=grown[0], item_features=grown[1], identity=sides_in_word(present)
+        factored,
+        counts,
+        user_features=grown[0],
+        item_features=grown[1],
+        identity=sides_in_word(present),
+        recent=0 if session is None else session.length,
     )
     for table, source in zip([*made.users, *made.items], [*factored.users, *factored.items], strict=True):
         if table.identity is not None and source.identity is not None:
@@ -73,6 +80,12 @@ def grown_copy(
             table.identity.set_weights([np.concatenate([rows_of, new_rows])])
         if table.features is not None and source.features is not None:
             table.features.set_weights(source.features.get_weights())
+        if table.session is not None and source.session is not None:
+            table.session.set_weights(source.session.get_weights())
+    known = factored.users[0].recent
+    if known is not None:
+        nothing = np.full((len(users), known.length), NO_ITEM)
+        tell_recent_items(copy, lambda length: np.concatenate([known.items.numpy(), nothing]))
     return copy
 
 

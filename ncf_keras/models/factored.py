@@ -17,7 +17,8 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.models.features import FeatureCodes, FeatureEmbedding, IdentityDropout
 from ncf_keras.models.latent_tables import LatentTable
-from ncf_keras.models.layer_names import feature_name, sum_name
+from ncf_keras.models.layer_names import feature_name, session_name, sum_name
+from ncf_keras.models.recent import RECENT_INPUT, RECENT_ITEMS, RecentItems, SessionVector
 
 JOINS = (keras.layers.Multiply, keras.layers.Concatenate)
 # Those that hand on what they get, each tensor by itself.
@@ -31,10 +32,16 @@ LAYERS = (
     keras.layers.Add,
     FeatureCodes,
     FeatureEmbedding,
+    RecentItems,
+    SessionVector,
 )
 
+# Names of the embeddings, `{}` for the side: of GMF and MLP, and of the towers of NeuMF.
+TABLES = ("{}_embedding", "mf_embedding_{}", "mlp_embedding_{}")
 # A layer's name (of a join, its class) and the wirings of what feeds it.
 Wiring = tuple[Any, ...]
+# What a second call of an embedding gives.
+LOOKED_UP: Wiring = ("looked up",)
 
 
 class Halves(NamedTuple):
@@ -94,7 +101,7 @@ class FactoredModel:
         kind = _kind(model)
         plain, mf, mlp = (
             tuple(LatentTable.of(layers, name.format(side), side) for side in ("user", "item"))
-            for name in ("{}_embedding", "mf_embedding_{}", "mlp_embedding_{}")
+            for name in TABLES
         )
         self._mf: Any = {"GMF": plain, "NeuMF": mf}.get(kind or "")
         self._mlp: Any = {"MLP": plain, "NeuMF": mlp}.get(kind or "")
@@ -212,7 +219,7 @@ class FactoredModel:
 def can_factor(model: keras.Model) -> bool:
     """Tell whether the model is wired as one of `build_gmf`, `build_mlp` or `build_neumf`, names included.
 
-    With features or without.
+    With features or without, with recent items or without.
 
     Activations of the hidden layers are free; a model that differs in anything else is none of them.
     """
@@ -258,8 +265,29 @@ def _kind(model: keras.Model) -> str | None:
     maker_of = {id(tensor): (layer, place) for layer in model.layers for place, tensor in _listed(layer.output)}
     for kind, wiring in _wirings(hidden, layers).items():
         if _is_wired(model.outputs[0], ("prediction", wiring), maker_of):
-            return kind
+            return kind if _looks_recent_items_up(model, layers) else None
     return None
+
+
+def _looks_recent_items_up(model: keras.Model, layers: Mapping[str, Any]) -> bool:
+    """Tell whether recent items, if the model takes any, are looked up in the item tables of their towers."""
+    if RECENT_ITEMS not in layers:
+        return True
+    # A second call of a layer is in its configuration alone.
+    nodes = {layer["name"]: layer["inbound_nodes"] for layer in model.get_config()["layers"]}
+    for user, item in ((name.format("user"), name.format("item")) for name in TABLES):
+        if session_name(user) not in layers:
+            continue
+        (table, number, _), _ = _sources(nodes[session_name(user)][0])
+        if table != item or _sources(nodes[item][number]) != [(RECENT_ITEMS, 0, 0)]:
+            return False
+    return True
+
+
+def _sources(node: Mapping[str, Any]) -> list[tuple[str, int, int]]:
+    """Return of which layer, at which of its calls, each input of a call is which output."""
+    tensors = node["args"][0] if isinstance(node["args"][0], (list, tuple)) else node["args"]
+    return [tuple(tensor["config"]["keras_history"]) for tensor in tensors]
 
 
 def _listed(tensors: Any) -> Iterator[tuple[int, keras.KerasTensor]]:
@@ -269,8 +297,7 @@ def _listed(tensors: Any) -> Iterator[tuple[int, keras.KerasTensor]]:
 def _wirings(hidden: list[str], layers: Mapping[str, Any]) -> dict[str, Wiring]:
     """Return what feeds the output layer of each kind of model."""
     plain, mf, mlp = (
-        tuple(_vector_wiring(name.format(side), side, layers) for side in ("user", "item"))
-        for name in ("{}_embedding", "mf_embedding_{}", "mlp_embedding_{}")
+        tuple(_vector_wiring(name.format(side), side, layers) for side in ("user", "item")) for name in TABLES
     )
     towers: list[Wiring] = [("Concatenate", *plain), ("Concatenate", *mlp)]
     for name in hidden:
@@ -283,15 +310,20 @@ def _vector_wiring(identity: str, side: str, layers: Mapping[str, Any]) -> Wirin
     """Return the wiring of the vectors of a side: its identities, its features, or both."""
     plain = (identity, (f"{side}_input",))
     features = (feature_name(identity), (f"{side}_features", (f"{side}_input",)))
-    if features[0] not in layers:
-        return plain
-    return features if identity not in layers else (sum_name(identity), plain, features)
+    parts: list[Wiring] = [plain] if identity in layers or features[0] not in layers else []
+    if features[0] in layers:
+        parts.append(features)
+    if side == "user" and session_name(identity) in layers:
+        parts.append((session_name(identity), LOOKED_UP, (RECENT_ITEMS, ("user_input",), (RECENT_INPUT,))))
+    return parts[0] if len(parts) == 1 else (sum_name(identity), *parts)
 
 
 def _is_wired(
     tensor: keras.KerasTensor, wiring: Wiring, maker_of: Mapping[int, tuple[keras.layers.Layer, int]]
 ) -> bool:
     """Tell whether a tensor is the output of the wired layer, and the layer's inputs those of its parts."""
+    if wiring == LOOKED_UP:
+        return id(tensor) not in maker_of
     if id(tensor) not in maker_of:
         return False
     layer, place = maker_of[id(tensor)]

@@ -33,27 +33,26 @@ def latent_vectors(
 ) -> list[keras.KerasTensor]:
     """Look users and items up, each in a new table, and flatten the results to shape (batch, width)."""
     return [
-        latent_vector(ids, count, width, penalty, draw, name.format(side))
+        keras.layers.Flatten()(latent_table(count, width, penalty, draw, name.format(side))(ids))
         for ids, count, penalty, side in zip(inputs, rows, penalties, SIDES, strict=True)
     ]
 
 
-def latent_vector(
-    ids: keras.KerasTensor, rows: int, width: int, penalty: float, draw: Iterator[int], name: str
-) -> keras.KerasTensor:
-    """Look users or items up in a new table, and flatten the result to shape (batch, width).
+def latent_table(
+    rows: int, width: int, penalty: float, draw: Iterator[int], name: str
+) -> keras.layers.Embedding:
+    """Return a new table of users or items.
 
     Initialised N(0, 0.01), not truncated, with the penalty `penalty * sum(table ** 2)`, as in the authors'
     `init_normal` and `W_regularizer=l2(...)`.
     """
-    embedding = keras.layers.Embedding(
+    return keras.layers.Embedding(
         int(rows),
         int(width),
         embeddings_initializer=normal(draw),
         embeddings_regularizer=l2(penalty),
         name=name,
     )
-    return keras.layers.Flatten()(embedding(ids))
 
 
 def normal(draw: Iterator[int]) -> keras.initializers.Initializer:

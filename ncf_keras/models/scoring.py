@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.models.factored import FactoredModel, can_factor
+from ncf_keras.models.recent import pair_inputs
 
 PAIRS_A_CALL = 2**15
 # Numbers that one call may hold between two layers: 64 MiB of float32.
@@ -26,7 +27,8 @@ def model_scores(
     """Return a function that scores pairs with the model's weights at the time of each call.
 
     Args:
-        model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction.
+        model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction; one
+            that takes recent items takes those it was told of.
         pairs_a_call: how many pairs are computed at a time, fewer in a wide model, which bounds the memory.
 
     The function takes int32 indices of shape (pairs,), any number, and returns float32 of that shape.
@@ -37,7 +39,7 @@ def model_scores(
         make_halves, score_pairs = _programs(factored.halves, factored.score_pairs)
     else:
         make_halves, score_pairs = _programs(
-            tuple, lambda _, users, items: model([users[:, None], items[:, None]], training=False)[:, 0]
+            tuple, lambda _, users, items: model(pair_inputs(model, users, items), training=False)[:, 0]
         )
 
     @tensor_float_32(False)

@@ -16,6 +16,7 @@ from ncf_keras.models.checks import (
     require_identity,
     require_layers,
     require_penalties,
+    require_recent,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class ModelSpec:
         item_features: the same of items.
         identity: of which sides the identities have an embedding: `both`, `user`, `item` or `none`.
         identity_dropout: share of the examples of training whose identities are left out.
+        recent: how many recent items of the user the model takes; 0: it does not know the order of time.
 
     Raises:
         InputError: a setting breaks its rule.
@@ -67,6 +69,7 @@ class ModelSpec:
     item_features: Sequence[int] | None = None
     identity: str = "both"
     identity_dropout: float = 0
+    recent: int = 0
 
     def __post_init__(self) -> None:
         require_one_of(self.kind, KINDS, "kind")
@@ -87,12 +90,21 @@ class ModelSpec:
                 object.__setattr__(self, name, tuple(map(plain, getattr(self, name))))
         require_identity(self.identity, self.user_features is not None, self.item_features is not None)
         require_dropout(self.identity_dropout)
+        require_recent(self.recent, self.identity)
         require_penalties(self.regs, 2, "regs", "the two embeddings")
         require_penalties(self.reg_layers or (), len(self.layers), "reg_layers", "`layers`")
         require_penalties([self.reg_mf], 1, "reg_mf", "the GMF part")
         require_penalties([self.reg_rows], 1, "reg_rows", "the embedding rows")
         require_activation(self.activation)
-        for name in ("num_users", "num_items", "num_factors", "reg_mf", "reg_rows", "identity_dropout"):
+        for name in (
+            "num_users",
+            "num_items",
+            "num_factors",
+            "reg_mf",
+            "reg_rows",
+            "identity_dropout",
+            "recent",
+        ):
             object.__setattr__(self, name, plain(getattr(self, name)))
 
     @property
@@ -106,10 +118,11 @@ class ModelSpec:
         """How many numbers the model learns."""
         rows, count, top = self._num_rows, 0, 0
         if self.kind != "MLP":
-            count, top = rows * self.num_factors, self.num_factors
+            count, top = rows * self.num_factors + self._session(self.num_factors), self.num_factors
         if self.kind != "GMF":
             kernels = sum((before + 1) * after for before, after in itertools.pairwise(self.layers))
-            count, top = count + rows * (self.layers[0] // 2) + kernels, top + self.layers[-1]
+            width = self.layers[0] // 2
+            count, top = count + rows * width + self._session(width) + kernels, top + self.layers[-1]
         return count + top + 1
 
     def build(
@@ -128,6 +141,8 @@ class ModelSpec:
 
         sizes, penalties = (self.num_users, self.num_items), self.reg_layers or ()
         options: dict[str, Any] = {"seed": seed}
+        if self.recent:
+            options |= {"recent": self.recent, "identity": self.identity}
         if self.user_features or self.item_features:
             options |= self._described(user_features, item_features)
         if self.kind == "GMF":
@@ -154,6 +169,10 @@ class ModelSpec:
                 raise InputError(f"`{name}` must be {sizes[0]}, {sizes[1]} a row. Received: {rows.sizes}")
             known[name] = rows.widened(sizes[1])
         return known
+
+    def _session(self, width: int) -> int:
+        """Return how many numbers a tower learns for the recent items."""
+        return self.recent + width**2 if self.recent else 0
 
     @property
     def _num_rows(self) -> int:

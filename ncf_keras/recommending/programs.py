@@ -76,6 +76,13 @@ class Programs:
         features = None if described is None else self._features_of(self._parts.users, described)
         return _ask(program, seen, k, *given, *self._folder([history], features))
 
+    def recommend_session(self, items: np.ndarray, k: int, include_seen: bool) -> Lists:
+        """Return the best items for someone by the items chosen last: int32, shape (items,), the newest last.
+
+        -1 is passed over; where nothing else is left, the list is that of the most popular items.
+        """
+        return _ask(self._list_for_session, items[None], k, include_seen)
+
     def similar_items(self, items: np.ndarray, k: int) -> Lists:
         """Return the items most like each item by cosine, itself left out."""
         return _ask(self._similar_items, items, k)
@@ -140,6 +147,18 @@ class Programs:
     def _steered_list_for_vectors(self) -> Callable[..., Lists]:
         program = self._steered.recommend_to_vectors
         return self._traced(program, INDICES, K, CONSTRAINTS, GROUPS, *self._vectors)
+
+    @cached_property
+    def _list_for_session(self) -> Callable[..., Lists]:
+        sessions = self._ranker.sessions
+        if sessions is None:
+            name = getattr(self._model, "name", None) or repr(self._model)
+            raise InputError(f"`model` must take recent items (`--recent`). Received: {name}, which takes none")
+
+        def recommend(items: tf.Tensor, k: tf.Tensor, include_seen: tf.Tensor) -> Lists:
+            return self._ranker.recommend_to_sessions(sessions, items, k, include_seen)
+
+        return self._traced(recommend, LISTS, K, TRUTH)
 
     @cached_property
     def _similar_items(self) -> Callable[..., Lists]:

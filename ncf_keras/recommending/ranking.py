@@ -26,6 +26,7 @@ from ncf_keras.recommending.blocks import (
     ranks_among,
 )
 from ncf_keras.recommending.scorer import Scorer, checked, kept
+from ncf_keras.recommending.sessions import Sessions
 from ncf_keras.solvers.fold_in import ItemFolder
 
 
@@ -131,6 +132,41 @@ class Ranker(Scorer):
 
         found = in_blocks_of_rows(best, tf.range(tf.size(known)), self.users_a_block, width)
         return self._or_popular(found, known, lengths)
+
+    def recommend_to_sessions(self, sessions: Sessions, items: Tensor, k: Tensor, include_seen: Any) -> Lists:
+        """Return the best items for sessions; what is popular for one without an item that is listed.
+
+        Args:
+            sessions: `sessions`.
+            items: int32, shape (rows, any length), the newest last; those without index are passed over. A
+                list has none of them.
+            k: as in `recommend`.
+            include_seen: bool scalar: rank the items of the session too.
+        """
+        found, are_known = checked(items, self.num_items, self._listed_items)
+        items = tf.where(are_known, found, NO_ITEM)
+        vectors, known = sessions.vectors(items)
+        width, lengths = self.lengths(k, tf.size(known))
+
+        def best(rows: Tensor) -> tuple[Tensor, Tensor]:
+            some = [tf.gather(table, rows) for table in vectors]
+            seen = tf.gather(items, rows)
+            is_hidden = (seen >= 0) & tf.logical_not(include_seen)
+            hidden = tf.cast(tf.where(is_hidden)[:, 0], tf.int32), tf.boolean_mask(seen, is_hidden)
+            return self._best(self.scores_for_vectors(*some), *hidden, width)
+
+        lists = in_blocks_of_rows(best, tf.range(tf.size(known)), self.users_a_block, width)
+        return self._or_popular(lists, known, lengths)
+
+    @functools.cached_property
+    def sessions(self) -> Sessions | None:
+        """What makes vectors of sessions; None where the model takes no recent items.
+
+        Ask for it outside of a function that is traced.
+        """
+        if self._factored is None or self._factored.users[0].session is None:
+            return None
+        return Sessions(self._factored.users, self.listed.users)
 
     def _or_popular(self, lists: tuple[Tensor, Tensor], known: Tensor, lengths: Tensor) -> Lists:
         items, scores = lists

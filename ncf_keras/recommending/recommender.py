@@ -71,7 +71,7 @@ class Recommender:
     - `rank`: from 1; of equal scores the lower item index comes first;
     - `title`: only if the dataset has titles;
     - `score`: the model's prediction, float32;
-    - `source`: what the list was made from: `model`, `folded in` or `popularity`.
+    - `source`: what the list was made from: `model`, `folded in`, `session` or `popularity`.
 
     Example:
         >>> recommender = Recommender(model, dataset)
@@ -217,6 +217,27 @@ class Recommender:
         lists = self._programs.fold_in(items, seen, min(k, self._dataset.num_items), steering, described)
         user_ids, sources = pd.Series([user]).array, np.array(["folded in"], object)
         return self._tables.of(lists.items, lists.scores, user_ids, sources)
+
+    def recommend_session(
+        self, items: object, k: int = 10, include_seen: bool = False, *, user: object = ""
+    ) -> pd.DataFrame:
+        """Return the items that the model ranks highest for someone by the items chosen last, whoever it is.
+
+        The model must take recent items (`recent`). Nothing else is known of the user, nor asked.
+
+        Args:
+            items: what was chosen, in the order of time, the newest last: raw ids if the dataset has
+                `item_ids`, else indices. As many as the model takes count, the last ones; those that the
+                dataset does not have are passed over. With none left the list is that of `popular`.
+            k: length of the list.
+            include_seen: rank the items of the session too.
+            user: what to write in the column `user_id`.
+        """
+        require_count(k, "k")
+        found = self._tables.items.find(listed_ids(items)).astype(np.int32)
+        lists = self._programs.recommend_session(found, min(k, self._dataset.num_items), include_seen)
+        sources = np.where(lists.known, "session", "popularity").astype(object)
+        return self._tables.of(lists.items, lists.scores, pd.Series([user]).array, sources)
 
     def place_item(self, history: object, users: object, *, described_as: object = None) -> pd.DataFrame:
         """Fit a new item's vector to a history and return where the item would stand in users' lists.

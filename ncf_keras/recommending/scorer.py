@@ -16,6 +16,7 @@ from tensorflow import Tensor
 
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, Halves, can_factor
+from ncf_keras.models.recent import pair_inputs, tell_recent_items
 from ncf_keras.recommending.blocks import ITEMS_A_BLOCK, LOWEST, NUMBERS_A_BLOCK, ScoreBlock
 from ncf_keras.recommending.listed import Listed
 
@@ -31,7 +32,7 @@ class Scorer:
     Args:
         model: GMF, MLP or NeuMF; or another Keras model from `user_input` and `item_input` to one prediction;
             or a fitted baseline with `score(users, items)`, and `score_all(users)` if it can, which can't be
-            traced.
+            traced. One that takes recent items is told those of the dataset, if that tells an order of time.
         num_users: users are the indices 0 … num_users - 1.
         num_items: items are the indices 0 … num_items - 1.
         dataset: whose train interactions are seen, and which says who is active; None: there are no
@@ -62,6 +63,8 @@ class Scorer:
         self._model = model
         self._num_users, self.num_items = num_users, num_items
         self._check_scores = check_scores
+        if dataset is not None and dataset.train_order is not None:
+            tell_recent_items(model, dataset.recent_items)
         self._factored = FactoredModel(model) if can_factor(model) else None
         self._halves = Halves()
         # None where all are listed: then nothing is computed for it.
@@ -152,7 +155,7 @@ class Scorer:
         if self._factored:
             return self._factored.score_pairs(self._halves, users, items)
         if isinstance(self._model, keras.Model):
-            scores = self._model([users[:, None], items[:, None]], training=False)
+            scores = self._model(pair_inputs(self._model, users, items), training=False)
             return tf.cast(tf.reshape(scores, [-1]), tf.float32)
         return tf.convert_to_tensor(self._model.score(users.numpy(), items.numpy()), tf.float32)
 

@@ -24,7 +24,8 @@ from ncf_keras.sampling.example_numbers import (
 )
 from ncf_keras.sampling.order import MOST_IN_MEMORY, shuffled_order
 
-Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
+# Three arrays, and a fourth one of those with recent items.
+Examples = tuple[np.ndarray, ...]
 
 # Rounds of redrawing before the rest is drawn from a list of its user's non-positives: a user with half of
 # all items needs about 20 rounds for a million draws, so only users with nearly every item come to that.
@@ -32,9 +33,10 @@ REDRAW_ROUNDS = 24
 # Bits of the table of positives: 64 MiB at the most, and at least 8 a positive when pairs share bits.
 MOST_BITS = 2**29
 BITS_A_POSITIVE = 16
-# The most that is drawn at a time, 12 bytes an example; a batch of more is drawn whole.
+# The most that is drawn at a time, three numbers an example; a batch of more is drawn whole.
 BATCHES_A_STACK = 2048
 EXAMPLES_A_STACK = 2**20
+NUMBERS_AN_EXAMPLE = 3
 
 
 class PositivePairs:
@@ -102,6 +104,7 @@ class Sampler(abc.ABC):
 
     Attributes:
         most_in_memory: up to so many examples the order of an epoch is drawn, above it is computed.
+        recent: how many recent items an example has.
 
     Raises:
         InputError: `num_neg` is too small, or every user has interacted with every item, so that no negative
@@ -109,6 +112,7 @@ class Sampler(abc.ABC):
     """
 
     most_in_memory = MOST_IN_MEMORY
+    recent = 0
 
     def __init__(
         self,
@@ -197,7 +201,28 @@ class NegativeSampler(Sampler):
     """Draws (user, item, label): every positive once and `num_neg` negatives for each that has any.
 
     Arguments as in `Sampler`; `chunks` yields users int32, items int32 and labels float32, 1 or 0.
+
+    With `recent`, a number of items, it also yields int32 of shape (examples, recent): the last items of the
+    user before the positive that the example belongs to, the newest first, and -1 where there are no more. So
+    no example knows its own positive, nor what came after it. The other arrays are those without, in chunks of
+    the same size.
     """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        num_neg: int = 4,
+        seed: int | None = None,
+        item_weights: np.ndarray | None = None,
+        positives: np.ndarray | None = None,
+        known_items: bool = False,
+        *,
+        recent: int = 0,
+    ):
+        super().__init__(dataset, num_neg, seed, item_weights, positives, known_items)
+        require_count(recent, "recent", 0)
+        self.recent = recent
+        self._in_time = dataset.items_in_time if recent else None
 
     @property
     def num_examples(self) -> int:
@@ -210,7 +235,8 @@ class NegativeSampler(Sampler):
         items = self._dataset.train_items[positives]
         slots = np.flatnonzero(is_negative)
         items[slots] = self._draw_negatives(users[slots], generator)
-        return users, items, (~is_negative).astype(np.float32)
+        examples = users, items, (~is_negative).astype(np.float32)
+        return examples if self._in_time is None else (*examples, self._in_time.before(positives, self.recent))
 
 
 class PairSampler(Sampler):
@@ -269,9 +295,13 @@ def _checked_weights(weights: np.ndarray, num_items: int) -> np.ndarray:
     return weights
 
 
-def usual_batches_a_stack(batch_size: int) -> int:
-    """Return how many batches are drawn at a time: as many as a program of steps takes, in bounded memory."""
-    return max(1, min(BATCHES_A_STACK, EXAMPLES_A_STACK // batch_size))
+def usual_batches_a_stack(batch_size: int, recent: int = 0) -> int:
+    """Return how many batches are drawn at a time: as many as a program of steps takes, in bounded memory.
+
+    `recent` is how many recent items an example has.
+    """
+    examples = EXAMPLES_A_STACK * NUMBERS_AN_EXAMPLE // (NUMBERS_AN_EXAMPLE + recent)
+    return max(1, min(BATCHES_A_STACK, examples // batch_size))
 
 
 def stacks_of_batches(
@@ -279,13 +309,12 @@ def stacks_of_batches(
 ) -> Iterator[Examples]:
     """Yield an epoch as stacks of whole batches, and at the end the last partial batch as a stack of one.
 
-    A stack is the three arrays of the sampler, each of shape (batches, batch_size).
+    A stack is the arrays of the sampler, each of shape (batches, batch_size, …).
     """
-    batches = batches_a_stack or usual_batches_a_stack(batch_size)
-    for first, second, third in sampler.chunks(epoch, batch_size * batches):
-        whole = len(first) // batch_size * batch_size
+    batches = batches_a_stack or usual_batches_a_stack(batch_size, sampler.recent)
+    for chunk in sampler.chunks(epoch, batch_size * batches):
+        whole = len(chunk[0]) // batch_size * batch_size
         if whole:
-            stack = (-1, batch_size)
-            yield first[:whole].reshape(stack), second[:whole].reshape(stack), third[:whole].reshape(stack)
-        if whole < len(first):
-            yield first[None, whole:], second[None, whole:], third[None, whole:]
+            yield tuple(each[:whole].reshape(-1, batch_size, *each.shape[1:]) for each in chunk)
+        if whole < len(chunk[0]):
+            yield tuple(each[None, whole:] for each in chunk)

@@ -20,7 +20,7 @@ from ncf_keras.serving.signatures import USER_IDS, USERS, K, Signature
 # What other inputs are called.
 TAKEN = (
     "user_input", "item_input", "user_id", "item_id", "history", "only_items", "not_items", "max_per",
-    "popularity_penalty", "k",
+    "popularity_penalty", "k", "session",
 )  # fmt: skip
 
 

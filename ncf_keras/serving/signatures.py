@@ -20,6 +20,9 @@ ITEM_IDS = tf.TensorSpec([None], tf.string, "item_id")
 # Of each row the users who interacted with a new item, padded with what is no user's index or id.
 HISTORIES = tf.TensorSpec([None, None], tf.int32, "history")
 HISTORIES_OF_IDS = tf.TensorSpec([None, None], tf.string, "history")
+# Of each row the items that someone chose last, the newest last, padded with what is no item's index or id.
+SESSIONS = tf.TensorSpec([None, None], tf.int32, "session")
+SESSIONS_OF_IDS = tf.TensorSpec([None, None], tf.string, "session")
 # A scalar, or one for each row: servers that batch, and rows in REST, can't have a scalar.
 K = tf.TensorSpec(None, tf.int32, "k")
 
@@ -91,7 +94,18 @@ def make_signatures(ranker: Ranker, steered: SteeredRanker, groups: Groups) -> d
         places = ranker.new_items(folder, history, user_input)
         return {"prediction": places.predictions, "rank": places.ranks, "known": places.known}
 
+    sessions = ranker.sessions
+    of_sessions: dict[str, Signature] = {}
+    if sessions is not None:
+        known_sessions = sessions
+
+        def recommend_session(session: tf.Tensor, k: tf.Tensor) -> Outputs:
+            return ranker.recommend_to_sessions(known_sessions, session, k, False)._asdict()
+
+        of_sessions["recommend_session"] = Signature(recommend_session, SESSIONS, K)
+
     return {
+        **of_sessions,
         "score": Signature(score, USERS, ITEMS),
         "new_item": Signature(new_item, HISTORIES, USERS),
         **_with_default("recommend", Signature(recommend, USERS, K)),
@@ -111,6 +125,12 @@ def make_id_signatures(by_index: Mapping[str, Signature], names: Names) -> dict[
         return named(by_index["similar_items"](items.find(item_id), k))
 
     signatures = _with_default("similar_items_by_id", Signature(similar_items, ITEM_IDS, K))
+    if "recommend_session" in by_index:
+
+        def recommend_session(session: tf.Tensor, k: tf.Tensor) -> Outputs:
+            return named(by_index["recommend_session"](items.find(session), k))
+
+        signatures["recommend_session_by_id"] = Signature(recommend_session, SESSIONS_OF_IDS, K)
     if names.users is not None:
         users = names.users
 

@@ -21,7 +21,7 @@ LENGTH_DELIMITED = 2
 # What a request asks for in numbers.
 NUMBERS = {"k": DEFAULT_K, "max_per": 2, "popularity_penalty": 0.1}
 # What asks for somebody in texts; all others are columns of features.
-IDS = ("user_id", "item_id", "history")
+IDS = ("user_id", "item_id", "history", "session")
 
 
 def write_warm_up(

@@ -114,8 +114,8 @@ class _Folder(ABC):
 
     @cached_property
     def prior_of_identities(self) -> _Prior:
-        """The Gaussian of the identities' part of the rows; ask for it outside of a function that is traced."""
-        return self._prior_of([each.identities().numpy()[self._rows] for each in self._tables])
+        """The Gaussian of the rows without what features add; ask for it outside of what is traced."""
+        return self._prior_of([each.without_features().numpy()[self._rows] for each in self._tables])
 
     def _prior_of(self, tables: Sequence[np.ndarray]) -> _Prior:
         mean, root = prior(tables)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import keras
 
 from ncf_keras.models.features import FeatureCodes, FeatureEmbedding, IdentityDropout
+from ncf_keras.models.recent import RecentItems
 
 PRODUCTS = (keras.layers.Multiply, keras.layers.Dot)
 # Their weights are looked up, or drawn from, and multiplied with nothing.
-WITHOUT_PRODUCTS = (keras.layers.Embedding, FeatureCodes, FeatureEmbedding, IdentityDropout)
+WITHOUT_PRODUCTS = (keras.layers.Embedding, FeatureCodes, FeatureEmbedding, IdentityDropout, RecentItems)
 
 
 @contextlib.contextmanager

@@ -56,6 +56,7 @@ def train(
     features: str = "none",
     identity: str = "both",
     identity_dropout: float = 0,
+    recent: int = 0,
     epochs: int = 20,
     batch_size: int = 256,
     num_neg: int = 4,
@@ -81,6 +82,8 @@ def train(
         layers: widths of the MLP's layers, the first of both embeddings together; for models given by name.
         features: whose features of the dataset a model given by name takes: `none`, `user`, `item` or `both`.
         identity, identity_dropout: as in `ModelSpec`; for models given by name.
+        recent: how many of the items that a user chose last a model given by name takes; 0: it does not know
+            the order of time, which the dataset's timestamps tell.
         epochs, batch_size, num_neg, learning_rate, learner, select, patience, top_k, engine: as in
             `TrainingSpec`.
         seed: of the initial weights and the sampling; the same seed gives the same model.
@@ -113,7 +116,9 @@ def train(
         require_one_of(model, KINDS, "model")
         known = KnownFeatures.of(dataset, features)
         sizes = ModelSpec(model, dataset.num_users, dataset.num_items, num_factors=num_factors, layers=layers)
-        described = replace(known.spec(sizes), identity=identity, identity_dropout=identity_dropout)
+        described = replace(
+            known.spec(sizes), identity=identity, identity_dropout=identity_dropout, recent=recent
+        )
         model = described.build(seed, **known.matrices)
     if not isinstance(model, keras.Model):
         raise InputError(f"`model` must be one of {', '.join(KINDS)} or a Keras model. Received: {model!r}")

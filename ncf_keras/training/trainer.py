@@ -20,6 +20,7 @@ from ncf_keras.data import Dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut, RankingResult
 from ncf_keras.models import model_scores
 from ncf_keras.models.factored import require_sizes
+from ncf_keras.models.recent import recent_length, tell_recent_items
 from ncf_keras.models.spec import FLOAT32
 from ncf_keras.sampling import DeviceSampler
 from ncf_keras.sampling.example_numbers import has_every_item
@@ -43,7 +44,9 @@ class Trainer:
     """Trains a model on a dataset with the settings of a spec and any callbacks of Keras.
 
     A model with features begins without the identities of users and items that have no train interactions, and
-    learns nothing of such items (`unknown_rows.py`).
+    learns nothing of such items (`unknown_rows.py`). A model that takes recent items learns from each
+    example with those before it, and is told the last train items of all users; validation pairs are ranked as
+    if it knew those before them alone.
 
     Args:
         model: functional, from `user_input` and `item_input`, int32 of shape (batch, 1), to one prediction, for
@@ -102,9 +105,15 @@ class Trainer:
             rule = "`select` must be test or none with `positives`"
             raise InputError(f"{rule}, whose places a split would change. Received: 'validation'")
         examples = split_validation(dataset) if selects else dataset
+        self._examples = examples
         forget_unknown_rows(model, examples)
+        recent = recent_length(model)
+        if recent:
+            tell_recent_items(model, dataset.recent_items)
         known_items = draws_known_items(model, examples)
-        self._sampler: Any = make_sampler(examples, self.spec, workers is not None, positives, known_items)
+        self._sampler: Any = make_sampler(
+            examples, self.spec, workers is not None, positives, known_items, recent
+        )
         self._on_note = on_note
         self.num_examples = self._sampler.num_examples
         self._selection = None if self.spec.select == "none" else _protocol(examples)
@@ -118,6 +127,8 @@ class Trainer:
             all_move = can_defer_rows(model) and getattr(engine, "moves_all_rows", False)
             if on_note and self.spec.step == "auto" and all_move:
                 on_note(_why_all_rows_move(self.spec))
+            if on_note and recent and getattr(engine, "moves_all_rows", False):
+                on_note(_ROWS_OF_RECENT)
             without_negatives = int(has_every_item(examples, known_items).sum()) if self.spec.num_neg else 0
             if on_note and without_negatives:
                 on_note(_who_has_no_negatives(without_negatives))
@@ -199,7 +210,12 @@ class Trainer:
 
     def evaluate(self) -> RankingResult:
         """Return how the model, with its present weights, ranks the pairs that select the best epoch."""
-        return (self._selection or _protocol(self.dataset)).evaluate(self.score, self.spec.top_k)
+        # What is held out for validation is not known yet.
+        tell_recent_items(self.model, self._examples.recent_items)
+        try:
+            return (self._selection or _protocol(self.dataset)).evaluate(self.score, self.spec.top_k)
+        finally:
+            tell_recent_items(self.model, self.dataset.recent_items)
 
     def test(self) -> RankingResult:
         """Return how the model, with its present weights, ranks the test pairs."""
@@ -356,6 +372,11 @@ def _why_all_rows_move(spec: TrainingSpec) -> str:
     return (
         f"{moves}, because a batch is large beside the tables; `--step deferred` moves those of a batch alone"
     )
+
+
+_ROWS_OF_RECENT = (
+    "every row of the embeddings moves at every step, because recent items are looked up in those of items"
+)
 
 
 def _who_has_no_negatives(users: int) -> str:

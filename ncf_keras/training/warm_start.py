@@ -122,9 +122,9 @@ def warm_start(
         slots of zeros.
 
     Raises:
-        InputError: the weights are of another kind or of other widths, or there are more or fewer ids than rows
-            of weights, or none of them is one of the dataset; or there is no telling which feature is which.
-            The model is as it was.
+        InputError: a model takes recent items; the weights are of another kind or of other widths, or there
+            are more or fewer ids than rows of weights, or none of them is one of the dataset; or there is no
+            telling which feature is which. The model is as it was.
 
     Example:
         >>> earlier = read_weight_file("pretrain/yesterday.h5")
@@ -136,6 +136,10 @@ def warm_start(
     for name in ("user_features", "item_features"):
         if getattr(spec, name) and getattr(earlier, name):
             wanted = replace(wanted, **{name: getattr(earlier, name)})
+    if spec.recent or earlier.recent:
+        rule = "models that take no recent items, which a warm start does not move"
+        taken = earlier.recent or spec.recent
+        raise InputError(f"`model` and {source} must be {rule}. Received: one that takes {taken}")
     require_shapes(expected_shapes(wanted), shapes_of(layers), model.name, source)
     states = dataset.user_states
     forgotten = np.zeros(0, np.int64) if states is None else np.flatnonzero(states == FORGOTTEN)

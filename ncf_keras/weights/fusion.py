@@ -8,7 +8,8 @@ import numpy as np
 from ncf_keras.base.checks import is_number
 from ncf_keras.base.errors import InputError
 from ncf_keras.models.checks import SIDES
-from ncf_keras.models.layer_names import feature_name
+from ncf_keras.models.layer_names import feature_name, session_name
+from ncf_keras.models.recent import RECENT_ITEMS
 from ncf_keras.models.spec import ModelSpec
 from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.loading import (
@@ -82,6 +83,7 @@ def _tables(layers: Layers, tower: str) -> Layers:
     for side in SIDES:
         plain, own = f"{side}_embedding", f"{tower}embedding_{side}"
         names = {plain: own, feature_name(plain): feature_name(own), f"{side}_features": f"{side}_features"}
+        names |= {session_name(plain): session_name(own), RECENT_ITEMS: RECENT_ITEMS}
         named |= {names[name]: arrays for name, arrays in layers.items() if name in names}
     return named
 

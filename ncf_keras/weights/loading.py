@@ -15,7 +15,8 @@ import numpy as np
 from ncf_keras.base.errors import InputError
 from ncf_keras.models.checks import SIDES, sides_in_word
 from ncf_keras.models.features import IdentityDropout
-from ncf_keras.models.layer_names import feature_name
+from ncf_keras.models.layer_names import feature_name, session_name
+from ncf_keras.models.recent import RECENT_ITEMS
 from ncf_keras.models.spec import ModelSpec
 from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.renaming import rename_command, renamed
@@ -143,6 +144,8 @@ def model_sizes(layers: Layers, source: str) -> ModelSpec:
         sizes["num_factors"] = width if kind == "GMF" else counts_and_width(_MF)[2]
     if kind != "GMF":
         sizes["layers"] = (2 * width, *(shape(name)[1] for name in hidden))
+    if RECENT_ITEMS in layers:
+        sizes["recent"] = shape(RECENT_ITEMS)[1]
     present = [side for side, table in zip(SIDES, tables, strict=True) if table in layers]
     sizes["identity"] = sides_in_word(present)
     spec = ModelSpec(kind, **sizes)
@@ -159,6 +162,8 @@ def _are_of(names: set[str], towers: Iterable[tuple[str, str]]) -> bool:
             expected |= {codes, *map(feature_name, tables)}
         if codes not in names or tables[0] in names:
             expected |= set(tables)
+    if RECENT_ITEMS in names:
+        expected |= {RECENT_ITEMS, *(session_name(tables[0]) for tables in towers)}
     return names == expected
 
 
@@ -168,8 +173,10 @@ def sizes_in_words(spec: ModelSpec) -> str:
     layers = f", layers {list(spec.layers)}" if spec.kind != "GMF" else ""
     features = [(spec.user_features, "of users"), (spec.item_features, "of items")]
     known = "".join(f", {sizes[0]} features {whose}" for sizes, whose in features if sizes)
+    recent = f", {spec.recent} recent items" if spec.recent else ""
     identity = "" if spec.identity == "both" else f", identity: {spec.identity}"
-    return f"{spec.kind}, {spec.num_users} users, {spec.num_items} items{factors}{layers}{known}{identity}"
+    more = f"{factors}{layers}{known}{recent}{identity}"
+    return f"{spec.kind}, {spec.num_users} users, {spec.num_items} items{more}"
 
 
 def tables_of(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -202,6 +209,9 @@ def _shapes_of_tables(spec: ModelSpec, tables: tuple[str, str], width: int) -> S
             shapes[table] = [(count, width)]
         if sizes:
             shapes |= {codes: [(count, sizes[1])], feature_name(table): [(sizes[0], width)]}
+    if spec.recent:
+        shapes[RECENT_ITEMS] = [(spec.num_users, spec.recent)]
+        shapes[session_name(tables[0])] = [(spec.recent,), (width, width)]
     return shapes
 
 

@@ -137,7 +137,7 @@ def keras1_layer_names(spec: ModelSpec) -> list[str]:
         joined_pair(2, "mlp_embedding_user", "mlp_embedding_item", top + hidden)
     else:
         joined_pair(1, "user_embedding", "item_embedding", top + hidden)
-    if spec.user_features or spec.item_features:
+    if spec.user_features or spec.item_features or spec.recent:
         # Keras 1 knows no such model: any order will do, and layers without weights are not needed.
         return sorted(expected_shapes(spec))
     return sorted(distances, key=lambda name: (-distances[name], name))

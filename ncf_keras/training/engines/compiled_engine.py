@@ -37,7 +37,7 @@ DRAWN_ON_DEVICE = "drawn_on_device"
 
 
 class CompiledEngine:
-    """Trains a functional model of `user_input` and `item_input`, one epoch per call.
+    """Trains a functional model of `user_input`, `item_input` and any `recent_input`, one epoch per call.
 
     Numerically the same as `KerasEngine`, from the same batches. The model's own weights are up to date
     between epochs; changes that other code makes to them are ignored until `read_model`.
@@ -50,7 +50,7 @@ class CompiledEngine:
         learning_rate: of the learner, the highest one of a schedule; a new one applies from the next epoch on.
 
     Args:
-        model: built, not compiled; its inputs are in the order users, items.
+        model: built, not compiled; its inputs are in the order users, items, recent items.
         sampler: draws the examples: one of the host those of the next program while this one runs, one of the
             device in the program itself.
         learner: `adagrad`, `adam`, `rmsprop` or `sgd`.
@@ -252,8 +252,8 @@ class CompiledEngine:
 
         Args:
             arguments: the tensors of the stack, which for a sampler of the host are users int32, items int32
-                and labels float32, each of shape (batches, examples in a batch); then the number of steps of
-                this epoch done before; and last the rule's schedule of the epoch.
+                and labels float32, each of shape (batches, examples in a batch), and any recent items; then the
+                number of steps of this epoch done before; and last the rule's schedule of the epoch.
 
         Returns:
             The loss of each batch and its number of examples, float64, shape (batches,).
@@ -278,7 +278,7 @@ class CompiledEngine:
     @tf.function(jit_compile=True, autograph=False)
     def _run(self, *arguments: tf.Tensor) -> tf.Tensor:
         *inputs, batches, sizes, first_step, schedule = arguments
-        users, items, labels = self._feed.batches(tuple(inputs), first_step, self._shape_of_stack)
+        users, items, labels, *recent = self._feed.batches(tuple(inputs), first_step, self._shape_of_stack)
         variables = self._step.variables
         places = tf.range(self._padded_size)
 
@@ -286,7 +286,12 @@ class CompiledEngine:
             target = tf.cast(labels[number], self._step.dtype)
             mask = tf.cast(places < tf.gather(sizes, number), self._step.dtype)
             loss, after = self._step(
-                list(state), [users[number], items[number]], target, mask, first_step + number, schedule
+                list(state),
+                [each[number] for each in (users, items, *recent)],
+                target,
+                mask,
+                first_step + number,
+                schedule,
             )
             losses = tf.tensor_scatter_nd_update(losses, [[number]], [loss])
             return (number + 1, losses, *after)

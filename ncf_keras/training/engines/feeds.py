@@ -20,7 +20,7 @@ from ncf_keras.sampling.samplers import BATCHES_A_STACK, usual_batches_a_stack
 
 # Tensors that describe the batches of one program.
 Stack = tuple[Tensor, ...]
-Batches = tuple[Tensor, Tensor, Tensor]
+Batches = tuple[Tensor, ...]
 # Examples that the device draws at a time, at the most, unless a batch has more: 12 bytes each stay there.
 MOST_DRAWN = 2**23
 
@@ -53,6 +53,8 @@ class Feed(Protocol):
     def batches(self, inputs: Stack, first_step: Tensor, shape: tuple[int, int]) -> Batches:
         """Return, in the program, users int32, items int32 and labels float32, each of `shape`.
 
+        And the recent items, int32 of shape (*shape, recent), where the sampler has any.
+
         Args:
             inputs: of `inputs`.
             first_step: int32, steps of the epoch done before.
@@ -69,11 +71,14 @@ def make_feed(
     """
     if isinstance(sampler, DeviceSampler):
         return DeviceFeed(sampler, batch_size, batches_a_stack or BATCHES_A_STACK)
-    return HostFeed(sampler, batch_size, batches_a_stack or usual_batches_a_stack(batch_size))
+    return HostFeed(sampler, batch_size, batches_a_stack or usual_batches_a_stack(batch_size, sampler.recent))
 
 
 class HostFeed:
-    """Stacks of users, items and labels, each (batches, examples); one is trained on, the next one drawn."""
+    """Stacks of users, items and labels, each (batches, examples); one is trained on, the next one drawn.
+
+    And of recent items, where the sampler has any.
+    """
 
     on_device = False
 
@@ -86,7 +91,7 @@ class HostFeed:
         weakref.finalize(self, self._stacks.clear)
 
     def next_stack(self, epoch: int, stacks: int, steps: int) -> Stack:
-        """Return users, items and labels; see `Feed`."""
+        """Return users, items, labels and any recent items; see `Feed`."""
         if not self._stacks:
             drawn = self._drawn(itertools.count(epoch))
             # Each draw depends on those before it, so the examples that were used already are drawn again.
@@ -105,12 +110,12 @@ class HostFeed:
         """Return the stack with padding behind it; see `Feed`."""
         batches, size = stack[0].shape
         padding = [[0, shape[0] - batches], [0, shape[1] - size]]
-        return tuple(tf.pad(tensor, padding) for tensor in stack), np.full(batches, size)
+        padded = tuple(tf.pad(each, [*padding, *[[0, 0]] * (each.shape.rank - 2)]) for each in stack)
+        return padded, np.full(batches, size)
 
     def batches(self, inputs: Stack, first_step: Tensor, shape: tuple[int, int]) -> Batches:
         """Return the inputs, which are the batches."""
-        users, items, labels = inputs
-        return users, items, labels
+        return inputs
 
 
 class DeviceFeed:

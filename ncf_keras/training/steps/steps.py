@@ -55,7 +55,7 @@ def make_step(
     if kind == "deferred" and not exact:
         raise InputError(
             "`step` must be dense or auto where embeddings have penalties, Adam's betas can't be summed up or "
-            "inputs have other uses. Received: 'deferred'"
+            "inputs have other uses, as recent items have. Received: 'deferred'"
         )
     deferred = exact and kind != "dense" and (kind == "deferred" or not _prefers_dense(model, batch_size))
     return (DeferredStep if deferred else DenseStep)(model, rule, loss, precision)
@@ -111,7 +111,7 @@ class DenseStep:
 
         Args:
             state: tensors like `variables`.
-            ids: int32, shape (batch,), for each input of the model.
+            ids: int32, for each input of the model: of shape (batch,), of recent items (batch, recent).
             labels: shape (batch,).
             mask: 1 for an example, 0 for padding, shape (batch,).
             step: int32 scalar, steps taken before this one in the epoch.
@@ -128,7 +128,7 @@ class DenseStep:
         """Return the loss of some examples, the model's other state after them, and the weights' gradients."""
         with tf.GradientTape() as tape, computing_in(self._model, self._precision):
             tape.watch(weights)
-            inputs = [index[:, None] for index in ids]
+            inputs = [index[:, None] if index.shape.rank == 1 else index for index in ids]
             predictions, others, penalties = self._model.stateless_call(
                 weights, self._others.given(others), inputs, training=True, return_losses=True
             )
