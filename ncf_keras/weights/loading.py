@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.models.layer_names import feature_name, session_name
-from ncf_keras.models.recent import RECENT_ITEMS
+from ncf_keras.models.recent import NO_ITEM, RECENT_ITEMS
 from ncf_keras.models.spec import ModelSpec
 from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.renaming import rename_command, renamed
@@ -147,7 +148,19 @@ def model_sizes(layers: Layers, source: str) -> ModelSpec:
     sizes["identity"] = {2: "both", 1: present[0] if present else "", 0: "none"}[len(present)]
     spec = ModelSpec(kind, **sizes)
     require_shapes(expected_shapes(spec), shapes_of(layers), kind, source)
+    if spec.recent:
+        _require_items(layers[RECENT_ITEMS][0], num_items, source)
     return spec
+
+
+def _require_items(recent: np.ndarray, num_items: int, source: str) -> None:
+    """Raise InputError unless the recent items of a model are indices of its items, or `NO_ITEM`."""
+    is_item = (recent >= NO_ITEM) & (recent < num_items) & (recent == np.trunc(recent))
+    if not is_item.all():
+        raise InputError(
+            f"{source} must hold as {RECENT_ITEMS} whole numbers from {NO_ITEM} to {num_items - 1}. "
+            f"Received: {recent[~is_item][0]}"
+        )
 
 
 def _are_of(names: set[str], towers: Iterable[tuple[str, str]]) -> bool:
