@@ -16,7 +16,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.models.checks import SIDES, sides_in_word
 from ncf_keras.models.features import IdentityDropout
 from ncf_keras.models.layer_names import feature_name, session_name
-from ncf_keras.models.recent import RECENT_ITEMS
+from ncf_keras.models.recent import NO_ITEM, RECENT_ITEMS
 from ncf_keras.models.spec import ModelSpec
 from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.renaming import rename_command, renamed
@@ -150,7 +150,19 @@ def model_sizes(layers: Layers, source: str) -> ModelSpec:
     sizes["identity"] = sides_in_word(present)
     spec = ModelSpec(kind, **sizes)
     require_shapes(expected_shapes(spec), shapes_of(layers), kind, source)
+    if spec.recent:
+        _require_items(layers[RECENT_ITEMS][0], num_items, source)
     return spec
+
+
+def _require_items(recent: np.ndarray, num_items: int, source: str) -> None:
+    """Raise InputError unless the recent items of a model are indices of its items, or `NO_ITEM`."""
+    is_item = (recent >= NO_ITEM) & (recent < num_items) & (recent == np.trunc(recent))
+    if not is_item.all():
+        raise InputError(
+            f"{source} must hold as {RECENT_ITEMS} whole numbers from {NO_ITEM} to {num_items - 1}. "
+            f"Received: {recent[~is_item][0]}"
+        )
 
 
 def _are_of(names: set[str], towers: Iterable[tuple[str, str]]) -> bool:

@@ -124,6 +124,18 @@ def test_weight_files_carry_what_is_known(tmp_path, format, suffix):
         np.testing.assert_allclose(model_scores(each)(PAIR_USERS, PAIR_ITEMS), expected, rtol=0, atol=1e-7)
 
 
+@pytest.mark.parametrize("wrong", [ITEMS, -2, 0.5])
+def test_a_file_must_hold_items(tmp_path, wrong):
+    model = made("GMF")
+    table = np.zeros((USERS, LENGTH), np.float32)
+    table[2, 1] = wrong
+    model.get_layer("recent_items").set_weights([table])
+    file = tmp_path / "model.weights.h5"
+    save_weights(model, file, "weights")
+    with pytest.raises(InputError, match="must hold as recent_items whole numbers from -1 to 4"):
+        load_model(file)
+
+
 def test_copies_score_alike():
     model = made("NeuMF", **FEATURES)
     expected = model_scores(model)(PAIR_USERS, PAIR_ITEMS)
