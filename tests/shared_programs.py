@@ -92,12 +92,13 @@ def _key(step: object) -> tuple:
     """Return what decides the program of a step."""
     head = getattr(step, "_head", None)
     model: keras.Model = step._model if head is None else head._model
-    # Which features rows have is in the program.
-    own = id(step) if head is not None and head._codes else None
+    # Features are part of the program, which looks them up.
+    codes = [] if head is None else [hash(layer.codes.numpy().tobytes()) for _, layer in head._codes]
+    precision = (step if head is None else head)._precision
     layers = [type(each).__name__ + json.dumps(each.get_config(), default=str) for each in model.layers]
     shapes = tuple((tuple(each.shape), each.dtype) for each in step.variables)
     rule = step._parameters._rule if hasattr(step, "_parameters") else step._rule
     settings = {name: value for name, value in vars(rule).items() if name not in AT_RUN_TIME}
     kind = type(rule), str(settings)
     config = NAME_OR_SEED.sub("", " ".join(layers))
-    return type(step), own, kind, shapes, config, str(getattr(step, "_widths", "")), (head or step)._precision
+    return type(step), kind, shapes, config, str(getattr(step, "_widths", "")), precision, *codes

@@ -51,7 +51,7 @@ PUBLIC_OF_NAMED_TUPLES = {"_asdict", "_replace"}
 USERS_OF_PRIVATE_NAMES = {
     "ncf_keras/cli/completion.py",
     "ncf_keras/serving/seal.py",
-    "ncf_keras/serving/signatures.py",
+    "ncf_keras/serving/names.py",
 }
 
 

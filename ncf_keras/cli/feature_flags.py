@@ -27,7 +27,7 @@ def add_feature_flags(parser: argparse.ArgumentParser) -> None:
         add(f"--{side}_features", type=InputFile, nargs="+", metavar="FILE", help=files)
         names = "names of the columns of a file without a header, as in id,title,genres; empty: left out"
         add(f"--{side}_features_columns", metavar="NAMES", help=names)
-    kinds = "categories, number, date or text, where what is found is not what is meant, as in zip=categories"
+    kinds = "categories, number, date or text, where another is found than is meant; none leaves a column out"
     add("--feature_kinds", metavar="NAME=KIND,…", help=kinds)
     new = "keep the items of --item_features that are not in LOG: inactive, until they have interactions"
     add("--with_new_items", action="store_true", help=new)

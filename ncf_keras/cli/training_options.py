@@ -14,6 +14,7 @@ from ncf_keras.cli.console import progress_bar
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import LARGEST_WIDTH, parse_numbers
 from ncf_keras.cli.saved_model import require_network
+from ncf_keras.training.known_features import KnownFeatures
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.tuned import TUNED, pretrain_tuned
 
@@ -78,7 +79,7 @@ def check_features(flags: argparse.Namespace) -> None:
                 rule = "must come with `--features`, or nothing is known of whom it leaves out"
                 raise InputError(f"`--{flag}` {rule}. Received: {getattr(flags, flag)}")
         return
-    for flag, without in (("preset", None), ("strategy", "none")):
+    for flag, without in (("preset", None), ("strategy", "none"), ("shards", None)):
         given = getattr(flags, flag, without)
         if given != without:
             raise InputError(f"`--features` must be none with `--{flag}` {given}. Received: {flags.features}")
@@ -155,7 +156,7 @@ def run_options(
     if "recipe" in flags and flags.recipe != TUNED:
         rest["preset"] = {"file": flags.preset, **flags.recipe.to_json()}
     by_flag = {f"--{name}": value for name, value in (of_model | of_training | rest).items()}
-    content = {"content of --dataset": content_digest(dataset)}
+    content = {"content of --dataset": content_digest(dataset, flags.features)}
     if recent:
         content["order of --dataset"] = order_digest(dataset)
     return {"model": model.kind, **by_flag, **content}
@@ -168,8 +169,11 @@ def order_digest(dataset: "Dataset") -> str:
     return digest_of({"train_order": [] if dataset.train_order is None else dataset.train_order})
 
 
-def content_digest(dataset: "Dataset") -> str:
-    """Return what tells the interactions and test pairs of a dataset from those of any other."""
+def content_digest(dataset: "Dataset", features: str = "none") -> str:
+    """Return what tells the interactions and test pairs of a dataset from those of any other.
+
+    So are its features, of the sides that a model takes: `none`, `user`, `item` or `both`.
+    """
     from ncf_keras.training.checkpoints import digest_of
 
     content = {
@@ -184,13 +188,8 @@ def content_digest(dataset: "Dataset") -> str:
     # Only where there are any, so that runs of datasets without them go on from earlier checkpoints.
     states = {"user_states": dataset.user_states, "item_states": dataset.item_states}
     marks = {"train_is_validation": dataset.train_is_validation}
-    for name in ("user_features", "item_features"):
-        known = getattr(dataset, name)
-        matrix = None if known is None else known.matrix()
-        marks |= {
-            f"{name}.{part}": None if matrix is None else getattr(matrix, part)
-            for part in ("indptr", "indices")
-        }
+    for name, matrix in KnownFeatures.of(dataset, features).matrices.items():
+        marks |= {f"{name}.{part}": getattr(matrix, part) for part in ("indptr", "indices")}
     return digest_of(content | {name: array for name, array in (states | marks).items() if array is not None})
 
 

@@ -11,8 +11,9 @@ from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import listed
 from ncf_keras.base.text_table import text_table
 from ncf_keras.cli.console import import_tensorflow_quietly, print_done, progress_bar, run_with_flags
+from ncf_keras.cli.feature_flags import add_feature_flags, read_said_of_features, source_of_features
 from ncf_keras.cli.flag_names import flag_names
-from ncf_keras.cli.flags import add_data_flags, number_above, whole_number
+from ncf_keras.cli.flags import add_data_flags, number_above, number_between, whole_number
 from ncf_keras.cli.help import HelpFormatter
 from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.log_flags import add_column_flags, add_format_flags
@@ -23,6 +24,7 @@ from ncf_keras.cli.saved_model import require_network
 from ncf_keras.training.spec import LEARNERS, TrainingSpec
 
 if TYPE_CHECKING:
+    from ncf_keras.data.prepared_features import SaidOfFeatures
     from ncf_keras.updating.spec import UpdateSpec
     from ncf_keras.updating.workplace import Workplace
 
@@ -30,6 +32,9 @@ FLAGS = {
     "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`",
     "prefix": "`--dataset`", "user_ids": "`--dataset`", "item_ids": "`--dataset`",
     "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
+    "feature_kinds": "`--feature_kinds`", "with_new_items": "`--with_new_items`",
+    "item_features": "`--item_features`", "user_features": "`--user_features`",
+    "item_features_columns": "`--item_features_columns`", "user_features_columns": "`--user_features_columns`",
 }  # fmt: skip
 # The exit status where the served model was better and stays.
 KEPT = 3
@@ -71,6 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
     titles = "titles of items, as for `ncf prepare`"
     parser.add_argument("--titles", type=InputFile, metavar="FILE", help=titles)
     parser.add_argument("--json", type=OutputFile, metavar="FILE", help="write the report to a file, too")
+    add_feature_flags(parser)
     _add_training(parser)
     _add_publishing(parser)
     add_column_flags(parser)
@@ -88,6 +94,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--num_neg", type=whole_number(0), default=4, help="negatives for each positive")
     add("--lr", type=number_above(0, False), default=0.001, help="learning rate")
     add("--learner", type=str.lower, choices=LEARNERS, default="adam", help="the optimizer")
+    left_out = "of a model with features: share of the examples whose identities training leaves out"
+    add("--identity_dropout", type=number_between(0, 1, True), default=0, metavar="SHARE", help=left_out)
     add("--seed", type=whole_number(0), default=0, help="of all randomness")
 
 
@@ -109,6 +117,10 @@ def _update(flags: argparse.Namespace) -> int:
         spec = _spec(flags)
     log = read_raw_log(flags)
     forget = read_id_lines(flags.forget, "--forget") if flags.forget else []
+    said = read_said_of_features(flags)
+    features = source_of_features(flags)
+    if said.kinds or said.with_new_items:
+        features |= {"kinds": dict(said.kinds or {}), "with_new_items": said.with_new_items}
     import_tensorflow_quietly()
     from ncf_keras.updating.update import identity_of
     from ncf_keras.updating.workplace import Workplace
@@ -117,13 +129,13 @@ def _update(flags: argparse.Namespace) -> int:
     with flag_names(FLAGS), place.opened() as completed:
         if completed is not None:
             print("The update that was stopped before has been completed.", file=sys.stderr)
-        identity = identity_of(log.rows, forget, spec, log.titles)
+        identity = identity_of(log.rows, forget, spec, log.titles, features)
         done = place.last(identity)
         if done is not None:
             print(
                 "This was done already, and nothing has changed since: it is not done again.", file=sys.stderr
             )
-        report = done or _work(flags, spec, place, identity, log, forget)
+        report = done or _work(flags, spec, place, identity, log, forget, said)
     write_output_files({"--json": (flags.json, json_text(report))})
     print_done("\n".join(_lines(flags.dataset, report)), "the update")
     return 0 if report["published"] else KEPT
@@ -136,11 +148,13 @@ def _work(
     identity: str,
     log: RawLog,
     forget: Sequence[str],
+    said: "SaidOfFeatures",
 ) -> dict[str, Any]:
     """Work the update out, put it in place, and return the report."""
     from ncf_keras.data.dataset_writing import write_prepared
     from ncf_keras.data.earlier import read_earlier
     from ncf_keras.data.prepare import prepare
+    from ncf_keras.data.prepared_features import with_features
     from ncf_keras.serving.publishing import versions
     from ncf_keras.training.callbacks.share_done import ShareDone
     from ncf_keras.updating.update import require_leave_one_out, work_out
@@ -150,6 +164,7 @@ def _work(
     earlier, served = read_earlier(flags.path, flags.dataset), read_weight_file(flags.weights)
     require_leave_one_out(earlier)
     prepared = prepare(log.rows, earlier.options, earlier, append=True, forget=forget)
+    prepared, titles = with_features(prepared, said)
     with progress_bar(100, "%") as show:
         update = work_out(
             prepared.dataset(flags.dataset),
@@ -161,12 +176,12 @@ def _work(
             on_folding=lambda what, share: show(f"folding in {what}", round(100 * share)),
             on_note=lambda note: print(f"Note: {note}", file=sys.stderr),
         )
-    titles = prepared.titles(log.titles)
-    write_prepared(place.prefix_of_new, prepared, {"appended": log.source}, titles)
+    texts = prepared.titles(titles if log.titles is None else log.titles)
+    write_prepared(place.prefix_of_new, prepared, {"appended": log.source | source_of_features(flags)}, texts)
     if update.model is not None:
         save_weights(update.model, place.new_weights, format_of(flags.weights))
-    said = prepared.report()
-    grown = {**said["counts"], **said["ids_from"], "dropped": said["dropped"]}
+    counted = prepared.report()
+    grown = {**counted["counts"], **counted["ids_from"], "dropped": counted["dropped"]}
     # What older versions know of the forgotten goes with them.
     keep = 1 if forget else spec.keep
     assert earlier.seal is not None
@@ -184,7 +199,8 @@ def _spec(flags: argparse.Namespace) -> "UpdateSpec":
         learning_rate=flags.lr,
         seed=flags.seed,
     )
-    return UpdateSpec(training, flags.replay, flags.tolerance, flags.keep, flags.topk)
+    rest = (flags.replay, flags.tolerance, flags.keep, flags.topk, flags.identity_dropout)
+    return UpdateSpec(training, *rest)
 
 
 def _require_flags(flags: argparse.Namespace) -> None:

@@ -59,7 +59,8 @@ def start_warm(model: "keras.Model", flags: argparse.Namespace, dataset: "Datase
     sizes = model_sizes(earlier.layers, earlier.source)
     named = "`--warm_ids`" if flags.warm_ids else "`--warm_ids`, or `--dataset` where it is left out,"
     with flag_names(dict.fromkeys(("prefix", "user_ids", "item_ids"), named)):
-        ids = _earlier_ids(flags, dataset).of_model(sizes.num_users, sizes.num_items)
+        known = _earlier_ids(flags, dataset)
+        ids = known.of_model(sizes.num_users, sizes.num_items)
         # What is held out for the selection is not to be seen, by folding in as little as by training.
         examples = split_validation(dataset) if flags.select == "validation" else dataset
         with progress_bar(100, "%") as show:
@@ -70,6 +71,7 @@ def start_warm(model: "keras.Model", flags: argparse.Namespace, dataset: "Datase
                 *ids,
                 flags.num_neg,
                 earlier.learner,
+                earlier_columns=(known.user_columns, known.item_columns),
                 most_folded=MOST_FOLDED,
                 source=earlier.source,
                 on_progress=lambda part, share: show(f"folding in {part}", round(100 * share)),

@@ -1,9 +1,10 @@
 """How the cells of a column become codes, each of which is a binary feature; it is found once and then kept."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import partial
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,14 @@ import pandas as pd
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import LONGEST_SHOWN
-from ncf_keras.data.feature_bins import bins_of, edges_of, names_of_bins, number_text
+from ncf_keras.data.feature_bins import (
+    BETWEEN_BOUNDS,
+    bins_of,
+    edges_of,
+    edges_without,
+    names_of_bins,
+    number_text,
+)
 from ncf_keras.data.feature_kinds import (
     CATEGORIES,
     DATE,
@@ -30,6 +38,8 @@ from ncf_keras.data.tidy_times import known_forms
 from ncf_keras.data.word_hash import word_buckets
 
 MISSING = "missing"
+# What the names of categories begin with that only forgotten users had.
+FORGOTTEN_NAME = "forgotten "
 BUCKETS = 1024
 # More would be no table of a model any more; int32 and float32 count so far.
 MOST_CATEGORIES = 1 << 24
@@ -77,7 +87,10 @@ class Encoding:
         values = bare.numbers_in(list(cells))
         values = values[np.isfinite(values)]
         edges = edges_of(values)
-        text_of: Callable[[float], str] = number_text if kind == NUMBER else _date_text(values)
+        text_of: Callable[[float], str] = number_text
+        if kind == DATE:
+            # With their times if one of the values has one.
+            text_of = partial(_date_text, unit="s" if (values % 86_400).any() else "D")
         names = names_of_bins(values, edges, text_of)
         return replace(bare, categories=tuple(names), edges=tuple(edges.tolist())).grown(name, texts)
 
@@ -111,13 +124,53 @@ class Encoding:
 
     def without_names(self, codes: Collection[int]) -> "Encoding":
         """Return the encoding in which these codes are called `forgotten 7` and so on, not as they were."""
-        if not codes:
+        return self.renamed({code: f"{FORGOTTEN_NAME}{code}" for code in codes})
+
+    def renamed(self, names: Mapping[int, str]) -> "Encoding":
+        """Return the encoding with other names of some codes; one that is taken gets a number behind it."""
+        if not names:
             return self
-        gone = set(codes)
-        named = enumerate(self.categories)
-        return replace(
-            self, categories=tuple(f"forgotten {code}" if code in gone else name for code, name in named)
-        )
+        taken = {name for code, name in enumerate(self.categories) if code not in names}
+        categories = list(self.categories)
+        for code, name in sorted(names.items()):
+            categories[code] = next(
+                one for one in chain([name], (f"{name} ({n})" for n in count(2))) if one not in taken
+            )
+            taken.add(categories[code])
+        return replace(self, categories=tuple(categories))
+
+    def without_values(self, gone: np.ndarray, kept: np.ndarray) -> "Encoding":
+        """Return the encoding of a number or date with no name or edge of a bin that says one of some values.
+
+        The code of each other value stays as it is: the edge goes to the lowest value of the bin, or half way
+        to the next one if the bin has none.
+
+        Args:
+            gone: numbers, or dates in Unix seconds, of users who are forgotten; float64, any order.
+            kept: those of everybody else.
+        """
+        gone = np.setdiff1d(gone[np.isfinite(gone)], kept)
+        kept = np.unique(kept[np.isfinite(kept)])
+        text_of: Callable[[float], str] = number_text
+        if self.kind == DATE:
+            has_times = any(":" in name for name in self.categories)
+            text_of = partial(_date_text, unit="s" if has_times else "D")
+        texts = set(map(text_of, gone))
+        had = bins_of(kept, np.array(self.edges))
+        names: dict[int, str] = {}
+        codes = [code for code in range(len(self.categories)) if code != self.missing]
+        for place, code in enumerate(codes):
+            if texts.intersection(self.categories[code].split(BETWEEN_BOUNDS)):
+                inside = kept[had == place]
+                bounds = [text_of(inside[0]), text_of(inside[-1])] if inside.size else []
+                names[code] = BETWEEN_BOUNDS.join(dict.fromkeys(bounds)) or f"{FORGOTTEN_NAME}{code}"
+        return replace(self.renamed(names), edges=tuple(edges_without(self.edges, gone, kept).tolist()))
+
+    def bounds_of(self, code: int) -> tuple[float, float]:
+        """Return where the bin of a code begins, and where it ends: infinity where nothing bounds it."""
+        place = code - (self.missing is not None and self.missing < code)
+        ends = (-math.inf, *self.edges, math.inf)
+        return ends[place], ends[place + 1]
 
     def encode(self, cells: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the codes of each row.
@@ -147,9 +200,9 @@ class Encoding:
 
     def in_words(self) -> str:
         """Return what a column is, such as `categories, 18`, for people."""
-        count = len(self.categories) - (self.missing is not None)
-        unit = {CATEGORIES: "", TEXT: " buckets"}.get(self.kind, " bins" if count != 1 else " bin")
-        return f"{self.kind}, {count:,}{unit}"
+        number = len(self.categories) - (self.missing is not None)
+        unit = {CATEGORIES: "", TEXT: " buckets"}.get(self.kind, " bins" if number != 1 else " bin")
+        return f"{self.kind}, {number:,}{unit}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the encoding as values of JSON."""
@@ -221,7 +274,6 @@ class Encoding:
         ]
 
 
-def _date_text(values: np.ndarray) -> Callable[[float], str]:
-    """Return what makes a text of Unix seconds: a date, with its time if one of the values has one."""
-    unit = "D" if not (values % 86_400).any() else "s"
-    return lambda value: str(np.datetime64(int(value), "s").astype(f"M8[{unit}]")).replace("T", " ")
+def _date_text(value: float, unit: str) -> str:
+    """Return Unix seconds as a date, `D`, or as one with its time, `s`."""
+    return str(np.datetime64(int(value), "s").astype(f"M8[{unit}]")).replace("T", " ")

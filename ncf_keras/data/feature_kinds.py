@@ -18,6 +18,8 @@ import pandas as pd
 from ncf_keras.data.tidy_times import parsed_times, propose_time_format
 
 CATEGORIES, NUMBER, DATE, TEXT = KINDS = ("categories", "number", "date", "text")
+# What is said of a column that is to be no feature.
+LEFT_OUT = "none"
 BETWEEN_CATEGORIES = "|"
 # A column of numbers that has no more different ones is one of categories, such as ages in groups.
 MOST_CODES = 32
@@ -56,7 +58,8 @@ def is_no_value(cell: str, kind: str) -> bool:
     """Return whether a cell stands for no value, rather than for one that can't be understood."""
     if kind == NUMBER:
         text = cell.strip()
-        return not text or NO_NUMBER.fullmatch(text) is not None
+        is_number = A_NUMBER.fullmatch(text) is not None
+        return not text or NO_NUMBER.fullmatch(text) is not None or (is_number and math.isnan(number_of(text)))
     if kind == TEXT:
         return WORD.search(cell) is None
     return not parts_of(cell) if kind == CATEGORIES else not cell.strip()

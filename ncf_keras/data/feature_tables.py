@@ -77,7 +77,8 @@ def feature_table_of(columns: Iterable[tuple[Any, Iterable[Any]]], source: str) 
     Raises:
         InputError: an id is missing or comes twice, or the columns are of several lengths.
     """
-    names, values = zip(*((str(name).strip(), list(column)) for name, column in columns), strict=True)
+    named = [(str(name).strip(), list(column)) for name, column in columns]
+    names, values = [name for name, _ in named], [column for _, column in named]
     if len({len(column) for column in values}) > 1:
         raise InputError(f"The columns of `{source}` must be of one length. Received: other ones")
     _require_names(f"`{source}`", ["", *names[1:]])

@@ -49,19 +49,22 @@ class FeatureFrames(NamedTuple):
 
     def _table(self, argument: str) -> list[FeatureTable]:
         df = getattr(self, argument)
-        if df is None:
-            return []
-        try:
-            table = table_of(df)
-            columns = [(name, table.find(name)) for name in table.names]
-        except InputError as error:
-            raise InputError(str(error).replace("`df`", f"`{argument}`")) from None
-        twice = next((name for name, column in columns if column is None), None)
-        if twice is not None:
-            raise InputError(
-                f"`{argument}` must have a name of its own for each column. Received: {str(twice)[:40]!r} twice"
-            )
-        return [feature_table_of([(name, column) for name, column in columns if column is not None], argument)]
+        return [] if df is None else [feature_table_in_memory(df, argument)]
+
+
+def feature_table_in_memory(df: Any, argument: str) -> FeatureTable:
+    """Return a table in memory, of a kind that `table_of` knows, as one of features; errors name `argument`."""
+    try:
+        table = table_of(df)
+        columns = [(name, table.find(name)) for name in table.names]
+    except InputError as error:
+        raise InputError(str(error).replace("`df`", f"`{argument}`")) from None
+    twice = next((name for name, column in columns if column is None), None)
+    if twice is not None:
+        raise InputError(
+            f"`{argument}` must have a name of its own for each column. Received: {str(twice)[:40]!r} twice"
+        )
+    return feature_table_of([(name, column) for name, column in columns if column is not None], argument)
 
 
 def dataset_from_dataframe(
@@ -98,7 +101,7 @@ def dataset_from_dataframe(
         lacking = ", ".join(f"{count:,} without {role}" for role, count in log.missing.items() if count)
         raise InputError(f"`df` must hold at least one complete interaction. Received: {lacking}")
     users, items = features.tables()
-    given = SaidOfFeatures(users, items, features.feature_kinds or {}, features.with_new_items)
+    given = SaidOfFeatures(users, items, features.feature_kinds, features.with_new_items)
     prepared, found = with_features(prepare(log, PrepareOptions(**options)), given)
     by_id = found if titles is None else _titles_by_id(titles)
     return prepared.dataset(name, None if by_id is None else titles_of(prepared.item_ids, by_id))

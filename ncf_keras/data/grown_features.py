@@ -8,7 +8,7 @@ import numpy as np
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.feature_encoding import Encoding
-from ncf_keras.data.feature_kinds import CATEGORIES, kind_of_cells
+from ncf_keras.data.feature_kinds import CATEGORIES, TEXT, kind_of_cells
 from ncf_keras.data.feature_tables import FeatureTable, placed, require_usable_names
 from ncf_keras.data.features import Feature, Features, require_room_for_cells
 from ncf_keras.data.id_files import TITLE
@@ -161,16 +161,21 @@ def _require_apart(tables: Sequence[FeatureTable]) -> None:
 def _without_names_of(
     forgotten: Sequence[int] | np.ndarray, before: Mapping[str, Feature], features: Features
 ) -> Features:
-    """Return features in which no category that only forgotten users had is called by its name."""
+    """Return features in which nothing is called by what only forgotten users had, and no bin begins there."""
     columns = []
     for name, feature in features.items():
-        if name in before and feature.kind == CATEGORIES:
-            had = before[name]
-            rows = np.zeros(len(had.offsets) - 1, dtype=bool)
-            rows[[index for index in forgotten if index < len(rows)]] = True
-            theirs = had.codes[np.repeat(rows, np.diff(had.offsets))]
-            gone = np.setdiff1d(theirs, [*feature.codes.tolist(), feature.encoding.missing])
-            encoding = feature.encoding.without_names(gone.tolist())
+        if name in before and feature.kind != TEXT:
+            had, encoding = before[name], feature.encoding
+            if feature.kind == CATEGORIES:
+                rows = np.zeros(len(had.offsets) - 1, dtype=bool)
+                rows[[index for index in forgotten if index < len(rows)]] = True
+                theirs = had.codes[np.repeat(rows, np.diff(had.offsets))]
+                gone = np.setdiff1d(theirs, [*feature.codes.tolist(), encoding.missing])
+                encoding = encoding.without_names(gone.tolist())
+            else:
+                cells = [had.cells[index] for index in forgotten if index < len(had.cells)]
+                if any(cells):
+                    encoding = encoding.without_values(*map(encoding.numbers_in, (cells, feature.cells)))
             feature = Feature(name, encoding, feature.offsets, feature.codes, feature.cells)
         columns.append(feature)
     return Features(columns)

@@ -3,27 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.terminal import LONGEST_SHOWN, listed
 from ncf_keras.data.dataset import Dataset
-from ncf_keras.data.feature_tables import FeatureTable, feature_table_of
+from ncf_keras.data.feature_tables import FeatureTable
 from ncf_keras.data.features import Features
 from ncf_keras.data.grown_features import titles_apart, with_known_years
 from ncf_keras.data.states import FORGOTTEN, INACTIVE
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def with_newcomers(
     dataset: Dataset,
     *,
-    users: "FeatureTable | pd.DataFrame | None" = None,
-    items: "FeatureTable | pd.DataFrame | None" = None,
+    users: Any = None,
+    items: Any = None,
 ) -> Dataset:
     """Return a dataset with more users and items behind its own: inactive ones, with features.
 
@@ -33,7 +30,8 @@ def with_newcomers(
 
     Args:
         dataset: with features of that side, and raw ids.
-        users: a column of raw ids and one or more of features, a row a new user.
+        users: a column of raw ids and one or more of features, a row a new user: a `FeatureTable`, or a table
+            in memory as `Dataset.from_dataframe` takes it.
         items: the same of new items.
 
     Raises:
@@ -48,10 +46,13 @@ def with_newcomers(
     return replace(dataset, **changes)
 
 
-def _table(given: "FeatureTable | pd.DataFrame", argument: str) -> FeatureTable:
+def _table(given: Any, argument: str) -> FeatureTable:
     if isinstance(given, FeatureTable):
         return given
-    return feature_table_of(given.items(), argument)._replace(source=f"`{argument}`")
+    # It imports Arrow and pandas, which files do without.
+    from ncf_keras.data.frames import feature_table_in_memory
+
+    return feature_table_in_memory(given, argument)._replace(source=f"`{argument}`")
 
 
 def _users(dataset: Dataset, table: FeatureTable) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ncf_keras.base.checks import require_one_of
 from ncf_keras.base.errors import InputError
-from ncf_keras.data.feature_kinds import KINDS, NUMBER, TEXT
+from ncf_keras.data.feature_kinds import KINDS, LEFT_OUT, NUMBER, TEXT
 from ncf_keras.data.feature_tables import FeatureTable, require_header, require_some_known
 from ncf_keras.data.grown_features import TITLE_WORDS, grown_features, require_columns, titles_apart, with_years
 from ncf_keras.data.prepared_log import PreparedLog
@@ -20,7 +20,7 @@ class SaidOfFeatures(NamedTuple):
 
     Attributes:
         users, items: tables of features.
-        kinds: of columns, by name, where they are not to be found.
+        kinds: of columns, by name, where they are not to be found; `none` for those that are to be no feature.
         with_new_items: whether items of the tables that have no interaction are kept, as inactive ones.
     """
 
@@ -39,27 +39,42 @@ def with_features(prepared: PreparedLog, said: SaidOfFeatures) -> tuple[Prepared
     """
     if said.with_new_items and not said.items:
         raise InputError("`with_new_items` must come with `item_features`. Received: it alone")
-    if not (said.users or said.items or said.kinds):
+    kinds = {} if said.kinds is None else said.kinds
+    if not isinstance(kinds, Mapping):
+        raise InputError(
+            "`feature_kinds` must be a dict from the name of a column to its kind. "
+            f"Received: {type(kinds).__name__}"
+        )
+    if not (said.users or said.items or kinds):
         return prepared, None
-    kinds = said.kinds or {}
     for kind in kinds.values():
-        require_one_of(kind, KINDS, "feature_kinds")
+        require_one_of(kind, (*KINDS, LEFT_OUT), "feature_kinds")
     apart = [titles_apart(table) for table in said.items]
     titles = {raw: title for _, found in apart for raw, title in found.items() if title}
     users = [with_years(table) for table in said.users]
     items = [with_years(table) for table, _ in apart]
     # What is derived is of the kind that it is derived for, however few there are of it.
+    columns = [name for table, _ in (*users, *items) for name in table.cells]
+    left_out = [name for name, kind in kinds.items() if kind == LEFT_OUT and name in columns]
+    kinds = {name: kind for name, kind in kinds.items() if name not in left_out}
     usual = {name: NUMBER for _, years in (*users, *items) for name in years}
     if titles:
         usual[TITLE_WORDS] = TEXT
-    prepared, found = _with_columns(prepared, "users", [table for table, _ in users], kinds, usual)
+    prepared, found = _with_columns(
+        prepared, "users", [_without(table, left_out) for table, _ in users], kinds, usual
+    )
     prepared, more = _with_columns(
-        prepared, "items", [table for table, _ in items], kinds, usual, said.with_new_items
+        prepared, "items", [_without(table, left_out) for table, _ in items], kinds, usual, said.with_new_items
     )
     require_columns(kinds, prepared.user_features, prepared.item_features)
     known = set(prepared.item_ids)
     titles = {raw: title for raw, title in titles.items() if raw in known}
     return replace(prepared, said_of_features={**found, **more}), titles or None
+
+
+def _without(table: FeatureTable, left_out: Sequence[str]) -> FeatureTable:
+    """Return a table without some of its columns."""
+    return table._replace(cells={name: cells for name, cells in table.cells.items() if name not in left_out})
 
 
 def _with_columns(

@@ -66,6 +66,11 @@ def require_identity(identity: str, user_features: bool, item_features: bool) ->
             )
 
 
+def sides_in_word(sides: Sequence[str]) -> str:
+    """Return which sides there are, as flags say it: `both`, `user`, `item` or `none`."""
+    return "both" if len(sides) == len(SIDES) else next(iter(sides), "none")
+
+
 def require_recent(recent: int, identity: str) -> None:
     """Raise InputError unless `recent` is a number of items, and items have an embedding to look them up in."""
     require_count(recent, "recent", 0)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from ncf_keras.models.builders import build_gmf, build_mlp, build_neumf
-from ncf_keras.models.checks import SIDES
+from ncf_keras.models.checks import SIDES, sides_in_word
 from ncf_keras.models.factored import FactoredModel
 from ncf_keras.models.features import FeatureRows
 from ncf_keras.models.recent import NO_ITEM, tell_recent_items
@@ -63,7 +63,6 @@ def grown_copy(
             row[: len(numbers)] = np.asarray(numbers, np.int32) + 1
         grown.append(FeatureRows(np.concatenate([rows.codes, more]), features.num_features))
     present = [side for side, tables in zip(SIDES, sides, strict=True) if tables[0].identity is not None]
-    identity = {2: "both", 1: present[0] if present else "", 0: "none"}[len(present)]
     counts = (factored.num_users + len(users), factored.num_items + len(items))
     session = factored.users[0].session
     copy, made = _like(
@@ -71,7 +70,7 @@ def grown_copy(
         counts,
         user_features=grown[0],
         item_features=grown[1],
-        identity=identity,
+        identity=sides_in_word(present),
         recent=0 if session is None else session.length,
     )
     for table, source in zip([*made.users, *made.items], [*factored.users, *factored.items], strict=True):

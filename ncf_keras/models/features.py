@@ -15,9 +15,12 @@ import tensorflow as tf
 
 from ncf_keras.base.device_random import WORD_KEYS, mix, random_words
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.memory import require_memory
 from ncf_keras.models.checks import require_feature_sizes
 
 NO_FEATURE = 0
+# While a table of codes is made, and in the model.
+BYTES_OF_CODE = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +59,9 @@ class FeatureRows:
             )
         require_feature_sizes((rows.shape[1], 1), argument)
         lengths = np.diff(rows.indptr)
-        codes = np.full((count, max(1, int(lengths.max(initial=0)))), NO_FEATURE, np.int32)
+        slots = max(1, int(lengths.max(initial=0)))
+        require_room(count, slots, argument)
+        codes = np.full((count, slots), NO_FEATURE, np.int32)
         places = np.arange(rows.nnz) - np.repeat(rows.indptr[:-1], lengths)
         codes[np.repeat(np.arange(count), lengths), places] = rows.indices + 1
         return cls(codes, rows.shape[1])
@@ -65,10 +70,12 @@ class FeatureRows:
     def none(cls, count: int, sizes: Sequence[int]) -> "FeatureRows":
         """Return rows without a feature, to be filled from a weight file; `sizes` as of `ModelSpec`."""
         num_features, slots = sizes
+        require_room(count, slots, "features")
         return cls(np.full((count, slots), NO_FEATURE, np.int32), num_features)
 
     def widened(self, slots: int) -> "FeatureRows":
         """Return the same with room for so many features a row."""
+        require_room(len(self.codes), slots, "features")
         room = slots - self.codes.shape[1]
         return FeatureRows(
             np.pad(self.codes, ((0, 0), (0, room)), constant_values=NO_FEATURE), self.num_features
@@ -78,6 +85,11 @@ class FeatureRows:
     def sizes(self) -> tuple[int, int]:
         """How many features there are, and the most that a row has room for."""
         return self.num_features, self.codes.shape[1]
+
+
+def require_room(rows: int, slots: int, argument: str) -> None:
+    """Raise InputError unless there is memory for rows that all have room for the most features of one."""
+    require_memory(BYTES_OF_CODE * rows * slots, f"`{argument}` with up to {slots:,} of {rows:,} rows")
 
 
 @keras.saving.register_keras_serializable("ncf_keras")
@@ -147,7 +159,8 @@ class FeatureEmbedding(keras.layers.Layer):
         embeddings_regularizer: Any = None,
         **options: Any,
     ):
-        super().__init__(**options)
+        # Codes are no numbers to be rounded.
+        super().__init__(autocast=False, **options)
         self.num_features, self.width = int(num_features), int(width)
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         self.embeddings_regularizer = keras.regularizers.get(embeddings_regularizer)
@@ -163,7 +176,7 @@ class FeatureEmbedding(keras.layers.Layer):
 
     def call(self, codes: Any) -> Any:
         """Return the sums: shape (batch, width), for codes as `FeatureCodes` gives them."""
-        return sum_of_features(tf.convert_to_tensor(self.embeddings), codes)
+        return tf.cast(sum_of_features(tf.convert_to_tensor(self.embeddings), codes), self.compute_dtype)
 
     def compute_output_spec(self, codes: Any) -> keras.KerasTensor:
         """Return the shape and type of what `call` returns."""

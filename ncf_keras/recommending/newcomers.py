@@ -27,6 +27,7 @@ def model_for(model: Any, dataset: Dataset) -> Any:
         if had != sizes:
             rule = f"a GMF, MLP or NeuMF, or for the {sizes[0]} users and {sizes[1]} items of {dataset.name}"
             raise InputError(f"`model` must be {rule}. Received: one for {had[0]} and {had[1]}")
+        require_same_features(model, dataset.feature_matrices(), dataset.name)
         return model
     matrices, factored = dataset.feature_matrices(), FactoredModel(model)
     more = (sizes[0] - factored.num_users, sizes[1] - factored.num_items)

@@ -15,9 +15,13 @@ from ncf_keras.data import Dataset
 from ncf_keras.data.dataset_checks import require_indices
 
 
-def has_every_item(dataset: Dataset) -> np.ndarray:
-    """Return which users have a train interaction with every item: bool, shape (users,)."""
-    return np.diff(dataset.train_offsets) >= dataset.num_items
+def has_every_item(dataset: Dataset, known_items: bool = False) -> np.ndarray:
+    """Return which users have a train interaction with every item: bool, shape (users,).
+
+    With `known_items`, with every one that has a train interaction of anybody.
+    """
+    count = np.count_nonzero(dataset.item_counts) if known_items else dataset.num_items
+    return np.diff(dataset.train_offsets) >= count
 
 
 def checked_positives(dataset: Dataset, positives: np.ndarray) -> np.ndarray:
@@ -40,26 +44,31 @@ def checked_positives(dataset: Dataset, positives: np.ndarray) -> np.ndarray:
     return unique
 
 
-def positives_alone(dataset: Dataset, positives: np.ndarray | None = None) -> int:
+def positives_alone(dataset: Dataset, positives: np.ndarray | None = None, known_items: bool = False) -> int:
     """Return how many positives have no negatives, because their users have interacted with every item.
 
-    `positives` are as `checked_positives` returns them; None: all.
+    `positives` are as `checked_positives` returns them; None: all. `known_items` as of `has_every_item`.
     """
+    alone = has_every_item(dataset, known_items)
     if positives is None:
-        return int(np.diff(dataset.train_offsets)[has_every_item(dataset)].sum())
-    return int(np.count_nonzero(_is_alone(dataset)[positives]))
+        return int(np.diff(dataset.train_offsets)[alone].sum())
+    return int(np.count_nonzero(_is_alone(dataset, known_items)[positives]))
 
 
-def examples_of_epoch(dataset: Dataset, num_neg: int, positives: np.ndarray | None = None) -> int:
+def examples_of_epoch(
+    dataset: Dataset, num_neg: int, positives: np.ndarray | None = None, known_items: bool = False
+) -> int:
     """Return the number of examples of an epoch: each positive, and `num_neg` negatives where there are any."""
-    alone, count = positives_alone(dataset, positives), _count(dataset, positives)
+    alone, count = positives_alone(dataset, positives, known_items), _count(dataset, positives)
     return (count - alone) * (1 + num_neg) + alone
 
 
-def require_negatives(dataset: Dataset, num_neg: int, positives: np.ndarray | None = None) -> None:
+def require_negatives(
+    dataset: Dataset, num_neg: int, positives: np.ndarray | None = None, known_items: bool = False
+) -> None:
     """Raise InputError unless `num_neg` is a number of negatives, and there are any to draw."""
     require_count(num_neg, "num_neg", 0)
-    if num_neg and positives_alone(dataset, positives) == _count(dataset, positives):
+    if num_neg and positives_alone(dataset, positives, known_items) == _count(dataset, positives):
         raise InputError(
             "`num_neg` must be 0 where every user has interacted with every item: no negative exists. "
             f"Received: {num_neg}, and {np.count_nonzero(has_every_item(dataset)):,} user(s) with train "
@@ -74,6 +83,7 @@ class ExampleNumbers:
         dataset: whose train interactions are the positives.
         num_neg: negatives of each.
         positives: those of an epoch, as `checked_positives` returns them; None: all.
+        known_items: whether negatives are among items with train interactions alone.
 
     Attributes:
         num_examples: of an epoch.
@@ -82,15 +92,21 @@ class ExampleNumbers:
             (positives,); None where all are trained on and have negatives, and so are in their places.
     """
 
-    def __init__(self, dataset: Dataset, num_neg: int, positives: np.ndarray | None = None):
+    def __init__(
+        self,
+        dataset: Dataset,
+        num_neg: int,
+        positives: np.ndarray | None = None,
+        known_items: bool = False,
+    ):
         count = _count(dataset, positives)
-        self.num_examples = examples_of_epoch(dataset, num_neg, positives)
-        self.with_negatives = count - positives_alone(dataset, positives)
+        self.num_examples = examples_of_epoch(dataset, num_neg, positives, known_items)
+        self.with_negatives = count - positives_alone(dataset, positives, known_items)
         self.places = positives
         self._num_neg = num_neg
         if num_neg and self.with_negatives < count:
             places = np.arange(count) if positives is None else positives
-            self.places = places[np.argsort(_is_alone(dataset)[places], kind="stable")]
+            self.places = places[np.argsort(_is_alone(dataset, known_items)[places], kind="stable")]
 
     def positives(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return of some examples the places of their positives in `train_items`, and which are negatives.
@@ -119,6 +135,6 @@ def _count(dataset: Dataset, positives: np.ndarray | None) -> int:
     return dataset.num_train if positives is None else len(positives)
 
 
-def _is_alone(dataset: Dataset) -> np.ndarray:
+def _is_alone(dataset: Dataset, known_items: bool) -> np.ndarray:
     """Return which positives have no negatives: bool, shape (interactions,)."""
-    return np.repeat(has_every_item(dataset), np.diff(dataset.train_offsets))
+    return np.repeat(has_every_item(dataset, known_items), np.diff(dataset.train_offsets))

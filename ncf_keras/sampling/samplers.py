@@ -99,6 +99,8 @@ class Sampler(abc.ABC):
             left gets any of those.
         positives: the places in `train_items` of the positives of an epoch, each once, in any order; None: all.
             Whichever they are, no positive is drawn as a negative.
+        known_items: draw negatives among the items with train interactions alone, all alike. A user who has
+            interacted with all of these has none.
 
     Attributes:
         most_in_memory: up to so many examples the order of an epoch is drawn, above it is computed.
@@ -119,14 +121,17 @@ class Sampler(abc.ABC):
         seed: int | None = None,
         item_weights: np.ndarray | None = None,
         positives: np.ndarray | None = None,
+        known_items: bool = False,
     ):
         if positives is not None:
             positives = checked_positives(dataset, positives)
-        require_negatives(dataset, num_neg, positives)
+        require_negatives(dataset, num_neg, positives, known_items)
+        if known_items:
+            item_weights = popularity_weights(dataset, 0)
         self._dataset = dataset
         self._users = dataset.train_users
         self._num_neg = num_neg
-        self._numbers = ExampleNumbers(dataset, num_neg, positives)
+        self._numbers = ExampleNumbers(dataset, num_neg, positives, known_items)
         self._weights: np.ndarray | None = None
         if item_weights is not None:
             self._weights = _checked_weights(item_weights, dataset.num_items)
@@ -210,10 +215,11 @@ class NegativeSampler(Sampler):
         seed: int | None = None,
         item_weights: np.ndarray | None = None,
         positives: np.ndarray | None = None,
+        known_items: bool = False,
         *,
         recent: int = 0,
     ):
-        super().__init__(dataset, num_neg, seed, item_weights, positives)
+        super().__init__(dataset, num_neg, seed, item_weights, positives, known_items)
         require_count(recent, "recent", 0)
         self.recent = recent
         self._in_time = dataset.items_in_time if recent else None

@@ -28,15 +28,18 @@ def input_names(columns: Sequence[str]) -> list[str]:
     """Return what the input of each column of features is called: as the column, where that can be a name.
 
     Other characters than the letters and digits of ASCII become `_`; what would begin with one of these, or is
-    called like another input, has `feature_` before it, and its number behind it if that is not enough.
+    called like another input, has `feature_` before it; where an earlier column is called so, `_` and the
+    number of the column stand behind, as often as it takes.
     """
     names: list[str] = []
+    taken: set[str] = set()
     for number, column in enumerate(columns):
         name = re.sub(r"[^A-Za-z0-9_]", "_", column)
         if not re.match("[A-Za-z]", name) or name.lower() in TAKEN:
             name = f"feature_{name}"
-        if name.lower() in {one.lower() for one in names}:
+        while name.lower() in taken:
             name = f"{name}_{number}"
+        taken.add(name.lower())
         names.append(name)
     return names
 

@@ -4,7 +4,7 @@ import itertools
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -134,11 +134,18 @@ def _require_texts(dataset: Dataset, listed_users: np.ndarray | None) -> None:
         texts = getattr(dataset, argument) or ()
         if argument == "user_ids":
             texts = texts if listed_users is None else list(itertools.compress(texts, listed_users))
-        for text in texts:
-            try:
-                text.encode("utf-8")
-            except UnicodeError:
-                raise InputError(f"`{argument}` must be texts in Unicode. Received: {text!r}") from None
+        _require_unicode(texts, argument)
         twice, times = Counter(texts).most_common(1)[0] if texts else ("", 0)
         if argument != "item_titles" and times > 1:
             raise InputError(f"`{argument}` must have no id twice. Received: {twice!r} twice")
+    for argument in ("user_features", "item_features"):
+        for column in (getattr(dataset, argument) or {}).values():
+            _require_unicode(column.categories, argument)
+
+
+def _require_unicode(texts: Sequence[str], argument: str) -> None:
+    for text in texts:
+        try:
+            text.encode("utf-8")
+        except UnicodeError:
+            raise InputError(f"`{argument}` must be texts in Unicode. Received: {text!r}") from None

@@ -1,10 +1,12 @@
 """Dates in texts as Unix seconds, computed in a graph: no library of Python is there when a server answers."""
 
 import re
+from collections.abc import Sequence
 
 import tensorflow as tf
 from tensorflow import Tensor
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data.feature_kinds import ISO8601
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -46,10 +48,19 @@ def seconds_of(texts: Tensor, form: str) -> Tensor:
 
     Args:
         texts: strings without white space around them, of any shape.
-        form: in the letters of Python's strptime, or `ISO8601`. Of a form with others than those of `LETTERS`
-            there is nothing to be had here: its dates are read as ISO 8601.
+        form: in the letters of Python's strptime, those of `LETTERS`, or `ISO8601`.
+
+    Raises:
+        InputError: the form has other letters, or no year, month and day.
     """
-    pattern, parts = _pattern(form) or (ISO_PATTERN, ISO_PARTS)
+    found_pattern = (ISO_PATTERN, ISO_PARTS) if form == ISO8601 else _pattern(form)
+    if found_pattern is None:
+        letters = ", ".join(f"%{letter}" for letter in LETTERS)
+        raise InputError(
+            "`dataset` must have dates of a form that a served model can read, to be exported: ISO 8601, or a "
+            f"year, a month and a day in {letters}. Received: {form!r}"
+        )
+    pattern, parts = found_pattern
     pattern = f"(?i)^(?:{pattern})$"
     fits = tf.strings.regex_full_match(texts, pattern)
     found: dict[str, Tensor] = {}
@@ -60,11 +71,9 @@ def seconds_of(texts: Tensor, form: str) -> Tensor:
     return _seconds(fits, found)
 
 
-def _pattern(form: str) -> tuple[str, list[str]] | None:
+def _pattern(form: str) -> tuple[str, Sequence[str]] | None:
     """Return a form as a pattern of RE2 and the parts of its groups; None if that can't be."""
-    if form == ISO8601:
-        return None
-    pattern, parts = "", []
+    pattern, parts = "", list[str]()
     for letter, space, other in re.findall(r"%(.)|(\s+)|(.)", form, re.DOTALL):
         if letter and letter not in LETTERS:
             return None

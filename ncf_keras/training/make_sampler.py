@@ -15,7 +15,7 @@ def make_sampler(
     spec: TrainingSpec,
     shared: bool,
     positives: np.ndarray | None = None,
-    item_weights: np.ndarray | None = None,
+    known_items: bool = False,
     recent: int = 0,
 ) -> NegativeSampler | DeviceSampler | ShardedSampler:
     """Return the sampler that a spec asks for: `auto` is the device's where there is a GPU, else the host's.
@@ -27,25 +27,27 @@ def make_sampler(
         spec: the settings.
         shared: whether several replicas train together.
         positives: the places in `train_items` of those to train on, which the host draws; None: all.
-        item_weights: how likely each item is drawn as a negative, which the host does; None: all alike.
+        known_items: draw negatives among items with train interactions alone, which the host does.
         recent: how many recent items an example has, which the host looks up; 0: none.
 
     Raises:
         InputError: the device's is asked for where there is none, or it or shards where only the host can
             draw; or as `DeviceSampler` and `NegativeSampler`.
     """
-    if positives is not None or item_weights is not None or recent:
+    if positives is not None or known_items or recent:
         why = "with `positives`"
         if recent:
             why = "with a model that takes recent items"
-        elif item_weights is not None:
+        elif known_items:
             why = "with features of items that nobody has chosen yet"
         if spec.sampler == "device":
             raise InputError(f"`sampler` must be host or auto {why}. Received: 'device'")
         if shared or spec.shards > 1:
             received = "several workers" if shared else spec.shards
             raise InputError(f"`shards` must be 1, in one process, {why}. Received: {received}")
-        return NegativeSampler(dataset, spec.num_neg, spec.seed, item_weights, positives, recent=recent)
+        return NegativeSampler(
+            dataset, spec.num_neg, spec.seed, positives=positives, known_items=known_items, recent=recent
+        )
     if shared and spec.sampler == "device":
         raise InputError("`sampler` must be host or auto with several workers. Received: 'device'")
     if shared or spec.shards > 1:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import keras
 
-from ncf_keras.models.features import FeatureCodes, FeatureEmbedding
+from ncf_keras.models.features import FeatureCodes, FeatureEmbedding, IdentityDropout
 from ncf_keras.models.recent import RecentItems
 
 PRODUCTS = (keras.layers.Multiply, keras.layers.Dot)
-# Their weights are looked up, and multiplied with nothing.
-TABLES = (keras.layers.Embedding, FeatureCodes, FeatureEmbedding, RecentItems)
+# Their weights are looked up, or drawn from, and multiplied with nothing.
+WITHOUT_PRODUCTS = (keras.layers.Embedding, FeatureCodes, FeatureEmbedding, IdentityDropout, RecentItems)
 
 
 @contextlib.contextmanager
@@ -42,7 +42,7 @@ def _layers_with_products(model: keras.Model) -> list[keras.layers.Layer]:
     return [
         layer
         for layer in model.layers
-        if (isinstance(layer, PRODUCTS) or (layer.weights and not isinstance(layer, TABLES)))
+        if (isinstance(layer, PRODUCTS) or (layer.weights and not isinstance(layer, WITHOUT_PRODUCTS)))
         and layer.dtype_policy.name == "float32"
         and layer.output is not last
     ]

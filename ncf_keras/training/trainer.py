@@ -35,7 +35,7 @@ from ncf_keras.training.make_sampler import make_sampler
 from ncf_keras.training.spec import TrainingSpec
 from ncf_keras.training.steps.rules import sums_skipped_steps
 from ncf_keras.training.steps.steps import can_defer_rows
-from ncf_keras.training.unknown_rows import forget_unknown_rows, weights_of_negatives
+from ncf_keras.training.unknown_rows import draws_known_items, forget_unknown_rows
 
 Logs = dict[str, float]
 
@@ -110,8 +110,10 @@ class Trainer:
         recent = recent_length(model)
         if recent:
             tell_recent_items(model, dataset.recent_items)
-        weights = weights_of_negatives(model, examples)
-        self._sampler: Any = make_sampler(examples, self.spec, workers is not None, positives, weights, recent)
+        known_items = draws_known_items(model, examples)
+        self._sampler: Any = make_sampler(
+            examples, self.spec, workers is not None, positives, known_items, recent
+        )
         self._on_note = on_note
         self.num_examples = self._sampler.num_examples
         self._selection = None if self.spec.select == "none" else _protocol(examples)
@@ -127,7 +129,7 @@ class Trainer:
                 on_note(_why_all_rows_move(self.spec))
             if on_note and recent and getattr(engine, "moves_all_rows", False):
                 on_note(_ROWS_OF_RECENT)
-            without_negatives = int(has_every_item(examples).sum()) if self.spec.num_neg else 0
+            without_negatives = int(has_every_item(examples, known_items).sum()) if self.spec.num_neg else 0
             if on_note and without_negatives:
                 on_note(_who_has_no_negatives(without_negatives))
             self.engine: Engine = GuardedEngine(engine, model, self.spec.on_nan, on_note)

@@ -5,13 +5,8 @@ import numpy as np
 
 from ncf_keras.data import Dataset
 from ncf_keras.models.checks import SIDES
-from ncf_keras.sampling.samplers import popularity_weights
+from ncf_keras.models.features import codes_of
 from ncf_keras.training.steps.head import embeddings_of
-
-
-def has_features(model: keras.Model, side: str) -> bool:
-    """Tell whether a model takes features of its users or its items; `side` is `user` or `item`."""
-    return any(layer.name == f"{side}_features" for layer in model.layers)
 
 
 def forget_unknown_rows(model: keras.Model, dataset: Dataset) -> None:
@@ -21,17 +16,15 @@ def forget_unknown_rows(model: keras.Model, dataset: Dataset) -> None:
     """
     counts = (np.diff(dataset.train_offsets), dataset.item_counts)
     for side, embeddings, count in zip(SIDES, embeddings_of(model), counts, strict=False):
-        if has_features(model, side):
+        if codes_of(model, side) is not None:
             for layer in embeddings:
                 layer.embeddings.assign(np.where(count[:, None] > 0, layer.embeddings.numpy(), 0))
 
 
-def weights_of_negatives(model: keras.Model, dataset: Dataset) -> np.ndarray | None:
-    """Return how likely each item is drawn as a negative: float64, shape (items,); None: all alike.
+def draws_known_items(model: keras.Model, dataset: Dataset) -> bool:
+    """Tell whether negatives are drawn among items with train interactions alone.
 
-    With features of items, one without train interactions is never drawn: every draw would teach the model
-    that whatever is new is disliked.
+    They are where a model has features of items, some of which have none: every draw would teach the model that
+    whatever is new is disliked.
     """
-    if has_features(model, "item") and not dataset.item_counts.all():
-        return popularity_weights(dataset, 0)
-    return None
+    return codes_of(model, "item") is not None and not dataset.item_counts.all()

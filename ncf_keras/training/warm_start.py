@@ -25,7 +25,7 @@ from ncf_keras.models.features import NO_FEATURE
 from ncf_keras.models.layer_names import feature_name
 from ncf_keras.training.engines.learner_state import LearnerState
 from ncf_keras.training.folding import Described, Folding, FoldingProgress, Side
-from ncf_keras.training.moved_features import moved_features
+from ncf_keras.training.moved_features import Columns, columns_of, features_by_name, moved_features
 from ncf_keras.weights.groups import Layers
 from ncf_keras.weights.loading import (
     assign_layers,
@@ -50,7 +50,8 @@ class RowCounts:
         folded_in: fitted to their interactions.
         as_drawn: as the model was built, because they have no interaction to fit to, or too many were new.
         forgotten: zeros.
-        by_features: zeros, because features are all that is known of them.
+        by_features: zeros, because features are all that is known of them; all of them where the model has no
+            identities of that side.
     """
 
     kept: int
@@ -92,6 +93,7 @@ def warm_start(
     num_neg: int = 4,
     learner: LearnerState | None = None,
     *,
+    earlier_columns: tuple[Columns | None, Columns | None] = (None, None),
     most_folded: int | None = None,
     source: str = "`layers`",
     on_progress: FoldingProgress | None = None,
@@ -107,6 +109,9 @@ def warm_start(
         num_neg: negatives that each positive had in training.
         learner: the state of the earlier learner, which is returned with its rows moved; see
             `read_earlier_training`.
+        earlier_columns: how the columns of features of its users, and of its items, are encoded, by name: those
+            of the dataset that it was trained on. None: not known, so that it is found by the rows where
+            columns have moved, if nearly all rows agree.
         most_folded: fold in so many new users, and so many new items, at the most: those with the longest
             histories, for each takes milliseconds to tenths of a second; None: all.
         source: what an error calls the weights, such as their file.
@@ -118,8 +123,8 @@ def warm_start(
 
     Raises:
         InputError: a model takes recent items; the weights are of another kind or of other widths, or there
-            are more or fewer ids than rows of weights, or none of them is one of the dataset. The model is as
-            it was.
+            are more or fewer ids than rows of weights, or none of them is one of the dataset; or there is no
+            telling which feature is which. The model is as it was.
 
     Example:
         >>> earlier = read_weight_file("pretrain/yesterday.h5")
@@ -144,12 +149,11 @@ def warm_start(
     moved: dict[str, Moved] = {}
     described: list[Described | None] = []
     sides = []
-    for role, tables, side in zip(SIDES, names, (users, items), strict=True):
+    for role, tables, side, columns in zip(SIDES, names, (users, items), earlier_columns, strict=True):
         known = None
         if f"{role}_features" in drawn:
-            known, numbers = _described(role, tables, drawn, layers, side, dataset)
-            size = spec.user_features if role == "user" else spec.item_features
-            moved |= dict.fromkeys(known.tables, Moved((size or (0,))[0], numbers, None))
+            known, rows = _described(role, tables, drawn, layers, side, dataset, columns)
+            moved |= dict.fromkeys(known.tables, rows)
             side = _with_identity(side, [layers[name][0] for name in tables if name in layers])
         described.append(known)
         sides.append(side)
@@ -162,7 +166,8 @@ def warm_start(
     for side, tables, folded, known in zip(sides, names, both, described, strict=True):
         present = [name for name in tables if name in drawn]
         ours, theirs = ([arrays[name][0] for name in present] for arrays in (drawn, layers))
-        counts.append(_place(side, ours, theirs, folded, known))
+        interacting = dataset.train_users if side is sides[0] else dataset.train_items
+        counts.append(_place(side, ours, theirs, folded, known, interacting))
         moved |= dict.fromkeys(present, Moved(side.size, side.here, side.there))
         if known is not None:
             drawn |= {name: (table,) for name, table in known.tables.items()}
@@ -177,14 +182,23 @@ def _place(
     earlier: Sequence[np.ndarray],
     folded: tuple[np.ndarray, list[np.ndarray]],
     known: Described | None,
+    interacting: np.ndarray,
 ) -> RowCounts:
-    """Put rows of identities in their places in the tables of a side, as they were drawn; return the counts."""
+    """Put rows of identities in their places in the tables of a side, as they were drawn; return the counts.
+
+    `interacting` has the index of each train interaction on this side.
+    """
+    if not tables:
+        # Without identities there is no row to keep or to fold in.
+        return RowCounts(0, 0, 0, len(side.forgotten), side.size - len(side.forgotten))
     newcomers, rows = folded
     is_other = np.ones(side.size, bool)
     for placed in (side.here, newcomers, side.forgotten):
         is_other[placed] = False
-    others = np.flatnonzero(is_other)
-    by_features = others[(known.codes[others] != NO_FEATURE).any(axis=1)] if known else others[:0]
+    # Who has interactions will have an identity, though it was not folded in.
+    is_bare = np.bincount(interacting, minlength=side.size) == 0
+    is_described = np.zeros(side.size, bool) if known is None else (known.codes != NO_FEATURE).any(axis=1)
+    others, by_features = np.flatnonzero(is_other), np.flatnonzero(is_other & is_bare & is_described)
     for table, before, new_rows in zip(tables, earlier, rows, strict=True):
         table[side.here] = before[side.there]
         table[newcomers] = new_rows
@@ -200,29 +214,47 @@ class Moved(NamedTuple):
     Attributes:
         size: rows that there are now.
         here: those that are known, int64.
-        there: of each of these the row in the earlier table; None: the rows in their order.
+        there: of each of these the row in the earlier table, int64.
     """
 
     size: int
     here: np.ndarray
-    there: np.ndarray | None
+    there: np.ndarray
 
 
 def _described(
-    role: str, names: Sequence[str], drawn: Layers, layers: Layers, side: Side, dataset: Dataset
-) -> tuple[Described, np.ndarray]:
+    role: str,
+    names: Sequence[str],
+    drawn: Layers,
+    layers: Layers,
+    side: Side,
+    dataset: Dataset,
+    columns: Columns | None,
+) -> tuple[Described, Moved]:
     """Return the features of a side today with the earlier embeddings, and which each earlier one is now."""
     layer = f"{role}_features"
     codes, earlier = (arrays[layer][0].astype(np.int32) for arrays in (drawn, layers))
     tables = {feature_name(name): np.array(drawn[feature_name(name)][0]) for name in names}
-    count = len(next(iter(tables.values())))
+    count, num_earlier = (len(arrays[feature_name(names[0])][0]) for arrays in (drawn, layers))
     features = getattr(dataset, layer)
     widths = [count] if features is None else [len(column.categories) for column in features.values()]
-    num_earlier = len(layers[feature_name(names[0])][0])
-    numbers = moved_features(earlier[side.there], codes[side.here], num_earlier, widths, f"{role}s")
+    # Columns only ever get more categories: of as many features in all, they are those of the training.
+    if (
+        columns
+        and (today := columns_of(features))
+        and sum(len(encoding.categories) for encoding in columns.values()) == num_earlier
+    ):
+        rows = Moved(count, *features_by_name(columns, today, f"{role}s"))
+    else:
+        numbers = moved_features(earlier[side.there], codes[side.here], num_earlier, widths, f"{role}s")
+        rows = Moved(count, numbers, np.arange(num_earlier))
+    # What nobody has any more is forgotten: it may have been learned from somebody who asked to be.
+    is_held = np.bincount(codes.ravel(), minlength=count + 1)[1:] > 0
+    rows = Moved(count, rows.here[is_held[rows.here]], rows.there[is_held[rows.here]])
     for name, table in tables.items():
-        table[numbers] = layers[name][0]
-    return Described(layer, codes, tables), numbers
+        table[rows.here] = layers[name][0][rows.there]
+        table[~is_held] = 0
+    return Described(layer, codes, tables), rows
 
 
 def _with_identity(side: Side, tables: Sequence[np.ndarray]) -> Side:
@@ -290,7 +322,7 @@ def _moved(learner: LearnerState, model: keras.Model, tables: dict[str, Moved]) 
         if table is None:
             return slot
         rows = np.zeros((table.size, slot.shape[1]), slot.dtype)
-        rows[table.here] = slot if table.there is None else slot[table.there]
+        rows[table.here] = slot[table.there]
         return rows
 
     return learner.mapped(moved)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ncf_keras.base.checks import is_number, require_count
 from ncf_keras.base.errors import InputError
+from ncf_keras.models.checks import require_dropout
 from ncf_keras.training.spec import TrainingSpec
 
 
@@ -21,6 +22,7 @@ class UpdateSpec:
             published.
         keep: how many of the versions that updates published are kept.
         top_k: length of the ranked list that HR and NDCG are of.
+        identity_dropout: of a model with features, as in `ModelSpec`; weights do not tell.
 
     Raises:
         InputError: a setting breaks its rule.
@@ -32,6 +34,7 @@ class UpdateSpec:
     tolerance: float = 0.005
     keep: int = 3
     top_k: int = 10
+    identity_dropout: float = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "training", dataclasses.replace(self.training, select="none"))
@@ -41,7 +44,11 @@ class UpdateSpec:
             raise InputError(f"`tolerance` must be a number from 0 to 1. Received: {self.tolerance!r}")
         require_count(self.keep, "keep")
         require_count(self.top_k, "top_k")
+        require_dropout(self.identity_dropout)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings by name, as JSON values."""
-        return dataclasses.asdict(self)
+        """Return the settings by name, as JSON values; what matters to features alone only where it is set."""
+        values = dataclasses.asdict(self)
+        if not self.identity_dropout:
+            del values["identity_dropout"]
+        return values

@@ -21,13 +21,14 @@ from ncf_keras.data.earlier import EarlierDataset
 from ncf_keras.data.earlier_ids import EarlierIds
 from ncf_keras.data.tidy_log import TidyLog
 from ncf_keras.evaluation import LeaveOneOut, PairedComparison, compare_paired, ranking_metrics
-from ncf_keras.models import ModelSpec, model_scores
-from ncf_keras.models.checks import SIDES
+from ncf_keras.models import model_scores
+from ncf_keras.models.checks import SIDES, sides_in_word
 from ncf_keras.training import Trainer
 from ncf_keras.training.checkpoints import digest_of
 from ncf_keras.training.engines.guard import Diverged
 from ncf_keras.training.folding import FoldingProgress
 from ncf_keras.training.known_features import KnownFeatures
+from ncf_keras.training.moved_features import columns_of
 from ncf_keras.training.warm_start import MOST_FOLDED, WarmStart, warm_start
 from ncf_keras.updating.spec import UpdateSpec
 from ncf_keras.weights.loading import sizes_of_file
@@ -115,14 +116,17 @@ def work_out(
     known = EarlierIds(earlier.user_ids.tolist(), earlier.item_ids.tolist(), earlier.sizes)
     ids = known.of_model(was.num_users, was.num_items)
     now = dataclasses.replace(was, num_users=dataset.num_users, num_items=dataset.num_items)
-    features = KnownFeatures.of(dataset, _sides_of(was))
-    model = features.spec(now).build(spec.training.seed, **features.matrices)
+    sides = [side for side in SIDES if getattr(was, f"{side}_features")]
+    features = KnownFeatures.of(dataset, sides_in_word(sides))
+    described = dataclasses.replace(features.spec(now), identity_dropout=spec.identity_dropout)
+    model = described.build(spec.training.seed, **features.matrices)
     start = warm_start(
         model,
         dataset,
         served.layers,
         *ids,
         spec.training.num_neg,
+        earlier_columns=(columns_of(earlier.user_features), columns_of(earlier.item_features)),
         most_folded=MOST_FOLDED,
         source=str(served.path),
         on_progress=on_folding,
@@ -134,12 +138,6 @@ def work_out(
             return Update(None, start, training)
         model.set_weights(weights)
     return Update(model, start, training)
-
-
-def _sides_of(model: ModelSpec) -> str:
-    """Return of which sides a model takes features, as `--features` says it."""
-    sides = [side for side in SIDES if getattr(model, f"{side}_features")]
-    return {2: "both", 1: sides[0] if sides else "", 0: "none"}[len(sides)]
 
 
 def require_leave_one_out(earlier: EarlierDataset) -> None:
@@ -168,11 +166,19 @@ def recent_and_replayed(dataset: Dataset, earlier: EarlierDataset, replay: float
 
 
 def identity_of(
-    log: TidyLog | None, forget: Collection[str], spec: UpdateSpec, titles: Mapping[str, str] | None = None
+    log: TidyLog | None,
+    forget: Collection[str],
+    spec: UpdateSpec,
+    titles: Mapping[str, str] | None = None,
+    features: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return a digest of what an update is asked to do: its log, whom to forget, its settings and titles."""
+    """Return a digest of what an update is asked to do: its log, whom to forget, its settings and titles.
+
+    `features` says which tables of features there are, as JSON values.
+    """
     named = None if titles is None else sorted(titles.items())
-    settings = json.dumps([sorted(forget), spec.to_json(), named]).encode()
+    asked = [sorted(forget), spec.to_json(), named]
+    settings = json.dumps([*asked, features] if features else asked, sort_keys=bool(features)).encode()
     parts: dict[str, Any] = {"settings": np.frombuffer(settings, np.uint8)}
     if log is not None:
         parts |= {str(name): column.to_numpy() for name, column in log.frame.items()}

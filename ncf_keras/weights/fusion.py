@@ -52,6 +52,14 @@ def fuse_pretrained(
         raise InputError(f"`neumf` must be a NeuMF. Received: {spec.kind}")
     factors = _fitting(gmf, gmf_name, replace(spec, kind="GMF"))
     tower = _fitting(mlp, mlp_name, replace(spec, kind="MLP"))
+    own = layers_of(neumf)
+    for name, layers in ((gmf_name, factors), (mlp_name, tower)):
+        for codes in ("user_features", "item_features"):
+            if codes in own and not np.array_equal(np.sort(layers[codes][0]), np.sort(own[codes][0])):
+                raise InputError(
+                    f"{name} must have been trained with the features of {codes[:4]}s that the NeuMF has. "
+                    "Received: other ones"
+                )
     assign_layers(neumf, _fused(factors, tower, float(alpha)), f"{gmf_name} and {mlp_name}")
 
 

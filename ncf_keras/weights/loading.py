@@ -13,6 +13,8 @@ import keras
 import numpy as np
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.models.checks import SIDES, sides_in_word
+from ncf_keras.models.features import IdentityDropout
 from ncf_keras.models.layer_names import feature_name, session_name
 from ncf_keras.models.recent import NO_ITEM, RECENT_ITEMS
 from ncf_keras.models.spec import ModelSpec
@@ -144,8 +146,8 @@ def model_sizes(layers: Layers, source: str) -> ModelSpec:
         sizes["layers"] = (2 * width, *(shape(name)[1] for name in hidden))
     if RECENT_ITEMS in layers:
         sizes["recent"] = shape(RECENT_ITEMS)[1]
-    present = [side for side, table in zip(("user", "item"), tables, strict=True) if table in layers]
-    sizes["identity"] = {2: "both", 1: present[0] if present else "", 0: "none"}[len(present)]
+    present = [side for side, table in zip(SIDES, tables, strict=True) if table in layers]
+    sizes["identity"] = sides_in_word(present)
     spec = ModelSpec(kind, **sizes)
     require_shapes(expected_shapes(spec), shapes_of(layers), kind, source)
     if spec.recent:
@@ -230,6 +232,7 @@ def assign_layers(model: keras.Model, layers: Layers, source: str) -> None:
     kept = [layer for layer in model.layers if _has_weights(layer)]
     expected = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in kept}
     require_shapes(expected, shapes_of(layers), model.name, source)
+    _require_codes(layers, source)
     for layer in kept:
         layer.set_weights(list(layers[layer.name]))
 
@@ -239,9 +242,24 @@ def layers_of(model: keras.Model) -> Layers:
     return {layer.name: tuple(layer.get_weights()) for layer in model.layers if _has_weights(layer)}
 
 
+def _require_codes(layers: Layers, source: str) -> None:
+    """Raise InputError unless the features of each row are among those of the tables, each once."""
+    for side, codes in enumerate(_CODES):
+        names = [feature_name(tables[side]) for tables in (_PLAIN, _MF, _MLP)]
+        tables = [layers[name][0] for name in names if name in layers]
+        if codes not in layers or not tables:
+            continue
+        rows, count = layers[codes][0], len(tables[0])
+        in_order = np.sort(rows, axis=1)
+        repeated = (in_order[:, 1:] == in_order[:, :-1]) & (in_order[:, 1:] != 0)
+        if not ((rows >= 0) & (rows <= count) & (rows == np.floor(rows))).all() or repeated.any():
+            rule = f"hold in {codes} the features of each row, each once: whole numbers up to {count}"
+            raise InputError(f"{source} must {rule}. Received: others")
+
+
 def _has_weights(layer: keras.layers.Layer) -> bool:
     """Tell whether a layer has weights; what `IdentityDropout` draws from are none."""
-    return bool(layer.weights) and "keys" not in {weight.name for weight in layer.weights}
+    return bool(layer.weights) and not isinstance(layer, IdentityDropout)
 
 
 def shapes_of(layers: Layers) -> Shapes:

@@ -61,10 +61,8 @@ class PartialStep(DeferredStep):
         head = self._parameters.weights(head_state)
         with tf.GradientTape() as tape:
             tape.watch([latent, head])
-            inputs = [part[:, None, :] for part in latent]
-            predictions, others, penalties = self._head.stateless_call(
-                head, others, inputs, training=True, return_losses=True
-            )
+            features = self._head.features(ids)
+            predictions, others, penalties = self._head(head, others, latent, features)
             loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         if self._level == 2:
             return loss, state

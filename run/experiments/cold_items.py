@@ -1,12 +1,13 @@
 """What is known of an item that nobody has come across yet: items held out whole, ranked by their features.
 
-Command:  python run/experiments/cold_items.py --log ml-1m/ratings.dat --item_features movies.csv
+Command:  python run/experiments/cold_items.py --path Data/ --datasets cold-1 cold-2 cold-3
 
-`movies.csv` has the columns id, genres (`Animation|Comedy`) and year. A share of the items is held out, drawn
-anew by each seed, and the interactions of every user with them are ranked among sampled held-out items, as `ncf
-evaluate --protocol cold` does. Simple answers rank them: how popular the genres are, which genres the user had
-before, how popular the year's films are; and two of these multiplied. The best of the first, and the best of
-all, are taken after the fact, which flatters them; a model is compared with both.
+Each dataset is one of `ncf prepare --split cold_items --item_features …`, with columns of genres and years, and
+another seed. The interactions of every user with the held-out items are ranked among sampled held-out items, as
+`ncf evaluate --protocol cold` does. Simple answers rank them: how popular the genres are, which genres the user
+had before, how popular the year's films are; and two of these multiplied. The best of the first, and the best
+of all, are taken after the fact, which flatters them. NeuMF with features is trained once, for a fixed number
+of epochs, and compared with both.
 """
 
 import argparse
@@ -16,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from ncf_keras.cli.console import run_command
-from ncf_keras.cli.flags import whole_number
+from ncf_keras.cli.console import import_tensorflow_quietly, run_command
+from ncf_keras.cli.flags import number_above, number_between, whole_number
+from ncf_keras.models.checks import FEATURES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,61 +30,78 @@ if TYPE_CHECKING:
     from ncf_keras.evaluation.leave_one_out import Score
 
 METRICS = ("HR@10", "NDCG@10")
-HEADER = ("seed", "pairs", "users", "answer", *METRICS)
+HEADER = ("dataset", "pairs", "users", "answer", *METRICS)
 MODEL = "NeuMF-8 with features"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the experiment and return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--log", type=Path, required=True, help="interactions")
-    features = "a .csv file with the columns id, genres and year"
-    parser.add_argument("--item_features", type=Path, required=True, help=features)
-    parser.add_argument("--at", default="0.05", help="the share of the items that are held out")
-    parser.add_argument("--seeds", type=whole_number(0), nargs="+", default=[1, 2, 3], help="of all draws")
-    parser.add_argument("--negatives", type=whole_number(1), default=99, help="items to rank each item among")
+    add = parser.add_argument
+    add("--path", default="Data/", help="what stands before the datasets' names")
+    add("--datasets", nargs="+", required=True, metavar="NAME", help="datasets with items held out whole")
+    add("--genres", default="genres", metavar="COLUMN", help="the items' categories")
+    add("--years", default="title_year", metavar="COLUMN", help="the items' years")
+    add("--features", choices=FEATURES, default="item", help="whose features the model takes; none: no model")
+    add("--identity_dropout", type=number_between(0, 1, True), default=0.8, help="as of ncf neumf")
+    add("--epochs", type=whole_number(1), default=5, help="passes over the data")
+    add("--batch_size", type=whole_number(1), default=1024, help="examples a step")
+    add("--lr", type=number_above(0, False), default=0.002, help="learning rate")
     flags = parser.parse_args(arguments)
     return run_command(lambda: _experiment(flags))
 
 
-def train_with_features(dataset: "Dataset", seed: int) -> "Score | None":
-    """Return the scores of a NeuMF that is trained on the dataset and knows its items' features.
+def train_with_features(dataset: "Dataset", flags: argparse.Namespace) -> "Score":
+    """Return the scores of a NeuMF that is trained on the dataset and knows its items' features."""
+    from dataclasses import replace
 
-    TO BE FILLED IN once the models take features; None: the simple answers are printed alone.
-    """
-    return None
+    from ncf_keras.models import ModelSpec
+    from ncf_keras.training import Trainer, TrainingSpec
+    from ncf_keras.training.known_features import KnownFeatures
+
+    known = KnownFeatures.of(dataset, flags.features)
+    spec = known.spec(ModelSpec("NeuMF", dataset.num_users, dataset.num_items))
+    spec = replace(spec, identity_dropout=flags.identity_dropout)
+    training = TrainingSpec(
+        epochs=flags.epochs, batch_size=flags.batch_size, learning_rate=flags.lr, select="none", seed=1
+    )
+    trainer = Trainer(spec.build(1, **known.matrices), dataset, training)
+    trainer.fit()
+    warm = trainer.test()
+    print(
+        f"{dataset.name}, {MODEL}, warm pairs: HR@10 = {warm.hr:.4f}, NDCG@10 = {warm.ndcg:.4f}",
+        file=sys.stderr,
+    )
+    return trainer.score
 
 
 def _experiment(flags: argparse.Namespace) -> None:
+    import_tensorflow_quietly()
     from _cold_answers import is_plain, simple_answers
 
+    from ncf_keras.data import read_dataset
     from ncf_keras.data.cold_tests import cold_tests
-    from ncf_keras.data.logs.log import Log
-    from ncf_keras.data.prepare import PrepareOptions, prepare
     from ncf_keras.evaluation import LeaveOneOut, ranking_metrics
 
-    rows = Log.of(flags.log).read()
     print(_row(*HEADER))
     print(_row(*["---"] * len(HEADER)))
     comparisons = []
-    for seed in flags.seeds:
-        options = PrepareOptions(split="cold_items", at=flags.at, seed=seed, negatives=flags.negatives)
-        dataset = prepare(rows, options).dataset(flags.log.stem)
-        tests = cold_tests(dataset, flags.negatives)
+    for name in flags.datasets:
+        dataset = read_dataset(flags.path, name)
+        tests = cold_tests(dataset)
         protocol = LeaveOneOut(tests.users, tests.items, tests.negatives)
-        answers = simple_answers(dataset, *_genres_and_years(flags.item_features, dataset), seed)
+        answers = simple_answers(dataset, *_genres_and_years(dataset, flags), seed=1)
         values = {"in random order": chance(tests)}
-        values |= {name: ranking_metrics(protocol.rankings(score)) for name, score in answers.items()}
+        values |= {answer: ranking_metrics(protocol.rankings(score)) for answer, score in answers.items()}
         # Each once, the best of one thought first.
         best = list(dict.fromkeys(_best(some, values) for some in ([*filter(is_plain, answers)], answers)))
-        scores = train_with_features(dataset, seed)
-        if scores is not None:
-            values[MODEL] = ranking_metrics(protocol.rankings(scores))
-            comparisons += [_compared(seed, name, values[name], values[MODEL]) for name in best]
+        if flags.features != "none":
+            values[MODEL] = ranking_metrics(protocol.rankings(train_with_features(dataset, flags)))
+            comparisons += [_compared(name, answer, values[answer], values[MODEL]) for answer in best]
         sizes = (f"{len(tests.users):,}", f"{len(values[best[0]]['HR@10']):,}")
-        for name, found in values.items():
+        for answer, found in values.items():
             figures = (f"{found[metric].mean():.4f}" for metric in METRICS)
-            print(_row(str(seed), *sizes, f"**{name}**" if name in best else name, *figures), flush=True)
+            print(_row(name, *sizes, f"**{answer}**" if answer in best else answer, *figures), flush=True)
     if comparisons:
         print("", *comparisons, sep="\n")
 
@@ -91,18 +110,19 @@ def _best(names: "Iterable[str]", values: "Mapping[str, Mapping[str, np.ndarray]
     return max(names, key=lambda name: values[name]["HR@10"].mean())
 
 
-def _genres_and_years(file: Path, dataset: "Dataset") -> "tuple[Feature, Feature]":
-    """Return the two features of a dataset's items, from the file for as long as a dataset has none itself."""
+def _genres_and_years(dataset: "Dataset", flags: argparse.Namespace) -> "tuple[Feature, Feature]":
+    """Return the genres and the years of a dataset's items, each year a category of its own."""
     from ncf_keras.base.errors import InputError
-    from ncf_keras.data.features import read_features
+    from ncf_keras.data.features import Feature
 
-    features = read_features(file, dataset.item_ids, dataset.num_items)
-    if not {"genres", "year"} <= features.keys():
+    cells = {} if dataset.item_features is None else dataset.item_features.cells()
+    if not {flags.genres, flags.years} <= cells.keys():
         raise InputError(
-            f"`--item_features` must have the columns genres and year. Received: {file}, with "
-            f"{', '.join(features)}"
+            f"`--genres` and `--years` must be columns of the items of {dataset.name}, which are "
+            f"{', '.join(cells) or 'none'}. Received: {flags.genres} and {flags.years}"
         )
-    return features["genres"], features["year"]
+    genres, years = (Feature.of_texts(name, cells[name]) for name in (flags.genres, flags.years))
+    return genres, years
 
 
 def chance(tests: "ColdTests") -> "dict[str, np.ndarray]":
@@ -121,7 +141,7 @@ def chance(tests: "ColdTests") -> "dict[str, np.ndarray]":
 
 
 def _compared(
-    seed: int, name: str, simple: "Mapping[str, np.ndarray]", model: "Mapping[str, np.ndarray]"
+    dataset: str, name: str, simple: "Mapping[str, np.ndarray]", model: "Mapping[str, np.ndarray]"
 ) -> str:
     """Return what the model gave more than a simple answer, user by user."""
     from ncf_keras.evaluation import compare_paired
@@ -132,7 +152,7 @@ def _compared(
         f"t-test p = {'-' if one.t_test is None else f'{one.t_test:.2g}'}"
         for metric, one in found.items()
     ]
-    return f"Seed {seed}, {MODEL} against {name}: {'; '.join(figures)}"
+    return f"{dataset}, {MODEL} against {name}: {'; '.join(figures)}"
 
 
 def _row(*words: str) -> str:

@@ -54,7 +54,7 @@ def test_the_interactions_are_not_read(grown, tmp_path):
 
 def test_without_ids_the_indices_are_the_ids(tmp_path):
     write_files(tmp_path)
-    assert read_earlier_ids(tmp_path / "small") == (None, None, None)
+    assert read_earlier_ids(tmp_path / "small") == (None,) * 5
     assert read_earlier_ids(tmp_path / "small").of_model(7, 8) == (None, None)
     dataset = read_dataset(f"{tmp_path}/", "small")
     for prefix in (tmp_path / "small", None):

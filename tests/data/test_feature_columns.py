@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, read_dataset, split_validation
+from ncf_keras.data.feature_encoding import Encoding
 from ncf_keras.data.feature_tables import FeatureTable, read_feature_table
 from ncf_keras.data.grown_features import grown_features
 from ncf_keras.data.prepare import PrepareOptions, prepare
@@ -151,6 +152,77 @@ def test_of_the_forgotten_nothing_is_left(folder):
     prepared = with_features(go_on(folder, [("ann", "v", 9)]), SaidOfFeatures(users=[USERS]))[0]
     assert prepared.user_features["town"].categories == ("forgotten 0", "Rome", "missing")
     assert prepared.user_features["town"].cells == ["Rome", "", "Rome"]
+
+
+def forgetting(cells, kind, forgotten):
+    """Return the column before and after some rows of it were forgotten."""
+    ids = [str(row) for row in range(len(cells))]
+    before = grown_features(None, ids, [FeatureTable("t", ids, {"x": cells})], (), {"x": kind})
+    return before["x"], grown_features(before, ids, (), forgotten)["x"]
+
+
+def test_a_number_of_the_forgotten_alone_is_in_no_name_and_no_edge_of_a_bin():
+    before, after = forgetting(["1", "5", "12345", "20000"], "number", [2])
+    assert before.categories == ("1", "5", "12345", "20000") and before.encoding.edges == (5, 12345, 20000)
+    assert after.categories == ("1", "5", "forgotten 2", "20000", "missing")
+    # Half way to the next edge: what was and is another bin's stays there.
+    assert after.encoding.edges == (5, (12345 + 20000) / 2, 20000)
+    np.testing.assert_array_equal(after.codes, [0, 1, 4, 3])
+    # The lowest, the highest, and one who is alone beyond the last edge.
+    assert forgetting(["1", "2", "3", "9876"], "number", [3])[1].encoding.edges[-1] > 9876
+    cells = [str(number) for number in range(100, 164)]
+    before, after = forgetting(cells, "number", [0, 4, 7])
+    assert before.categories[:2] == ("100 to 103", "104 to 107")
+    assert after.categories[:2] == ("101 to 103", "105 to 106")
+    assert after.encoding.edges == (105, *before.encoding.edges[1:])
+    # What another one has, too, stays.
+    before, after = forgetting(["1", "7", "7", "9"], "number", [1])
+    assert after.categories == (*before.categories, "missing") and after.encoding.edges == before.encoding.edges
+
+
+def test_a_date_of_the_forgotten_alone_is_in_no_name_and_no_edge_of_a_bin():
+    days = ["1970-01-02", "1970-01-04", "1970-01-11"]
+    after = forgetting(days, "date", [1])[1]
+    assert after.categories == ("1970-01-02", "forgotten 1", "1970-01-11", "missing")
+    assert after.encoding.edges == (6.5 * 86_400, 10 * 86_400)
+    times = ["1970-01-01 00:00:07", "1970-01-01 00:01:00", "1970-01-02 00:00:00"]
+    assert forgetting(times, "date", [0])[1].categories[0] == "forgotten 0"
+
+
+@given(
+    st.lists(st.one_of(st.integers(-5, 30).map(str), st.floats(-1e308, 1e308).map(repr)), min_size=2),
+    st.data(),
+)
+def test_what_the_forgotten_had_moves_nobody_else(cells, data):
+    forgotten = data.draw(st.sets(st.integers(0, len(cells) - 1), min_size=1, max_size=len(cells) - 1))
+    before, after = forgetting(cells, "number", sorted(forgotten))
+    others = [row for row in range(len(cells)) if row not in forgotten]
+    np.testing.assert_array_equal(after.codes[others], before.codes[others])
+    # What is written can be read.
+    assert Encoding.from_json(json.loads(json.dumps(after.encoding.to_json()))) == after.encoding
+    gone = {float(cells[row]) for row in forgotten} - {float(cells[row]) for row in others}
+    if all(float(cell).is_integer() and abs(float(cell)) < 100 for cell in cells):
+        assert not gone & set(after.encoding.edges)
+
+
+def test_names_without_names_are_told_apart():
+    encoding = Encoding("categories", ("forgotten 1", "x", "missing")).without_names([1])
+    assert encoding.categories == ("forgotten 1", "forgotten 1 (2)", "missing")
+    assert Encoding.from_json(encoding.to_json()) == encoding
+    assert encoding.without_names([0, 1]).categories == ("forgotten 0", "forgotten 1", "missing")
+
+
+def test_what_python_gives_must_be_tables_and_a_dict_of_kinds():
+    log = pd.DataFrame({"user": ["a", "a", "b", "b"], "item": ["x", "y", "x", "z"]})
+    header = "`item_features` must be a header with a column of ids and one or more of features"
+    kinds = "`feature_kinds` must be a dict from the name of a column to its kind. Received: list"
+    for wrong, message in (
+        ({"item_features": pd.DataFrame()}, header),
+        ({"feature_kinds": ["g"]}, kinds),
+        ({"feature_kinds": []}, kinds),
+    ):
+        with pytest.raises(InputError, match=message):
+            Dataset.from_dataframe(log, user="user", item="item", negatives=1, **wrong)
 
 
 def test_a_kind_can_not_change(folder):

@@ -179,3 +179,11 @@ def test_columns_are_bounded():
         Features([column, many])
     with pytest.raises(InputError, match=r"must be of one length. Received: 1, 2"):
         Features([column, Feature.of_texts("y", ["a", "b"])])
+
+
+def test_a_number_that_overflows_is_a_missing_one():
+    cells = [*map(str, range(40)), "1e400", "-1e999"]
+    assert kind_of_cells(cells) == "number"
+    encoding = Encoding.of("n", cells, "number")
+    offsets, codes = encoding.encode(["1e400", "3"])
+    assert encoding.categories[codes[0]] == "missing" and len(offsets) == 3

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from ncf_keras.cli.prepare import main as prepare
 from ncf_keras.data import Dataset
 from ncf_keras.data.cold_tests import ColdTests
 from ncf_keras.data.features import Feature
@@ -75,30 +76,33 @@ def test_a_random_order_by_hand():
     assert found["NDCG@10"] == pytest.approx([np.mean(gains[:2]), gains[2]])
 
 
-def test_prints_the_answers_and_a_model_beside_the_best(tmp_path, capsys, monkeypatch):
+def test_prints_the_answers_and_a_model_beside_the_best(tmp_path, capsys):
     generator = np.random.default_rng(2)
     pairs = [pair for pair in itertools.product(range(25), range(40)) if generator.random() < 0.5]
     log = "".join(f"u{user},i{item},{generator.integers(100)}\n" for user, item in pairs)
     (tmp_path / "log.csv").write_text("user,item,timestamp\n" + log)
     features = "".join(f"i{item},{'abc'[item % 3]}|d,{1990 + item % 4}\n" for item in range(40))
-    (tmp_path / "items.csv").write_text("id,genres,year\n" + features)
-    line = ["--log", f"{tmp_path}/log.csv", "--item_features", f"{tmp_path}/items.csv", "--at", "0.3"]
+    (tmp_path / "items.csv").write_text("id,genres,title_year\n" + features)
+    for seed in ("1", "2"):
+        line = ["--split", "cold_items", "--at", "0.3", "--negatives", "5", "--seed", seed]
+        line += ["--item_features", f"{tmp_path}/items.csv", "--out", f"{tmp_path}/cold-{seed}"]
+        assert prepare([f"{tmp_path}/log.csv", *line]) == 0
+    capsys.readouterr()
     experiment = load("cold_items")
+    line = ["--path", f"{tmp_path}/", "--datasets", "cold-1", "cold-2", "--epochs", "1"]
 
-    def printed():
-        assert experiment.main([*line, "--negatives", "5", "--seeds", "1", "2"]) == 0
+    def printed(*flags):
+        assert experiment.main([*line, *flags]) == 0
         return capsys.readouterr().out.split("\n\n")
 
-    (table,) = printed()
+    (table,) = printed("--features", "none")
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]]
-    assert [row[0] for row in rows] == ["1"] * 17 + ["2"] * 17 and rows[0][3] == "in random order"
+    assert [row[0] for row in rows] == ["cold-1"] * 17 + ["cold-2"] * 17 and rows[0][3] == "in random order"
     # Of six places each is among the first ten.
     assert all(row[4] == "1.0000" for row in rows)
     assert {sum(row[3].startswith("**") for row in rows[part : part + 17]) for part in (0, 17)} <= {1, 2}
-    monkeypatch.setattr(experiment, "train_with_features", lambda dataset, seed: lambda users, items: -items)
     table, compared = printed()
     assert table.count(f"| {experiment.MODEL} |") == 2
-    assert compared.startswith(f"Seed 1, {experiment.MODEL} against ") and "paired t-test p = " in compared
-    (tmp_path / "items.csv").write_text("id,genre\ni1,a\n")
-    assert experiment.main([*line, "--negatives", "5"]) == 2
-    assert "`--item_features` must have the columns genres and year." in capsys.readouterr().err
+    assert compared.startswith(f"cold-1, {experiment.MODEL} against ") and "paired t-test p = " in compared
+    assert experiment.main([*line, "--years", "year"]) == 2
+    assert "`--genres` and `--years` must be columns of the items of cold-1, " in capsys.readouterr().err

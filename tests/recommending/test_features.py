@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 
 from ncf_keras.base.errors import InputError
@@ -11,8 +13,12 @@ from ncf_keras.baselines import ItemPop
 from ncf_keras.data import with_newcomers
 from ncf_keras.data.feature_encoding import Encoding
 from ncf_keras.data.features import Feature, Features
+from ncf_keras.models import build_mlp
+from ncf_keras.models.factored import can_factor
 from ncf_keras.recommending import Recommender, popular_items
-from tests.recommending.crowd import ITEM_IDS, USER_IDS, seen_by
+from ncf_keras.recommending.newcomers import model_for
+from ncf_keras.solvers.fold_in import ItemFolder, UserFolder
+from tests.recommending.crowd import ITEM_IDS, SIZES, USER_IDS, seen_by
 from tests.recommending.described_crowd import (
     ITEM_STATES,
     described_crowd,
@@ -138,14 +144,40 @@ def test_whom_to_show_an_item(with_new, recommender, model, dataset, grown):
         assert rows["rank"].tolist() == [1, 2, 3, 4]
 
 
-def test_features_go_with_a_history(with_new):
-    liked = [USER_IDS[0], USER_IDS[3]]
-    placed = with_new.place_item(liked, liked, described_as="n1")
-    assert not np.allclose(placed["score"], with_new.place_item(liked, liked)["score"], atol=1e-3)
-    best = with_new.users_for_item(liked, 20, described_as="n1")
-    assert set(best["user_id"]) == {"ann", "bob", *(USER_IDS[user] for user in (1, 2, 6, 7))}
-    lists = [with_new.fold_in(ITEM_IDS[2:4], 20, described_as=user)["score"] for user in ("ann", "bob")]
-    assert not np.allclose(*lists, atol=1e-3)
+def test_features_go_with_a_history(with_new, model, dataset, grown):
+    """Against the folders, given what the features of n1 and of ann add to their rows by hand."""
+    liked = [0, 3]
+    users = rows_by_hand(model, grown, "user")
+    known = [rows[13:14] for rows in rows_by_hand(model, grown, "item")]
+    # How much the others weigh goes by how many there are.
+    larger = model_for(model, grown)
+    counts = np.bincount(dataset.train_users, minlength=grown.num_users)
+    folder = ItemFolder(larger, user_counts=counts, active=grown.active_items)
+    scores = scores_by_hand(model, users, folder([liked], known))[:, 0]
+    placed = with_new.place_item([USER_IDS[user] for user in liked], USER_IDS[:4], described_as="n1")
+    np.testing.assert_allclose(placed["score"], scores[:4], rtol=0, atol=1e-4)
+    best = with_new.users_for_item([USER_IDS[user] for user in liked], 20, described_as="n1")
+    expected = sorted((1, 2, 6, 7, 8, 9), key=lambda user: -scores[user])
+    assert best["user_id"].tolist() == [[*USER_IDS, "ann", "bob"][user] for user in expected]
+    np.testing.assert_allclose(best["score"], scores[expected], rtol=0, atol=1e-4)
+    folder = UserFolder(larger, active=grown.active_users)
+    fitted = folder([[2, 3]], [rows[8:9] for rows in users])
+    scores = scores_by_hand(model, fitted, rows_by_hand(model, grown, "item"))[0]
+    frame = with_new.fold_in(ITEM_IDS[2:4], 20, described_as="ann")
+    allowed = {*LISTED_ITEMS, 13, 14} - {2, 3}
+    expected = sorted(allowed, key=lambda item: -scores[item])
+    assert frame["item_id"].tolist() == [[*ITEM_IDS, *NEW_ITEMS["id"]][item] for item in expected]
+    np.testing.assert_allclose(frame["score"], scores[expected], rtol=0, atol=1e-4)
+
+
+def test_a_model_that_can_not_be_taken_apart_must_have_the_features_too(dataset):
+    features = dataset.feature_matrices()[1]
+    other = build_mlp(*SIZES, (8, 4), (0.1, 0.1), item_features=features)
+    other = keras.Model(other.inputs, keras.layers.Dense(1)(other.output), name="other")
+    assert not can_factor(other) and Recommender(other, dataset)
+    swapped = Features(reversed(list(dataset.item_features.values())))
+    with pytest.raises(InputError, match="`model` must be a model that was trained with the features"):
+        Recommender(other, dataclasses.replace(dataset, item_features=swapped))
 
 
 def test_other_features_than_those_of_the_training_are_refused(model, dataset):
@@ -163,11 +195,24 @@ def test_other_features_than_those_of_the_training_are_refused(model, dataset):
      "`items` must have items that the dataset does not have. Received: '5', which it has"),
     ({"users": pd.DataFrame({"id": ["007"], "age": ["18"]})},
      "`users` must have users that the dataset does not have. Received: '007', which it has"),
+    ({"items": pd.DataFrame()},
+     "`items` must be a header with a column of ids and one or more of features, each with a name of its own. "
+     "Received: ''"),
+    ({"items": "x.csv"},
+     "`items` must be a table: a DataFrame of pandas or polars, a table of Arrow, a dict of columns, or a list "
+     "of dicts. Received: the path 'x.csv': read it with `ncf_keras.read_log(path)`"),
 ])  # fmt: skip
 def test_a_mistake_in_a_table_is_a_sentence(given, sentence, dataset):
     with pytest.raises(InputError) as error:
         with_newcomers(dataset, **given)
     assert str(error.value) == sentence
+
+
+def test_newcomers_come_in_any_table(dataset, grown):
+    for table in (polars.DataFrame(NEW_ITEMS), NEW_ITEMS.to_dict("list"), NEW_ITEMS.to_dict("records")):
+        found = with_newcomers(dataset, items=table)
+        assert found.item_features.cells() == grown.item_features.cells()
+        assert found.item_titles == grown.item_titles and found.item_ids == grown.item_ids
 
 
 def test_who_is_forgotten_may_come_anew(dataset, model):

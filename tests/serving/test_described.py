@@ -1,11 +1,14 @@
 """Users and items by their features as an export knows them, against Python; texts of any kind in a graph."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings, strategies as st
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.data import tidy_times, with_newcomers
 from ncf_keras.data.feature_encoding import Encoding
 from ncf_keras.data.feature_kinds import number_of, seconds_of, words_of
@@ -17,7 +20,7 @@ from ncf_keras.serving import graph_dates, graph_encoder
 from ncf_keras.serving.described_signatures import input_names
 from ncf_keras.serving.export import export_model
 from tests.serving.cpp_loader import CppModel
-from tests.serving.described_exports import described_dataset, described_model
+from tests.serving.described_exports import ITEM_COLUMNS, described_dataset, described_model, features_of
 from tests.serving.small_exports import ITEM_IDS, LIVING_USER_IDS, USERS
 
 NEW_ITEMS = pd.DataFrame(
@@ -215,12 +218,38 @@ def test_dates_of_iso_8601_are_those_of_pandas():
     np.testing.assert_array_equal(found, [seconds_of([text], "ISO8601")[0] for text in texts])
 
 
-def test_dates_of_a_form_that_a_graph_cannot_read_are_read_as_iso_8601():
-    found = graph(lambda cells: graph_dates.seconds_of(cells, "%Y-%j"))(["2020-03-05", "2020-065"])
-    np.testing.assert_array_equal(found, [1_583_366_400, np.nan])
+def test_a_form_of_dates_that_a_graph_cannot_read_is_refused_when_exporting():
+    with pytest.raises(InputError) as error:
+        graph_dates.seconds_of(tf.constant(["2020-065"]), "%Y-%j")
+    assert str(error.value).startswith(
+        "`dataset` must have dates of a form that a served model can read, to be"
+    )
+    assert str(error.value).endswith("%z, %%. Received: '%Y-%j'")
+
+
+@pytest.mark.parametrize("form", KNOWN)
+def test_each_form_that_a_column_may_have_can_be_read_in_a_graph(form):
+    assert graph_dates.seconds_of(tf.constant(["x"]), form).shape == [1]
+
+
+def test_categories_that_are_no_unicode_are_refused(dataset, model, tmp_path):
+    cells = ["\ud800", *ITEM_COLUMNS["genre"][0][1:]]
+    columns = {**ITEM_COLUMNS, "genre": (cells, "categories")}
+    with pytest.raises(InputError, match=r"`item_features` must be texts in Unicode. Received: '.ud800'"):
+        broken = dataclasses.replace(dataset, item_features=features_of(columns))
+        export_model(described_model(broken), broken, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
 
 
 def test_what_the_inputs_of_columns_are_called():
     columns = ["genre", "Year of release", "k", "映画", "user_id", "genre", "GENRE", "1st"]
     expected = ["genre", "Year_of_release", "feature_k", "feature___", "feature_user_id", "genre_5", "GENRE_6"]
     assert input_names(columns) == [*expected, "feature_1st"]
+    # What stands behind a name may be another column's, too.
+    assert input_names(["a b", "a_b_2", "a_b"]) == ["a_b", "a_b_2", "a_b_2_2"]
+
+
+@given(st.lists(st.text("aA_ 12", min_size=1, max_size=5), max_size=8))
+def test_no_two_inputs_are_called_alike(columns):
+    names = input_names(columns)
+    assert len({name.lower() for name in names}) == len(columns)

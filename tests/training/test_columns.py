@@ -51,8 +51,14 @@ def test_predictions_penalties_and_gradients_are_those_of_the_layers(kind, activ
         return predictions, penalties
 
     assert can_use_columns(model)
-    columns = ColumnsHead(model, embeddings, head.trainable_variables)
-    expected, found = gradients(in_rows), gradients(lambda: columns(weights, vectors))
+    columns = ColumnsHead(model, head.trainable_variables)
+    # It takes users before items, the GMF tower's before the MLP's.
+    names = [layer.name for layer in embeddings]
+    order = sorted(range(len(names)), key=lambda place: ("user" not in names[place], "mlp" in names[place]))
+    expected, found = (
+        gradients(in_rows),
+        gradients(lambda: columns(weights, [vectors[place] for place in order])),
+    )
     assert found[0].shape == (9, 1)
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
     np.testing.assert_allclose(sum(found[1]), sum(expected[1]), rtol=1e-6)

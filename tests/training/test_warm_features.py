@@ -8,7 +8,9 @@ from hypothesis import given, settings, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
+from ncf_keras.data.earlier_ids import ids_of_dataset, read_earlier_ids
 from ncf_keras.data.feature_encoding import Encoding
+from ncf_keras.data.feature_file import write_encodings
 from ncf_keras.data.feature_tables import FeatureTable
 from ncf_keras.data.features import Feature, Features
 from ncf_keras.data.grown_features import grown_features
@@ -17,7 +19,7 @@ from ncf_keras.models import build_neumf
 from ncf_keras.models.features import FeatureRows
 from ncf_keras.solvers.fold_in import ItemFolder
 from ncf_keras.training.engines.learner_state import LearnerState
-from ncf_keras.training.moved_features import moved_features
+from ncf_keras.training.moved_features import features_by_name, moved_features
 from ncf_keras.training.warm_start import warm_start
 from ncf_keras.weights.loading import layers_of
 
@@ -161,6 +163,97 @@ def test_other_features_than_those_of_the_earlier_training_are_refused(earlier, 
         warm_start(model_of(dataset, 2), dataset, layers_of(earlier), None, IDS[:ITEMS])
 
 
+TAGS, SIZES = ["a", "b", "c", "a"] * 3, ["s", "s", "l"] * 4
+
+
+def columns_of_cells(**cells):
+    return {name: Encoding.of(name, each, "categories") for name, each in cells.items()}
+
+
+def with_tags(tags):
+    """Return yesterday's dataset with two columns, the first of which has got tags since."""
+    encodings = columns_of_cells(tag=TAGS, size=SIZES)
+    encodings["tag"] = encodings["tag"].grown("tag", tags)
+    cells = {"tag": tags, "size": SIZES}
+    return dataset_of(
+        ITEMS, Features(Feature.of_cells(name, cells[name], encodings[name]) for name in ("tag", "size"))
+    )
+
+
+def test_where_every_item_has_got_a_tag_the_earlier_dataset_tells_what_has_moved():
+    yesterday, today = with_tags(TAGS), with_tags([f"{tag}|{'de'[n % 2]}" for n, tag in enumerate(TAGS)])
+    earlier, model = model_of(yesterday, 1), model_of(today, 2)
+    before = {name: column.encoding for name, column in yesterday.item_features.items()}
+    warm_start(model, today, layers_of(earlier), None, IDS[:ITEMS], earlier_columns=(None, before))
+    found, had = (one.get_layer("mf_feature_embedding_item").get_weights()[0] for one in (model, earlier))
+    np.testing.assert_array_equal(found[[0, 1, 2, 5, 6]], had)
+    # By weights alone there is no telling.
+    with pytest.raises(InputError, match=r"Received: others, or such that only the earlier dataset tells"):
+        warm_start(model_of(today, 2), today, layers_of(earlier), None, IDS[:ITEMS])
+
+
+def test_rows_that_have_not_changed_tell_what_has_moved():
+    # Of ten rows with a category of each of two columns, of 3 and 2, half have got a new one of the first.
+    had = np.array([[1 + row % 3, 4 + row % 2] for row in range(10)])
+    tagged = [[1 + row % 3, 4, 5 + row % 2] for row in range(5)]
+    has = np.array([*tagged, *([1 + row % 3, 5 + row % 2, 0] for row in range(5, 10))])
+    assert moved_features(had, has, 5, [4, 2], "items").tolist() == [0, 1, 2, 4, 5]
+    # Where the rest have changed otherwise, they contradict each other.
+    has[5:, 1] = 5 + np.arange(5) // 3
+    with pytest.raises(InputError, match="`dataset` must have the features of items that the earlier model"):
+        moved_features(had, has, 5, [4, 2], "items")
+
+
+def test_features_are_found_by_the_names_of_columns_and_categories():
+    earlier = columns_of_cells(a=["x", "y", "z", ""], b=["s", "t"], gone=["u"])
+    # Prepared anew: in another order, with others between.
+    today = columns_of_cells(b=["r", "s", "t"], a=["w", "z", "x", ""])
+    here, there = features_by_name(earlier, today, "items")
+    # Today: b r 0, s 1, t 2; a w 3, x 4, z 5, missing 6. Earlier: a x 0, y 1, z 2, missing 3; b s 4, t 5; u 6.
+    assert dict(zip(there.tolist(), here.tolist(), strict=True)) == {0: 4, 2: 5, 3: 6, 4: 1, 5: 2}
+    with pytest.raises(InputError, match="`dataset` must have the features of items"):
+        features_by_name(earlier, columns_of_cells(c=["x"]), "items")
+
+
+def test_what_has_lost_its_name_has_kept_its_place():
+    cells = ["1", "5", "12345", "20000"]
+    number, town = Encoding.of("n", cells, "number"), Encoding.of("t", ["Oslo", "Rome"], "categories")
+    without = number.without_values(np.array([12345.0]), np.array([1.0, 5.0, 20000.0]))
+    today = {"n": without, "t": town.without_names([0]).grown("t", ["Bern"])}
+    here, there = features_by_name({"n": number, "t": town}, today, "users")
+    assert sorted(there) == list(range(6)) and here.tolist() == there.tolist()
+
+
+def test_columns_come_from_the_files_of_the_earlier_dataset(tmp_path):
+    dataset = with_tags(TAGS)
+    write_encodings(tmp_path / "d.features.json", None, dataset.item_features)
+    known = read_earlier_ids(tmp_path / "d")
+    assert known.item_columns == columns_of_cells(tag=TAGS, size=SIZES) and not known.user_columns
+    assert ids_of_dataset(dataset, None).item_columns == known.item_columns
+
+
+def test_of_a_model_without_identities_no_item_is_kept_or_folded_in(yesterday, today):
+    earlier, model = (
+        build_neumf(
+            USERS, dataset.num_items, 3, (8, 4), (0, 0), item_features=dataset.item_features.matrix(),
+            identity="user", seed=1,
+        )
+        for dataset in (yesterday, today)
+    )  # fmt: skip
+    warm = warm_start(model, today, layers_of(earlier), None, IDS[:ITEMS])
+    assert str(warm.items) == "0 kept, 0 folded in, 0 as drawn, 16 by their features alone"
+
+
+def test_who_has_interactions_and_is_not_folded_in_is_as_drawn(earlier, today):
+    model = model_of(today, 2)
+    drawn = layers_of(model)["mf_embedding_item"][0].copy()
+    warm = warm_start(model, today, layers_of(earlier), None, IDS[:ITEMS], most_folded=1)
+    # The first new item has four users, the cold one but two.
+    assert str(warm.items) == "11 kept, 1 folded in, 1 as drawn, 3 by their features alone"
+    table = model.get_layer("mf_embedding_item").get_weights()[0]
+    np.testing.assert_array_equal(table[COLD], drawn[COLD])
+
+
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_features_are_found_again_wherever_columns_have_grown(data):
@@ -181,3 +274,21 @@ def test_features_are_found_again_wherever_columns_have_grown(data):
     found = moved_features(*codes, int(starts[-1]), [*grown, *new_columns], "items")
     expected = [moved[column] + code for column, width in enumerate(widths) for code in range(width)]
     assert found.tolist() == expected
+
+
+def test_what_nobody_has_any_more_is_forgotten_with_its_slots(yesterday, earlier):
+    """Somebody alone had a category and asked to be forgotten: the cells are empty, and its vector is too."""
+    column = yesterday.item_features["genre"]
+    bare = ["drama" if "war" in cell else cell for cell in GENRES]
+    genre = Feature.of_cells("genre", bare, column.encoding)
+    features = Features([genre, yesterday.item_features["year"]])
+    model = model_of(dataset_of(ITEMS, features), 2)
+    slots = {each.path: (each.numpy() + 1,) for each in earlier.trainable_variables}
+    state = LearnerState("adagrad", 7, slots)
+    warm = warm_start(model, dataset_of(ITEMS, features), layers_of(earlier), None, IDS[:ITEMS], learner=state)
+    war = column.categories.index("war")
+    for name in ("mf_feature_embedding_item", "mlp_feature_embedding_item"):
+        table = model.get_layer(name).get_weights()[0]
+        assert not table[war].any() and np.delete(table, war, axis=0).any(axis=1).all()
+        (slot,) = warm.learner.slots[model.get_layer(name).embeddings.path]
+        assert not slot[war].any() and slot.any()

@@ -16,14 +16,18 @@ from tests.updating.nights import quick_exports, words, write_logs
 
 
 @pytest.fixture(scope="module")
-def after_a_night(tmp_path_factory):
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("described")
+
+
+@pytest.fixture(scope="module")
+def after_a_night(directory):
     """The dataset and the model after a night, and the model before it."""
-    directory = tmp_path_factory.mktemp("described")
     write_logs(directory)
     with (directory / "items.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["item_id", "kind"])
-        rows.writerows([f"i{item}", ("even", "odd")[item % 2]] for item in range(40))
+        rows.writerow(["item_id", "kind", "half"])
+        rows.writerows([f"i{item}", ("even", "odd")[item % 2], "ab"[item // 20]] for item in range(40))
     line = [f"{directory}/day.csv", "--out", f"{directory}/Data/d", "--negatives", "10"]
     assert prepare([*line, "--item_features", f"{directory}/items.csv", "--with_new_items"]) == 0
     dataset = read_dataset(f"{directory}/Data/", "d")
@@ -40,10 +44,11 @@ def test_the_published_model_takes_the_features_of_the_dataset(after_a_night):
     before, dataset, model = after_a_night
     assert model.get_layer("item_embedding").input_dim == dataset.num_items
     codes = model.get_layer("item_features").get_weights()[0]
-    expected = [dataset.item_features["kind"].codes[item] + 1 for item in range(dataset.num_items)]
-    np.testing.assert_array_equal(codes[:, 0], expected)
+    for place, (name, start) in enumerate((("kind", 1), ("half", 3))):
+        expected = [dataset.item_features[name].codes[item] + start for item in range(dataset.num_items)]
+        np.testing.assert_array_equal(codes[:, place], expected)
     moved = model.get_layer("item_feature_embedding").get_weights()[0]
-    assert moved.shape == (2, 4) and not np.array_equal(
+    assert moved.shape == (4, 4) and not np.array_equal(
         moved, before.get_layer("item_feature_embedding").get_weights()[0]
     )
 
@@ -54,3 +59,25 @@ def test_an_item_that_is_still_without_interactions_is_listed_by_its_features(af
     assert cold
     frame = Recommender(model, dataset).recommend(dataset.user_ids[0], dataset.num_items)
     assert set(cold) <= set(frame["item_id"])
+
+
+def test_a_night_brings_the_features_of_its_new_items(after_a_night, directory):
+    """Tomorrow's items come in a table beside the log, and are listed without anybody's interaction."""
+    before = after_a_night[2].get_layer("item_feature_embedding").get_weights()[0]
+    # All known ones get another tag, too, behind which the second column moves.
+    more = "".join(f"i{item},{('even', 'odd')[item % 2]}|{'xyz'[item % 3]}\n" for item in range(40))
+    (directory / "new.csv").write_text(f"item_id,kind\nnew1,odd\nnew2,prime\n{more}")
+    with quick_exports():
+        line = words(directory, "--item_features", f"{directory}/new.csv", "--with_new_items", log="night1.csv")
+        assert main([*line, "--identity_dropout", "0.5", "--epochs", "0"]) == 0
+    dataset, grown = read_dataset(f"{directory}/Data/", "d"), load_model(directory / "served.h5")
+    new = [dataset.item_ids.index(raw) for raw in ("new1", "new2")]
+    kinds = dataset.item_features["kind"]
+    assert kinds.categories[:6] == ("even", "odd", "prime", "x", "y", "z")
+    assert dataset.item_features["half"].categories == ("a", "b", "missing")
+    table = grown.get_layer("item_feature_embedding").get_weights()[0]
+    np.testing.assert_array_equal(table[[0, 1, 6, 7]], before)
+    assert [kinds.categories[kinds.codes[kinds.offsets[index]]] for index in new] == ["odd", "prime"]
+    assert not grown.get_layer("item_embedding").get_weights()[0][new].any()
+    frame = Recommender(grown, dataset).recommend(dataset.user_ids[0], dataset.num_items)
+    assert {"new1", "new2"} <= set(frame["item_id"])

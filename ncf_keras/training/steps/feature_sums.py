@@ -32,11 +32,7 @@ class FeatureSums:
         if len(often) * len(codes) > MOST_BYTES:
             often = often[:0]
         self._often = None if len(often) == num_features else often.astype(np.int32)
-        ones = np.zeros((len(codes), num_features + 1), np.uint8) if len(often) else None
-        if ones is not None:
-            np.put_along_axis(ones, codes, 1, axis=1)
-            ones = ones[:, 1 + often]
-        self._ones = None if ones is None else tf.Variable(ones, trainable=False)
+        self._ones = tf.Variable(_ones(codes, often), trainable=False) if len(often) else None
         rest = np.sort(np.where(np.isin(codes, 1 + often), NO_FEATURE, codes), axis=1)
         rest = rest[:, (rest != NO_FEATURE).any(axis=0)]
         self._rest = tf.Variable(rest, trainable=False, dtype=tf.int64) if rest.size else None
@@ -54,3 +50,13 @@ class FeatureSums:
         if self._rest is not None:
             total += sum_of_features(table, next(following))
         return total
+
+
+def _ones(codes: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Return which rows have some features, numbered from 0: uint8, shape (rows, features)."""
+    place_of = np.full(codes.max(initial=0) + 1, len(features))
+    place_of[1 + features] = np.arange(len(features))
+    # The last column takes what is not asked for.
+    ones = np.zeros((len(codes), len(features) + 1), np.uint8)
+    np.put_along_axis(ones, place_of[codes], 1, axis=1)
+    return ones[:, :-1]

@@ -8,9 +8,11 @@ they are few, and move at every step.
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.models.checks import SIDES
 from ncf_keras.models.factored import FactoredModel
 from ncf_keras.models.features import FeatureCodes, IdentityDropout
@@ -62,6 +64,7 @@ class Head:
         self._precision = precision
         self._model = _behind(model)
         self._codes = [(place, layer) for place, layer in _codes_of(model)]
+        self._known = [layer.codes.numpy() for _, layer in self._codes]
         self.variables = self._model.trainable_variables
         self.others = OtherState(self._model.non_trainable_variables)
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
@@ -70,6 +73,14 @@ class Head:
         if precision != "bfloat16" and not on_gpu and can_use_columns(model):
             self._columns = ColumnsHead(model, self.variables)
             self._vectors = _Vectors(model, self._model)
+
+    def require_same_features(self) -> None:
+        """Raise InputError if users or items no longer have the features that the step was made with."""
+        for (_, layer), codes in zip(self._codes, self._known, strict=True):
+            if not np.array_equal(layer.codes.numpy(), codes):
+                raise InputError(
+                    f"`model` must have the features that its training began with. Received: other {layer.name}"
+                )
 
     def features(self, ids: State) -> list[State]:
         """Return what is known of the rows of a batch, by the ids of each input; of sides with features."""

@@ -234,6 +234,7 @@ class DeferredStep:
 
     def read_model(self) -> None:
         """Take the weights from the Keras model; between epochs, when all rows are up to date."""
+        self._head.require_same_features()
         self._rows[:, : self._width].assign(self._weights_of_rows())
         self._parameters.read_model()
         self._others.read_model()
