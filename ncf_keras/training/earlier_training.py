@@ -95,6 +95,8 @@ def _of_checkpoint(file: Path, checkpoint: Checkpoint, notes: tuple[str, ...]) -
 class _NothingDrawn:
     """Stands for the sampler of a training whose examples are not drawn any more."""
 
+    recent = 0
+
     def __init__(self, num_examples: int):
         self.num_examples = num_examples
 
