@@ -30,6 +30,7 @@ OURS = {
     "strategy": "none", "shards": None,
     "checkpoint_dir": None, "checkpoint_every": 1, "resume": False, "on_nan": "stop", "patience": None,
     "warm_start": None, "warm_ids": None, "features": "none", "identity": "both", "identity_dropout": 0,
+    "recent": 0,
     "topk": 10, "save_dir": "pretrain/", "format": "h5", "log_csv": None, "tensorboard": None,
     "no_memory_check": False, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "warmup_steps": 0,
     "lr_decay": "none", "decay_steps": 0, "decay_rate": 0.1, "precision": "float32", "deterministic": False,
