@@ -24,6 +24,8 @@ RUNS = [
 class RecordedBatches:
     """Stands in for the sampler: the batches that the authors' code was given."""
 
+    recent = 0
+
     def __init__(self, recorded: dict):
         self._arrays = tuple(recorded[f"batches/{name}"].ravel() for name in ("user", "item", "label"))
         self.num_examples = len(self._arrays[0])
