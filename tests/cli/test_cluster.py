@@ -51,6 +51,7 @@ def test_flags_that_do_not_go_together_are_refused(flags, sentence, monkeypatch)
     assert (result.status, result.lines) == (2, []) and sentence in result.errors
 
 
+@pytest.mark.slow
 def test_a_worker_is_killed_and_one_process_goes_on(tmp_path):
     """The chief's lines are those of one process; it says in words that a worker is gone; the run goes on."""
     run_flags = (*write_random_files(tmp_path), "--seed", 1, "--batch_size", 64, "--num_factors", 4)
