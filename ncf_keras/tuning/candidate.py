@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # Told NDCG after each epoch, numbered from 0; returns whether the candidate is to be given up.
 Tell = Callable[[int, float], bool]
+# The epoch from which it may say so.
+EPOCHS_BEFORE_PRUNING = 1
 
 
 @dataclass(frozen=True)

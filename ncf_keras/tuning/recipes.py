@@ -10,7 +10,7 @@ import scipy.special
 from ncf_keras.evaluation import LeaveOneOut, RankingResult
 from ncf_keras.solvers.least_squares_loss import TUNED_LOSS, LeastSquares
 from ncf_keras.training.tuned import Recipe, build_tuned_neumf, mlp_trainer, train_gmf
-from ncf_keras.tuning.candidate import Effort, Outcome, Tell
+from ncf_keras.tuning.candidate import EPOCHS_BEFORE_PRUNING, Effort, Outcome, Tell
 from ncf_keras.tuning.spaces import Settings
 
 if TYPE_CHECKING:
@@ -28,14 +28,20 @@ class TunedNeuMF:
     """A Candidate: the share of GMF and the epochs of the MLP are found while it learns, at no cost."""
 
     def measure(self, settings: Settings, examples: "Dataset", effort: Effort, tell: Tell) -> Outcome:
-        """Solve for GMF, train the MLP, and find the best share after each of its epochs."""
+        """Solve for GMF, train the MLP, and find the best share after each of its epochs.
+
+        GMF alone is told first, of the step from which candidates are given up: it has been solved for to its
+        end, so a weak one is not waited for.
+        """
         from ncf_keras.models import model_scores
         from ncf_keras.tuning.watching import Watch
 
         recipe = recipe_of(settings, mlp_epochs=effort.epochs)
-        gmf = train_gmf(examples, recipe, effort.seed)
+        shares = Shares(examples, model_scores(train_gmf(examples, recipe, effort.seed)), effort.top_k)
+        alone = shares.gmf_alone()
+        if tell(EPOCHS_BEFORE_PRUNING, alone.ndcg):
+            return Outcome(alone, {**settings, "alpha": 1.0}, given_up=True)
         trainer = mlp_trainer(examples, recipe, effort.seed)
-        shares = Shares(examples, model_scores(gmf), effort.top_k)
         score = model_scores(trainer.model)
         alphas: list[float] = []
 
@@ -44,7 +50,7 @@ class TunedNeuMF:
             alphas.append(alpha)
             return result
 
-        watch = Watch(measure, effort, tell)
+        watch = Watch(measure, effort, lambda epoch, ndcg: tell(EPOCHS_BEFORE_PRUNING + 1 + epoch, ndcg))
         trainer.fit([watch])
         assert watch.best is not None
         found = {"mlp_epochs": watch.best_epoch + 1, "alpha": alphas[watch.best_epoch]}
@@ -78,6 +84,10 @@ class Shares:
         self._gmf_score, self._top_k = gmf_score, top_k
         self._gmf: np.ndarray | None = None
 
+    def gmf_alone(self) -> RankingResult:
+        """Return the result of a share of one."""
+        return self._protocol.evaluate(self._gmf_logits, self._top_k)
+
     def best_with(
         self, mlp_score: Callable[[np.ndarray, np.ndarray], np.ndarray]
     ) -> tuple[float, RankingResult]:
@@ -88,17 +98,21 @@ class Shares:
 
             def score(users: np.ndarray, items: np.ndarray, alpha: float = alpha) -> np.ndarray:
                 nonlocal mlp
-                if self._gmf is None:
-                    self._gmf = _logits(self._gmf_score(users, items))
                 if mlp is None:
                     mlp = _logits(mlp_score(users, items))
-                return alpha * self._gmf + (1 - alpha) * mlp
+                return alpha * self._gmf_logits(users, items) + (1 - alpha) * mlp
 
             result = self._protocol.evaluate(score, self._top_k)
             if best is None or result.ndcg > best[1].ndcg:
                 best = (alpha, result)
         assert best is not None
         return best
+
+    def _gmf_logits(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Return those of the pairs of the protocol, which are computed once."""
+        if self._gmf is None:
+            self._gmf = _logits(self._gmf_score(users, items))
+        return self._gmf
 
 
 def recipe_of(settings: Settings, mlp_epochs: int | None = None) -> Recipe:
@@ -121,5 +135,5 @@ def recipe_of(settings: Settings, mlp_epochs: int | None = None) -> Recipe:
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:
     """Return the logits of float32 probabilities: finite, as a probability that rounds to 0 or 1 has none."""
-    smallest = np.finfo(np.float32).eps / 4
+    smallest = float(np.finfo(np.float32).eps) / 4
     return scipy.special.logit(np.clip(probabilities.astype(np.float64), smallest, 1 - smallest))

@@ -20,7 +20,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.locks import directory_lock
 from ncf_keras.base.terminal import listed, shortened
-from ncf_keras.tuning.candidate import Outcome, Tell
+from ncf_keras.tuning.candidate import EPOCHS_BEFORE_PRUNING, Outcome, Tell
 from ncf_keras.tuning.spaces import SPACES, Settings
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ TESTED = ("number", "hr", "ndcg", "seconds", "file")
 MEASURED, STATES = ("done", "given up"), ("done", "given up", "diverged", "refused")
 # What reading a file raises that is no search.
 UNSOUND = (ValueError, TypeError, LookupError, AttributeError, AssertionError, RuntimeError)
-# Trials that say what is usual before one is given up, and epochs that each may take anyway.
-TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING = 6, 1
+# Trials that say what is usual before one is given up.
+TRIALS_BEFORE_PRUNING = 6
 # How long one process waits for another that writes: seconds.
 LOCKED_SECONDS = 60
 

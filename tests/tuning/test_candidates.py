@@ -12,7 +12,7 @@ from ncf_keras.data import read_dataset, split_validation
 from ncf_keras.evaluation import LeaveOneOut
 from ncf_keras.models import ModelSpec, model_scores
 from ncf_keras.training import Trainer, TrainingSpec
-from ncf_keras.training.tuned import build_tuned_neumf
+from ncf_keras.training.tuned import build_tuned_neumf, train_gmf
 from ncf_keras.tuning import SPACES, Effort, candidate_of
 from ncf_keras.tuning.recipes import ALPHAS, Shares, recipe_of
 from tests.small_data import write_random_files
@@ -105,6 +105,23 @@ def test_the_recipe_that_is_found_ranks_as_it_was_said_to(examples):
     neumf = build_tuned_neumf(examples, recipe, 3)
     result = protocol(examples).evaluate(model_scores(neumf), 5)
     assert (result.hr, result.ndcg) == pytest.approx((found.result.hr, found.result.ndcg))
+
+
+def test_a_recipe_is_told_by_its_gmf_alone_first(dataset, examples):
+    told = []
+    found = candidate_of("tuned").measure(TUNED, examples, EFFORT, lambda *each: told.append(each) or True)
+    gmf = train_gmf(examples, recipe_of(TUNED, mlp_epochs=1), 3)
+    alone = protocol(examples).evaluate(model_scores(gmf), 5)
+    assert found.given_up and found.settings == {**TUNED, "alpha": 1.0}
+    assert told == [(1, pytest.approx(alone.ndcg))] and found.result.hr == pytest.approx(alone.hr)
+
+
+def test_probabilities_that_round_to_one_and_to_nought_are_ranked(examples):
+    """Their logits would be infinite, and a share of none of them no number."""
+    sure = np.zeros((examples.num_users, examples.num_items), np.float32)
+    sure[examples.test_users, examples.test_items] = 1
+    shares = Shares(examples, lambda users, items: sure[users, items], 5)
+    assert shares.best_with(lambda users, items: np.full(len(users), 0.5, np.float32))[1].hr == 1
 
 
 def test_no_other_share_is_better(examples):
