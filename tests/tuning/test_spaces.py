@@ -30,9 +30,10 @@ def test_a_network_begins_with_the_defaults_of_its_command(kind):
     assert first == {name: defaults[name] for name in first}
 
 
-def test_the_recipe_begins_with_the_preset():
+def test_the_recipe_begins_with_the_preset_but_for_a_smaller_mlp():
     found = {"mlp_epochs": TUNED.mlp_epochs, "alpha": TUNED.alpha}
-    assert recipe_of({**SPACES["tuned"].first, **found}) == TUNED
+    smaller = {"layers": (128, 64, 32, 16), "mlp_learning_rate": 0.002, "mlp_batch_size": 1024}
+    assert recipe_of({**SPACES["tuned"].first, **found}) == dataclasses.replace(TUNED, **smaller)
 
 
 @pytest.mark.parametrize("name", ["ItemKNN", "EASE", "IALS", "DotProduct", "EALS", "BPR"])
