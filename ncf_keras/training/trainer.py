@@ -30,6 +30,7 @@ from ncf_keras.training.engines.learner_state import LearnerState
 from ncf_keras.training.engines.make_engine import make_engine
 from ncf_keras.training.engines.sharded_engine import follow_chief, release_workers
 from ncf_keras.training.engines.workers import Workers
+from ncf_keras.training.explained_rows import can_explain_rows, explain_rows_by_features
 from ncf_keras.training.iterations import Best, Iteration, best_of
 from ncf_keras.training.make_sampler import make_sampler
 from ncf_keras.training.spec import TrainingSpec
@@ -107,6 +108,7 @@ class Trainer:
         examples = split_validation(dataset) if selects else dataset
         self._examples = examples
         forget_unknown_rows(model, examples)
+        self._explains = can_explain_rows(model)
         recent = recent_length(model)
         if recent:
             tell_recent_items(model, dataset.recent_items)
@@ -277,6 +279,9 @@ class Trainer:
             self._take_what_callbacks_changed()
         started = time.perf_counter()
         logs = {"loss": self.engine.train_epoch(self._progress_for(every))}
+        if self._explains:
+            explain_rows_by_features(self.model, self._examples)
+            self.engine.read_model()
         logs["train_seconds"] = time.perf_counter() - started
         if self._selection and number % self.spec.evaluate_every == 0:
             started = time.perf_counter()
