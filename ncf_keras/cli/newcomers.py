@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ncf_keras.recommending import Recommender
 
 # Lists of items, of which new ones may be all.
-OF_ITEMS = ("--user", "--users_file", "--history", "--new_users")
+OF_ITEMS = ("--user", "--users_file", "--all_users", "--history", "--new_users")
 
 
 class Newcomers(NamedTuple):

@@ -1,37 +1,30 @@
 """`ncf recommend`: lists with raw ids and titles from a saved model."""
 
 import argparse
-import contextlib
 import csv
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.cli.all_lists import add_all_users_flags, require_use_of_all_users, write_all_lists
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
-from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import add_data_flags, whole_number
 from ncf_keras.cli.id_lines import read_id_lines
-from ncf_keras.cli.newcomers import (
-    add_newcomer_flags,
-    listed_newcomers,
-    read_newcomers,
-    require_use_of_newcomers,
-)
+from ncf_keras.cli.list_inputs import ListInputs, read_list_inputs
+from ncf_keras.cli.newcomers import add_newcomer_flags, listed_newcomers, require_use_of_newcomers
 from ncf_keras.cli.paths import InputFile, OutputFile
-from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model
-from ncf_keras.cli.steering import Steering, add_steering_flags, read_steering, require_steerable
+from ncf_keras.cli.saved_model import SAVED_MODEL
+from ncf_keras.cli.steering import add_steering_flags, require_steerable
 from ncf_keras.cli.table_output import TABLE_FORMATS, format_of_file, spreadsheet_safe, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ncf_keras.data import Dataset
-
 WHOM = (
     "--user", "--users_file", "--history", "--similar_items", "--new_item", "--users_for", "--new_users",
-    "--popular",
+    "--all_users", "--popular",
 )  # fmt: skip
 UNKNOWN_USER = " (for anybody else, give `--history` or `--popular`)"
 
@@ -58,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--user", metavar="ID", action="append", help="a user; may be repeated")
     each = "users, an id a line, - for standard input; unknown ones get the popularity list, labelled so"
     add("--users_file", type=InputFile, metavar="FILE", help=each)
+    add("--all_users", action="store_true", help="all users, as Parquet files in the directory of --to")
     items = "items that a new user interacted with, as a line of CSV (an id with a comma in double quotes)"
     add("--history", metavar="ID,ID,…", action="append", help=f"{items}; repeated, they are one history")
     add("--similar_items", metavar="ID", action="append", help="items like this one; may be repeated")
@@ -75,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--include_seen", action="store_true", help=known)
     parser.add_argument("--format", choices=TABLE_FORMATS, help="on standard output (default: table)")
     parser.add_argument("--to", type=OutputFile, metavar="FILE", help="write a .csv or .json file instead")
+    add_all_users_flags(parser)
     spreadsheet = "put ' before texts that a spreadsheet would run as a formula, in CSV"
     parser.add_argument("--spreadsheet_safe", action="store_true", help=spreadsheet)
     return parser
@@ -84,6 +79,10 @@ def _recommend(flags: argparse.Namespace) -> None:
     _require_one_kind(flags)
     require_use_of_newcomers(flags)
     require_steerable(flags)
+    require_use_of_all_users(flags)
+    if flags.all_users:
+        write_all_lists(flags)
+        return
     if flags.to and flags.format:
         raise InputError("`--to` takes its format from its suffix. Received: `--format` too")
     format = format_of_file(flags.to) if flags.to else flags.format or "table"
@@ -92,16 +91,11 @@ def _recommend(flags: argparse.Namespace) -> None:
     users = _read_users(flags.users_file) if flags.users_file is not None else []
     history = _parse_ids(flags.history, "--history", "item", " (without any, give `--popular`)")
     new_item = _parse_ids(flags.new_item, "--new_item", "user")
-    # Standard output is for the lists alone.
-    with contextlib.redirect_stdout(sys.stderr):
-        trained_on = load_dataset(flags)
-    dataset = read_newcomers(flags, trained_on)
     items = "`--users_for`" if flags.users_for else "`--similar_items`"
     with flag_names({"model": "`--weights`", "users": "`--user`", "history": "`--history`", "items": items}):
-        steering = read_steering(flags, dataset)
-        if flags.only_new:
-            steering.arguments["only_items"] = (dataset.item_ids or ())[trained_on.num_items :]
-        frame = _lists(flags, trained_on, dataset, users, history, new_item, steering)
+        inputs = read_list_inputs(flags)
+        frame = _lists(flags, inputs, users, history, new_item)
+    dataset = inputs.dataset
     shown = [name for name, ids in (("users", dataset.user_ids), ("items", dataset.item_ids)) if ids is None]
     if shown:
         print(f"The dataset has no ids: {' and '.join(shown)} are shown as indices from 0.", file=sys.stderr)
@@ -111,19 +105,14 @@ def _recommend(flags: argparse.Namespace) -> None:
 
 
 def _lists(
-    flags: argparse.Namespace,
-    trained_on: "Dataset",
-    dataset: "Dataset",
-    users: list,
-    history: list,
-    new_item: list,
-    steering: Steering,
+    flags: argparse.Namespace, inputs: ListInputs, users: list, history: list, new_item: list
 ) -> "pd.DataFrame":
     import_tensorflow_quietly()
-    from ncf_keras.recommending import Recommender, popular_items
+    from ncf_keras.recommending import popular_items
     from ncf_keras.recommending.ids import ids_of_items, ids_of_users
     from ncf_keras.recommending.listed import Listed
 
+    trained_on, dataset, steering = inputs
     if flags.popular:
         frame = popular_items(dataset, flags.k, item_features=steering.features, **steering.arguments)
         return frame.drop(columns="user_id")
@@ -136,7 +125,7 @@ def _lists(
     known_items.require(flags.similar_items or (), "--similar_items")
     known_items.require(history, "--history")
     known_items.require(flags.users_for or (), "--users_for")
-    recommender = Recommender(load_saved_model(flags.weights, trained_on), dataset, steering.features)
+    recommender = inputs.recommender(flags)
     new_users, new_items = listed_newcomers(trained_on, dataset, recommender)
     wanted, is_steered = steering.arguments, bool(steering.arguments)
     if new_item:

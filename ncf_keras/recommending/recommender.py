@@ -320,6 +320,20 @@ class Recommender:
             self._dataset, k, users, features, only_items=only_items, not_items=not_items, max_per=max_per
         )
 
+    def listed_users(self) -> list[Any]:
+        """Return the ids of all users who get lists of their own, in the order of their indices.
+
+        Raw ids where the dataset has them, else indices.
+        """
+        listed = self.listed.users
+        indices = range(self._dataset.num_users) if listed is None else np.flatnonzero(listed).tolist()
+        ids = self._dataset.user_ids
+        return list(indices) if ids is None else [ids[index] for index in indices]
+
+    def has_ids(self, side: str) -> bool:
+        """Tell whether the dataset has raw ids of a side, `user` or `item`; else its indices are the ids."""
+        return getattr(self._dataset, f"{side}_ids") is not None
+
     def _read(self, *steering: Any) -> Steering | None:
         return read_constraints(self._tables.items, self._features, self._dataset.num_items, *steering)
 

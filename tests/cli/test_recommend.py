@@ -252,8 +252,8 @@ def test_who_is_inactive_or_forgotten_is_unknown(run, folder, tmp_path):
 
 
 KINDS = (
-    "One of --user, --users_file, --history, --similar_items, --new_item, --users_for, --new_users, --popular, "
-    "--new_items must be given. Received: "
+    "One of --user, --users_file, --history, --similar_items, --new_item, --users_for, --new_users, "
+    "--all_users, --popular, --new_items must be given. Received: "
 )
 
 
@@ -422,7 +422,8 @@ def test_who_came_after_the_training_is_known_by_features(run, folder, described
     (["--popular", "--new_items", "new.items.csv"], "`--new_items` must come with what a model ranks."),
     (["--user", "3", "--only_new"], "`--only_new` must come with `--new_items`. Received: `--only_new` alone"),
     (["--similar_items", "5", "--new_items", "new.items.csv", "--only_new"],
-     "`--only_new` must come with one of --user, --users_file, --history, --new_users. Received: none"),
+     "`--only_new` must come with one of --user, --users_file, --all_users, --history, --new_users. "
+     "Received: none"),
     (["--history", "5", "--new_users", "new.users.csv"],
      "`--new_users` must hold one of them with `--history`. Received: 2"),
     (["--new_items", "new.users.csv"],
