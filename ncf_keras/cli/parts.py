@@ -3,11 +3,12 @@
 import argparse
 import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.memory import require_memory
+from ncf_keras.base.memory import TooLittleMemory, require_memory
 from ncf_keras.cli.console import progress_bar
 from ncf_keras.cli.log_flags import log_options
 
@@ -25,11 +26,7 @@ def require_fit_for_parts(flags: argparse.Namespace) -> None:
     """Raise InputError if a flag does not go with `--memory`, or its memory is too little or too much."""
     from ncf_keras.data.large.budget import Budget
 
-    given = [f"`--{name}`" for name in REFUSED if getattr(flags, name)]
-    if flags.split not in (None, "leave-one-out"):
-        given.insert(0, f"`--split` {flags.split}")
-    if flags.format == "json":
-        given.append("`--format` json")
+    given = _refused(flags)
     if given:
         raise InputError(
             f"{given[0]} must be left out with `--memory`, which prepares a log of text or Parquet alone, and "
@@ -37,6 +34,25 @@ def require_fit_for_parts(flags: argparse.Namespace) -> None:
         )
     Budget.of(flags.memory)
     require_memory(flags.memory, "`--memory`")
+
+
+@contextlib.contextmanager
+def pointing_to_parts(flags: argparse.Namespace) -> Iterator[None]:
+    """Name `--memory` where a log does not fit into memory and the other flags allow it."""
+    try:
+        yield
+    except TooLittleMemory as error:
+        rule, found, received = str(error).partition(". Received: ")
+        way_on = "" if _refused(flags) or not found else ", or be prepared in parts (`--memory 4GB`)"
+        raise InputError(f"{rule}{way_on}{found}{received}") from None
+
+
+def _refused(flags: argparse.Namespace) -> list[str]:
+    """Return the flags that do not go with `--memory`, as they were given."""
+    given = [f"`--{name}`" for name in REFUSED if getattr(flags, name)]
+    if flags.split not in (None, "leave-one-out"):
+        given.insert(0, f"`--split {flags.split}`")
+    return given + (["`--format json`"] if flags.format == "json" else [])
 
 
 def prepare_in_parts(flags: argparse.Namespace, prefix: Path, options: "PrepareOptions") -> dict[str, Any]:
@@ -60,7 +76,7 @@ def prepare_in_parts(flags: argparse.Namespace, prefix: Path, options: "PrepareO
         if options.min_rating is not None and "rating" not in log.layouts[0].positions:
             raise no_ratings(options.min_rating)
         directory = stack.enter_context(hidden_directory(prefix))
-        rows = stack.enter_context(contextlib.closing(RowFile(directory / "rows")))
+        rows = RowFile(stack.enter_context((directory / "rows").open("w+b")))
         with progress_bar(log.size, "bytes") as show:
             loaded = load(log, rows, options.min_rating, budget, lambda done: show("Reading", done))
         for sentence in notes_on(loaded, log.layouts[0]):

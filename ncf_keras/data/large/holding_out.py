@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -47,15 +46,15 @@ class HeldOutFiles:
     """Test pairs and their negatives, on disk.
 
     Args:
-        directory: where the files are made; it must outlast this.
+        pairs, drawn: empty files, opened to write and to read.
         negatives: how many each pair has.
 
     Attributes:
         number: how many test pairs there are.
     """
 
-    def __init__(self, directory: Path, negatives: int):
-        self._pairs, self._negatives = ((directory / name).open("w+b") for name in ("test", "negatives"))
+    def __init__(self, pairs: BinaryIO, drawn: BinaryIO, negatives: int):
+        self._pairs, self._negatives = pairs, drawn
         self._of_pair = np.dtype((np.int32, (negatives,)))
         self._dtype = np.dtype([])
         self._ends: list[int] = [0]
@@ -79,11 +78,6 @@ class HeldOutFiles:
     def negatives(self) -> Iterator[np.ndarray]:
         """Yield the negatives of the pairs in each frame: int32, shape (pairs, negatives)."""
         return self._parts(self._negatives, self._of_pair)
-
-    def close(self) -> None:
-        """Close the files."""
-        self._pairs.close()
-        self._negatives.close()
 
     def _parts(self, stream: BinaryIO, dtype: np.dtype) -> Iterator[np.ndarray]:
         for begin, end in itertools.pairwise(self._ends):

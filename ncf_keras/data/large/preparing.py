@@ -24,7 +24,7 @@ from ncf_keras.data.titles import titles_of
 if TYPE_CHECKING:
     from ncf_keras.data.prepare import PrepareOptions
 
-# Of a record while some are put into blocks, or written as text. Measured.
+# Of a record while some are put into blocks, or written as text.
 BYTES_OF_RECORD = 500
 
 
@@ -122,13 +122,11 @@ def prepared_on_disk(
     sizes = (len(log.user_ids), len(log.item_ids))
     ends = block_ends(log.user_counts, options.negatives, budget.block(*sizes))
     with contextlib.ExitStack() as stack:
-        blocks = stack.enter_context(
-            contextlib.closing(
-                UserBlocks(directory / "users", log.rows_on_disk, ends, log.user_counts, rows_at_once)
-            )
-        )
-        marks = stack.enter_context(contextlib.closing(RowMarks(directory / "marks", log.rows_on_disk.rows)))
-        held_out = stack.enter_context(contextlib.closing(HeldOutFiles(directory, options.negatives)))
+        names = ("users", "marks", "pairs", "negatives")
+        users, marked, pairs, drawn = (stack.enter_context((directory / name).open("w+b")) for name in names)
+        blocks = UserBlocks(users, log.rows_on_disk, ends, log.user_counts, rows_at_once)
+        marks = RowMarks(marked, log.rows_on_disk.rows)
+        held_out = HeldOutFiles(pairs, drawn, options.negatives)
         cleaned = clean(log, blocks, marks, options)
         indices = Indices.of(cleaned)
         too_few_free = hold_out(blocks, indices, marks, options, held_out)

@@ -1,7 +1,6 @@
 """Rows of a log on disk, as records of fixed size."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -17,15 +16,15 @@ class RowFile:
     `finish` makes them all of one.
 
     Args:
-        file: a path, which is made; its directory must outlast this.
+        stream: an empty file, opened to write and to read.
 
     Attributes:
         rows: how many there are.
         dtype: of the records, once all are appended.
     """
 
-    def __init__(self, file: Path):
-        self._stream = file.open("w+b")
+    def __init__(self, stream: BinaryIO):
+        self._stream = stream
         self._parts: list[tuple[int, np.dtype]] = []
         self.rows = 0
 
@@ -73,10 +72,6 @@ class RowFile:
         """Yield the place of the first of some rows, and their records, until all have come; at least once."""
         for place in range(0, max(self.rows, 1), rows_at_once):
             yield place, read_records(self._stream, place, min(place + rows_at_once, self.rows), self.dtype)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
 
 
 def write_records(stream: BinaryIO, place: int, records: np.ndarray) -> None:

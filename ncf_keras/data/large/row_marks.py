@@ -1,6 +1,6 @@
 """What becomes of each row of a log, a byte a row, on disk."""
 
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -14,12 +14,12 @@ class RowMarks:
     """A mark of each row, 0 at first: uint8.
 
     Args:
-        file: a path, which is made; its directory must outlast this.
+        stream: an empty file, opened to write and to read.
         rows: how many there are.
     """
 
-    def __init__(self, file: Path, rows: int):
-        self._stream, self._rows = file.open("w+b"), rows
+    def __init__(self, stream: BinaryIO, rows: int):
+        self._stream, self._rows = stream, rows
         for begin in range(0, rows, WINDOW):
             self._stream.write(bytes(min(WINDOW, rows - begin)))
 
@@ -36,7 +36,3 @@ class RowMarks:
     def read(self, begin: int, end: int) -> np.ndarray:
         """Return the marks of rows from one place to another."""
         return read_records(self._stream, begin, end, np.dtype(np.uint8))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()

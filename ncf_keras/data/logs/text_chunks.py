@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import EXACT_FLOAT
 from ncf_keras.data.logs.files import LogFile
 from ncf_keras.data.logs.layout import LogLayout
@@ -19,6 +20,8 @@ CHUNK_ROW, CHUNK_BYTE = 500, 6
 LONG_ROW = 2_000
 # How many times as many rows a chunk may have as the one before.
 GROWTH = 4
+# How columns of numbers are read; None: as pandas finds.
+_KINDS = {"rating": "float64", "timestamp": None}
 
 
 class ReadAsTexts(Exception):
@@ -54,15 +57,9 @@ def text_chunks(
     Raises:
         ReadAsTexts: a column must be read so, which a later row has shown.
     """
-    at = layout.positions
-    kinds: dict[int, str | None] = {at["user"]: "str", at["item"]: "str"}
-    if "rating" in at:
-        kinds[at["rating"]] = "str" if "rating" in as_texts else "float64"
-    numeric_times = "timestamp" in at and "timestamp" not in as_texts and options.time_format is None
-    if "timestamp" in at:
-        kinds[at["timestamp"]] = None if numeric_times else "str"
-    exact = _ExactTimes()
-    rows, is_first, taken = max(2, bytes_of_chunk // (CHUNK_ROW + CHUNK_BYTE * LONG_ROW)), True, 0
+    at, numeric = layout.positions, _numeric(layout, options, as_texts)
+    kinds = {at[role]: _KINDS[role] if role in numeric else "str" for role in at}
+    exact, chunk_rows, is_first, taken = _ExactTimes(), _rows(bytes_of_chunk, LONG_ROW), True, 0
     with contextlib.ExitStack() as stack:
         with parser_errors(file, layout):
             text = stack.enter_context(open_text(file, on_read, encoding=layout.encoding))
@@ -72,24 +69,37 @@ def text_chunks(
         while True:
             try:
                 with parser_errors(file, layout):
-                    frame = reader.get_chunk(rows)
+                    frame = reader.get_chunk(chunk_rows)
             except StopIteration:
                 return
+            except InputError:
+                raise
             except (ValueError, OverflowError) as error:
-                if "rating" not in at or "rating" in as_texts:
+                if "rating" not in numeric:
                     raise unreadable(file, error) from None
                 raise ReadAsTexts("rating") from None
-            row_bytes = max(1, (source.taken - taken) // max(len(frame), 1))
-            taken = source.taken
-            rows = max(2, min(GROWTH * rows, bytes_of_chunk // (CHUNK_ROW + CHUNK_BYTE * row_bytes)))
+            length = max(1, (source.taken - taken) // max(len(frame), 1))
+            taken, chunk_rows = source.taken, min(GROWTH * chunk_rows, _rows(bytes_of_chunk, length))
+            # The first is no row of the log.
             frame = frame.iloc[int(is_first) :].reset_index(drop=True)
             is_first = False
-            if "rating" in at and "rating" not in as_texts and np.isinf(frame[at["rating"]]).any():
+            if "rating" in numeric and np.isinf(frame[at["rating"]]).any():
                 raise ReadAsTexts("rating")
-            if numeric_times and not exact.with_more(frame[at["timestamp"]]):
+            if "timestamp" in numeric and not exact.with_more(frame[at["timestamp"]]):
                 raise ReadAsTexts("timestamp")
             if len(frame):
                 yield {role: frame[position] for role, position in at.items()}
+
+
+def _numeric(layout: LogLayout, options: LogOptions, as_texts: frozenset[str]) -> set[str]:
+    """Return the roles whose columns the parser reads as numbers."""
+    roles = {role for role in _KINDS if role in layout.positions and role not in as_texts}
+    return roles if options.time_format is None else roles - {"timestamp"}
+
+
+def _rows(bytes_of_chunk: int, length: int) -> int:
+    """Return how many rows of such a length in bytes a chunk may have, at least two."""
+    return max(2, bytes_of_chunk // (CHUNK_ROW + CHUNK_BYTE * length))
 
 
 class _ExactTimes:
