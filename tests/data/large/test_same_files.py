@@ -1,6 +1,6 @@
 """A log that is read and prepared in parts gives the bytes of the one that is prepared in memory.
 
-The fast suite tries some logs; `pytest -m slow tests/data/large` tries thousands.
+The fast suite tries some logs; `pytest -m slow tests/data/large` tries two thousand.
 """
 
 import datetime
@@ -74,7 +74,7 @@ def test_generated_logs(tmp_path, log, sizes):
 
 
 @pytest.mark.slow
-@settings(max_examples=5_000, **SETTINGS)
+@settings(max_examples=1_000, **SETTINGS)
 @given(logs(), SIZES)
 def test_many_generated_logs(tmp_path, log, sizes):
     check(tmp_path / "case", log, sizes)
@@ -134,7 +134,7 @@ def test_generated_parquet(tmp_path, log, options, sizes):
 
 
 @pytest.mark.slow
-@settings(max_examples=3_000, **SETTINGS)
+@settings(max_examples=1_000, **SETTINGS)
 @PARQUET
 def test_much_generated_parquet(tmp_path, log, options, sizes):
     check_parquet(tmp_path / "case", log, options, sizes)
