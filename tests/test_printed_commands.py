@@ -54,6 +54,8 @@ NOT_RUN = (
     (r".*ncf .*theirs\.keras .*", "a model of the page's Python; tests/weights/test_page.py runs them"),
     (r".*: ncf browse( .*)?", "a server; tests/browsing ask it"),
     (r".*--dataset big .*", "100 million interactions"),
+    (r".*ncf prepare Data/log-.*", "10 and 100 million rows; tests/data/large compares small logs"),
+    (r".*: python -c .*of-10m.*", "needs the files of both"),
     (
         r".*--protocol cold.*",
         "needs a model with item features; tests/cli/test_cold_protocol.py evaluates baselines",

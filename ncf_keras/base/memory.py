@@ -26,6 +26,10 @@ CGROUPS = (
 )
 
 
+class TooLittleMemory(InputError):
+    """More memory is needed than is free."""
+
+
 @contextlib.contextmanager
 def memory_checked(checked: bool) -> Iterator[None]:
     """Decide whether `require_memory` holds anything against the machine while the block runs."""
@@ -37,7 +41,7 @@ def memory_checked(checked: bool) -> Iterator[None]:
 
 
 def require_memory(needed: int, what: str) -> None:
-    """Raise InputError if `what`, a subject such as `--batch_size`, needs more bytes than there are free."""
+    """Raise TooLittleMemory if `what`, a subject such as `--batch_size`, needs more bytes than are free."""
     require_within(needed, allowed_memory(), what)
 
 
@@ -47,9 +51,9 @@ def allowed_memory() -> int | None:
 
 
 def require_within(needed: int, allowed: int | None, what: str) -> None:
-    """Raise InputError if `what` needs more bytes than `allowed_memory` allowed before any were taken."""
+    """Raise TooLittleMemory if `what` needs more bytes than `allowed_memory` allowed before any were taken."""
     if allowed is not None and needed > allowed:
-        raise InputError(
+        raise TooLittleMemory(
             f"{what} must fit into the memory that is free (`--no_memory_check` tries all the same). "
             f"Received: about {in_words(needed)}, where {in_words(allowed)} are free"
         )

@@ -103,6 +103,17 @@ def whole_number(minimum: int, maximum: int = LARGEST_COUNT) -> Callable[[str], 
     return parse
 
 
+def memory_size(text: str) -> int:
+    """Return the bytes that a text such as 4GB, 512MB or 4GiB stands for, for argparse."""
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?([kmgt])(i?)b?", text.strip(), re.IGNORECASE)
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"must be a number and a unit, such as 4GB, 512MB or 4GiB. Received: {text[:40]!r}"
+        )
+    number, unit, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** ("kmgt".index(unit.lower()) + 1))
+
+
 def number_above(minimum: float, inclusive: bool, maximum: float = LARGEST_NUMBER) -> Callable[[str], float]:
     """Return a parser of numbers above (or from) `minimum` and at most `maximum`, for argparse."""
 

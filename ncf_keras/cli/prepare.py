@@ -18,9 +18,10 @@ from ncf_keras.cli.feature_flags import (
     source_of_features,
 )
 from ncf_keras.cli.flag_names import flag_names, same_names
-from ncf_keras.cli.flags import add_memory_flag, whole_number
+from ncf_keras.cli.flags import add_memory_flag, memory_size, whole_number
 from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.log_flags import add_column_flags, add_format_flags
+from ncf_keras.cli.parts import pointing_to_parts, prepare_in_parts, require_fit_for_parts
 from ncf_keras.cli.paths import DatasetPrefix, InputFile, InputLog, OutputPrefix
 from ncf_keras.cli.raw_log import read_raw_log
 
@@ -77,6 +78,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_count("--negatives", 99, 1, "items to rank each held-out item against")
     add_count("--seed", 2017, 0, "of all draws")
     _add_split(parser)
+    meaning = "for a log of any size: keep its rows on the disk of --out, and take no more memory than this"
+    parser.add_argument("--memory", type=memory_size, metavar="SIZE", help=f"{meaning}, such as 4GB")
     add_memory_flag(parser)
     return parser
 
@@ -109,15 +112,23 @@ def _prepare(flags: argparse.Namespace) -> None:
 
     prefix = Path(flags.out)
     _require_log(flags)
+    if flags.memory is not None:
+        require_fit_for_parts(flags)
     _require_out(flags.out)
     earlier = _earlier(flags)
     options = _options(flags, earlier)
+    if flags.memory is not None:
+        report = prepare_in_parts(flags, prefix, options)
+        print_done("\n".join(_report_lines(prefix, report)), f"the dataset {prefix}")
+        return
     forget = [] if flags.forget is None else read_id_lines(flags.forget, "--forget")
-    log = read_raw_log(flags)
+    with pointing_to_parts(flags):
+        log = read_raw_log(flags)
     said = read_said_of_features(flags)
     with progress_bar(log.size, "bytes") as show:
         show("Splitting", log.size)
-        prepared = prepare(log.rows, options, earlier, flags.append, forget)
+        with pointing_to_parts(flags):
+            prepared = prepare(log.rows, options, earlier, flags.append, forget)
         prepared, titles = with_features(prepared, said)
         texts = prepared.titles(titles if log.titles is None else log.titles)
         show(f"Writing {prefix.name}", log.size)

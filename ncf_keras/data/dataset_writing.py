@@ -2,9 +2,9 @@
 
 import csv
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 import pandas as pd
@@ -24,22 +24,45 @@ if TYPE_CHECKING:
     from ncf_keras.data.prepared_log import PreparedLog
 
 
-class _Parts(NamedTuple):
-    """Interactions: columns `user` and `item`, and `rating` and `timestamp` where they are known.
+class Interactions(NamedTuple):
+    """Interactions of a part, in memory or in frames that come one after another.
+
+    Attributes:
+        number: how many there are.
+        frames: yields frames, at least one, with the columns `user` and `item`, and `rating` and `timestamp`
+            where they are known; each time it is called the same ones.
+    """
+
+    number: int
+    frames: Callable[[], Iterable[pd.DataFrame]]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> "Interactions":
+        """Return those of one frame."""
+        return cls(len(frame), lambda: [frame])
+
+
+class Parts(NamedTuple):
+    """The interactions of a dataset.
 
     Attributes:
         train: all train interactions.
         test: the test pairs.
-        negatives: of each test pair.
+        negatives: yields those of the pairs in each frame of `test`: int32, shape (pairs, negatives).
         cold: the interactions that a split in time or of cold items holds out besides the test pairs.
-        validation: which of `train` are held out for validation; None where none is.
+        validation: those of `train` that are held out for validation.
+        waiting: rows that smallest numbers of interactions took out, with raw ids.
     """
 
-    train: pd.DataFrame
-    test: pd.DataFrame
-    negatives: np.ndarray
-    cold: pd.DataFrame
-    validation: np.ndarray | None
+    train: Interactions
+    test: Interactions
+    negatives: Callable[[], Iterable[np.ndarray]]
+    cold: Interactions
+    validation: Interactions
+    waiting: Interactions
+
+
+NONE = Interactions.of(pd.DataFrame({"user": [], "item": []}))
 
 
 def write_prepared(
@@ -55,14 +78,21 @@ def write_prepared(
     """
     report = {"source": dict(source), **prepared.report()}
     split = prepared.split
-    parts = _Parts(prepared.train, prepared.test, split.negatives, prepared.cold, split.is_validation)
+    parts = Parts(
+        Interactions.of(prepared.train),
+        Interactions.of(prepared.test),
+        lambda: [split.negatives],
+        Interactions.of(prepared.cold),
+        _marked(prepared.train, split.is_validation),
+        Interactions.of(prepared.waiting),
+    )
     features = (prepared.user_features, prepared.item_features)
     user_columns, item_columns = map(_columns, features)
     users = IdFile(prepared.user_ids.tolist(), None, _if_any(prepared.user_states), user_columns)
     titles = prepared.titles(None) if titles is None else titles
     items = IdFile(prepared.item_ids.tolist(), titles, _if_any(prepared.item_states), item_columns)
     follows = None if prepared.ids_from is None else prepared.ids_from.seal
-    _write(prefix, parts, users, items, features, report, prepared.waiting, follows)
+    write_parts(prefix, parts, users, items, report, features, follows)
 
 
 def write_dataset(prefix: Path, dataset: "Dataset") -> None:
@@ -83,12 +113,12 @@ def write_dataset(prefix: Path, dataset: "Dataset") -> None:
         lines = np.argsort(places_in_time(dataset.train_order, dataset.train_offsets))
         train, marked = train.iloc[lines], None if marked is None else marked[lines]
     test = pd.DataFrame({"user": dataset.test_users, "item": dataset.test_items})
-    cold = pd.DataFrame({"user": [], "item": []})
+    cold = NONE
     if dataset.cold_users is not None:
-        cold = pd.DataFrame({"user": dataset.cold_users, "item": dataset.cold_items})
+        cold = Interactions.of(pd.DataFrame({"user": dataset.cold_users, "item": dataset.cold_items}))
     later = {
         "validation": None if marked is None else int(np.count_nonzero(marked)),
-        "cold": None if dataset.cold_users is None else len(cold),
+        "cold": None if dataset.cold_users is None else cold.number,
     }
     report = {
         "source": {"dataset": dataset.name},
@@ -102,12 +132,19 @@ def write_dataset(prefix: Path, dataset: "Dataset") -> None:
             "negatives_per_test": int(dataset.test_negatives.shape[1]),
         },
     }
-    parts = _Parts(train, test, dataset.test_negatives, cold, marked)
+    parts = Parts(
+        Interactions.of(train),
+        Interactions.of(test),
+        lambda: [dataset.test_negatives],
+        cold,
+        _marked(train, marked),
+        NONE,
+    )
     features = (dataset.user_features, dataset.item_features)
     user_columns, item_columns = map(_columns, features)
     users = IdFile(dataset.user_ids, None, dataset.user_states, user_columns)
     items = IdFile(dataset.item_ids, dataset.item_titles, dataset.item_states, item_columns)
-    _write(prefix, parts, users, items, features, report)
+    write_parts(prefix, parts, users, items, report, features)
 
 
 def _times(order: np.ndarray, is_latest: np.ndarray, users: np.ndarray) -> np.ndarray:
@@ -126,23 +163,21 @@ def _said_of_times(dataset: "Dataset") -> str | None:
     return "places in time of a user's train interactions, from 0, the earliest"
 
 
-def _write(
+def write_parts(
     prefix: Path,
-    parts: _Parts,
+    parts: Parts,
     users: IdFile,
     items: IdFile,
-    features: "tuple[Features | None, Features | None]",
     report: dict[str, Any],
-    waiting: pd.DataFrame | None = None,
+    features: "tuple[Features | None, Features | None]" = (None, None),
     follows: Seal | None = None,
 ) -> None:
-    """Write the files that there is something for.
+    """Write the files that there is something for; `report` is for the JSON file.
 
     Nothing of a dataset that was there before may stay, above all not where somebody asked to be forgotten. So
     where rows waited, or were cold or held out for validation, and none is now, they are replaced by none; and
     encodings of features likewise.
     """
-    train, test, negatives, cold, marked = parts
     if items.titles is not None:
         report["counts"]["items_without_title"] = sum(not title for title in items.titles)
     writers: dict[str, Callable[[Path], None]] = {}
@@ -152,39 +187,78 @@ def _write(
         writers[".items.csv"] = lambda file: write_ids(file, "item_id", *items)
     if any(side is not None for side in features) or kind_of(f"{prefix}{FEATURES}") is not None:
         writers[FEATURES] = lambda file: write_encodings(file, *features)
-    waiting = pd.DataFrame({"user": [], "item": []}) if waiting is None else waiting
-    if len(waiting) or kind_of(f"{prefix}{WAITING}") is not None:
-        writers[WAITING] = lambda file: _write_waiting(file, waiting)
-    for suffix, rows in ((COLD, cold), (VALIDATION, train[:0] if marked is None else train[marked])):
-        if len(rows) or kind_of(f"{prefix}{suffix}") is not None:
-            writers[suffix] = functools.partial(_write_ratings, frame=rows)
+    for suffix, rows, write in (
+        (WAITING, parts.waiting, _write_waiting),
+        (COLD, parts.cold, _write_ratings),
+        (VALIDATION, parts.validation, _write_ratings),
+    ):
+        if rows.number or kind_of(f"{prefix}{suffix}") is not None:
+            writers[suffix] = functools.partial(write, rows=rows)
     writers |= {
-        ".test.negative": lambda file: _write_negatives(file, test, negatives),
-        ".test.rating": lambda file: _write_ratings(file, test),
-        ".train.rating": lambda file: _write_ratings(file, train),
+        ".test.negative": lambda file: _write_negatives(file, parts.test, parts.negatives()),
+        ".test.rating": lambda file: _write_ratings(file, parts.test),
+        ".train.rating": lambda file: _write_ratings(file, parts.train),
     }
     write_together(prefix, writers, report, follows=follows)
 
 
-def _write_ratings(file: Path, frame: pd.DataFrame) -> None:
+def _marked(train: pd.DataFrame, marked: np.ndarray | None) -> Interactions:
+    return Interactions.of(train[:0] if marked is None else train[marked])
+
+
+def _write_ratings(file: Path, rows: Interactions) -> None:
     """Write user, item, rating and any timestamp."""
-    _with_numbers(frame).to_csv(file, sep="\t", header=False, index=False, lineterminator="\n")
+    with _opened(file) as stream:
+        for frame in _with_numbers(rows):
+            frame.to_csv(stream, sep="\t", header=False, index=False, lineterminator="\n")
 
 
-def _write_waiting(file: Path, frame: pd.DataFrame) -> None:
+def _write_waiting(file: Path, rows: Interactions) -> None:
     """Write raw ids, rating and any timestamp, under a header."""
-    named = _with_numbers(frame).rename(columns={"user": "user_id", "item": "item_id"})
-    named.to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    with _opened(file) as stream:
+        for number, frame in enumerate(_with_numbers(rows)):
+            named = frame.rename(columns={"user": "user_id", "item": "item_id"})
+            named.to_csv(
+                stream, header=number == 0, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n"
+            )
 
 
-def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return user, item, rating (1 where the log has none) and any timestamp (a date in Unix seconds)."""
-    columns: dict[str, Any] = {"user": frame["user"], "item": frame["item"], "rating": 1}
+def _opened(file: Path) -> TextIO:
+    return file.open("w", encoding="utf-8", newline="")
+
+
+def _with_numbers(rows: Interactions) -> Iterator[pd.DataFrame]:
+    """Yield user, item, rating (1 where the log has none) and any timestamp (a date in Unix seconds).
+
+    Numbers are written as whole ones where all of their column are.
+    """
+    shortened = {"rating": True, "timestamp": True}
+    for frame in rows.frames():
+        for role, numbers in _numbers(frame).items():
+            shortened[role] = shortened[role] and _are_whole(numbers)
+    for frame in rows.frames():
+        columns: dict[str, Any] = {"user": frame["user"], "item": frame["item"], "rating": 1}
+        for role, numbers in _numbers(frame).items():
+            columns[role] = (
+                numbers.astype(np.int64) if shortened[role] and numbers.dtype.kind == "f" else numbers
+            )
+        yield pd.DataFrame(columns)
+
+
+def _numbers(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    numbers = {}
     if "rating" in frame:
-        columns["rating"] = _shortest(frame["rating"].to_numpy())
+        numbers["rating"] = frame["rating"].to_numpy()
     if "timestamp" in frame:
-        columns["timestamp"] = _shortest(numbers_of_times(frame["timestamp"]))
-    return pd.DataFrame(columns)
+        numbers["timestamp"] = numbers_of_times(frame["timestamp"])
+    return numbers
+
+
+def _are_whole(numbers: np.ndarray) -> bool:
+    """Return whether all are integers, or floats that are, so that a rating of 5 may be written `5`."""
+    if numbers.dtype.kind != "f":
+        return True
+    return bool((numbers == np.trunc(numbers)).all() and (np.abs(numbers) < 2**53).all())
 
 
 def _if_any(states: np.ndarray) -> np.ndarray | None:
@@ -195,15 +269,10 @@ def _columns(features: "Features | None") -> "dict[str, Sequence[str]] | None":
     return None if features is None else features.cells()
 
 
-def _write_negatives(file: Path, test: pd.DataFrame, negatives: np.ndarray) -> None:
-    pairs = [f"({user},{item})" for user, item in zip(test["user"], test["item"], strict=True)]
-    frame = pd.DataFrame(negatives)
-    frame.insert(0, "pair", pairs)
-    frame.to_csv(file, sep="\t", header=False, index=False, quoting=3, lineterminator="\n")
-
-
-def _shortest(numbers: np.ndarray) -> np.ndarray:
-    """Return whole floats as integers, so that a rating of 5 is written `5`."""
-    if numbers.dtype.kind == "f" and (numbers == np.trunc(numbers)).all() and (np.abs(numbers) < 2**53).all():
-        return numbers.astype(np.int64)
-    return numbers
+def _write_negatives(file: Path, rows: Interactions, negatives: Iterable[np.ndarray]) -> None:
+    with _opened(file) as stream:
+        for test, drawn in zip(rows.frames(), negatives, strict=True):
+            pairs = [f"({user},{item})" for user, item in zip(test["user"], test["item"], strict=True)]
+            frame = pd.DataFrame(drawn)
+            frame.insert(0, "pair", pairs)
+            frame.to_csv(stream, sep="\t", header=False, index=False, quoting=3, lineterminator="\n")

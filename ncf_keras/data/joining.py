@@ -101,6 +101,9 @@ class Numbering:
         """Return the indices, int32, of those ids that have one."""
         return np.array([self._index[raw_id] for raw_id in ids if raw_id in self._index], dtype=np.int32)
 
+    def __len__(self) -> int:
+        return len(self._index)
+
     def ids(self) -> np.ndarray:
         """Return the raw id of each index."""
         return np.array(list(self._index), dtype=object)

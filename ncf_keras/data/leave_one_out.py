@@ -37,10 +37,7 @@ def split_leave_one_out(
     held_out = _held_out(frame, earlier, len(active_items), options.seed, generator)
     users, items = frame["user"].to_numpy(), frame["item"].to_numpy()
     if not len(held_out):
-        raise InputError(
-            "The log must have a user with two interactions, one to learn from and one to hold out. "
-            f"Received: {len(np.unique(users)):,} user(s) with one each"
-        )
+        raise nobody_with_two(len(np.unique(users)))
     free = free_items(users, users[held_out], int(active_items.sum()))
     enough = free >= options.negatives
     if not enough.any():
@@ -50,6 +47,14 @@ def split_leave_one_out(
     in_train[held_out] = False
     drawn = draw_negatives(users, items, users[held_out], active_items, options.negatives, generator)
     return Split(in_train, held_out, drawn, free[~enough], held_out[:0])
+
+
+def nobody_with_two(users: int) -> InputError:
+    """Return what to say where no user has an interaction to hold out."""
+    return InputError(
+        "The log must have a user with two interactions, one to learn from and one to hold out. "
+        f"Received: {users:,} user(s) with one each"
+    )
 
 
 def latest_interactions(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray:
@@ -65,10 +70,18 @@ def latest_interactions(users: np.ndarray, timestamps: np.ndarray) -> np.ndarray
 
 def random_interactions(users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Return the position of a random interaction of each user who has two or more, ascending by user."""
+    return chosen_interactions(users, generator.integers(0, np.bincount(users)))
+
+
+def chosen_interactions(users: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return the position of one interaction of each user who has two or more, ascending by user.
+
+    `chosen` says of each user which it is, counted from 0 in the order of `users`.
+    """
     order = np.argsort(users, kind="stable")
     counts = np.bincount(users)
     first = np.cumsum(counts) - counts
-    return order[first + generator.integers(0, counts)][counts > 1]
+    return order[first + chosen][counts > 1]
 
 
 def newer_interactions(

@@ -1,5 +1,7 @@
 """The negatives of held-out pairs: items that the user has never interacted with, drawn without replacement."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ncf_keras.base.errors import InputError
@@ -52,20 +54,76 @@ def draw_negatives(
     (items,), true of all of `items`. Each test user must have at least `negatives` free active items. The
     negatives are int32, shape (tests, negatives).
     """
-    # Drawn are places among the active items, as if there were no others.
-    place = np.cumsum(active_items, dtype=np.int32) - 1
-    num_items = int(np.count_nonzero(active_items))
-    counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
-    free = free_items(users, test_users, num_items)
+    free = free_items(users, test_users, int(np.count_nonzero(active_items)))
     require_memory(
         BYTES_OF_NEGATIVE * negatives * len(test_users), f"`negatives` for {len(test_users):,} test pairs"
     )
-    ranks = np.empty((negatives, len(test_users)), dtype=np.int32)
+    ranks = drawn_ranks(free, negatives, lambda step, highest: generator.integers(0, highest + 1))
+    return items_of_ranks(ranks, users, items, test_users, active_items)
+
+
+class DrawsInBlocks:
+    """The draws of `draw_negatives` for some test pairs at a time: the same numbers as for all at once.
+
+    There, each step draws for all pairs. So the state of the generator at the beginning of each block in each
+    step is found first, by drawing once for nothing, and kept.
+
+    Args:
+        free: how many items each test pair has to draw from: int64, shape (tests,).
+        negatives: of each test pair.
+        ends: where each block of test pairs ends, ascending, the last at the number of them.
+        generator: of the draws.
+    """
+
+    def __init__(self, free: np.ndarray, negatives: int, ends: np.ndarray, generator: np.random.Generator):
+        self._free, self._negatives, self._generator = free, negatives, generator
+        self._blocks = [
+            slice(begin, end) for begin, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)
+        ]
+        self._states = []
+        for step in range(negatives):
+            for block in self._blocks:
+                self._states.append(generator.bit_generator.state)
+                generator.integers(0, free[block] - negatives + step + 1)
+
+    def ranks(self, block: int) -> np.ndarray:
+        """Return the ranks of the negatives of a block's test pairs: int32, shape (negatives, pairs)."""
+
+        def draw(step: int, highest: np.ndarray) -> np.ndarray:
+            self._generator.bit_generator.state = self._states[step * len(self._blocks) + block]
+            return self._generator.integers(0, highest + 1)
+
+        return drawn_ranks(self._free[self._blocks[block]], self._negatives, draw)
+
+
+def drawn_ranks(free: np.ndarray, negatives: int, draw: Callable[[int, np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return ranks among the free items of each test pair, all different: int32, shape (negatives, tests).
+
+    Args:
+        free: how many free items each pair has: int64, shape (tests,).
+        negatives: how many are drawn of each.
+        draw: given the step and the highest number of each pair, draws a number from 0 to it.
+    """
+    ranks = np.empty((negatives, len(free)), dtype=np.int32)
     for step in range(negatives):
         highest = free - negatives + step
-        drawn = generator.integers(0, highest + 1).astype(np.int32)
+        drawn = draw(step, highest).astype(np.int32)
         drawn_before = (ranks[:step] == drawn).any(axis=0)
         ranks[step] = np.where(drawn_before, highest, drawn)
+    return ranks
+
+
+def items_of_ranks(
+    ranks: np.ndarray, users: np.ndarray, items: np.ndarray, test_users: np.ndarray, active_items: np.ndarray
+) -> np.ndarray:
+    """Return the items that have these ranks among the free ones: int32, shape (tests, negatives).
+
+    `ranks` is as of `drawn_ranks`, all else as of `draw_negatives`.
+    """
+    # Ranks are places among the active items, as if there were no others.
+    place = np.cumsum(active_items, dtype=np.int32) - 1
+    num_items = int(np.count_nonzero(active_items))
+    counts = np.bincount(users, minlength=int(test_users.max(initial=-1)) + 1)
     # The j-th taken item p of a user (from 0, ascending) has p - j free items below it. So the free item of
     # rank r is r + the number of taken items with p - j <= r, which one binary search over all users finds.
     stride = num_items + 1

@@ -11,8 +11,16 @@ import pandas as pd
 
 from ncf_keras.base.checks import require_count, require_one_of
 from ncf_keras.base.errors import InputError
+from ncf_keras.data.cleaning import (
+    is_positive,
+    no_ratings,
+    nothing_left,
+    one_of_each_pair,
+    reason_of_rare,
+    reason_of_rating,
+    reason_of_repeats,
+)
 from ncf_keras.data.cold_split import split_cold_items
-from ncf_keras.data.dataset import pair_numbers
 from ncf_keras.data.grown_features import grown_features
 from ncf_keras.data.joining import Rows, joined
 from ncf_keras.data.k_core import core_filter
@@ -118,9 +126,7 @@ def prepare(
                 f"A log that is appended to {earlier.name} must have ratings, because `min_rating` keeps those "
                 f"from {options.min_rating:g}. Received: none"
             )
-        raise InputError(
-            f"`min_rating` must be left out where a log has no ratings. Received: {options.min_rating:g}"
-        )
+        raise no_ratings(options.min_rating)
     rows = joined(log, earlier, append, forget)
     cleaned, waiting, dropped = _cleaned(rows, options)
     frame, user_ids, item_ids, user_states, item_states = rows.numbered(cleaned)
@@ -164,39 +170,21 @@ def _cleaned(rows: Rows, options: PrepareOptions) -> tuple[pd.DataFrame, pd.Data
     dropped = {f"no {role}": count for role, count in rows.missing.items()}
     frame = _left(frame, ~rows.is_forgotten(), dropped, "forgotten user")
     if "rating" in frame:
-        least = options.min_rating
-        positive = frame["rating"] > 0 if least is None else frame["rating"] >= least
-        reason = "rating not above 0" if least is None else f"rating below {least:g}"
-        frame = _left(frame, positive.to_numpy(), dropped, reason)
-    single = _one_of_each_pair(frame, len(rows.item_ids), options.keep)
-    frame = _left(frame, single, dropped, f"repeated (user, item), {options.keep} kept")
+        positive = is_positive(frame["rating"].to_numpy(), options.min_rating)
+        frame = _left(frame, positive, dropped, reason_of_rating(options.min_rating))
+    single = one_of_each_pair(frame, len(rows.item_ids), options.keep)
+    frame = _left(frame, single, dropped, reason_of_repeats(options.keep))
     waiting = frame[:0]
     of_user, of_item = options.min_user_interactions, options.min_item_interactions
     if max(of_user, of_item) > 1:
         stays = core_filter(frame["user"].to_numpy(), frame["item"].to_numpy(), of_user, of_item)
-        reason = f"user with fewer than {of_user} or item with fewer than {of_item}"
         waiting = frame[~stays]
-        frame = _left(frame, stays, dropped, reason)
+        frame = _left(frame, stays, dropped, reason_of_rare(of_user, of_item))
     return (
         frame,
         waiting.assign(user=rows.user_ids[waiting["user"]], item=rows.item_ids[waiting["item"]]),
         dropped,
     )
-
-
-def _pairs(frame: pd.DataFrame, num_items: int) -> np.ndarray:
-    return pair_numbers(frame["user"].to_numpy(), frame["item"].to_numpy(), num_items)
-
-
-def _one_of_each_pair(frame: pd.DataFrame, num_items: int, keep: Literal["first", "last"]) -> np.ndarray:
-    """Return which rows are the first or last in time of their (user, item) pair, by row where times tie."""
-    pairs = pd.Series(_pairs(frame, num_items))
-    if "timestamp" not in frame:
-        return ~pairs.duplicated(keep=keep).to_numpy()
-    order = np.argsort(frame["timestamp"].to_numpy(), kind="stable")
-    single = np.empty(len(frame), dtype=bool)
-    single[order] = ~pairs.iloc[order].duplicated(keep=keep).to_numpy()
-    return single
 
 
 def _left(frame: pd.DataFrame, stays: np.ndarray, dropped: dict[str, int], reason: str) -> pd.DataFrame:
@@ -205,6 +193,5 @@ def _left(frame: pd.DataFrame, stays: np.ndarray, dropped: dict[str, int], reaso
     if not dropped[reason]:
         return frame
     if not stays.any():
-        reasons = ", ".join(f"{count:,} with {reason}" for reason, count in dropped.items() if count)
-        raise InputError(f"The filters must leave at least one interaction. Received: {reasons}, and none left")
+        raise nothing_left(dropped)
     return frame[stays]

@@ -179,7 +179,7 @@ class PreparedLog:
             **self._said_of_split(),
             "dropped": {reason: count for reason, count in self.dropped.items() if count},
             "counts": {**counts, **more, "negatives_per_test": int(split.negatives.shape[1])},
-            "sparsity": round(1 - (train + test) / (active_users * active_items), 6),
+            "sparsity": sparsity(train + test, active_users, active_items),
             **({} if self.ids_from is None else self.ids_from.report(self.user_states, self.item_states)),
             **self._said_of_features(),
         }
@@ -201,12 +201,7 @@ class PreparedLog:
     def _said_of_split(self) -> dict[str, Any]:
         """Return how the log was split, as a sentence, and any times, as given and as found."""
         if not self.split.cuts:
-            how = (
-                "the latest, of equal timestamps the later row"
-                if "timestamp" in self.frame
-                else "a random one (no timestamps)"
-            )
-            one = f"leave-one-out: of each user with two or more interactions {how}"
+            one = said_of_leave_one_out("timestamp" in self.frame)
             if self.options.split != "cold_items":
                 return {"split": one}
             items = len(np.unique(self.cold["item"]))
@@ -226,12 +221,7 @@ class PreparedLog:
         with_two = int(np.count_nonzero(np.bincount(users) > 1))
         nothing_new = with_two - len(self.split.tested) - len(free)
         return {
-            "users_without_test": active_users - len(self.split.tested),
-            **(
-                {"users_without_negatives": len(free), "fewest_items_left": int(free.min())}
-                if free.size
-                else {}
-            ),
+            **counts_without_test(active_users, len(self.split.tested), free),
             **({"users_without_new": nothing_new} if nothing_new else {}),
         }
 
@@ -262,3 +252,23 @@ class PreparedLog:
                 for side in ("user", "item")
             },
         }
+
+
+def said_of_leave_one_out(has_times: bool) -> str:
+    """Return how leave-one-out split a log, as a sentence."""
+    how = "the latest, of equal timestamps the later row" if has_times else "a random one (no timestamps)"
+    return f"leave-one-out: of each user with two or more interactions {how}"
+
+
+def counts_without_test(active_users: int, tests: int, free: np.ndarray) -> dict[str, int]:
+    """Return how many users have no test pair, and for how many that is for want of negatives.
+
+    `free` says of each of these how many items are left to draw from.
+    """
+    few = {"users_without_negatives": len(free), "fewest_items_left": int(free.min())} if free.size else {}
+    return {"users_without_test": active_users - tests, **few}
+
+
+def sparsity(interactions: int, users: int, items: int) -> float:
+    """Return the share of pairs without an interaction, rounded."""
+    return round(1 - interactions / (users * items), 6)

@@ -151,6 +151,9 @@ class ParserText(io.TextIOBase):
         delimiter: what separates its columns.
         before: lines that come before it.
         escape: the character before one that is meant literally, if there is one.
+
+    Attributes:
+        taken: characters of the text that were read.
     """
 
     def __init__(self, text: io.TextIOBase, delimiter: str, before: str = "", escape: str | None = None):
@@ -159,6 +162,7 @@ class ParserText(io.TextIOBase):
         self._escape = escape
         self._before = before
         self._rest = ""
+        self.taken = 0
 
     def readable(self) -> bool:
         """Return True, as a parser may ask."""
@@ -189,6 +193,7 @@ class ParserText(io.TextIOBase):
             before, self._before = self._before, ""
             return before
         chunk = self._text.read(size)
+        self.taken += len(chunk)
         if "\0" in chunk:
             raise ForbiddenCharacter("\0")
         return chunk

@@ -121,13 +121,10 @@ def _replacing(
     paths = {suffix: Path(f"{prefix}{suffix}") for suffix in suffixes}
     for path in paths.values():
         require_output(path)
-    hidden = _hidden(prefix)
-    with room_in(prefix.parent):
-        sweep(prefix.parent, hidden)
-        with locked_directory(prefix.parent, hidden, needs_lock=False) as directory:
-            new = {suffix: directory / f"new{suffix}" for suffix in paths}
-            yield new
-            _replace(prefix, new, paths, follows)
+    with hidden_directory(prefix) as directory:
+        new = {suffix: directory / f"new{suffix}" for suffix in paths}
+        yield new
+        _replace(prefix, new, paths, follows)
 
 
 def finish_replacing(prefix: Path, suffixes: Collection[str]) -> None:
@@ -161,6 +158,19 @@ def room_in(directory: Path) -> Iterator[None]:
         raise InputError(
             f"{directory} must be a directory with room for the dataset. Received: {reason_of(error)}"
         ) from None
+
+
+@contextlib.contextmanager
+def hidden_directory(prefix: Path) -> Iterator[Path]:
+    """Yield a new directory beside a dataset, removed afterwards; those that dead commands left go first.
+
+    `prefix` is as of `write_together`; InputError says that there is no room.
+    """
+    hidden = _hidden(prefix)
+    with room_in(prefix.parent):
+        sweep(prefix.parent, hidden)
+        with locked_directory(prefix.parent, hidden, needs_lock=False) as directory:
+            yield directory
 
 
 def _hidden(prefix: Path) -> str:

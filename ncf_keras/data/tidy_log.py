@@ -12,6 +12,8 @@ from ncf_keras.base.ids import id_text, missing_marks
 from ncf_keras.data.tidy_columns import MISSING_MARKS, kinds_of, plain_column, ratings
 from ncf_keras.data.tidy_times import require_time_format, timestamps
 
+# In seconds since 1970, a day of 1973.
+LIKE_TIME = 1e8
 # What programs write for no value, in any case. As an id it may be meant, so it is told, not dropped.
 SUSPECTS = frozenset(
     "".join(letters)
@@ -33,6 +35,7 @@ class TidyLog:
             once, under the first it lacks.
         suspects: for `user` and `item`, the ids that read as if they were missing, such as `NULL`, with the
             number of rows of each.
+        are_dates: whether timestamps are dates, not numbers; None where there are none.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -41,6 +44,18 @@ class TidyLog:
     rows: int
     missing: Mapping[str, int]
     suspects: Mapping[str, Mapping[str, int]]
+    are_dates: bool | None = None
+
+    @property
+    def rating_like_time(self) -> float | None:
+        """The first rating, where most look like times; None where they don't."""
+        ratings = self.frame["rating"].to_numpy() if "rating" in self.frame else np.zeros(0)
+        return float(ratings[0]) if len(ratings) and looks_like_time(ratings).mean() > 0.5 else None
+
+
+def looks_like_time(ratings: np.ndarray) -> np.ndarray:
+    """Return which ratings are as large as the seconds since 1970."""
+    return np.abs(ratings) >= LIKE_TIME
 
 
 def tidy_log(
@@ -49,6 +64,7 @@ def tidy_log(
     largest_rating: float | None = None,
     missing: Sequence[str] = (),
     time_format: str | None = None,
+    are_dates: bool | None = None,
 ) -> TidyLog:
     """Encode the ids, make ratings and timestamps numbers, and drop the rows that lack one of them.
 
@@ -61,6 +77,8 @@ def tidy_log(
         missing: texts that stand for a missing value in every column, in this case alone. Where they are
             numbers, ratings and timestamps of that value are missing too, however they are written.
         time_format: what texts of timestamps look like, in the letters of `strptime`; numbers are then texts.
+        are_dates: whether timestamps are dates, where these are the later rows of a log; None: the first of
+            them decides.
     """
     marks = frozenset(missing_marks(missing))
     if time_format is not None:
@@ -75,7 +93,11 @@ def tidy_log(
         columns["rating"] = ratings(series["rating"], where, marks, largest_rating)
         absent["rating"] = np.isnan(columns["rating"])
     if "timestamp" in series:
-        columns["timestamp"], absent["timestamp"] = timestamps(series["timestamp"], where, marks, time_format)
+        columns["timestamp"], absent["timestamp"] = timestamps(
+            series["timestamp"], where, marks, time_format, are_dates
+        )
+    if "timestamp" in columns and not absent["timestamp"].all():
+        are_dates = columns["timestamp"].dtype.kind == "M"
     complete = np.ones(len(users), dtype=bool)
     lacking = {}
     for role, is_absent in absent.items():
@@ -84,7 +106,7 @@ def tidy_log(
     if not complete.all():
         columns = {role: values[complete] for role, values in columns.items()}
     frame = pd.DataFrame(columns, copy=False)
-    return TidyLog(frame, user_ids, item_ids, len(users), lacking, suspects)
+    return TidyLog(frame, user_ids, item_ids, len(users), lacking, suspects, are_dates)
 
 
 def encode(

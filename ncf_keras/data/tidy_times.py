@@ -38,16 +38,24 @@ FEW = 100
 
 
 def timestamps(
-    values: pd.Series, where: Where, missing: frozenset[str] = frozenset(), time_format: str | None = None
+    values: pd.Series,
+    where: Where,
+    missing: frozenset[str] = frozenset(),
+    time_format: str | None = None,
+    are_dates: bool | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the timestamps, anything where missing, and where they are missing.
 
-    They are int64, uint64, float64, or datetime64 in UTC.
+    They are int64, uint64, float64, or datetime64 in UTC. `are_dates` says which it is where these are not the
+    first timestamps of a log; None: the first decides.
     """
     values = without_categories(values, "timestamp")
     require_kind(values, "timestamp", "bmc", (pd.IntervalDtype,), "numbers, dates or texts of dates")
     if isinstance(values.dtype, pd.PeriodDtype):
         values = values.dt.to_timestamp()
+    if are_dates is False and _is_dates(values):
+        # Behind numbers, which a column of dates could not be.
+        values = values.astype(object)
     lacking = values.isna().to_numpy()
     if not _is_dates(values) and values.dtype.kind not in "iuf":
         lacking = is_missing_text(values, missing)
@@ -58,7 +66,7 @@ def timestamps(
         found = _in_utc(parsed_times(_as_texts(present), time_format))
         rule = f"a time of the form {repr(time_format)[:LONGEST_SHOWN]} (`time_format`) for the timestamp"
     else:
-        found, rule = _numbers_or_dates(present)
+        found, rule = _numbers_or_dates(present, are_dates)
     wrong = np.isnat(found) if found.dtype.kind == "M" else ~np.isfinite(found)
     if values.dtype == object and not kinds_of(present).isdisjoint({bool, np.bool_}):
         wrong |= np.array([isinstance(value, bool | np.bool_) for value in present], dtype=bool)
@@ -114,11 +122,12 @@ def times_together(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _numbers_or_dates(present: pd.Series) -> tuple[np.ndarray, str]:
+def _numbers_or_dates(present: pd.Series, are_dates: bool | None) -> tuple[np.ndarray, str]:
     """Return numbers or dates, NaN or NaT for what is none, and what is wanted."""
     rule = "a number or an ISO 8601 date for the timestamp"
-    # The first timestamp decides whether they are numbers or dates.
-    if numbers_of(present.iloc[:1]).isna().any():
+    if are_dates is None:
+        are_dates = bool(numbers_of(present.iloc[:1]).isna().any())
+    if are_dates:
         return _in_utc(parsed_times(texts_of(present), "ISO8601")), rule
     numbers = numbers_of(present)
     return numbers.to_numpy(dtype=f"{numbers.dtype.kind}8" if numbers.dtype.kind in "iu" else "f8"), rule

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from ncf_keras.cli.prepare import main as prepare
 from ncf_keras.data import read_dataset
 from ncf_keras.models import build_gmf
 from ncf_keras.sampling import NegativeSampler
@@ -55,6 +56,20 @@ def test_the_same_seed_generates_the_same_and_too_few_items_are_refused(generate
     flags = ["--users", "100", "--items", "2000", "--interactions", "100000"]
     assert generate(["--out", f"{directory}/x", *flags]) == 2
     assert "`--items` must be at least" in capsys.readouterr().err and not [*directory.glob("x*")]
+
+
+def test_a_raw_log_is_generated_in_blocks_and_prepared(generate, tmp_path, monkeypatch):
+    script = importlib.import_module("generate_log")
+    monkeypatch.setattr(script, "BLOCK", 1_500)
+    flags = ["--rows", "4000", "--users", "50", "--items", "200"]
+    for suffix in ("csv", "parquet"):
+        assert script.main(["--out", f"{tmp_path}/log.{suffix}", *flags]) == 0
+        arguments = [f"{tmp_path}/log.{suffix}", "--out", f"{tmp_path}/{suffix}", "--negatives", "9"]
+        assert prepare([*arguments, "--memory", "600MB"]) == 0
+    assert read_dataset(tmp_path, "csv").num_test == 50
+    for file in (".train.rating", ".test.negative", ".users.csv"):
+        assert (tmp_path / f"csv{file}").read_bytes() == (tmp_path / f"parquet{file}").read_bytes()
+    assert script.main(["--out", f"{tmp_path}/log.txt", *flags]) == 2
 
 
 def test_a_computed_order_has_every_positive_once_and_no_false_negative_and_takes_no_memory(dataset):

@@ -1,14 +1,14 @@
 """What a log holds that speaks against how it was read: for notes, not errors."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 
 from ncf_keras.base.terminal import shown
 from ncf_keras.data.logs.layout import LogLayout
 from ncf_keras.data.reading import may_be_quoted
-from ncf_keras.data.tidy_log import TidyLog
 
 # As many ids as are looked at.
 SAMPLE = 1000
@@ -19,7 +19,22 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+.*)?")
 SECONDS = re.compile(r"[0-9]{9,10}(\.[0-9]+)?|[0-9]{12,13}")
 
 
-def notes_on(log: TidyLog, layout: LogLayout) -> Iterator[str]:
+class Overview(Protocol):
+    """What is known of all rows of a log: attributes as of a TidyLog."""
+
+    @property
+    def user_ids(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def item_ids(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def rows(self) -> int: ...  # noqa: D102
+    @property
+    def suspects(self) -> Mapping[str, Mapping[str, int]]: ...  # noqa: D102
+    @property
+    def rating_like_time(self) -> float | None: ...  # noqa: D102
+
+
+def notes_on(log: Overview, layout: LogLayout) -> Iterator[str]:
     """Yield a sentence, without its full stop, for whatever a user should look at."""
     yield from doubts(log, layout)
     yield from broken_ids(log, layout)
@@ -27,9 +42,8 @@ def notes_on(log: TidyLog, layout: LogLayout) -> Iterator[str]:
     yield from suspects(log)
 
 
-def doubts(log: TidyLog, layout: LogLayout) -> Iterator[str]:
+def doubts(log: Overview, layout: LogLayout) -> Iterator[str]:
     """Yield a sentence for each column whose role is a guess by its place that its contents speak against."""
-    frame = log.frame
     for role, ids in (("user", log.user_ids), ("item", log.item_ids)):
         if role not in layout.by_place:
             continue
@@ -38,11 +52,11 @@ def doubts(log: TidyLog, layout: LogLayout) -> Iterator[str]:
             yield _sentence(role, layout, f"looks like times, such as {shown(sample[0])}")
         elif len(ids) == log.rows >= FEWEST_ROWS and all(text.isdigit() for text in sample):
             yield _sentence(role, layout, "holds another number in each row")
-    if "rating" in layout.by_place and (np.abs(frame["rating"].to_numpy()) >= 1e8).mean() > 0.5:
-        yield _sentence("rating", layout, f"looks like times, such as {frame['rating'].iloc[0]:.0f}")
+    if "rating" in layout.by_place and log.rating_like_time is not None:
+        yield _sentence("rating", layout, f"looks like times, such as {log.rating_like_time:.0f}")
 
 
-def broken_ids(log: TidyLog, layout: LogLayout) -> Iterator[str]:
+def broken_ids(log: Overview, layout: LogLayout) -> Iterator[str]:
     """Yield a sentence where ids hold the end of a line, as a lone quotation mark makes of several rows."""
     is_quoted = layout.dialect is not None and layout.dialect.quoted
     way_on = " (`--quoting none` takes quotation marks for letters)" if is_quoted else ""
@@ -53,7 +67,7 @@ def broken_ids(log: TidyLog, layout: LogLayout) -> Iterator[str]:
             yield f"{count} hold the end of a line, such as {shown(wrong[0])}{way_on}"
 
 
-def quoted_ids(log: TidyLog, layout: LogLayout) -> Iterator[str]:
+def quoted_ids(log: Overview, layout: LogLayout) -> Iterator[str]:
     """Yield a sentence where all ids stand in quotation marks, which were taken for letters."""
     if layout.dialect is None or layout.dialect.quoted or not may_be_quoted(layout.dialect.delimiter):
         return
@@ -65,7 +79,7 @@ def quoted_ids(log: TidyLog, layout: LogLayout) -> Iterator[str]:
             )
 
 
-def suspects(log: TidyLog) -> Iterator[str]:
+def suspects(log: Overview) -> Iterator[str]:
     """Yield a sentence for each text that may stand for a missing id, and was taken for an id."""
     for role, counts in log.suspects.items():
         for text, count in counts.items():

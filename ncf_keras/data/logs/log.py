@@ -1,7 +1,7 @@
 """A raw log of interactions, in one file or several, whose columns were found."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from ncf_keras.data.logs.json_log import json_layout, line_of_record, read_json
 from ncf_keras.data.logs.kinds import kind_of_log
 from ncf_keras.data.logs.layout import LogLayout
 from ncf_keras.data.logs.options import LogOptions
-from ncf_keras.data.logs.parquet import parquet_layout, read_parquet
+from ncf_keras.data.logs.parquet import parquet_chunks, parquet_layout, read_parquet
 from ncf_keras.data.logs.text import line_of_row, read_text, text_layout
+from ncf_keras.data.logs.text_chunks import text_chunks
 from ncf_keras.data.reading import file_digest
 from ncf_keras.data.tidy_log import TidyLog, tidy_log
 
@@ -58,6 +59,11 @@ class Log:
         return cls([LogFile(Path(path), str(path))], options)
 
     @property
+    def options(self) -> LogOptions:
+        """What the user says."""
+        return self._options
+
+    @property
     def size(self) -> int:
         """The bytes of all files."""
         return sum(Path(file).stat().st_size for file in self.files)
@@ -92,12 +98,43 @@ class Log:
             series, lambda row: self._place(row, ends), largest_rating, options.missing, options.time_format
         )
         if not len(log.frame):
-            lacking = ", ".join(f"{count:,} without {role}" for role, count in log.missing.items() if count)
-            raise InputError(
-                f"{_together(self.files)} must hold at least one complete interaction. "
-                f"Received: {lacking or 'none'}"
-            )
+            raise self.without_rows(log.missing)
         return log
+
+    def without_rows(self, missing: Mapping[str, int]) -> InputError:
+        """Return what to say where no row is complete, given how many lack what."""
+        lacking = ", ".join(f"{count:,} without {role}" for role, count in missing.items() if count)
+        return InputError(
+            f"{_together(self.files)} must hold at least one complete interaction. "
+            f"Received: {lacking or 'none'}"
+        )
+
+    def chunks_of(
+        self,
+        part: int,
+        as_texts: frozenset[str],
+        bytes_of_chunk: int,
+        on_read: Callable[[int], None] = lambda position: None,
+    ) -> Iterator[dict[str, pd.Series]]:
+        """Yield the columns of a file by role, some rows at a time; JSON, read whole alone, is refused.
+
+        Args:
+            part: the place of the file among all.
+            as_texts: as of `text_chunks`.
+            bytes_of_chunk: what a chunk may take of memory, about.
+            on_read: told how many bytes of the file have been read.
+
+        Raises:
+            ReadAsTexts: as of `text_chunks`.
+        """
+        file, layout = self.files[part], self.layouts[part]
+        if layout.kind == "Parquet":
+            return parquet_chunks(file, layout, bytes_of_chunk)
+        if layout.kind == "JSON":
+            raise InputError(
+                f"A log that is read in parts (`memory`) must be text or Parquet. Received: {file}, JSON"
+            )
+        return text_chunks(file, layout, self._options, on_read, as_texts, bytes_of_chunk)
 
     def in_words(self) -> str:
         """Return how the log is read, for people."""
@@ -142,8 +179,11 @@ class Log:
     def _place(self, row: int, ends: Sequence[int]) -> str:
         """Return the file and line of a row of the log, counted from 0."""
         part = int(np.searchsorted(ends, row, side="right"))
+        return self.place_in(part, row - (ends[part - 1] if part else 0))
+
+    def place_in(self, part: int, row: int) -> str:
+        """Return the file and line of a row of a file, counted from 0."""
         file, layout = self.files[part], self.layouts[part]
-        row -= ends[part - 1] if part else 0
         if layout.kind == "Parquet":
             return f"{file}, row {row + 1}"
         find = line_of_record if layout.kind == "JSON" else line_of_row

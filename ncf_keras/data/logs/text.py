@@ -6,8 +6,10 @@ because a line with one column too many (an unquoted delimiter in a title, say) 
 without a word.
 """
 
+import contextlib
 import csv
 import dataclasses
+import io
 import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -151,7 +153,7 @@ def read_text(
         # Read as texts, so that the rating that is no number or too large can be shown as it is.
         frame = _parse(file, layout, wanted | {at["rating"]: "str"}, options, on_read)
     series = {role: frame[position] for role, position in at.items()}
-    if "timestamp" in at and options.time_format is None and not _is_exact(series["timestamp"]):
+    if "timestamp" in at and options.time_format is None and not is_exact(series["timestamp"]):
         texts = _parse(file, layout, {at["timestamp"]: "str"}, options, on_read)
         series["timestamp"] = texts[at["timestamp"]]
     return series
@@ -187,11 +189,31 @@ def _first_lines(file: LogFile, encoding: str | None) -> list[str]:
 def _parse(
     file: LogFile,
     layout: LogLayout,
-    kinds: dict[int, str | None],
+    kinds: Mapping[int, str | None],
     options: LogOptions,
     on_read: Callable[[int], None],
 ) -> pd.DataFrame:
     """Return the columns in `kinds` with those dtypes, or ValueError; None is a dtype found by pandas."""
+    # A column that nobody asked for takes one byte a row.
+    cost = TEXT_COST._replace(row=TEXT_COST.row + layout.width - len(kinds))
+    with parser_errors(file, layout), open_text(file, on_read, cost=cost, encoding=layout.encoding) as text:
+        frame = pd.read_csv(
+            parser_text(text, layout, kinds, options), **parser_settings(layout, kinds, options)
+        )
+        return frame.iloc[1:].reset_index(drop=True)
+
+
+def parser_text(
+    text: io.TextIOBase, layout: LogLayout, kinds: Mapping[int, str | None], options: LogOptions
+) -> Any:
+    """Return a text for pandas' parser, with a line before it that is no row of the log."""
+    assert layout.dialect is not None
+    letters = _letters(layout, kinds, options.missing)
+    return ParserText(text, layout.dialect.delimiter, letters, layout.dialect.escape)
+
+
+def parser_settings(layout: LogLayout, kinds: Mapping[int, str | None], options: LogOptions) -> dict[str, Any]:
+    """Return the arguments of `pandas.read_csv` for a `parser_text`, given the dtypes of columns."""
     assert layout.dialect is not None
     marks = [variant for mark in MISSING_MARKS for variant in (mark, mark.upper(), mark.title())] + ["NaN"]
     marks += options.missing
@@ -201,23 +223,30 @@ def _parse(
     delimiter = layout.dialect.delimiter
     separator = delimiter if may_be_quoted(delimiter) else UNIT_SEPARATOR
     quoting = csv.QUOTE_MINIMAL if layout.dialect.quoted else csv.QUOTE_NONE
-    how: dict[str, Any] = {"sep": separator, "quoting": quoting, "escapechar": layout.dialect.escape}
-    how |= {"dtype": known | dict.fromkeys(unwanted, "S1"), "na_values": absent}
-    # A column that nobody asked for takes one byte a row.
-    cost = TEXT_COST._replace(row=TEXT_COST.row + len(unwanted))
+    return {
+        "sep": separator,
+        "quoting": quoting,
+        "escapechar": layout.dialect.escape,
+        "dtype": known | dict.fromkeys(unwanted, "S1"),
+        "na_values": absent,
+        "keep_default_na": False,
+        "header": None,
+        "index_col": False,
+        "engine": "c",
+        "names": range(layout.width),
+        "skiprows": range(1, 1 + layout.header_lines),
+    }
+
+
+@contextlib.contextmanager
+def parser_errors(file: LogFile, layout: LogLayout) -> Iterator[None]:
+    """Turn what pandas' parser complains of into a sentence with the line."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         # Timestamps of mixed kinds are read again as texts.
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         try:
-            with open_text(file, on_read, cost=cost, encoding=layout.encoding) as text:
-                letters = _letters(layout, known, options.missing)
-                source: Any = ParserText(text, delimiter, letters, layout.dialect.escape)
-                frame = pd.read_csv(
-                    source, header=None, index_col=False, engine="c", names=range(layout.width),
-                    skiprows=range(1, 1 + layout.header_lines), keep_default_na=False, **how,
-                )  # fmt: skip
-            return frame.iloc[1:].reset_index(drop=True)
+            yield
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             raise_if_out_of_memory(error)
             raise _first_wrong_line(file, layout) from None
@@ -225,7 +254,7 @@ def _parse(
             raise unreadable(file, error, layout.encoding, OTHER_ENCODING) from None
 
 
-def _letters(layout: LogLayout, known: Mapping[int, str], missing: Sequence[str]) -> str:
+def _letters(layout: LogLayout, known: Mapping[int, str | None], missing: Sequence[str]) -> str:
     """Return a first line, to be dropped, whose ids are letters and whose other fields are a number.
 
     From 3.1 on, pandas makes numbers of categories that are all numbers: of 007 the number 7.
@@ -240,7 +269,7 @@ def _letters(layout: LogLayout, known: Mapping[int, str], missing: Sequence[str]
     return layout.dialect.delimiter.join(fields) + "\n"
 
 
-def _is_exact(timestamp: pd.Series) -> bool:
+def is_exact(timestamp: pd.Series) -> bool:
     """Tell whether pandas read numbers, and none that a float would round."""
     if timestamp.dtype.kind in "iu":
         return True
