@@ -4,9 +4,9 @@ A row's vector is the embedding of its identity plus the sum of those of its fea
 the two parts from each other: what one of them gains, the other may lose. What the features come to by gradient
 steps is therefore a poor guess at the vector of a row without interactions, of which they are all that is known
 (`unknown_rows.py`). So after each epoch they are set to what explains the vectors of all rows with interactions
-best: a ridge regression, as of Gantner et al., "Learning attribute-to-feature mappings for cold-start
-recommendations" (ICDM 2010). The identities get the rest, so that no vector of a row with interactions changes,
-but for rounding, and nothing that is learned.
+best, each weighted by the square root of their number: a ridge regression, as of Gantner et al., "Learning
+attribute-to-feature mappings for cold-start recommendations" (ICDM 2010). The identities get the rest, so that
+no vector of a row with interactions changes, but for rounding, and nothing that is learned.
 """
 
 import keras
@@ -50,19 +50,20 @@ def explain_rows_by_features(model: keras.Model, dataset: Dataset) -> None:
     counts = (np.diff(dataset.train_offsets), dataset.item_counts)
     for tables, count in zip((factored.users, factored.items), counts, strict=True):
         if _is_explained(tables):
-            _explain(tables, count > 0)
+            _explain(tables, count)
 
 
 def _is_explained(tables: list[LatentTable]) -> bool:
     return tables[0].codes is not None and tables[0].identity is not None
 
 
-def _explain(tables: list[LatentTable], known: np.ndarray) -> None:
-    """Set the embeddings of a side's towers, which have the same features; `known` rows have interactions."""
+def _explain(tables: list[LatentTable], counts: np.ndarray) -> None:
+    """Set the embeddings of a side's towers, which have the same features; `counts` are of interactions."""
     assert tables[0].codes is not None and tables[0].features is not None
     has = _matrix(tables[0].codes.codes.numpy(), tables[0].features.num_features)
     rows = np.concatenate([each.without_recent().numpy() for each in tables], axis=1).astype(np.float64)
-    features = ridge(has[known], rows[known])
+    known = counts > 0
+    features = ridge(has[known], rows[known], np.sqrt(counts[known]))
     identities = np.where(known[:, None], rows - has @ features, 0)
     starts = np.cumsum([each.width for each in tables])[:-1]
     parts = (np.split(array, starts, axis=1) for array in (features, identities))
@@ -72,16 +73,20 @@ def _explain(tables: list[LatentTable], known: np.ndarray) -> None:
         table.identity.embeddings.assign(of_identities)
 
 
-def ridge(has: scipy.sparse.csr_matrix, rows: np.ndarray) -> np.ndarray:
+def ridge(has: scipy.sparse.csr_matrix, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the vectors of features whose sums come closest to the rows': float64, shape (features, width).
 
-    That is the least of |rows - has @ vectors|² + `ROWS_OF_ZEROS` |vectors|².
+    That is the least of the weighted mean of |row - sum of its features|², times the number of rows, plus
+    `ROWS_OF_ZEROS` |vectors|².
 
     Args:
         has: which features each row has, zeros and ones: shape (rows, features).
         rows: float64, shape (rows, width).
+        weights: of the rows, above 0: shape (rows,).
     """
     count = has.shape[1]
+    roots = np.sqrt(weights / weights.mean())
+    has, rows = scipy.sparse.diags_array(roots) @ has, roots[:, None] * rows
     if count > MOST_PRODUCTS:
         solve = scipy.sparse.linalg.lsmr
         return np.stack([solve(has, column, damp=ROWS_OF_ZEROS**0.5)[0] for column in rows.T], axis=1)

@@ -26,13 +26,18 @@ def neumf(**options):
     return build_neumf(USERS, ITEMS, 4, (16, 8), (0, 0), seed=4, item_features=FEATURES, **options)
 
 
+def regression(has, rows, weights):
+    return sklearn.linear_model.Ridge(alpha=3, fit_intercept=False).fit(has, rows, weights / weights.mean())
+
+
 @pytest.mark.parametrize("most_products", [explained_rows.MOST_PRODUCTS, 0], ids=["products", "none held"])
 def test_the_vectors_of_features_are_those_of_ridge_regression(most_products, monkeypatch):
     monkeypatch.setattr(explained_rows, "MOST_PRODUCTS", most_products)
     generator = np.random.default_rng(3)
     has, rows = (generator.random((50, 8)) < 0.3).astype(float), generator.normal(size=(50, 3))
-    reference = sklearn.linear_model.Ridge(alpha=3, fit_intercept=False).fit(has, rows).coef_.T
-    np.testing.assert_allclose(ridge(scipy.sparse.csr_matrix(has), rows), reference, atol=1e-5)
+    weights = generator.uniform(1, 5, 50)
+    found = ridge(scipy.sparse.csr_matrix(has), rows, weights)
+    np.testing.assert_allclose(found, regression(has, rows, weights).coef_.T, atol=1e-5)
 
 
 def test_no_prediction_of_a_known_item_changes_and_new_ones_are_what_their_features_say(dataset):
@@ -48,22 +53,23 @@ def test_no_prediction_of_a_known_item_changes_and_new_ones_are_what_their_featu
     np.testing.assert_allclose(after[known[items]], before[known[items]], atol=1e-6)
     assert np.abs(after - before)[~known[items]].max() > 0.01
     for table, rows in zip(FactoredModel(model).items, vectors, strict=True):
-        reference = sklearn.linear_model.Ridge(alpha=3, fit_intercept=False).fit(FEATURES[known], rows)
+        reference = regression(FEATURES[known], rows, dataset.item_counts[known] ** 0.5)
         np.testing.assert_allclose(
             table.table().numpy()[~known], reference.predict(FEATURES[~known]), atol=1e-5
         )
 
 
 def test_a_training_leaves_nothing_in_the_identities_that_features_explain(dataset):
-    """What is left over of a ridge regression has a product with each feature of 3 times its vector."""
+    """What is left over of a ridge regression has a weighted product with a feature of 3 times its vector."""
     model = neumf()
     trainer = Trainer(model, dataset, TrainingSpec(epochs=2, batch_size=64, select="none", seed=1))
     trainer.fit()
-    state = trainer.engine.state()
+    state, weights = trainer.engine.state(), np.sqrt(dataset.item_counts[:-NEW, None])
+    weights /= weights.mean()
     for table in FactoredModel(model).items:
         identity, features = table.identity.embeddings.numpy(), table.features.embeddings.numpy()
         assert np.abs(features).max() > 1e-3 and not identity[-NEW:].any()
-        np.testing.assert_allclose(FEATURES.T @ identity, 3 * features, atol=1e-5)
+        np.testing.assert_allclose((FEATURES[:-NEW] * weights).T @ identity[:-NEW], 3 * features, atol=1e-5)
         # A checkpoint has them, too: the same run goes on from it.
         assert any(np.array_equal(array, features) for array in state.values())
 
