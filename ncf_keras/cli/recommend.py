@@ -21,6 +21,7 @@ from ncf_keras.cli.newcomers import (
 )
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model
+from ncf_keras.cli.stage_flags import add_stage_flags, require_use_of_stages
 from ncf_keras.cli.steering import Steering, add_steering_flags, read_steering, require_steerable
 from ncf_keras.cli.table_output import TABLE_FORMATS, format_of_file, spreadsheet_safe, write_table
 
@@ -71,6 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--k", type=whole_number(1), default=10, help="length of a list (default: %(default)s)")
     add_newcomer_flags(parser)
     add_steering_flags(parser)
+    add_stage_flags(parser, "exact, which one list has sooner")
     known = "rank the items that the user knows already, too"
     parser.add_argument("--include_seen", action="store_true", help=known)
     parser.add_argument("--format", choices=TABLE_FORMATS, help="on standard output (default: table)")
@@ -84,6 +86,7 @@ def _recommend(flags: argparse.Namespace) -> None:
     _require_one_kind(flags)
     require_use_of_newcomers(flags)
     require_steerable(flags)
+    require_use_of_stages(flags, given_kinds(flags))
     if flags.to and flags.format:
         raise InputError("`--to` takes its format from its suffix. Received: `--format` too")
     format = format_of_file(flags.to) if flags.to else flags.format or "table"
@@ -136,7 +139,15 @@ def _lists(
     known_items.require(flags.similar_items or (), "--similar_items")
     known_items.require(history, "--history")
     known_items.require(flags.users_for or (), "--users_for")
-    recommender = Recommender(load_saved_model(flags.weights, trained_on), dataset, steering.features)
+    recommender = Recommender(
+        load_saved_model(flags.weights, trained_on),
+        dataset,
+        steering.features,
+        candidates=flags.candidates,
+        recall=flags.recall,
+    )
+    if flags.candidates or flags.recall:
+        print(recommender.stages.in_words(), file=sys.stderr)
     new_users, new_items = listed_newcomers(trained_on, dataset, recommender)
     wanted, is_steered = steering.arguments, bool(steering.arguments)
     if new_item:

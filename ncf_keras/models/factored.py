@@ -195,12 +195,16 @@ class FactoredModel:
 
     def score_grid(self, halves: Halves) -> tf.Tensor:
         """Return the predictions of every user with every item in `halves`: float32, shape (users, items)."""
+        return tf.sigmoid(self.logit_grid(halves))
+
+    def logit_grid(self, halves: Halves) -> tf.Tensor:
+        """Return the predictions before the sigmoid of every user with every item: float32, (users, items)."""
         logits = tf.convert_to_tensor(self.output.bias)
         if self._mf:
             logits += tf.matmul(halves.mf_user, halves.mf_item, transpose_b=True)
         if self._mlp:
             logits += self._rest_of_tower(halves.mlp_user[:, None, :] + halves.mlp_item)
-        return tf.sigmoid(logits)
+        return logits
 
     def score_users(self, halves: Halves, users: tf.Tensor) -> tf.Tensor:
         """Return the predictions of every item for some users: float32, shape (users, items)."""

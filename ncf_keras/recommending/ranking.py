@@ -27,6 +27,7 @@ from ncf_keras.recommending.blocks import (
 )
 from ncf_keras.recommending.scorer import Scorer, checked, kept
 from ncf_keras.recommending.sessions import Sessions
+from ncf_keras.recommending.stages import Stages
 from ncf_keras.solvers.fold_in import ItemFolder
 
 
@@ -64,6 +65,9 @@ class Ranker(Scorer):
     Args:
         model, num_users, num_items, check_scores, items_a_block, numbers_a_block: as of a `Scorer`.
         dataset: the same, and its train interactions make the popularity list.
+
+    Attributes:
+        stages: how lists are found: here all are exact.
     """
 
     def __init__(
@@ -85,6 +89,9 @@ class Ranker(Scorer):
             check_scores=check_scores,
             items_a_block=items_a_block,
             numbers_a_block=numbers_a_block,
+        )
+        self.stages = Stages(
+            None, None, num_items if self.listed.items is None else int(self.listed.items.sum())
         )
         if self._factored:
             self._item_vectors = kept(self._factored.item_vectors())
