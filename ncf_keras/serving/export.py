@@ -26,12 +26,9 @@ from ncf_keras.recommending.two_stage import make_ranker
 from ncf_keras.serving.described_signatures import make_described_signatures
 from ncf_keras.serving.names import IdTable, Names
 from ncf_keras.serving.publishing import no_room, publish, require_version
-from ncf_keras.serving.seal import Seal, write_seal
+from ncf_keras.serving.seal import STAGES, Seal, write_seal
 from ncf_keras.serving.signatures import make_id_signatures, make_signatures
 from ncf_keras.serving.warm_up import write_warm_up
-
-# Says how the lists of a version are found.
-STAGES = "assets.extra/stages.json"
 
 
 def export_model(
