@@ -11,7 +11,13 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import can_factor
-from ncf_keras.recommending.blocks import NO_ITEM, NO_SCORE, ScoreBlock, in_blocks_of_rows
+from ncf_keras.recommending.blocks import (
+    ITEMS_A_BLOCK,
+    NO_ITEM,
+    NO_SCORE,
+    ScoreBlock,
+    in_blocks_of_rows,
+)
 from ncf_keras.recommending.candidates import Candidates
 from ncf_keras.recommending.logit_vectors import fit_logit_vectors
 from ncf_keras.recommending.ranking import Ranker
@@ -63,8 +69,8 @@ class TwoStageRanker(Ranker):
 
     The candidates are those of `Candidates`; the network ranks them as it would rank all items, so every score
     is exact, and a list is exact if its items are among the candidates. A list above `MEASURED_LENGTH` has
-    candidates in proportion to its length; one that would have more than a block of items is exact. Similar
-    items, places of new items and users for items are exact too.
+    candidates in proportion to its length, up to a block of items, and never fewer than its places. Similar
+    items, places of new items and users for items are exact.
 
     Args:
         model, num_users, num_items, dataset, check_scores: as of a `Ranker`.
@@ -102,39 +108,22 @@ class TwoStageRanker(Ranker):
         self.stages = self._choose(wanted, measured, len(items))
 
     def _best(self, score_block: ScoreBlock, rows: Tensor, items: Tensor, k: Any) -> tuple[Any, Any]:
-        exact = super()._best
         count = self.stages.candidates
         # What has no user halves is no list of items for users.
         if count is None or not isinstance(score_block, NetworkScores):
-            return exact(score_block, rows, items, k)
-        return self._find(score_block, rows, items, k, tf.constant(count), exact)
+            return super()._best(score_block, rows, items, k)
+        return self._find(score_block, items, tf.convert_to_tensor(k), tf.constant(count))
 
-    def _find(
-        self,
-        scores: NetworkScores,
-        rows: Tensor,
-        seen: Tensor,
-        k: Tensor,
-        count: Tensor,
-        exact: Callable[..., tuple[Tensor, Tensor]],
-    ) -> tuple[Tensor, Tensor]:
+    def _find(self, scores: NetworkScores, seen: Tensor, k: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         """Return the list of one row, by `count` candidates for each `MEASURED_LENGTH` places of it."""
-        k = tf.convert_to_tensor(k)
-        # No product of these may leave int32; a list so long is exact all the same.
-        tens = tf.clip_by_value(-(-k // MEASURED_LENGTH), 1, self._most + 1)
-        count = tf.minimum(count, self._most + 1) * tens
-        return tf.cond(
-            count <= self._most,
-            lambda: self._list_of(scores, seen, k, count),
-            lambda: exact(scores, rows, seen, k),
-        )
-
-    def _list_of(self, scores: NetworkScores, seen: Tensor, k: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-        found = self._candidates.find(scores.halves, seen, count, count * PROBED_A_CANDIDATE)
-        # Products of matrices may round the last, odd rows otherwise: equal items would have unequal scores.
-        whole = tf.pad(found, [[0, -tf.size(found) % ROWS_ALIKE]])
+        # Bounded before they are multiplied, so that the product stays in int32.
+        tens = tf.clip_by_value(-(-k // MEASURED_LENGTH), 1, self._most)
+        count = tf.maximum(tf.minimum(count * tens, self._most), k)
+        # Where all items may be looked into, no product is needed.
+        probed = tf.minimum(count, self.num_items // PROBED_A_CANDIDATE + 1) * PROBED_A_CANDIDATE
+        found = self._candidates.find(scores.halves, seen, count, tf.maximum(probed, count))
         # They ascend, so of equal scores the lower index stands first.
-        best, order = tf.math.top_k(scores.of_items(whole)[:, : tf.size(found)], tf.minimum(k, tf.size(found)))
+        best, order = tf.math.top_k(_scores_of(scores, found), tf.minimum(k, tf.size(found)))
         empty = [[0, 0], [0, k - tf.shape(order)[1]]]
         items = tf.pad(tf.gather(found, order), empty, constant_values=NO_ITEM)
         return items, tf.pad(best, empty, constant_values=NO_SCORE)
@@ -142,36 +131,67 @@ class TwoStageRanker(Ranker):
     @tensor_float_32(False)
     def _choose(self, wanted: Wanted, users: np.ndarray, listed: int) -> Stages:
         """Return the fewest candidates, of numbers that double, whose measured recall is what is wanted."""
-        exact, length = super()._best, tf.constant(min(MEASURED_LENGTH, self.num_items))
+        asked, length = tf.constant(users), tf.constant(min(MEASURED_LENGTH, self.num_items))
 
-        def lists(some: Tensor, count: Tensor) -> Tensor:
+        # As long as nothing is chosen, lists are exact.
+        def right(some: Tensor) -> Tensor:
             def best(row: Tensor) -> tuple[Tensor, Tensor]:
-                scores = self.scores_for(row)
-                assert isinstance(scores, NetworkScores)
-                return self._find(scores, *self.seen_by(row), length, count, exact)
+                return self._best_for(row, length, False)
 
             return in_blocks_of_rows(best, some, 1, length)[0]
 
-        program = tf.function(lists, autograph=False).get_concrete_function(
-            tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
-        )
+        def found(some: Tensor, count: Tensor) -> Tensor:
+            def best(row: Tensor) -> tuple[Tensor, Tensor]:
+                scores = self.scores_for(row)
+                assert isinstance(scores, NetworkScores)
+                return self._find(scores, self.seen_by(row)[1], length, count)
 
-        def measured(count: int) -> np.ndarray:
-            try:
-                return program(tf.constant(users, tf.int32), tf.constant(count)).numpy()
-            except tf.errors.InvalidArgumentError as error:
-                if NOT_FINITE not in str(error):
-                    raise
-                raise InputError(NOT_FINITE) from None
+            return in_blocks_of_rows(best, some, 1, length)[0]
 
-        right = measured(self._most + 1)
+        exact_lists = _ask(right, asked)
+        program = _traced(found, asked, tf.constant(0))
         counts = [wanted.candidates] if wanted.candidates is not None else _doubling(self._most)
         for count in counts:
             count = min(count, self._most)
-            recall = _recall(right, measured(count))
+            recall = _recall(exact_lists, program(asked, tf.constant(count)).numpy())
             if wanted.recall is None or recall >= wanted.recall:
                 return Stages(count, min(count * PROBED_A_CANDIDATE, listed), listed, recall, len(users))
         return Stages(None, None, listed, users=len(users))
+
+
+def _scores_of(scores: NetworkScores, items: Tensor) -> Tensor:
+    """Return the scores of items, float32, shape (1, items), computed a stretch at a time."""
+    # Products of matrices may round the last, odd rows otherwise: equal items would have unequal scores.
+    whole = tf.pad(items, [[0, -tf.size(items) % ROWS_ALIKE]])
+
+    def body(start: Tensor, done: Tensor) -> tuple[Tensor, Tensor]:
+        more = scores.of_items(whole[start : start + ITEMS_A_BLOCK])
+        return start + ITEMS_A_BLOCK, tf.concat([done, more], 1)
+
+    _, found = tf.while_loop(
+        lambda start, _: start < tf.size(whole),
+        body,
+        (tf.constant(ITEMS_A_BLOCK), scores.of_items(whole[:ITEMS_A_BLOCK])),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None])),
+        parallel_iterations=1,
+    )
+    return found[:, : tf.size(items)]
+
+
+def _traced(compute: Callable[..., Tensor], *arguments: Tensor) -> Callable[..., Tensor]:
+    return tf.function(compute, autograph=False).get_concrete_function(
+        *map(tf.TensorSpec.from_tensor, arguments)
+    )
+
+
+def _ask(compute: Callable[[Tensor], Tensor], users: Tensor) -> np.ndarray:
+    """Return what is computed for users; InputError if a score is not finite."""
+    try:
+        return _traced(compute, users)(users).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        if NOT_FINITE not in str(error):
+            raise
+        raise InputError(NOT_FINITE) from None
 
 
 def _indices(listed: np.ndarray | None, count: int) -> np.ndarray:

@@ -109,7 +109,7 @@ def test_a_row_is_found_by_itself(few):
         assert (lists.items[row][k:].numpy() == -1).all()
 
 
-def test_a_list_that_would_have_all_items_as_candidates_is_exact(few):
+def test_a_list_that_has_all_items_as_candidates_is_exact(few):
     _, program, dataset, scores = few
     lists = program(tf.range(USERS), tf.constant(3 * FEW + 1))
     for user in range(USERS):
