@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from ncf_keras.data import Dataset
-from ncf_keras.models.factored import Halves
+from ncf_keras.models.factored import Halves, rows_of
 from ncf_keras.recommending.blocks import (
     ITEMS_A_BLOCK,
     LOWEST,
@@ -217,7 +217,7 @@ class Ranker(Scorer):
             among: int32, shape (candidates,), each listed, none twice; of equal cosines the first wins.
             k: int32 scalar, between 0 and the number of candidates.
         """
-        vectors, others = tf.gather(self._item_vectors, items), tf.gather(self._item_vectors, among)
+        vectors, others = rows_of(self._item_vectors, items), rows_of(self._item_vectors, among)
         cosines = tf.matmul(vectors, others, transpose_b=True)
         cosines = tf.where(items[:, None] == among[None, :], LOWEST, cosines)
         cosines, places = tf.math.top_k(cosines, k)
@@ -349,7 +349,7 @@ class Ranker(Scorer):
         return best_items(score_block, self.num_items, rows, items, k, self.items_a_block)
 
     def _most_similar_to(self, queries: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        vectors = tf.gather(self._item_vectors, queries)
+        vectors = rows_of(self._item_vectors, queries)
 
         def cosines(start: Tensor, stop: Tensor) -> Tensor:
             return tf.matmul(vectors, self._item_vectors[start:stop], transpose_b=True)
