@@ -67,7 +67,9 @@ def write_all_lists(flags: argparse.Namespace) -> None:
     if flags.engine == RAY:
         from ncf_keras.cli.ray_parts import parts_by_ray
 
-        made = parts_by_ray(flags, missing)
+        # What was measured here is not measured again by each worker.
+        found = {"recall": None, "candidates": lists.candidates}
+        made = parts_by_ray(argparse.Namespace(**{**vars(flags), **found}), missing)
     else:
         made = map(lists.write, missing)
     with progress_bar(len(missing), "parts") as show:
@@ -90,11 +92,12 @@ def open_all_lists(flags: argparse.Namespace, threads: int) -> "AllUsers":
         import_tensorflow_quietly()
         from ncf_keras.recommending.all_users import AllUsers
 
+        recommender = inputs.recommender(flags)
         return AllUsers(
-            inputs.recommender(flags),
+            recommender,
             flags.to,
             flags.k,
-            _made_of(flags, inputs),
+            {**_made_of(flags, inputs), "candidates": recommender.stages.candidates},
             users_a_part=flags.users_a_part,
             threads=threads,
             include_seen=flags.include_seen,

@@ -16,6 +16,7 @@ from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
 from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.saved_model import load_saved_network
+from ncf_keras.cli.stage_flags import add_stage_flags
 from ncf_keras.serving.publishing import HIGHEST_VERSION
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--item_features", type=InputFile, metavar="FILE", help=features)
     parser.add_argument("--group", metavar="FEATURE", help="a column of features, such as genre")
     number = "number of the version; the one after the highest if left out"
+    add_stage_flags(parser, "exact below 100,000 items, 0.99 from there on")
     parser.add_argument("--version", type=whole_number(0, HIGHEST_VERSION), help=number)
     return parser
 
@@ -67,12 +69,23 @@ def _export(flags: argparse.Namespace) -> None:
             dataset = load_dataset(flags)
     group = _read_group(flags, dataset)
     model = load_saved_network(flags.weights, dataset, flags.model)
-    from ncf_keras.serving.export import export_model
+    from ncf_keras.serving.export import export_model, read_stages
 
     tensorflow_directory(flags.to, "--to")
     with flag_names({"directory": "`--to`"}):
-        exported = export_model(model, dataset, flags.to, flags.version, group=group)
+        exported = export_model(
+            model,
+            dataset,
+            flags.to,
+            flags.version,
+            group=group,
+            candidates=flags.candidates,
+            recall=flags.recall,
+        )
     print_done(str(exported), str(exported))
+    stages = read_stages(exported)
+    if flags.candidates or flags.recall or stages.candidates:
+        print(stages.in_words(), file=sys.stderr)
     if dataset is None:
         missing = "lists hold what users have seen, unknown users get empty ones"
         print(f"Exported without `--dataset`: {missing}.", file=sys.stderr)

@@ -29,12 +29,19 @@ class ListInputs(NamedTuple):
     steering: Steering
 
     def recommender(self, flags: argparse.Namespace) -> "Recommender":
-        """Read the model and return what makes its lists."""
+        """Read the model and return what makes its lists; say on standard error how they are found if asked."""
         from ncf_keras.recommending import Recommender
 
-        return Recommender(
-            load_saved_model(flags.weights, self.trained_on), self.dataset, self.steering.features
+        recommender = Recommender(
+            load_saved_model(flags.weights, self.trained_on),
+            self.dataset,
+            self.steering.features,
+            candidates=flags.candidates,
+            recall=flags.recall,
         )
+        if flags.candidates or flags.recall:
+            print(recommender.stages.in_words(), file=sys.stderr)
+        return recommender
 
 
 def read_list_inputs(flags: argparse.Namespace) -> ListInputs:

@@ -16,6 +16,7 @@ from ncf_keras.cli.list_inputs import ListInputs, read_list_inputs
 from ncf_keras.cli.newcomers import add_newcomer_flags, listed_newcomers, require_use_of_newcomers
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.saved_model import SAVED_MODEL
+from ncf_keras.cli.stage_flags import add_stage_flags, require_use_of_stages
 from ncf_keras.cli.steering import add_steering_flags, require_steerable
 from ncf_keras.cli.table_output import TABLE_FORMATS, format_of_file, spreadsheet_safe, write_table
 
@@ -65,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--k", type=whole_number(1), default=10, help="length of a list (default: %(default)s)")
     add_newcomer_flags(parser)
     add_steering_flags(parser)
+    add_stage_flags(parser, "exact, which one list has sooner")
     known = "rank the items that the user knows already, too"
     parser.add_argument("--include_seen", action="store_true", help=known)
     parser.add_argument("--format", choices=TABLE_FORMATS, help="on standard output (default: table)")
@@ -80,6 +82,7 @@ def _recommend(flags: argparse.Namespace) -> None:
     require_use_of_newcomers(flags)
     require_steerable(flags)
     require_use_of_all_users(flags)
+    require_use_of_stages(flags, given_kinds(flags))
     if flags.all_users:
         write_all_lists(flags)
         return

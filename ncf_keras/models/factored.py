@@ -61,7 +61,7 @@ class Halves(NamedTuple):
 
     def of_users(self, users: tf.Tensor) -> "Halves":
         """Return the halves with the rows of these users alone, in this order."""
-        return self._changed(lambda half: tf.gather(half, users), "mf_user", "mlp_user")
+        return self._changed(lambda half: rows_of(half, users), "mf_user", "mlp_user")
 
     def with_users_alone(self, known: tf.Tensor) -> "Halves":
         """Return the halves with zeros in the rows of users who are not among `known`: bool, shape (users,)."""
@@ -69,7 +69,7 @@ class Halves(NamedTuple):
 
     def of_items(self, items: tf.Tensor) -> "Halves":
         """Return the halves with the rows of these items alone, in this order."""
-        return self._changed(lambda half: tf.gather(half, items), "mf_item", "mlp_item")
+        return self._changed(lambda half: rows_of(half, items), "mf_item", "mlp_item")
 
     def between(self, start: tf.Tensor, stop: tf.Tensor) -> "Halves":
         """Return the halves with the rows of the items from `start` to before `stop` alone."""
@@ -78,6 +78,15 @@ class Halves(NamedTuple):
     def _changed(self, change: Callable[[Any], Any], *names: str) -> "Halves":
         halves = {name: getattr(self, name) for name in names}
         return self._replace(**{name: None if half is None else change(half) for name, half in halves.items()})
+
+
+def rows_of(table: Any, rows: tf.Tensor) -> tf.Tensor:
+    """Return some rows of a table.
+
+    A variable is read before rows are taken: `tf.gather` of the variable itself would put it into a state, for
+    ever, in which whoever reads it, if only for a stretch of it, gets a copy of all of it.
+    """
+    return tf.gather(tf.convert_to_tensor(table), rows)
 
 
 class FactoredModel:
@@ -195,12 +204,16 @@ class FactoredModel:
 
     def score_grid(self, halves: Halves) -> tf.Tensor:
         """Return the predictions of every user with every item in `halves`: float32, shape (users, items)."""
+        return tf.sigmoid(self.logit_grid(halves))
+
+    def logit_grid(self, halves: Halves) -> tf.Tensor:
+        """Return the predictions before the sigmoid of every user with every item: float32, (users, items)."""
         logits = tf.convert_to_tensor(self.output.bias)
         if self._mf:
             logits += tf.matmul(halves.mf_user, halves.mf_item, transpose_b=True)
         if self._mlp:
             logits += self._rest_of_tower(halves.mlp_user[:, None, :] + halves.mlp_item)
-        return tf.sigmoid(logits)
+        return logits
 
     def score_users(self, halves: Halves, users: tf.Tensor) -> tf.Tensor:
         """Return the predictions of every item for some users: float32, shape (users, items)."""

@@ -49,6 +49,10 @@ class AllUsers:
         threads: lists are made at once on so many.
         include_seen, wanted: of `Recommender.recommend`.
 
+    Attributes:
+        users: the ids of those who get lists.
+        candidates: how many items the network ranks for a list; None: all.
+
     Raises:
         InputError: the directory can't be written to, or has lists that are made of something else.
     """
@@ -70,7 +74,7 @@ class AllUsers:
         self._pyarrow = _pyarrow()
         self._recommender, self._threads = recommender, threads
         self._make = functools.partial(recommender.recommend, k=k, include_seen=include_seen, **(wanted or {}))
-        self.users = recommender.listed_users()
+        self.users, self.candidates = recommender.listed_users(), recommender.stages.candidates
         self._users_a_part = max(1, ROWS_A_PART // k) if users_a_part is None else users_a_part
         self._directory = writable_directory(directory, "to")
         about = {

@@ -13,10 +13,12 @@ from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, require_factored
 from ncf_keras.models.latent_tables import LatentTable
-from ncf_keras.recommending.ranking import Lists, Places, Ranker
+from ncf_keras.recommending.ranking import Lists, Places
 from ncf_keras.recommending.scorer import NOT_FINITE
+from ncf_keras.recommending.stages import Stages, Wanted
 from ncf_keras.recommending.steered_ranking import SteeredRanker
 from ncf_keras.recommending.steering import Constraints, Groups
+from ncf_keras.recommending.two_stage import make_ranker
 from ncf_keras.solvers.fold_in import UserFolder
 
 INDICES = tf.TensorSpec([None], tf.int32)
@@ -41,11 +43,18 @@ class Programs:
     Args:
         model: as of a `Recommender`.
         dataset: what it was trained on.
+        wanted: in how many stages lists are found.
     """
 
-    def __init__(self, model: Any, dataset: Dataset):
+    def __init__(self, model: Any, dataset: Dataset, wanted: Wanted):
         self._model, self._dataset = model, dataset
-        self._ranker = Ranker(model, dataset.num_users, dataset.num_items, dataset, check_scores=True)
+        sizes = dataset.num_users, dataset.num_items
+        self._ranker = make_ranker(model, *sizes, dataset, wanted, check_scores=True)
+
+    @property
+    def stages(self) -> Stages:
+        """How lists are found, and how good they are."""
+        return self._ranker.stages
 
     def recommend(self, users: np.ndarray, k: int, include_seen: bool, steering: Steering | None) -> Lists:
         """Return the items each user has not seen, best first; the most popular ones for an index of -1."""

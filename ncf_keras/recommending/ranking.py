@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from ncf_keras.data import Dataset
-from ncf_keras.models.factored import Halves
+from ncf_keras.models.factored import Halves, rows_of
 from ncf_keras.recommending.blocks import (
     ITEMS_A_BLOCK,
     LOWEST,
@@ -27,6 +27,7 @@ from ncf_keras.recommending.blocks import (
 )
 from ncf_keras.recommending.scorer import Scorer, checked, kept
 from ncf_keras.recommending.sessions import Sessions
+from ncf_keras.recommending.stages import Stages
 from ncf_keras.solvers.fold_in import ItemFolder
 
 
@@ -64,6 +65,9 @@ class Ranker(Scorer):
     Args:
         model, num_users, num_items, check_scores, items_a_block, numbers_a_block: as of a `Scorer`.
         dataset: the same, and its train interactions make the popularity list.
+
+    Attributes:
+        stages: how lists are found: here all are exact.
     """
 
     def __init__(
@@ -85,6 +89,9 @@ class Ranker(Scorer):
             check_scores=check_scores,
             items_a_block=items_a_block,
             numbers_a_block=numbers_a_block,
+        )
+        self.stages = Stages(
+            None, None, num_items if self.listed.items is None else int(self.listed.items.sum())
         )
         if self._factored:
             self._item_vectors = kept(self._factored.item_vectors())
@@ -210,7 +217,7 @@ class Ranker(Scorer):
             among: int32, shape (candidates,), each listed, none twice; of equal cosines the first wins.
             k: int32 scalar, between 0 and the number of candidates.
         """
-        vectors, others = tf.gather(self._item_vectors, items), tf.gather(self._item_vectors, among)
+        vectors, others = rows_of(self._item_vectors, items), rows_of(self._item_vectors, among)
         cosines = tf.matmul(vectors, others, transpose_b=True)
         cosines = tf.where(items[:, None] == among[None, :], LOWEST, cosines)
         cosines, places = tf.math.top_k(cosines, k)
@@ -342,7 +349,7 @@ class Ranker(Scorer):
         return best_items(score_block, self.num_items, rows, items, k, self.items_a_block)
 
     def _most_similar_to(self, queries: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        vectors = tf.gather(self._item_vectors, queries)
+        vectors = rows_of(self._item_vectors, queries)
 
         def cosines(start: Tensor, stop: Tensor) -> Tensor:
             return tf.matmul(vectors, self._item_vectors[start:stop], transpose_b=True)

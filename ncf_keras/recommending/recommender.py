@@ -20,6 +20,7 @@ from ncf_keras.recommending.listed import Listed
 from ncf_keras.recommending.newcomers import model_for
 from ncf_keras.recommending.programs import Programs, Steering
 from ncf_keras.recommending.ranking import popularity
+from ncf_keras.recommending.stages import Wanted
 from ncf_keras.recommending.steered_ranking import steered_popularity
 from ncf_keras.recommending.tables import Tables
 
@@ -47,9 +48,15 @@ class Recommender:
         dataset: where raw ids, titles and the items seen come from.
         item_features: what `max_per` may name, as `ncf_keras.data.feature_tables.read_features` returns it;
             None: the columns of the dataset.
+        candidates: find the lists of users, sessions and histories in two stages, of which the second ranks so
+            many items by the model, at least 10: for large catalogues (`ncf_keras.recommending.two_stage`). It
+            takes a GMF, MLP or NeuMF. None: all items are ranked.
+        recall: in place of `candidates`: as many as it takes to find this share of the exact lists' ten best
+            items, measured on 1,000 users; 1 is exact, as is None.
 
     Attributes:
         listed: who gets lists of their own, and which items are on them.
+        stages: how the lists are found, and how many of the exact lists' items are found so.
 
     Raises:
         InputError: the model is none of these, of other sizes, or trained with other features.
@@ -78,13 +85,21 @@ class Recommender:
         >>> recommender.recommend(["ann", "007"], k=3)
     """
 
-    def __init__(self, model: Any, dataset: Dataset, item_features: Mapping[str, Feature] | None = None):
+    def __init__(
+        self,
+        model: Any,
+        dataset: Dataset,
+        item_features: Mapping[str, Feature] | None = None,
+        *,
+        candidates: int | None = None,
+        recall: float | None = None,
+    ):
         if not isinstance(model, keras.Model) and not callable(getattr(model, "score", None)):
             raise InputError(
                 "`model` must be a Keras model or have a method `score(users, items)`, as baselines do. "
                 f"Received: {model!r}"
             )
-        self._model, self._dataset = model, dataset
+        self._model, self._dataset, self._wanted = model, dataset, Wanted(candidates, recall)
         if item_features is None:
             item_features = {} if dataset.item_features is None else dataset.item_features.groups()
         self._features = item_features
@@ -95,7 +110,8 @@ class Recommender:
         model = model_for(self._model, self._dataset)
         self.listed = Listed.of(self._dataset, model)
         self._tables = Tables(self._dataset, self.listed)
-        self._programs = Programs(model, self._dataset)
+        self._programs = Programs(model, self._dataset, self._wanted)
+        self.stages = self._programs.stages
 
     def recommend(
         self,

@@ -6,7 +6,7 @@ or item that is unknown spoils no other row, because a server may put the rows o
 call.
 """
 
-import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -24,6 +24,32 @@ from ncf_keras.recommending.listed import Listed
 WIDTH_OF_OTHERS = 32
 
 NOT_FINITE = "The model must give finite scores. Received: one that is not, as after diverging"
+
+
+class NetworkScores:
+    """The scores of a GMF, MLP or NeuMF for some users: a `ScoreBlock`, and of items that are named one by one.
+
+    Args:
+        halves: of these users and of all items.
+        score_grid: gives the scores of all users with all items in halves.
+        listed: bool, shape (items,): which items are listed; None: all.
+
+    Attributes:
+        halves: as given.
+    """
+
+    def __init__(self, halves: Halves, score_grid: Callable[[Halves], Tensor], listed: tf.Variable | None):
+        self.halves = halves
+        self._score_grid, self._listed = score_grid, listed
+
+    def __call__(self, start: Any, stop: Any) -> Tensor:
+        """Return the scores of a stretch of items, `LOWEST` of those not listed."""
+        scores = self._score_grid(self.halves.between(start, stop))
+        return scores if self._listed is None else tf.where(self._listed[start:stop], scores, LOWEST)
+
+    def of_items(self, items: Tensor) -> Tensor:
+        """Return the scores of these items, all of which must be listed: float32, shape (users, items)."""
+        return self._score_grid(self.halves.of_items(items))
 
 
 class Scorer:
@@ -107,22 +133,20 @@ class Scorer:
 
     def scores_for(self, users: Tensor) -> ScoreBlock:
         """Return what scores a stretch of items for users with an index; `LOWEST` for items not listed."""
+        if self._factored:
+            return self._network_scores(self._halves.of_users(users))
         return self._only_listed(self._scores_of_all(users))
 
     def scores_for_vectors(self, *vectors: Tensor) -> ScoreBlock:
         """Return what `scores_for` does for users not in the model, by their row of each user embedding."""
         assert self._factored is not None
-        return self._only_listed(
-            functools.partial(self._grid, self._factored.with_users(self._halves, vectors))
-        )
+        return self._network_scores(self._factored.with_users(self._halves, vectors))
 
     def scores_in(self, scores: Tensor) -> ScoreBlock:
         """Return what `scores_for` does for users whose scores are known: float32, shape (users, items)."""
         return self._only_listed(self._stretches_of(scores))
 
     def _scores_of_all(self, users: Tensor) -> ScoreBlock:
-        if self._factored:
-            return functools.partial(self._grid, self._halves.of_users(users))
         if hasattr(self._model, "score_all"):
             return self._stretches_of(tf.convert_to_tensor(self._model.score_all(users.numpy()), tf.float32))
 
@@ -144,9 +168,12 @@ class Scorer:
             return score_block
         return lambda start, stop: tf.where(listed[start:stop], score_block(start, stop), LOWEST)
 
-    def _grid(self, halves: Halves, start: Tensor, stop: Tensor) -> Tensor:
+    def _network_scores(self, halves: Halves) -> NetworkScores:
+        return NetworkScores(halves, self._grid, self._listed_items)
+
+    def _grid(self, halves: Halves) -> Tensor:
         assert self._factored is not None
-        return self._finite(self._factored.score_grid(halves.between(start, stop)))
+        return self._finite(self._factored.score_grid(halves))
 
     def _finite(self, scores: Tensor) -> Tensor:
         return tf.debugging.check_numerics(scores, NOT_FINITE) if self._check_scores else scores

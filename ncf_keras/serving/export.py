@@ -19,12 +19,14 @@ from ncf_keras.models.factored import FactoredModel, can_factor
 from ncf_keras.models.same_features import require_same_features
 from ncf_keras.recommending.listed import Listed
 from ncf_keras.recommending.ranking import Ranker
+from ncf_keras.recommending.stages import Stages, Wanted
 from ncf_keras.recommending.steered_ranking import SteeredRanker
 from ncf_keras.recommending.steering import Groups
+from ncf_keras.recommending.two_stage import make_ranker
 from ncf_keras.serving.described_signatures import make_described_signatures
 from ncf_keras.serving.names import IdTable, Names
 from ncf_keras.serving.publishing import no_room, publish, require_version
-from ncf_keras.serving.seal import Seal, write_seal
+from ncf_keras.serving.seal import STAGES, Seal, write_seal
 from ncf_keras.serving.signatures import make_id_signatures, make_signatures
 from ncf_keras.serving.warm_up import write_warm_up
 
@@ -37,6 +39,8 @@ def export_model(
     *,
     group: Feature | None = None,
     beside: Mapping[str, bytes] | None = None,
+    candidates: int | None = None,
+    recall: float | None = None,
 ) -> Path:
     """Write a new version of a served model.
 
@@ -52,6 +56,9 @@ def export_model(
         group: the feature of the items of whose categories a request may limit the number (`max_per`); None: no
             item has a category.
         beside: files to write into the version besides the model's, such as `assets.extra/about.json`.
+        candidates, recall: as of a `Recommender`; with neither, lists are exact of a model with fewer than
+            100,000 items, and of others `recall` is 0.99. The version says in `assets.extra/stages.json`,
+            which `read_stages` reads, what was chosen and measured.
 
     Returns:
         The directory of the version, such as `serving/ncf/1`.
@@ -67,7 +74,7 @@ def export_model(
         _require_fitting(dataset, sizes)
         require_same_features(model, dataset.feature_matrices(), dataset.name)
         _require_texts(dataset, Listed.of(dataset, model).users)
-    ranker = Ranker(model, *sizes, dataset)
+    ranker = make_ranker(model, *sizes, dataset, Wanted.by_default(candidates, recall, sizes[1]))
     name = Path(directory).resolve().name
     try:
         return publish(
@@ -114,9 +121,15 @@ def _write(
         root.resources = [*tables, Seal(Path(elsewhere))]
         tf.saved_model.save(root, str(building), signatures=programs)
     write_warm_up(building, name, signatures, dataset)
+    (building / STAGES).write_text(ranker.stages.to_json(), encoding="utf-8")
     for file, content in beside.items():
         (building / file).write_bytes(content)
     write_seal(building)
+
+
+def read_stages(version: str | os.PathLike) -> Stages:
+    """Return how the lists of an export, such as `serving/ncf/1`, are found, and how good they are."""
+    return Stages.from_json((Path(version) / STAGES).read_text(encoding="utf-8"))
 
 
 def _require_fitting(dataset: Dataset, sizes: tuple[int, int]) -> None:

@@ -14,12 +14,15 @@ import tensorflow as tf
 from ncf_keras.base.errors import InputError
 
 ASSET = "seal"
+# Says how the lists of a version are found.
+STAGES = "assets.extra/stages.json"
 # All files of an export but the variables' data, which the loader checks, and the seal.
 SEALED = (
     "saved_model.pb",
     "fingerprint.pb",
     "variables/variables.index",
     "assets.extra/tf_serving_warmup_requests",
+    STAGES,
 )
 # In words of TensorFlow's loader, for a file that is missing, cut or changed.
 LOAD_ERRORS = (tf.errors.OpError, OSError, ValueError, RuntimeError, KeyError, TypeError)

@@ -53,6 +53,7 @@ def measure(
     clients: int = 1,
     seconds: float = 3,
     threads: int = 1,
+    users: int = 0,
 ) -> dict[str, float]:
     """Ask from `clients` threads for `seconds`; `serving_loader.cc` describes the result.
 
@@ -64,8 +65,9 @@ def measure(
         clients: threads that ask.
         seconds: for how long.
         threads: of the session.
+        users: of so many indices each call asks for others; 0: all calls ask for the same.
     """
-    words = ("measure", signature, rows, -1, clients, seconds)
+    words = ("measure", signature, rows, -1, clients, seconds, users)
     return json.loads(_run(program, export, threads, *words))
 
 

@@ -2,12 +2,13 @@
 //
 //   serving_loader DIRECTORY THREADS answer SIGNATURE ROWS K
 //     prints one line for each output: name, then its values.
-//   serving_loader DIRECTORY THREADS measure SIGNATURE ROWS K CLIENTS SECONDS
+//   serving_loader DIRECTORY THREADS measure SIGNATURE ROWS K CLIENTS SECONDS [USERS]
 //     asks from CLIENTS threads at once for SECONDS and prints JSON: calls, errors, calls a second, the median and
 //     the 99th percentile of a call in microseconds, and the memory of the process in KiB after 1/3 of the time
 //     and at the end.
 //
 // THREADS: of the session. ROWS: how many rows a call has, the indices 0, 1, ...; K below 0: the signature has no k.
+// USERS: of so many indices each call asks for the next; without it all calls are the same.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -84,7 +85,17 @@ int Answer(const tensorflow::SavedModelBundle& bundle, const Call& call) {
   return 0;
 }
 
-int Measure(const tensorflow::SavedModelBundle& bundle, const Call& call, int clients, double seconds) {
+// Gives a call the indices from `first`, counted modulo `users`, in memory of its own.
+void AskFor(std::vector<std::pair<std::string, Tensor>>& inputs, long first, int users) {
+  for (auto& [name, value] : inputs) {
+    if (value.dims() != 1) continue;
+    Tensor next(tensorflow::DT_INT32, value.shape());
+    for (int64_t row = 0; row < next.NumElements(); ++row) next.flat<int>()(row) = (first + row) % users;
+    value = next;
+  }
+}
+
+int Measure(const tensorflow::SavedModelBundle& bundle, const Call& call, int clients, double seconds, int users) {
   for (int warm_up = 0; warm_up < 20; ++warm_up) {
     std::vector<Tensor> answers;
     (void)bundle.session->Run(call.inputs, call.outputs, {}, &answers);
@@ -99,10 +110,13 @@ int Measure(const tensorflow::SavedModelBundle& bundle, const Call& call, int cl
     times[client].assign(static_cast<size_t>(seconds * 20000) + 1, 0.0f);
     times[client].clear();
     threads.emplace_back([&, client] {
-      while (Clock::now() < end) {
+      auto inputs = call.inputs;
+      // Neighbours differ: a step that has no factor in common with most numbers of users.
+      for (long first = client * 104729L; Clock::now() < end; first += 7919) {
+        if (users > 0) AskFor(inputs, first, users);
         std::vector<Tensor> answers;
         const auto before = Clock::now();
-        if (!bundle.session->Run(call.inputs, call.outputs, {}, &answers).ok()) ++errors;
+        if (!bundle.session->Run(inputs, call.outputs, {}, &answers).ok()) ++errors;
         times[client].push_back(std::chrono::duration<float, std::micro>(Clock::now() - before).count());
       }
     });
@@ -136,5 +150,6 @@ int main(int count, char** arguments) {
   const Call call = MakeCall(bundle, arguments[4], std::stoi(arguments[5]), std::stoi(arguments[6]));
   if (std::string(arguments[3]) == "answer") return Answer(bundle, call);
   if (count < 9) return 2;
-  return Measure(bundle, call, std::stoi(arguments[7]), std::stod(arguments[8]));
+  const int users = count > 9 ? std::stoi(arguments[9]) : 0;
+  return Measure(bundle, call, std::stoi(arguments[7]), std::stod(arguments[8]), users);
 }

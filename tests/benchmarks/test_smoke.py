@@ -72,6 +72,20 @@ def test_workers_are_measured_against_one_process(tmp_path):
     assert [(each["workers"], each["shards"]) for each in measurements] == [(1, 1), (1, 16), (2, 16)]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++ to compile serving_loader.cc")
+def test_two_stages_are_measured_beside_exact_lists(tmp_path, monkeypatch):
+    two_stage = importlib.import_module("two_stage")
+    monkeypatch.setattr(two_stage, "use_threads", lambda threads: None)
+    file = tmp_path / "report.json"
+    assert two_stage.main(["--quick", "--candidates", "64", "--json", str(file)]) == 0
+    (group,) = json.loads(file.read_text(encoding="utf-8"))["groups"]
+    names = [each["name"] for each in group["measurements"]]
+    assert names == ["exact, p50", "two stages, p50", "exact, p99", "two stages, p99"]
+    assert 0 < float(group["notes"]["recall@10 of users drawn anew"]) <= 1
+    assert "64 candidates of 300 items" in group["notes"]["lists"]
+
+
 def test_rival_scales_its_steps_but_not_what_a_fit_costs_anyway():
     from epoch import Rival
 

@@ -51,8 +51,10 @@ def test_an_export_has_the_dataset_in_it(files, tmp_path, capsys):
     flags = arguments(files, tmp_path / "models" / "ncf", "--path", f"{files}/", "--dataset", "small")
     features = tmp_path / "features.csv"
     features.write_text("id,genre\n" + "".join(f"{item},drama\n" for item in ITEM_IDS), encoding="utf-8")
-    assert main([*flags, "--model", "GMF", "--item_features", str(features), "--group", "genre"]) == 0
+    more = ["--model", "GMF", "--item_features", str(features), "--group", "genre", "--recall", "0.9"]
+    assert main([*flags, *more]) == 0
     out, err = capsys.readouterr()
+    assert "two stages: the network ranks 40 candidates of 40 items. Measured recall@10: 1.0000" in err
     assert out == f"{tmp_path}/models/ncf/1\n"
     assert "#user=12, #item=40" in err
     verify(out.strip())

@@ -284,6 +284,30 @@ def test_a_mistake_is_one_sentence(run, tmp_path, monkeypatch, arguments, senten
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_stages_say_what_they_find_and_find_the_same(run, recommender):
+    status, out, err = run("--user", "007", "--format", "csv", "--recall", 0.9)
+    assert status == 0
+    assert "two stages: the network ranks 13 candidates of 13 items. Measured recall@10: 1.0000" in err
+    found = pd.read_csv(io.StringIO(out), dtype={"user_id": str, "item_id": str})
+    assert list(found["item_id"]) == list(recommender.recommend(["007"])["item_id"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--popular", "--recall", 0.9], "`--recall` must come with lists of items for users: --user, "),
+        (["--similar_items", 5, "--candidates", 10], "`--candidates` must come with lists of items for users"),
+        (["--new_item", 3, "--user", 0, "--recall", 1], "`--recall` must come with lists of items for users"),
+        (["--user", 3, "--recall", 1.1], "argument --recall: must be a number above 0 and at most 1."),
+        (["--user", 3, "--candidates", 9], "argument --candidates: must be a whole number"),
+        (["--user", 3, "--candidates", 10, "--recall", 1], "not allowed with argument"),
+    ],
+)
+def test_a_mistake_about_stages_is_one_sentence(run, arguments, sentence):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "") and sentence in err
+
+
 def test_a_users_file_must_have_ids_and_a_model_be_given_and_fit(run, folder, tmp_path):
     for content, rule in ((b"\n \n", "hold an id a line"), (b"\xff\xfe", "be text in UTF-8")):
         (tmp_path / "users.txt").write_bytes(content)

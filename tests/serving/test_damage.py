@@ -11,7 +11,7 @@ from tests.serving.cpp_loader import CppModel, Refused
 
 FILES = (
     "saved_model.pb", "fingerprint.pb", "variables/variables.index", "variables/variables.data-00000-of-00001",
-    "assets/seal", "assets.extra/tf_serving_warmup_requests",
+    "assets/seal", "assets.extra/tf_serving_warmup_requests", "assets.extra/stages.json",
 )  # fmt: skip
 
 
