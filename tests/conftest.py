@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from ncf_keras.data import Dataset, sample_dataset
+from tests.slow_tests import is_slow
 
 # Tests send Ctrl-C; where they are started in the background of a script, it would be ignored.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -18,6 +19,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what `slow_tests.py` names, before it is decided what runs."""
+    for item in items:
+        if is_slow(item.nodeid):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,10 @@ def test_python_blocks_that_are_not_run_compile_and_import_what_is_there(path):
                 assert hasattr(ncf_keras, node.attr), node.attr
 
 
-def test_names_resolve_and_python_blocks_run_as_printed_without_noise(tmp_path):
+@pytest.mark.parametrize(
+    "pages", [("README.md",), pytest.param(RUN, marks=pytest.mark.slow)], ids=["README", "all"]
+)
+def test_names_resolve_and_python_blocks_run_as_printed_without_noise(pages, tmp_path):
     """In a session that imported the package alone; and what the blocks make is short to look at."""
     names = sorted({name for path in PAGES for name in mentioned(path)})
     assert {"Trainer", "weights.fuse_pretrained", "evaluation.LeaveOneOut"} <= set(names)
@@ -99,11 +102,11 @@ def test_names_resolve_and_python_blocks_run_as_printed_without_noise(tmp_path):
     lookups = [f"functools.reduce(getattr, {name.split('.')!r}, ncf_keras)" for name in names]
     # What stands on two pages runs once.
     done: set[str] = set()
-    for name in RUN:
+    for name in pages:
         new = [block for block in python_blocks(PROJECT / name) if block not in done]
         blocks.append(BEFORE + "\n".join(new))
         done.update(new)
-    program = "\n".join(["import functools, ncf_keras", *lookups, *blocks, AFTER])
+    program = "\n".join(["import functools, ncf_keras", *lookups, *blocks, AFTER if pages == RUN else ""])
     for long, short in SHORTER:
         program = program.replace(long, short)
     command = [sys.executable, "-c", program]

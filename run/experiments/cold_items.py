@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--genres", default="genres", metavar="COLUMN", help="the items' categories")
     add("--years", default="title_year", metavar="COLUMN", help="the items' years")
     add("--features", choices=FEATURES, default="item", help="whose features the model takes; none: no model")
-    add("--identity_dropout", type=number_between(0, 1, True), default=0.8, help="as of ncf neumf")
+    add("--identity_dropout", type=number_between(0, 1, True), default=0.0, help="as of ncf neumf")
     add("--epochs", type=whole_number(1), default=5, help="passes over the data")
     add("--batch_size", type=whole_number(1), default=1024, help="examples a step")
     add("--lr", type=number_above(0, False), default=0.002, help="learning rate")
