@@ -86,6 +86,15 @@ def test_two_stages_are_measured_beside_exact_lists(tmp_path, monkeypatch):
     assert "64 candidates of 300 items" in group["notes"]["lists"]
 
 
+@pytest.mark.slow
+def test_all_users_are_measured_beside_one_call_and_implicit(tmp_path):
+    all_users = importlib.import_module("all_users")
+    file = tmp_path / "report.json"
+    assert all_users.main(["--quick", "--json", str(file)]) == 0
+    (group,) = json.loads(file.read_text(encoding="utf-8"))["groups"]
+    assert len(group["measurements"]) == 5 and "candidates of 300 items" in group["notes"]["lists"]
+
+
 def test_rival_scales_its_steps_but_not_what_a_fit_costs_anyway():
     from epoch import Rival
 
