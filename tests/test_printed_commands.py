@@ -60,6 +60,7 @@ NOT_RUN = (
         r".*--protocol cold.*",
         "needs a model with item features; tests/cli/test_cold_protocol.py evaluates baselines",
     ),
+    (r".*--engine ray.*", "processes of Ray; pytest -m slow tests/cli/test_all_lists.py starts them"),
     (r".*--new_(items|users) .*", "needs a model with features; tests/cli/test_recommend.py asks one"),
     (r".*--recent .*", "minutes, with timestamps; tests/cli/test_recent.py trains on small data"),
     (r".*ncf prepare .*--item_features .*", "needs MovieLens; tests/cli/test_feature_flags.py reads its files"),

@@ -9,10 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.files import writable_directory
 from ncf_keras.cli.console import import_tensorflow_quietly, progress_bar
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import whole_number
 from ncf_keras.cli.list_inputs import ListInputs, read_list_inputs
+from ncf_keras.cli.newcomers import listed_newcomers
 
 if TYPE_CHECKING:
     from ncf_keras.recommending.all_users import AllUsers
@@ -32,8 +34,8 @@ def add_all_users_flags(parser: argparse.ArgumentParser) -> None:
     add("--engine", choices=(LOCAL, RAY), help=engine)
     workers = "at most so many parts at once: threads, or workers of Ray (default: a core each)"
     add("--workers", type=whole_number(1), metavar="N", help=workers)
-    rows = "how many users are in a file (default: as many as make half a million rows)"
-    add("--users_a_part", type=whole_number(1), metavar="N", help=rows)
+    users = "how many users are in a file (default: as many as make half a million rows)"
+    add("--users_a_part", type=whole_number(1), metavar="N", help=users)
 
 
 def require_use_of_all_users(flags: argparse.Namespace) -> None:
@@ -58,6 +60,11 @@ def write_all_lists(flags: argparse.Namespace) -> None:
         from ncf_keras.cli.ray_parts import require_ray
 
         require_ray()
+    import_tensorflow_quietly()
+    from ncf_keras.recommending.all_users import require_pyarrow
+
+    require_pyarrow()
+    writable_directory(flags.to, "--to")
     lists = open_all_lists(flags, flags.workers or _cores())
     share, shares = flags.shard or (1, 1)
     missing = lists.missing(share, shares)
@@ -68,8 +75,8 @@ def write_all_lists(flags: argparse.Namespace) -> None:
         from ncf_keras.cli.ray_parts import parts_by_ray
 
         # What was measured here is not measured again by each worker.
-        found = {"recall": None, "candidates": lists.candidates}
-        made = parts_by_ray(argparse.Namespace(**{**vars(flags), **found}), missing)
+        measured = {"recall": None, "candidates": None, "stages": lists.stages.to_json()}
+        made = parts_by_ray(argparse.Namespace(**{**vars(flags), **measured}), missing)
     else:
         made = map(lists.write, missing)
     with progress_bar(len(missing), "parts") as show:
@@ -93,6 +100,7 @@ def open_all_lists(flags: argparse.Namespace, threads: int) -> "AllUsers":
         from ncf_keras.recommending.all_users import AllUsers
 
         recommender = inputs.recommender(flags)
+        listed_newcomers(inputs.trained_on, inputs.dataset, recommender)
         return AllUsers(
             recommender,
             flags.to,
@@ -120,6 +128,7 @@ def _made_of(flags: argparse.Namespace, inputs: ListInputs) -> dict[str, Any]:
         "dataset": content_digest(dataset, features),
         "order": order_digest(dataset),
         "ids": ids.hexdigest(),
+        "item_features": file_digest(flags.item_features, "sha256") if flags.item_features else None,
         "steering": hashlib.sha256(json.dumps(steering).encode()).hexdigest() if steering else None,
     }
 

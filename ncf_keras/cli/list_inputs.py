@@ -31,6 +31,7 @@ class ListInputs(NamedTuple):
     def recommender(self, flags: argparse.Namespace) -> "Recommender":
         """Read the model and return what makes its lists; say on standard error how they are found if asked."""
         from ncf_keras.recommending import Recommender
+        from ncf_keras.recommending.stages import Stages
 
         recommender = Recommender(
             load_saved_model(flags.weights, self.trained_on),
@@ -38,6 +39,7 @@ class ListInputs(NamedTuple):
             self.steering.features,
             candidates=flags.candidates,
             recall=flags.recall,
+            measured=Stages.from_json(flags.stages) if getattr(flags, "stages", None) else None,
         )
         if flags.candidates or flags.recall:
             print(recommender.stages.in_words(), file=sys.stderr)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
+from ncf_keras.base.memory import memory_checked
 
 if TYPE_CHECKING:
     from ncf_keras.recommending.all_users import AllUsers
@@ -89,7 +90,8 @@ def _with_whole_paths(flags: argparse.Namespace) -> dict[str, Any]:
 
 def _make_part(values: str, part: int) -> int:
     """Make a part in a worker and return its number."""
-    _opened(values).write(part)
+    with memory_checked(not json.loads(values)["no_memory_check"]):
+        _opened(values).write(part)
     return part
 
 

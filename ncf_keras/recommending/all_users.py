@@ -8,6 +8,8 @@ import contextvars
 import functools
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,18 +20,23 @@ import pandas as pd
 from ncf_keras.base.checks import require_count
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import writable_directory, written_beside
-from ncf_keras.base.inputs import kind_of
-from ncf_keras.recommending.recommender import Recommender
+from ncf_keras.base.float32 import tensor_float_32
+from ncf_keras.base.inputs import kind_of, open_input
+from ncf_keras.recommending.recommender import Recommender, require_room
 
 if TYPE_CHECKING:
     import pyarrow
 
-# A part has about so many rows, and a thread makes so many lists at once.
-ROWS_A_PART, USERS_AT_ONCE = 2**19, 1024
+# A part has about so many rows, and a thread makes so many lists at once. The last digits of a score may depend
+# on how many are made at once, so it is the same number whoever makes them.
+ROWS_A_PART, USERS_AT_ONCE = 2**19, 256
 # Says what the parts of a directory were made of.
 DESCRIPTION = "lists.json"
 # There once all parts are, as Spark has it.
 SUCCESS = "_SUCCESS"
+# What a directory without a description must not hold.
+STRANGERS = ("part-*.parquet", SUCCESS)
+LONGEST_DESCRIPTION = 2**20
 COLUMNS = ["user_id", "rank", "item_id", "score"]
 
 
@@ -51,7 +58,7 @@ class AllUsers:
 
     Attributes:
         users: the ids of those who get lists.
-        candidates: how many items the network ranks for a list; None: all.
+        stages: how the lists are found.
 
     Raises:
         InputError: the directory can't be written to, or has lists that are made of something else.
@@ -71,11 +78,13 @@ class AllUsers:
     ):
         require_count(k, "k")
         require_count(threads, "threads")
-        self._pyarrow = _pyarrow()
+        self._pyarrow = require_pyarrow()
         self._recommender, self._threads = recommender, threads
         self._make = functools.partial(recommender.recommend, k=k, include_seen=include_seen, **(wanted or {}))
-        self.users, self.candidates = recommender.listed_users(), recommender.stages.candidates
-        self._users_a_part = max(1, ROWS_A_PART // k) if users_a_part is None else users_a_part
+        self.users, self.stages = recommender.listed_users(), recommender.stages
+        longest = min(k, recommender.num_items)
+        self._users_a_part = max(1, ROWS_A_PART // longest) if users_a_part is None else users_a_part
+        require_room(min(self._users_a_part, len(self.users)), longest)
         self._directory = writable_directory(directory, "to")
         about = {
             "k": k,
@@ -84,6 +93,8 @@ class AllUsers:
             "users_a_part": self._users_a_part,
         }
         self._describe({**about, **(made_of or {})})
+        if self.missing():
+            (self._directory / SUCCESS).unlink(missing_ok=True)
 
     @property
     def parts(self) -> int:
@@ -102,9 +113,12 @@ class AllUsers:
         """Make a part and return the number of its users."""
         first = part * self._users_a_part
         users = self.users[first : first + self._users_a_part]
-        table = self._table(list(self._frames(users)))
         with written_beside(self.path(part)) as temporary:
-            self._pyarrow.parquet.write_table(table, temporary, compression="zstd")
+            writer = self._pyarrow.parquet.ParquetWriter(temporary, self._schema(), compression="zstd")
+            # On a GPU, other threads' lists must not set it back meanwhile.
+            with writer, tensor_float_32(False):
+                for frame in self._frames(users):
+                    writer.write_table(self._table(frame))
         return len(users)
 
     def finish(self) -> bool:
@@ -121,14 +135,20 @@ class AllUsers:
         if self._threads == 1 or len(blocks) < 2:
             yield from map(self._make, blocks)
             return
-        with ThreadPoolExecutor(self._threads) as pool:
+        pool = ThreadPoolExecutor(self._threads)
+        try:
             # What is decided for this thread, such as whether memory is checked, holds in the others.
             asked = [pool.submit(contextvars.copy_context().run, self._make, block) for block in blocks]
             yield from (one.result() for one in asked)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _table(self, frames: list[pd.DataFrame]) -> "pyarrow.Table":
+    def _table(self, frame: pd.DataFrame) -> "pyarrow.Table":
+        return self._pyarrow.Table.from_pandas(frame[COLUMNS], self._schema(), preserve_index=False)
+
+    def _schema(self) -> "pyarrow.Schema":
         pa = self._pyarrow
-        schema = pa.schema(
+        return pa.schema(
             [
                 ("user_id", self._id_type("user")),
                 ("rank", pa.int32()),
@@ -136,8 +156,6 @@ class AllUsers:
                 ("score", pa.float32()),
             ]
         )
-        tables = [pa.Table.from_pandas(frame[COLUMNS], schema, preserve_index=False) for frame in frames]
-        return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def _id_type(self, side: str) -> Any:
         return self._pyarrow.string() if self._recommender.has_ids(side) else self._pyarrow.int32()
@@ -146,18 +164,18 @@ class AllUsers:
         """Write what the lists are made of, or compare it with what is there."""
         file = self._directory / DESCRIPTION
         if kind_of(file) is None:
-            strangers = sorted(path.name for path in self._directory.glob("part-*.parquet"))
+            strangers = sorted(path.name for name in STRANGERS for path in self._directory.glob(name))
             if strangers:
                 raise InputError(
                     f"`to` must be a directory without other parts. Received: {self._directory}, which has "
                     f"{strangers[0]}"
                 )
-            with written_beside(file) as temporary:
-                temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-            return
+            if _is_first(file, json.dumps(about, indent=2) + "\n"):
+                return
         try:
-            before = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
+            with open_input(file) as stream:
+                before = json.loads(stream.read(LONGEST_DESCRIPTION))
+        except (ValueError, RecursionError):
             before = None
         differing = [name for name in about if not isinstance(before, dict) or before.get(name) != about[name]]
         if differing:
@@ -167,7 +185,25 @@ class AllUsers:
             )
 
 
-def _pyarrow() -> Any:
+def _is_first(file: Path, text: str) -> bool:
+    """Write a file unless another process, such as that of another share, is faster; tell who was."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".lists-", suffix=".part") as temporary:
+        temporary.write(text.encode())
+        temporary.flush()
+        try:
+            os.link(temporary.name, file)
+        except FileExistsError:
+            return False
+        except OSError:
+            # A file system without hard links: whoever comes last wins, and all compare what is there.
+            shutil.copyfile(temporary.name, file)
+            return False
+    file.chmod(0o644)
+    return True
+
+
+def require_pyarrow() -> Any:
+    """Return the module; InputError if it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.cluster.vq import kmeans2, vq
 
+from ncf_keras.base.memory import require_memory
+
 # Cells for the square root of the number of items: many small ones tell items apart better.
 CELLS_A_ROOT = 2
 # Vectors for each cell that k-means learns from, and its passes over them.
@@ -14,6 +16,7 @@ PASSES = 10
 # How many times the items of an average cell one may have: what a list costs stays even.
 LARGEST = 4
 VECTORS_A_BLOCK = 2**13
+BYTES_A_DISTANCE = 8
 
 
 class Cells(NamedTuple):
@@ -36,7 +39,10 @@ def divide(vectors: np.ndarray, generator: np.random.Generator) -> Cells:
     """Return the division of vectors, float32, shape (vectors, width), by k-means of a sample of them."""
     count = len(vectors)
     wanted = max(1, round(CELLS_A_ROOT * count**0.5))
-    sample = vectors[generator.choice(count, min(count, LEARNED_FROM * wanted), replace=False)]
+    learned_from = min(count, LEARNED_FROM * wanted)
+    # SciPy keeps the distance of each of them from each centre, and its square.
+    require_memory(learned_from * wanted * BYTES_A_DISTANCE, f"The cells of {count:,} items")
+    sample = vectors[generator.choice(count, learned_from, replace=False)]
     with warnings.catch_warnings():
         # Of equal vectors a centre may get none, and stays where it is.
         warnings.simplefilter("ignore", UserWarning)

@@ -21,7 +21,7 @@ from tensorflow import Tensor
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.float32 import tensor_float_32
 from ncf_keras.base.memory import require_memory
-from ncf_keras.models.factored import FactoredModel, Halves
+from ncf_keras.models.factored import FactoredModel, Halves, rows_of
 from ncf_keras.recommending.scorer import NOT_FINITE
 
 # Measured on ML-1M: with 24 the ten best of all lists are among 64 candidates, with 16 nearly all.
@@ -87,9 +87,11 @@ def fit_logit_vectors(
     Raises:
         InputError: a logit is not finite, or there is too little memory.
     """
-    require_memory(len(items) * RANK * BYTES_A_NUMBER, f"The vectors of {len(items):,} items")
-    if halves.mlp_item is None:
-        return LogitVectors(tf.gather(halves.mf_item, items).numpy())
+    of_gmf = halves.mlp_item is None
+    width = halves.mf_item.shape[1] if of_gmf else RANK
+    require_memory(len(items) * width * BYTES_A_NUMBER, f"The vectors of {len(items):,} items")
+    if of_gmf:
+        return LogitVectors(_finite(rows_of(halves.mf_item, items).numpy()))
     of_anchors = halves.of_users(generator.choice(users, min(ANCHORS, len(users)), replace=False))
     tried = _draw(items, item_counts, ANCHORS * TRIED_AN_ANCHOR, generator)
     logits = np.concatenate(list(_logits(factored, of_anchors, tried)), axis=1)
@@ -106,7 +108,14 @@ def fit_logit_vectors(
     from_anchors = np.linalg.pinv(np.c_[logits.T @ basis, np.ones(len(chosen))])[:-1]
     mean, scaled = mean.astype(np.float32), (basis / deviation).astype(np.float32)
     vectors = [(block - mean).T @ scaled for block in _logits(factored, of_anchors, items)]
-    return LogitVectors(np.concatenate(vectors), tried[chosen], from_anchors.astype(np.float32))
+    return LogitVectors(_finite(np.concatenate(vectors)), tried[chosen], from_anchors.astype(np.float32))
+
+
+def _finite(vectors: np.ndarray) -> np.ndarray:
+    """Return the vectors; InputError if one is not finite."""
+    if not np.isfinite(vectors).all():
+        raise InputError(NOT_FINITE)
+    return vectors
 
 
 def _draw(items: np.ndarray, item_counts: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:

@@ -20,7 +20,7 @@ from ncf_keras.recommending.listed import Listed
 from ncf_keras.recommending.newcomers import model_for
 from ncf_keras.recommending.programs import Programs, Steering
 from ncf_keras.recommending.ranking import popularity
-from ncf_keras.recommending.stages import Wanted
+from ncf_keras.recommending.stages import Stages, Wanted
 from ncf_keras.recommending.steered_ranking import steered_popularity
 from ncf_keras.recommending.tables import Tables
 
@@ -53,10 +53,12 @@ class Recommender:
             takes a GMF, MLP or NeuMF. None: all items are ranked.
         recall: in place of `candidates`: as many as it takes to find this share of the exact lists' ten best
             items, measured on 1,000 users; 1 is exact, as is None.
+        measured: in place of both, the `stages` of another Recommender of the same: nothing is measured again.
 
     Attributes:
         listed: who gets lists of their own, and which items are on them.
         stages: how the lists are found, and how many of the exact lists' items are found so.
+        num_items: how many items the dataset has.
 
     Raises:
         InputError: the model is none of these, of other sizes, or trained with other features.
@@ -93,13 +95,15 @@ class Recommender:
         *,
         candidates: int | None = None,
         recall: float | None = None,
+        measured: Stages | None = None,
     ):
         if not isinstance(model, keras.Model) and not callable(getattr(model, "score", None)):
             raise InputError(
                 "`model` must be a Keras model or have a method `score(users, items)`, as baselines do. "
                 f"Received: {model!r}"
             )
-        self._model, self._dataset, self._wanted = model, dataset, Wanted(candidates, recall)
+        self.num_items = dataset.num_items
+        self._model, self._dataset, self._wanted = model, dataset, Wanted(candidates, recall, measured)
         if item_features is None:
             item_features = {} if dataset.item_features is None else dataset.item_features.groups()
         self._features = item_features

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from ncf_keras.data import Dataset
-from ncf_keras.models.factored import FactoredModel, Halves, can_factor
+from ncf_keras.models.factored import FactoredModel, Halves, can_factor, rows_of
 from ncf_keras.models.recent import pair_inputs, tell_recent_items
 from ncf_keras.recommending.blocks import ITEMS_A_BLOCK, LOWEST, NUMBERS_A_BLOCK, ScoreBlock
 from ncf_keras.recommending.listed import Listed
@@ -205,4 +205,4 @@ def checked(indices: Tensor, count: int, listed: tf.Variable | None) -> tuple[Te
     """Return the indices with 0 for those out of range, and which are in range and listed."""
     known = (indices >= 0) & (indices < count)
     indices = tf.where(known, indices, 0)
-    return indices, known if listed is None else known & tf.gather(listed, indices)
+    return indices, known if listed is None else known & rows_of(listed, indices)

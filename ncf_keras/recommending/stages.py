@@ -9,7 +9,7 @@ from ncf_keras.base.errors import InputError
 
 # Lists up to this length have the number of candidates that was chosen, longer ones more in proportion.
 MEASURED_LENGTH = 10
-# Each doubled when too few are found.
+# Doubled while too few of a list's items are among them.
 FEWEST_CANDIDATES = 64
 USERS_MEASURED = 1_000
 # Where an export finds candidates unless it is told otherwise, and how well.
@@ -54,7 +54,12 @@ class Stages:
     @classmethod
     def from_json(cls, text: str) -> "Stages":
         """Return what `to_json` made this text of."""
-        return cls(**json.loads(text))
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError, RecursionError):
+            raise InputError(
+                f"How lists are found must be what `to_json` wrote. Received: {text[:40]!r}"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class Wanted:
     Attributes:
         candidates: how many; None: as many as `recall` takes.
         recall: recall@10 to reach, above 0; 1 and None are exact lists, unless `candidates` is given.
+        measured: what another process has chosen and measured for the same lists; then neither of the others is
+            looked at, and nothing is measured again.
 
     Raises:
         InputError: a number is out of range, or both are given.
@@ -71,6 +78,7 @@ class Wanted:
 
     candidates: int | None = None
     recall: float | None = None
+    measured: Stages | None = None
 
     def __post_init__(self) -> None:
         if self.candidates is not None and self.recall is not None:
@@ -85,6 +93,8 @@ class Wanted:
     @property
     def is_exact(self) -> bool:
         """Whether no candidates are asked for."""
+        if self.measured is not None:
+            return self.measured.candidates is None
         return self.candidates is None and self.recall in (None, 1)
 
     @classmethod

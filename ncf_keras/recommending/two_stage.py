@@ -104,8 +104,8 @@ class TwoStageRanker(Ranker):
         # Candidates differ from user to user, so a row is all that is found at a time.
         self.users_a_block = 1
         self._most = min(self.items_a_block, len(items))
-        measured = generator.choice(users, min(USERS_MEASURED, len(users)), replace=False)
-        self.stages = self._choose(wanted, measured, len(items))
+        asked = generator.choice(users, min(USERS_MEASURED, len(users)), replace=False)
+        self.stages = wanted.measured or self._choose(wanted, asked, len(items))
 
     def _best(self, score_block: ScoreBlock, rows: Tensor, items: Tensor, k: Any) -> tuple[Any, Any]:
         count = self.stages.candidates

@@ -15,6 +15,7 @@ import scipy.linalg
 import scipy.sparse
 import scipy.sparse.linalg
 
+from ncf_keras.base.memory import require_memory
 from ncf_keras.data import Dataset
 from ncf_keras.models.factored import FactoredModel, can_factor
 from ncf_keras.models.features import NO_FEATURE, IdentityDropout
@@ -22,6 +23,8 @@ from ncf_keras.models.latent_tables import LatentTable
 
 # Each feature is fitted as if so many more rows had it alone, with a vector of zeros.
 ROWS_OF_ZEROS = 3.0
+# Of a row's number: float64 four times over.
+BYTES_A_NUMBER = 32
 # With more features their products, features x features, are not held: 134 MB.
 MOST_PRODUCTS = 2**12
 
@@ -47,6 +50,9 @@ def explain_rows_by_features(model: keras.Model, dataset: Dataset) -> None:
         dataset: says who has interactions.
     """
     factored = FactoredModel(model)
+    for tables in filter(_is_explained, (factored.users, factored.items)):
+        numbers = tables[0].rows * sum(each.width for each in tables)
+        require_memory(BYTES_A_NUMBER * numbers, f"What features say of {tables[0].rows:,} rows")
     counts = (np.diff(dataset.train_offsets), dataset.item_counts)
     for tables, count in zip((factored.users, factored.items), counts, strict=True):
         if _is_explained(tables):
@@ -90,8 +96,9 @@ def ridge(has: scipy.sparse.csr_matrix, rows: np.ndarray, weights: np.ndarray) -
     if count > MOST_PRODUCTS:
         solve = scipy.sparse.linalg.lsmr
         return np.stack([solve(has, column, damp=ROWS_OF_ZEROS**0.5)[0] for column in rows.T], axis=1)
-    products = (has.T @ has).toarray() + ROWS_OF_ZEROS * np.eye(count)
-    return scipy.linalg.solve(products, has.T @ rows, assume_a="pos")
+    products = (has.T @ has).toarray()
+    products[np.diag_indices(count)] += ROWS_OF_ZEROS
+    return scipy.linalg.solve(products, has.T @ rows, assume_a="pos", overwrite_a=True)
 
 
 def _matrix(codes: np.ndarray, num_features: int) -> scipy.sparse.csr_matrix:

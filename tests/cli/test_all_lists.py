@@ -1,5 +1,6 @@
 """`ncf recommend --all_users` writes what a Recommender answers user by user, whoever makes which part."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -118,8 +119,9 @@ def test_what_was_stopped_goes_on(run, tmp_path):
     run()
     whole, directory = rows_of(tmp_path / "lists"), tmp_path / "lists"
     (directory / "part-00001-of-00003.parquet").unlink()
-    (directory / "_SUCCESS").unlink()
-    others = {path: path.stat().st_mtime_ns for path in directory.iterdir()}
+    others = {path: path.stat().st_mtime_ns for path in directory.glob("[pl]*")}
+    # What says that all is there does not outlive a part.
+    assert run("--shard", "1/3")[0] == 0 and not (directory / "_SUCCESS").exists()
     status, said = run()
     assert status == 0 and "2 of 3 parts are there already." in said
     assert {path: path.stat().st_mtime_ns for path in others} == others
@@ -148,18 +150,41 @@ def test_a_directory_of_other_lists_is_refused(run, folder, tmp_path):
             f"{DIFFERENT}{tmp_path / 'lists'}, whose lists.json has another {name}"
         )
     assert run("--only_items", str(folder / "stock.txt"))[0] == 2
+    assert run("--candidates", "10")[0] == 2
     assert {path: path.read_bytes() for path in (tmp_path / "lists").iterdir()} == before
 
 
-def test_parts_of_somebody_else_are_left_alone(run, tmp_path):
+@pytest.mark.parametrize("name", ["part-7.parquet", "_SUCCESS"])
+def test_parts_of_somebody_else_are_left_alone(run, tmp_path, name):
     (tmp_path / "lists").mkdir()
-    (tmp_path / "lists" / "part-7.parquet").write_text("somebody's")
+    (tmp_path / "lists" / name).write_text("somebody's")
     status, said = run()
     assert status == 2 and "`--to` must be a directory without other parts" in said
-    assert [path.name for path in (tmp_path / "lists").iterdir()] == ["part-7.parquet"]
+    assert [path.name for path in (tmp_path / "lists").iterdir()] == [name]
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"k": 4}'])
+def test_other_categories_under_the_same_flags_are_refused(run, tmp_path):
+    features = tmp_path / "features.csv"
+    flags = ("--max_per", "genre", "1", "--item_features", str(features), "--shard", "3/3")
+    features.write_text("item,genre\n5,A\n4,A\n")
+    assert run(*flags)[0] == 0
+    features.write_text("item,genre\n5,A\n4,B\n")
+    status, said = run(*flags)
+    assert status == 2 and "whose lists.json has another item_features" in said
+
+
+def test_of_two_that_describe_a_directory_at_once_one_is_first(tmp_path):
+    file = tmp_path / "lists.json"
+    assert all_users._is_first(file, "one") and not all_users._is_first(file, "another")
+    assert file.read_text() == "one" and [path.name for path in tmp_path.iterdir()] == ["lists.json"]
+
+
+def test_lists_in_two_stages_are_the_same_where_all_items_are_candidates(run, folder, tmp_path):
+    assert run("--candidates", "13")[0] == 0
+    require_equal(rows_of(tmp_path / "lists"), one_by_one(folder))
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"k": 4}', "[" * 100_000])
 def test_a_description_that_is_none_is_refused(run, tmp_path, text):
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "lists.json").write_text(text)
@@ -209,22 +234,27 @@ def ncf(folder, to, *more):
     return subprocess.Popen([sys.executable, "-m", "ncf_keras", *words], stderr=subprocess.PIPE, text=True)
 
 
+def require_success(process):
+    with process:
+        said = process.stderr.read()
+    assert process.returncode == 0, said
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """What one process writes."""
-    pytest.importorskip("ray")
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("needs Ray")
     folder = tmp_path_factory.mktemp("whole")
     save_weights(small_model("NeuMF", 1000, 500), folder / "model.h5")
-    process = ncf(folder, folder / "lists")
-    assert process.wait() == 0, process.stderr.read()
+    require_success(ncf(folder, folder / "lists"))
     return folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [2, 4])
 def test_workers_of_ray_write_the_same_rows(whole, tmp_path, workers):
-    process = ncf(whole, tmp_path / "lists", "--engine", "ray", "--workers", f"{workers}")
-    assert process.wait() == 0, process.stderr.read()
+    require_success(ncf(whole, tmp_path / "lists", "--engine", "ray", "--workers", f"{workers}"))
     pd.testing.assert_frame_equal(rows_of(tmp_path / "lists"), rows_of(whole / "lists"))
     assert (tmp_path / "lists" / "_SUCCESS").exists()
 
@@ -234,7 +264,7 @@ def test_a_worker_of_ray_that_is_killed_loses_nothing(whole, tmp_path):
     process = ncf(whole, tmp_path / "lists", "--engine", "ray", "--workers", "2")
     victim = worker_below(process, lambda: len(list((tmp_path / "lists").glob("part-*"))) >= 2)
     os.kill(victim, signal.SIGKILL)
-    assert process.wait() == 0, process.stderr.read()
+    require_success(process)
     pd.testing.assert_frame_equal(rows_of(tmp_path / "lists"), rows_of(whole / "lists"))
 
 
@@ -249,4 +279,5 @@ def worker_below(process, ready):
                 except OSError:
                     continue
         time.sleep(0.02)
-    raise AssertionError(f"no worker was seen: {process.stderr.read()}")
+    require_success(process)
+    raise AssertionError("no worker was seen")

@@ -138,6 +138,7 @@ class _Loader:
         self._log, self._rows, self._least_rating, self._budget = log, rows, least_rating, budget
         self.users, self.items = Numbering(()), Numbering(())
         self._are_dates: bool | None = None
+        self._characters = 0
 
     def part(self, part: int, tell: Callable[[int], None]) -> _Tally:
         """Append the rows of a file, from its beginning again where a later row shows how they must be read."""
@@ -155,6 +156,13 @@ class _Loader:
                 self._rows.cut(before)
                 self._are_dates = were_dates
 
+    def _indices(self, numbering: Numbering, ids: np.ndarray) -> np.ndarray:
+        """Return the index of each id of some rows, none twice, and count the characters of the new ones."""
+        known = len(numbering)
+        indices = numbering.of(ids)
+        self._characters += sum(len(ids[place]) for place in np.flatnonzero(indices >= known))
+        return indices
+
     def _append(self, part: int, series: Mapping[str, pd.Series], tally: _Tally) -> None:
         begin, options = tally.rows, self._log.options
         log = tidy_log(
@@ -166,8 +174,8 @@ class _Loader:
             self._are_dates,
         )
         self._are_dates = log.are_dates if self._are_dates is None else self._are_dates
-        users, items = self.users.of(log.user_ids), self.items.of(log.item_ids)
-        self._budget.require_room_for_ids(len(self.users), len(self.items))
+        users, items = self._indices(self.users, log.user_ids), self._indices(self.items, log.item_ids)
+        self._budget.require_room_for_ids(len(self.users), len(self.items), self._characters)
         columns = {str(role): log.frame[role].to_numpy() for role in log.frame}
         columns |= {"user": users[columns["user"]], "item": items[columns["item"]]}
         tally.rows += log.rows

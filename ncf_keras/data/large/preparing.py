@@ -120,7 +120,8 @@ def prepared_on_disk(
     rows_at_once = max(1, budget.chunk // BYTES_OF_RECORD)
     log.rows_on_disk.finish(rows_at_once)
     sizes = (len(log.user_ids), len(log.item_ids))
-    ends = block_ends(log.user_counts, options.negatives, budget.block(*sizes))
+    characters = sum(len(raw_id) for ids in (log.user_ids, log.item_ids) for raw_id in ids)
+    ends = block_ends(log.user_counts, options.negatives, budget.block(*sizes, characters))
     with contextlib.ExitStack() as stack:
         names = ("users", "marks", "pairs", "negatives")
         users, marked, pairs, drawn = (stack.enter_context((directory / name).open("w+b")) for name in names)

@@ -158,11 +158,13 @@ def test_blocks_hold_what_fits(monkeypatch):
 
 def test_ids_that_take_too_much():
     budget = Budget.of(512_000_000)
-    budget.require_room_for_ids(300_000, 300_000)
+    budget.require_room_for_ids(300_000, 300_000, 3_000_000)
     with pytest.raises(
         InputError, match=r"`memory` must have room for the ids, .* for 500,000 users and 300,000"
     ):
-        budget.require_room_for_ids(500_000, 300_000)
+        budget.require_room_for_ids(500_000, 300_000, 3_000_000)
+    with pytest.raises(InputError, match="must have room for the ids"):
+        budget.require_room_for_ids(300_000, 300_000, 60_000_000)
 
 
 @pytest.mark.parametrize(
