@@ -13,6 +13,7 @@ cli/test_resume.py::test_killed_runs_end_the_same[NeuMF-flags2-programs2]
 cli/test_train_commands.py::test_prints_the_authors_lines_in_their_order[MLP]
 cli/test_train_options.py::test_the_same_seed_gives_the_same_lines_and_weights[flags1]
 cli/test_train_options.py::test_the_same_seed_gives_the_same_lines_and_weights[flags2]
+cli/test_update.py::test_without_epochs_new_items_are_folded_in_and_published
 cli/test_users_with_every_item.py::test_a_killed_run_goes_on
 cli/test_users_with_every_item.py::test_training_goes_through_and_says_who_has_no_negatives[flags1]
 cli/test_users_with_every_item.py::test_training_goes_through_and_says_who_has_no_negatives[flags2]
@@ -32,6 +33,12 @@ models/test_features.py::test_a_vector_is_the_identity_plus_the_sum_of_the_featu
 models/test_features.py::test_a_vector_is_the_identity_plus_the_sum_of_the_features[MLP-content alone]
 models/test_features.py::test_a_vector_is_the_identity_plus_the_sum_of_the_features[MLP-items]
 models/test_features.py::test_a_vector_is_the_identity_plus_the_sum_of_the_features[MLP-no identity of items]
+models/test_recent.py::test_halves_equal_the_model[GMF-more0]
+models/test_recent.py::test_halves_equal_the_model[GMF-more1]
+models/test_recent.py::test_halves_equal_the_model[GMF-more2]
+models/test_recent.py::test_halves_equal_the_model[MLP-more0]
+models/test_recent.py::test_halves_equal_the_model[MLP-more1]
+models/test_recent.py::test_halves_equal_the_model[MLP-more2]
 models/test_recent.py::test_weight_files_carry_what_is_known
 recommending/test_new_items.py::test_whoever_is_not_active_counts_nowhere
 recommending/test_new_items.py::test_without_ids_users_are_indices_and_after_a_refresh_the_weights_are_the_new_ones
@@ -46,6 +53,7 @@ reproduction/test_paper.py::test_a_terminated_command_says_how_to_go_on_and_leav
 reproduction/test_runner.py::test_a_process_does_a_run_unless_another_one_has_it_or_it_fails
 reproduction/test_train_network.py::test_a_killed_run_ends_as_the_command_beside_its_cell
 sampling/test_batches.py::test_plain_fit_learns_from_the_training_dataset
+sampling/test_batches.py::test_stack_dataset_gives_one_epoch_after_another
 sampling/test_device_order.py::test_every_number_comes_once
 sampling/test_device_sampler.py::test_epochs_and_seeds_differ_and_the_same_seed_gives_the_same_examples
 sampling/test_positives.py::test_a_trainer_trains_on_them_alone
@@ -75,6 +83,7 @@ solvers/test_fold_in.py::test_the_model_stays_as_it_is_and_so_does_the_answer[GM
 solvers/test_fold_in.py::test_the_model_stays_as_it_is_and_so_does_the_answer[GMF-user]
 solvers/test_fold_in.py::test_the_model_stays_as_it_is_and_so_does_the_answer[MLP-item]
 solvers/test_fold_in.py::test_the_model_stays_as_it_is_and_so_does_the_answer[MLP-user]
+solvers/test_fold_in.py::test_the_model_stays_as_it_is_and_so_does_the_answer[NeuMF-item]
 solvers/test_fold_in.py::test_the_row_is_a_minimum_of_the_objective[GMF-item]
 solvers/test_fold_in.py::test_the_row_is_a_minimum_of_the_objective[GMF-user]
 solvers/test_fold_in.py::test_the_row_is_a_minimum_of_the_objective[MLP-item]
@@ -83,10 +92,12 @@ test_guide.py::test_the_python_prints_what_the_guide_shows
 test_packaging.py::test_every_module_is_imported_where_there_is_no_posix
 training/callbacks/test_keras_callbacks.py::test_both_engines_give_the_same_history_and_weights[CSVLogger]
 training/callbacks/test_keras_callbacks.py::test_both_engines_give_the_same_history_and_weights[EarlyStopping]
+training/callbacks/test_keras_callbacks.py::test_both_engines_give_the_same_history_and_weights[ModelCheckpoint]
 training/callbacks/test_keras_callbacks.py::test_both_engines_give_the_same_history_and_weights[ReduceLROnPlateau]
 training/callbacks/test_keras_callbacks.py::test_both_engines_give_the_same_history_and_weights[StopAtHitRatio]
 training/callbacks/test_keras_callbacks.py::test_the_calls_are_those_of_model_fit_in_their_order
 training/test_engine_state.py::test_a_restored_engine_goes_on_bit_for_bit_from_wherever_it_was[CompiledEngine-GMF, dense-rmsprop]
+training/test_engine_state.py::test_a_restored_engine_goes_on_bit_for_bit_from_wherever_it_was[CompiledEngine-dropout-sgd]
 training/test_engine_state.py::test_a_restored_engine_goes_on_bit_for_bit_from_wherever_it_was[KerasEngine-dropout-rmsprop]
 training/test_engines.py::test_a_model_of_another_make_takes_the_dense_step_and_keeps_its_state
 training/test_engines.py::test_a_schedule_goes_on_in_the_next_epoch_and_is_scaled_as_a_whole
@@ -104,6 +115,7 @@ training/test_feature_steps.py::test_rows_without_interactions_are_left_to_their
 training/test_feature_steps.py::test_the_compiled_engine_equals_keras[GMF]
 training/test_feature_steps.py::test_the_compiled_engine_equals_keras[MLP, items]
 training/test_feature_steps.py::test_the_compiled_engine_equals_keras[NeuMF, content]
+training/test_feeds.py::test_an_epoch_equals_that_of_the_keras_engine_and_the_next_one_is_another
 training/test_feeds.py::test_steps_equal_keras_on_the_same_examples
 training/test_precision.py::test_tf32_is_on_in_training_alone_and_only_if_asked_for[compiled-True]
 training/test_precision.py::test_tf32_is_on_in_training_alone_and_only_if_asked_for[keras-False]
@@ -128,7 +140,9 @@ training/test_saved_models.py::test_custom_objects_stand_in_for_the_package
 training/test_sharded_engine.py::test_a_training_goes_on_bit_for_bit_from_within_an_epoch
 training/test_sharded_engine.py::test_an_epoch_in_shards_equals_keras_on_the_same_batches[items dense]
 training/test_sharded_engine.py::test_two_devices_equal_one
+training/test_train.py::test_the_model_has_the_weights_of_the_best_iteration
 training/test_train.py::test_validation_pairs_pick_the_best_by_default_and_are_not_trained_on
+training/test_trainer.py::test_without_pairs_that_select_nothing_is_evaluated_and_the_last_epoch_counts
 training/test_tuned.py::test_the_command_saves_the_model_before_any_training
 training/test_tuned.py::test_the_vectors_are_those_of_least_squares_and_the_output_leans_on_them
 training/test_tuned.py::test_training_goes_on_from_the_preset_and_a_resumed_run_does_not_pretrain_again
@@ -136,6 +150,7 @@ training/test_tuned.py::test_with_validation_pairs_the_preset_learns_without_the
 training/test_warm_rows.py::test_new_items_are_folded_in_before_new_users[GMF]
 training/test_warm_rows.py::test_new_items_are_folded_in_before_new_users[MLP]
 updating/test_update_features.py::test_the_published_model_takes_the_features_of_the_dataset
+updating/test_workplace.py::test_an_update_that_was_stopped_is_completed_before_another_nights
 """.strip().splitlines()
 
 

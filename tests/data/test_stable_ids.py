@@ -21,7 +21,7 @@ ROWS = st.lists(
 
 
 class TestStableIds(StableIds.TestCase):
-    settings = settings(max_examples=15, stateful_step_count=8, deadline=None)
+    settings = settings(max_examples=10, stateful_step_count=8, deadline=None)
 
 
 @pytest.mark.slow

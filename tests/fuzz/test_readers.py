@@ -16,7 +16,7 @@ from tests.fuzz.mutations import damaged
 from tests.fuzz.readers import READERS
 from tests.fuzz.watch import Watch
 
-FEW, MANY = 40, 8_000
+FEW, MANY = 20, 8_000
 CALM = settings(
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much,
                            HealthCheck.large_base_example),
