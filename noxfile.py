@@ -16,7 +16,19 @@ nox.options.sessions = ["lint", "types", "tests", "lowest", "docs", "wheel"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 NEWEST = "3.13"
 # What requirements.txt holds the closure of. Not `gpu` and `benchmarks`, which bring CUDA.
-EXTRAS = ["test", "client", "grpc", "paper", "tune", "browse", "parquet", "tensorboard", "notebook", "docs"]
+EXTRAS = [
+    "test",
+    "client",
+    "grpc",
+    "paper",
+    "tune",
+    "browse",
+    "parquet",
+    "ray",
+    "tensorboard",
+    "notebook",
+    "docs",
+]
 LARGEST = 2**20
 
 
