@@ -125,6 +125,9 @@ class AllUsers:
         """Leave a file `_SUCCESS` if all parts are there, and tell whether they are."""
         if self.missing():
             return False
+        # What killed processes have left of parts that are there now.
+        for leftover in self._directory.glob(".writing-part-*"):
+            leftover.unlink(missing_ok=True)
         with written_beside(self._directory / SUCCESS) as temporary:
             temporary.touch()
         return True

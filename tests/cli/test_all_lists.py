@@ -13,11 +13,9 @@ import pyarrow.parquet
 import pytest
 
 from ncf_keras.cli.recommend import main
-from ncf_keras.data.id_files import write_ids
 from ncf_keras.recommending import Recommender, all_users
 from ncf_keras.weights import load_model, save_weights
-from tests.recommending.crowd import ITEM_IDS, SIZES, USER_IDS, crowd
-from tests.small_data import write_files
+from tests.recommending.crowd import ITEM_IDS, SIZES, USER_IDS, crowd, write_crowd
 from tests.weights.small_models import small_model
 
 K = 4
@@ -28,14 +26,7 @@ DIFFERENT = "`--to` must be a directory that is empty, or one whose lists are ma
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("crowd")
-    dataset = crowd()
-    train = zip(dataset.train_users.tolist(), dataset.train_items.tolist(), strict=True)
-    test = list(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True))
-    texts = ["".join(f"{user}\t{item}\t1\n" for user, item in pairs) for pairs in (train, test)]
-    for name in ("crowd", "plain"):
-        write_files(folder, name, *texts, "".join(f"({user},{item})\t0\n" for user, item in test))
-    write_ids(folder / "crowd.users.csv", "user_id", USER_IDS)
-    write_ids(folder / "crowd.items.csv", "item_id", ITEM_IDS)
+    write_crowd(folder)
     for seed, name in enumerate(("model.h5", "other.h5")):
         save_weights(small_model("GMF", *SIZES, seed=seed), folder / name)
     (folder / "stock.txt").write_text("5\n4\n3\n")
@@ -122,8 +113,11 @@ def test_what_was_stopped_goes_on(run, tmp_path):
     others = {path: path.stat().st_mtime_ns for path in directory.glob("[pl]*")}
     # What says that all is there does not outlive a part.
     assert run("--shard", "1/3")[0] == 0 and not (directory / "_SUCCESS").exists()
+    # As SIGKILL leaves it.
+    (directory / ".writing-part-00001-of-00003.parquet-x.part").write_text("half")
     status, said = run()
     assert status == 0 and "2 of 3 parts are there already." in said
+    assert not list(directory.glob(".writing-*"))
     assert {path: path.stat().st_mtime_ns for path in others} == others
     pd.testing.assert_frame_equal(rows_of(directory), whole)
     assert (directory / "_SUCCESS").exists()

@@ -15,14 +15,12 @@ from ncf_keras.cli.table_output import spreadsheet_safe, write_table
 from ncf_keras.data import with_newcomers
 from ncf_keras.data.feature_tables import read_features
 from ncf_keras.data.features import Features
-from ncf_keras.data.id_files import write_ids
 from ncf_keras.models import build_gmf
 from ncf_keras.recommending import Recommender
 from ncf_keras.recommending.programs import Programs
 from ncf_keras.weights import load_model, save_weights
-from tests.recommending.crowd import ITEM_IDS, SIZES, TITLES, USER_IDS, crowd, with_states
+from tests.recommending.crowd import ITEM_IDS, SIZES, TITLES, crowd, with_states, write_crowd
 from tests.recommending.described_crowd import described_crowd, described_model
-from tests.small_data import write_files
 from tests.weights.small_models import small_model
 
 NO_IDS = "The dataset has no ids: users and items are shown as indices from 0."
@@ -32,14 +30,7 @@ NO_IDS = "The dataset has no ids: users and items are shown as indices from 0."
 def folder(tmp_path_factory):
     """The crowd as the files of a dataset, with and without raw ids, and a model of each kind for it."""
     folder = tmp_path_factory.mktemp("crowd")
-    dataset = crowd()
-    train = zip(dataset.train_users.tolist(), dataset.train_items.tolist(), strict=True)
-    test = list(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True))
-    texts = ["".join(f"{user}\t{item}\t1\n" for user, item in pairs) for pairs in (train, test)]
-    for name in ("crowd", "plain"):
-        write_files(folder, name, *texts, "".join(f"({user},{item})\t0\n" for user, item in test))
-    write_ids(folder / "crowd.users.csv", "user_id", USER_IDS)
-    write_ids(folder / "crowd.items.csv", "item_id", ITEM_IDS, TITLES)
+    write_crowd(folder, TITLES)
     save_weights(small_model("NeuMF", *SIZES), folder / "NeuMF.h5")
     return folder
 

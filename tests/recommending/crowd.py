@@ -5,8 +5,10 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from ncf_keras.data import Dataset
+from ncf_keras.data.id_files import write_ids
 from ncf_keras.models import build_gmf, build_mlp, build_neumf
 from tests.models import by_hand
+from tests.small_data import write_files
 
 # Digits that are indices of other users; a comma, quotes, inner spaces, and characters that are not ASCII.
 USER_IDS = ["3", "0", "ann, bob", 'the "cat"', "1", "Zoë", "007", "Ω"]
@@ -35,6 +37,18 @@ def crowd(ids: bool = True, titles: bool = True) -> Dataset:
         num_users=SIZES[0], num_items=SIZES[1], user_ids=USER_IDS if ids else None,
         item_ids=ITEM_IDS if ids else None, item_titles=TITLES if titles else None,
     )  # fmt: skip
+
+
+def write_crowd(folder, titles=None) -> None:
+    """Write the crowd as the files of a dataset, `crowd` with raw ids and `plain` without."""
+    dataset = crowd()
+    train = zip(dataset.train_users.tolist(), dataset.train_items.tolist(), strict=True)
+    test = list(zip(dataset.test_users.tolist(), dataset.test_items.tolist(), strict=True))
+    texts = ["".join(f"{user}\t{item}\t1\n" for user, item in pairs) for pairs in (train, test)]
+    for name in ("crowd", "plain"):
+        write_files(folder, name, *texts, "".join(f"({user},{item})\t0\n" for user, item in test))
+    write_ids(folder / "crowd.users.csv", "user_id", USER_IDS)
+    write_ids(folder / "crowd.items.csv", "item_id", ITEM_IDS, titles)
 
 
 def seen_by(dataset: Dataset, user: int) -> set[int]:
