@@ -118,8 +118,8 @@ def test_new_items_are_no_negatives_where_they_have_features(with_new_rows):
 
 def test_the_sums_are_those_of_a_product_whoever_has_a_feature():
     generator = np.random.default_rng(1)
-    # Some features that nearly all rows have, some of few, one of none.
-    chances = np.array([0.9, 0.5, 0.01, 0.002, 0.3, 0.0, 0.01])
+    # Features that many rows have, more than a word has bits; one of none; many of few, scattered among them.
+    chances = generator.permutation(np.array([0.9] + [0.3] * 40 + [0.0] + [0.002] * 300))
     matrix = (generator.random((1000, len(chances))) < chances).astype(np.float32)
     rows = FeatureRows.of(matrix, 1000, "matrix")
     table = generator.normal(size=(len(chances), 3)).astype(np.float32)
@@ -128,8 +128,10 @@ def test_the_sums_are_those_of_a_product_whoever_has_a_feature():
     with tf.GradientTape() as tape:
         weights = tf.constant(table)
         tape.watch(weights)
-        found = sums(weights, sums.look_up(tf.constant(ids)))
+        looked_up = sums.look_up(tf.constant(ids))
+        found = sums(weights, looked_up)
         total = tf.reduce_sum(found**2)
+    assert len(looked_up) == 2, "some by the product, some row by row"
     np.testing.assert_allclose(found, matrix[ids] @ table, atol=1e-5)
     gradient = tf.convert_to_tensor(tape.gradient(total, weights))
     np.testing.assert_allclose(gradient, 2 * matrix[ids].T @ (matrix[ids] @ table), rtol=1e-4, atol=1e-3)
