@@ -17,6 +17,8 @@ from ncf_keras.solvers.least_squares_loss import LeastSquares
 # Standard deviation of the norm of an item's first vector.
 INITIAL_NORM = 0.1
 ROWS_A_BLOCK = 256
+# With a smaller number beside the largest of a diagonal, float32 holds too few digits to divide by it first.
+LEAST_OF_LARGEST = 1e-5
 
 
 def factorise(
@@ -66,22 +68,41 @@ def solve_rows(
         row_weights, column_weights: float32. A pair weighs the product of its two, an interaction 1 besides.
         regularization: of the penalties.
     """
-    factors = columns.shape[1]
     everything = (columns * column_weights[:, None]).T @ columns
+    # In the directions of its eigenvectors the part of the systems that all rows share is diagonal.
+    shares, directions = (each.astype(np.float32) for each in np.linalg.eigh(everything.astype(np.float64)))
+    rotated, shares = columns @ directions, np.maximum(shares, 0)
     counts = np.diff(interactions.indptr)
     penalties = regularization * (counts + row_weights * column_weights.sum())
-    diagonal = np.arange(factors)
-    solved = np.zeros((interactions.shape[0], factors), np.float32)
+    solved = np.zeros((interactions.shape[0], columns.shape[1]), np.float32)
 
     def solve(rows: np.ndarray) -> None:
         for row in rows:
-            known = columns[interactions.indices[interactions.indptr[row] : interactions.indptr[row + 1]]]
-            system = row_weights[row] * everything + known.T @ known
-            system[diagonal, diagonal] += penalties[row]
-            solved[row] = np.linalg.solve(system, known.sum(0))
+            known = rotated[interactions.indices[interactions.indptr[row] : interactions.indptr[row + 1]]]
+            solved[row] = _solve_row(known, row_weights[row] * shares + penalties[row])
 
     blocks = np.array_split(np.flatnonzero(counts), -(-len(counts) // ROWS_A_BLOCK))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # A list, so that what goes wrong in a thread is raised here.
         list(pool.map(solve, blocks))
-    return solved
+    return solved @ directions.T
+
+
+def _solve_row(known: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+    """Return the vector x that solves (D + K^T K) x = K^T 1: shape (factors,).
+
+    Args:
+        known: K, the vectors of a row's interactions, shape (interactions, factors).
+        diagonal: of D, above 0.
+    """
+    count, factors = known.shape
+    if count >= factors or diagonal.min() < LEAST_OF_LARGEST * diagonal.max():
+        system = known.T @ known
+        system.ravel()[:: factors + 1] += diagonal
+        return np.linalg.solve(system, known.sum(0))
+    # The same by as many unknowns as interactions: with S = K D^-1/2, x = D^-1/2 S^T (I + S S^T)^-1 1.
+    roots = np.sqrt(diagonal)
+    scaled = known / roots
+    system = scaled @ scaled.T
+    system.ravel()[:: count + 1] += 1
+    return np.linalg.solve(system, np.ones(count, known.dtype)) @ scaled / roots

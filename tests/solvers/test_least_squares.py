@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import optimize, sparse, stats
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, sample_dataset
 from ncf_keras.models import build_gmf, model_scores
 from ncf_keras.sampling import NegativeSampler
-from ncf_keras.solvers.least_squares import factorise
+from ncf_keras.solvers.least_squares import factorise, solve_rows
 from ncf_keras.solvers.least_squares_loss import LeastSquares
 from ncf_keras.training.fit_gmf import fit_gmf
 
@@ -54,6 +54,23 @@ def test_the_last_half_sweep_is_the_minimum_over_the_items(dataset):
     )
     np.testing.assert_allclose(items, found.x.reshape(ITEMS, FACTORS), atol=2e-4)
     assert loss_by_hand(dataset, SETTINGS, users, items) == pytest.approx(found.fun, rel=1e-5)
+
+
+@pytest.mark.parametrize("regularization", [1e-7, 0.01, 10.0])
+def test_rows_with_fewer_interactions_than_factors_and_more_solve_their_systems(regularization):
+    generator = np.random.default_rng(4)
+    # From no interaction of a row to all.
+    interactions = (generator.random((60, 50)) < np.linspace(0, 1, 60)[:, None]).astype(np.float32)
+    columns = generator.normal(0, 0.3, (50, 16)).astype(np.float32)
+    row_weights, column_weights = (generator.uniform(0.1, 2, count).astype(np.float32) for count in (60, 50))
+    solved = solve_rows(sparse.csr_matrix(interactions), columns, row_weights, column_weights, regularization)
+    every = columns.astype(np.float64)
+    for row, weight, found in zip(interactions, row_weights, solved, strict=True):
+        penalty = regularization * (row.sum() + weight * column_weights.sum())
+        weights = row + weight * column_weights.astype(np.float64)
+        system = (every * weights[:, None]).T @ every + penalty * np.eye(16)
+        expected = np.linalg.solve(system, every.T @ row) if row.any() else np.zeros(16)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
 
 
 def test_every_sweep_makes_the_loss_smaller_until_nothing_can(dataset):
