@@ -43,7 +43,8 @@ def pointing_to_parts(flags: argparse.Namespace) -> Iterator[None]:
         yield
     except TooLittleMemory as error:
         rule, found, received = str(error).partition(". Received: ")
-        way_on = "" if _refused(flags) or not found else ", or be prepared in parts (`--memory 4GB`)"
+        in_parts = ", or, being text or Parquet, be prepared in parts (`--memory 4GB`)"
+        way_on = "" if _refused(flags) or not found else in_parts
         raise InputError(f"{rule}{way_on}{found}{received}") from None
 
 
