@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ncf_keras.recommending.all_users import AllUsers
 
 LOCAL, RAY = "local", "ray"
+# What a directory is not called.
+FILES = (".csv", ".json", ".parquet")
 # Flags that go with --all_users alone.
 OF_ALL = ("--shard", "--engine", "--workers", "--users_a_part")
 
@@ -47,6 +49,8 @@ def require_use_of_all_users(flags: argparse.Namespace) -> None:
         return
     if not flags.to:
         raise InputError("`--all_users` must come with `--to DIRECTORY`. Received: no directory")
+    if flags.to.lower().endswith(FILES):
+        raise InputError(f"`--to` must be a directory with `--all_users`. Received: {flags.to}")
     for flag in ("--format", "--spreadsheet_safe"):
         if getattr(flags, flag[2:]):
             raise InputError(f"`--all_users` must come without `{flag}`: it writes Parquet. Received: both")
@@ -85,7 +89,7 @@ def write_all_lists(flags: argparse.Namespace) -> None:
     whole = lists.finish()
     rest = "" if whole else ". Other shares are not done yet"
     print(
-        f"{len(of_share)} parts with the lists of {len(lists.users)} users are in {flags.to}{rest}"
+        f"The lists of {len(lists.users)} users are in {flags.to}, parts: {len(of_share)}{rest}"
         if shares == 1
         else f"The {len(of_share)} parts of share {share}/{shares} are in {flags.to}{rest}",
         file=sys.stderr,

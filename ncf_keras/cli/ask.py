@@ -12,6 +12,7 @@ from ncf_keras.base.terminal import escaped
 from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import LARGEST_COUNT, number_above, whole_number
+from ncf_keras.cli.help import CommandParser
 from ncf_keras.serving.client.limits import HIGHEST_VERSION, LONGEST_SECONDS, MOST_RETRIES
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Ask a model that TensorFlow Serving serves. Exit status 1: the server gave no answer; "
         "2: what was asked is wrong, or is not what the server serves.",
         allow_abbrev=False,

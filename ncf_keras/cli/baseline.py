@@ -17,7 +17,7 @@ from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import LARGEST_NUMBER, add_data_flags, number_above, whole_number
-from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.help import CommandParser, HelpFormatter
 from ncf_keras.cli.protocols import make_protocol
 
 TYPES = {int: whole_number(0), float: number_above(-LARGEST_NUMBER, True)}
@@ -32,7 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     from ncf_keras.baselines.loading import BASELINES
 
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Fit a baseline to a dataset, evaluate it by leave-one-out as networks are, and save it. "
         "`ncf evaluate`, `compare`, `recommend` and `browse` take its file as they take a network's.",
         formatter_class=HelpFormatter,

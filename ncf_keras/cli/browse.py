@@ -8,7 +8,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, whole_number
-from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.help import CommandParser, HelpFormatter
 from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.saved_model import SAVED_MODEL, load_saved_model, newest_saved
 
@@ -33,7 +33,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Look at the lists of a saved GMF, MLP, NeuMF or baseline in a browser: find a user or "
         "name titles you like; see the history, the list, what each item of it is like, and similar items. The "
         "page is served to this machine alone, until Ctrl-C. It needs pip install 'ncf-keras[browse]'.",

@@ -9,7 +9,7 @@ from ncf_keras.base.text_table import text_table
 from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags
-from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.help import CommandParser, HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Compare two saved models of any kind on one dataset and protocol, user by user: paired "
         "t-test, Wilcoxon signed-rank test, and the difference with its 95% confidence interval.",
         formatter_class=HelpFormatter,

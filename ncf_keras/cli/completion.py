@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.commands import COMMANDS
 from ncf_keras.cli.console import run_with_flags
+from ncf_keras.cli.help import CommandParser
 from ncf_keras.cli.paths import CheckpointPath, InputFile, OutputFile, OutputPrefix
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Print the script by which a shell completes the commands of ncf, their flags and files.",
         epilog=INSTALL,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -55,7 +56,7 @@ def _completion(flags: argparse.Namespace) -> None:
 
 def whole_parser() -> argparse.ArgumentParser:
     """Return a parser of all commands at once; running a command needs only its own."""
-    whole = argparse.ArgumentParser(prog="ncf", allow_abbrev=False)
+    whole = CommandParser(prog="ncf", allow_abbrev=False)
     whole.add_argument("-V", "--version", action="store_true", help="print the versions of all that runs here")
     parsers: dict[str, argparse.ArgumentParser] = {}
     # argparse makes the parser of a subcommand by a class of its own; ours are made already.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import FORMATS, add_memory_flag
+from ncf_keras.cli.help import CommandParser
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.saved_model import require_network
 
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Turn the weights of a GMF, MLP or NeuMF, as Keras 1, 2 or 3 wrote them, into another "
         "format. What the file is, is read from its content.",
         allow_abbrev=False,

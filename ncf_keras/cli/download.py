@@ -12,6 +12,7 @@ from ncf_keras.base.terminal import unescaped
 from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import add_memory_flag
+from ncf_keras.cli.help import CommandParser
 from ncf_keras.data.known_datasets import KNOWN_DATASETS, KnownDataset
 
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[str, KnownDatase
 
 def make_parser(known: Mapping[str, KnownDataset] = KNOWN_DATASETS) -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Download a public dataset from its publishers (GroupLens; the NCF authors' repository for "
         "their split files), verify it and make it ready to train on. An interrupted download is resumed.",
         allow_abbrev=False,

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ncf_keras.base.errors import InputError
 from ncf_keras.cli.console import run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.evaluation import evaluate
 from ncf_keras.cli.evaluation_text import as_dicts, document_of, per_user, printed
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
-from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.help import CommandParser, HelpFormatter
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
 from ncf_keras.cli.paths import InputFile, OutputFile
 from ncf_keras.cli.protocols import add_protocol_flags, make_protocol
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Evaluate a saved GMF, MLP, NeuMF or baseline by the paper's protocol, on validation "
         "pairs, or by a ranking of all items or of cold ones, with 95% confidence intervals. The model and its "
         "sizes are read from the file.",
@@ -60,6 +61,8 @@ def make_parser() -> argparse.ArgumentParser:
 def _evaluate(flags: argparse.Namespace, command: str) -> None:
     for flag in ("json", "per_user", "report"):
         check_output_file(getattr(flags, flag), f"--{flag}")
+    if flags.report is not None and not flags.report.lower().endswith((".html", ".htm")):
+        raise InputError(f"`--report` must end in .html. Received: {flags.report}")
     require_use_of_features(flags)
     dataset = load_dataset(flags)
     protocol = make_protocol(flags.protocol, dataset)
@@ -86,6 +89,8 @@ def _evaluate(flags: argparse.Namespace, command: str) -> None:
             report_page(evaluation, model, dataset, flags.topk, subject, command),
         )
     write_output_files(files)
+    if flags.report is not None:
+        print(f"The report is written to {flags.report}", file=sys.stderr)
     print(protocol)
     print(printed(evaluation, flags.topk, flags.segments))
     print(_summary(flags, evaluation.intervals, evaluation.seconds) + order_label(model))

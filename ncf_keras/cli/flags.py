@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.help import CommandParser, HelpFormatter
 from ncf_keras.cli.paths import CheckpointPath, DatasetPrefix, InputFile, InputWeights, OutputFile
 from ncf_keras.models.checks import FEATURES, IDENTITIES
 from ncf_keras.models.spec import KINDS
@@ -61,7 +61,7 @@ def _defaults_of(recipe: Recipe) -> dict[str, object]:
 def training_parser(model: str) -> argparse.ArgumentParser:
     """Return the parser of `ncf gmf`, `mlp` or `neumf`; `model` is GMF, MLP or NeuMF."""
     description = f"Train {model} on implicit feedback, evaluate it by leave-one-out, save the best."
-    parser = argparse.ArgumentParser(description=description, formatter_class=HelpFormatter, allow_abbrev=False)
+    parser = CommandParser(description=description, formatter_class=HelpFormatter, allow_abbrev=False)
     add_data_flags(parser)
     _add_model(parser, model)
     _add_features(parser)

@@ -5,6 +5,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from ncf_keras.cli.console import import_tensorflow_quietly
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.newcomers import read_newcomers
 from ncf_keras.cli.saved_model import load_saved_model
@@ -51,6 +52,8 @@ def read_list_inputs(flags: argparse.Namespace) -> ListInputs:
     # Standard output is for the lists alone.
     with contextlib.redirect_stdout(sys.stderr):
         trained_on = load_dataset(flags)
+    # Steering reads ids by a module that needs it.
+    import_tensorflow_quietly()
     dataset = read_newcomers(flags, trained_on)
     steering = read_steering(flags, dataset)
     if flags.only_new:

@@ -70,7 +70,7 @@ def read_newcomers(flags: argparse.Namespace, dataset: "Dataset") -> "Dataset":
         if with_one and side in tables and len(tables[side].ids) != 1:
             flag = "--history" if side == "users" else "--new_item"
             raise InputError(
-                f"`--new_{side}` must hold one of them with `{flag}`. Received: {len(tables[side].ids)}"
+                f"`--new_{side}` must hold one row with `{flag}`. Received: {len(tables[side].ids)} rows"
             )
     return grown
 

@@ -86,5 +86,4 @@ def prepare_in_parts(flags: argparse.Namespace, prefix: Path, options: "PrepareO
             show("Splitting", log.size)
             prepared = stack.enter_context(prepared_on_disk(loaded, options, directory, budget))
             show(f"Writing {prefix.name}", log.size)
-            prepared.write(prefix, log.source(flags.titles), titles)
-        return prepared.report()
+            return prepared.write(prefix, log.source(flags.titles), titles)

@@ -15,7 +15,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.base.files import require_output, writable_directory, written_beside
 from ncf_keras.base.inputs import open_input
 from ncf_keras.cli.console import run_with_flags
-from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.help import CommandParser, HelpFormatter
 from ncf_keras.cli.paths import InputFile, OutputFile
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Draw training loss, HR and NDCG of each iteration from the files that --log_csv writes.",
         formatter_class=HelpFormatter,
         allow_abbrev=False,

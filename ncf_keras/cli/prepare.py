@@ -19,6 +19,7 @@ from ncf_keras.cli.feature_flags import (
 )
 from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_memory_flag, memory_size, whole_number
+from ncf_keras.cli.help import CommandParser
 from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.log_flags import add_column_flags, add_format_flags
 from ncf_keras.cli.parts import pointing_to_parts, prepare_in_parts, require_fit_for_parts
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Turn a raw log of interactions (MovieLens ratings.dat and u.data, CSV, TSV, any "
         "delimiter, JSON, Parquet, packed by gzip, bzip2 or Zstandard or not) into the files that training "
         "reads. What the flags do not say is found out.",
@@ -132,8 +133,8 @@ def _prepare(flags: argparse.Namespace) -> None:
         prepared, titles = with_features(prepared, said)
         texts = prepared.titles(titles if log.titles is None else log.titles)
         show(f"Writing {prefix.name}", log.size)
-        write_prepared(prefix, prepared, log.source | source_of_features(flags), texts)
-    print_done("\n".join(_report_lines(prefix, prepared.report())), f"the dataset {prefix}")
+        report = write_prepared(prefix, prepared, log.source | source_of_features(flags), texts)
+    print_done("\n".join(_report_lines(prefix, report)), f"the dataset {prefix}")
 
 
 def _require_log(flags: argparse.Namespace) -> None:
@@ -206,6 +207,8 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
     if "ids_from" in report:
         what = "interactions" if report["options"]["split"] == "leave-one-out" else "train interactions"
         yield from _lines_on_ids(report["ids_from"], what)
+    if without_title := counts.get("items_without_title"):
+        yield f"  titles: {without_title:,} of {counts['items']:,} items have none"
     yield from lines_on_features(report)
     yield f"  split: {report['split']}"
     path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"

@@ -11,6 +11,7 @@ from ncf_keras.cli.all_lists import add_all_users_flags, require_use_of_all_user
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.flag_names import flag_names
 from ncf_keras.cli.flags import add_data_flags, whole_number
+from ncf_keras.cli.help import CommandParser
 from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.list_inputs import ListInputs, read_list_inputs
 from ncf_keras.cli.newcomers import add_newcomer_flags, listed_newcomers, require_use_of_newcomers
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Recommend items with a saved GMF, MLP, NeuMF or baseline: to users it was trained on, to "
         "a new one by a history, to anybody by popularity; find similar items, or the users for a new item. "
         "Ids are the raw ones where the dataset has NAME.users.csv and NAME.items.csv (`ncf prepare` writes "
@@ -182,7 +183,9 @@ def _require_one_kind(flags: argparse.Namespace) -> None:
     # Of two flags are a new item's place in the lists of some users, and a new user with features and history.
     if len(given) != 1 and given not in (["--user", "--new_item"], ["--history", "--new_users"]):
         kinds = ", ".join((*WHOM, "--new_items"))
-        raise InputError(f"One of {kinds} must be given. Received: {' and '.join(given) or 'none'}")
+        raise InputError(
+            f"One of {kinds}, and no other, must be given. Received: {' and '.join(given) or 'none'}"
+        )
     if not flags.weights and not flags.popular:
         raise InputError("`--weights` must be a weight file. Received: none")
 

@@ -17,7 +17,7 @@ from ncf_keras.base.locks import try_lock
 from ncf_keras.cli.console import import_tensorflow_quietly, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
 from ncf_keras.cli.flags import add_data_flags, whole_number
-from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.help import CommandParser, HelpFormatter
 from ncf_keras.cli.output_file import write_output_files
 from ncf_keras.cli.paths import SearchPrefix
 from ncf_keras.cli.plot import require_matplotlib
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Search for the settings that suit a dataset, on pairs held out of train (`--protocol "
         "validation`), and train the best on all of it. The test pairs are ranked once, at the end. The same "
         "command goes on with a search that was stopped; several may work on one search at the same time.",

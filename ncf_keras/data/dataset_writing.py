@@ -67,7 +67,7 @@ NONE = Interactions.of(pd.DataFrame({"user": [], "item": []}))
 
 def write_prepared(
     prefix: Path, prepared: "PreparedLog", source: Mapping[str, object], titles: Sequence[str] | None = None
-) -> None:
+) -> dict[str, Any]:
     """Write the files of a dataset; none is there under its name before all of them are written.
 
     Args:
@@ -75,6 +75,9 @@ def write_prepared(
         prepared: what to write.
         source: tells where the log came from, for the JSON file.
         titles: of the items; without them those of the dataset that the ids are from, if it has some.
+
+    Returns:
+        What the JSON file says.
     """
     report = {"source": dict(source), **prepared.report()}
     split = prepared.split
@@ -93,6 +96,7 @@ def write_prepared(
     items = IdFile(prepared.item_ids.tolist(), titles, _if_any(prepared.item_states), item_columns)
     follows = None if prepared.ids_from is None else prepared.ids_from.seal
     write_parts(prefix, parts, users, items, report, features, follows)
+    return report
 
 
 def write_dataset(prefix: Path, dataset: "Dataset") -> None:

@@ -31,11 +31,10 @@ if TYPE_CHECKING:
 # on how many are made at once, so it is the same number whoever makes them.
 ROWS_A_PART, USERS_AT_ONCE = 2**19, 256
 # Says what the parts of a directory were made of.
-DESCRIPTION = "lists.json"
+# Whoever reads the directory as one table passes over what begins so.
+DESCRIPTION = "_lists.json"
 # There once all parts are, as Spark has it.
 SUCCESS = "_SUCCESS"
-# What a directory without a description must not hold.
-STRANGERS = ("part-*.parquet", SUCCESS)
 LONGEST_DESCRIPTION = 2**20
 COLUMNS = ["user_id", "rank", "item_id", "score"]
 
@@ -166,12 +165,13 @@ class AllUsers:
     def _describe(self, about: dict[str, Any]) -> None:
         """Write what the lists are made of, or compare it with what is there."""
         file = self._directory / DESCRIPTION
+        # Looked at first: another process, such as that of another share, may begin in between.
+        there = sorted(path.name for path in self._directory.iterdir() if not path.name.startswith("."))
         if kind_of(file) is None:
-            strangers = sorted(path.name for name in STRANGERS for path in self._directory.glob(name))
-            if strangers:
+            if there:
                 raise InputError(
-                    f"`to` must be a directory without other parts. Received: {self._directory}, which has "
-                    f"{strangers[0]}"
+                    "`to` must be a directory that is empty or has lists already. Received: "
+                    f"{self._directory}, which has {there[0]}"
                 )
             if _is_first(file, json.dumps(about, indent=2) + "\n"):
                 return

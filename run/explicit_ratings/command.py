@@ -17,7 +17,7 @@ from ncf_keras.cli.flags import (
     parse_numbers,
     whole_number,
 )
-from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.help import CommandParser, HelpFormatter
 from ncf_keras.cli.log_flags import add_column_flags, add_format_flags, log_options
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Train FeedforwardEmbed on a log of explicit ratings (any that run/prepare.py reads) and "
         "print its RMSE and MAE on held-out ratings beside those of the global mean and of biased MF.",
         formatter_class=HelpFormatter,

@@ -82,12 +82,13 @@ def require_equal(rows, expected):
 def test_all_users_get_their_lists(run, folder, tmp_path):
     status, said = run("--workers", "2")
     assert status == 0, said
-    assert f"3 parts with the lists of 8 users are in {tmp_path / 'lists'}" in said
+    assert f"The lists of 8 users are in {tmp_path / 'lists'}, parts: 3" in said
     require_equal(rows_of(tmp_path / "lists"), one_by_one(folder))
     names = {path.name for path in (tmp_path / "lists").iterdir()}
-    assert names == {"_SUCCESS", "lists.json", *(f"part-0000{n}-of-00003.parquet" for n in range(3))}
+    assert names == {"_SUCCESS", "_lists.json", *(f"part-0000{n}-of-00003.parquet" for n in range(3))}
     schema = pyarrow.parquet.read_schema(tmp_path / "lists" / "part-00000-of-00003.parquet")
     assert [str(kind) for kind in schema.types] == ["string", "int32", "string", "float"]
+    require_equal(pd.read_parquet(tmp_path / "lists"), rows_of(tmp_path / "lists"))
 
 
 def test_without_ids_the_columns_hold_indices(run, folder, tmp_path):
@@ -141,19 +142,19 @@ def test_a_directory_of_other_lists_is_refused(run, folder, tmp_path):
     ):  # fmt: skip
         status, said = run(**change)
         assert status == 2 and said.strip().endswith(
-            f"{DIFFERENT}{tmp_path / 'lists'}, whose lists.json has another {name}"
+            f"{DIFFERENT}{tmp_path / 'lists'}, whose _lists.json has another {name}"
         )
     assert run("--only_items", str(folder / "stock.txt"))[0] == 2
     assert run("--candidates", "10")[0] == 2
     assert {path: path.read_bytes() for path in (tmp_path / "lists").iterdir()} == before
 
 
-@pytest.mark.parametrize("name", ["part-7.parquet", "_SUCCESS"])
-def test_parts_of_somebody_else_are_left_alone(run, tmp_path, name):
+@pytest.mark.parametrize("name", ["part-7.parquet", "_SUCCESS", "notes.txt"])
+def test_a_directory_of_something_else_is_left_alone(run, tmp_path, name):
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / name).write_text("somebody's")
     status, said = run()
-    assert status == 2 and "`--to` must be a directory without other parts" in said
+    assert status == 2 and "`--to` must be a directory that is empty or has lists already" in said
     assert [path.name for path in (tmp_path / "lists").iterdir()] == [name]
 
 
@@ -164,13 +165,13 @@ def test_other_categories_under_the_same_flags_are_refused(run, tmp_path):
     assert run(*flags)[0] == 0
     features.write_text("item,genre\n5,A\n4,B\n")
     status, said = run(*flags)
-    assert status == 2 and "whose lists.json has another item_features" in said
+    assert status == 2 and "whose _lists.json has another item_features" in said
 
 
 def test_of_two_that_describe_a_directory_at_once_one_is_first(tmp_path):
-    file = tmp_path / "lists.json"
+    file = tmp_path / "_lists.json"
     assert all_users._is_first(file, "one") and not all_users._is_first(file, "another")
-    assert file.read_text() == "one" and [path.name for path in tmp_path.iterdir()] == ["lists.json"]
+    assert file.read_text() == "one" and [path.name for path in tmp_path.iterdir()] == ["_lists.json"]
 
 
 def test_lists_in_two_stages_are_the_same_where_all_items_are_candidates(run, folder, tmp_path):
@@ -181,7 +182,7 @@ def test_lists_in_two_stages_are_the_same_where_all_items_are_candidates(run, fo
 @pytest.mark.parametrize("text", ["[]", "{", '{"k": 4}', "[" * 100_000])
 def test_a_description_that_is_none_is_refused(run, tmp_path, text):
     (tmp_path / "lists").mkdir()
-    (tmp_path / "lists" / "lists.json").write_text(text)
+    (tmp_path / "lists" / "_lists.json").write_text(text)
     status, said = run()
     assert status == 2 and DIFFERENT in said
 
@@ -193,6 +194,7 @@ def test_a_description_that_is_none_is_refused(run, tmp_path, text):
         (["--shard", "0/2"], "must be I/N, the I-th of N shares, from 1/N to N/N. Received: '0/2'"),
         (["--format", "csv"], "`--all_users` must come without `--format`: it writes Parquet. Received: both"),
         (["--user", "3"], "Received: --user and --all_users"),
+        (["--to", "a.csv"], "`--to` must be a directory with `--all_users`. Received: a.csv"),
         (["--to", ""], "`--all_users` must come with `--to DIRECTORY`. Received: no directory"),
     ],
 )

@@ -32,7 +32,7 @@ def sentence(result):
     """Return what a refused command said, after checking that it was one sentence and nothing else."""
     assert result.status == 2
     assert not any(line.startswith(("Init", "Iteration", "End", "The best")) for line in result.lines)
-    found = re.fullmatch(r"(?:usage: .*\n(?: .*\n)*)?(?:[\w.-]+: )?error: ([^\n]+)\n", result.errors)
+    found = re.fullmatch(r"(?:[\w.-]+: )?error: ([^\n]+)\n", result.errors)
     assert found, result.errors
     return found[1]
 

@@ -129,6 +129,7 @@ def test_a_whole_log_keeps_indices_and_a_flag_says_otherwise_than_before(yesterd
     assert main([str(log), "--ids_from", str(yesterday), "--out", str(tmp_path / "today"), *flags]) == 0
     printed = capsys.readouterr()
     assert "--min_item_interactions 2, --negatives 2.\n" in printed.err and "--min_rating" not in printed.err
+    assert "  titles: 7 of 8 items have none\n" in printed.out
     before, after = read_dataset(tmp_path, "d"), read_dataset(tmp_path, "today")
     assert after.user_ids == [*before.user_ids, "9"] and after.item_ids[: before.num_items] == before.item_ids
     assert json.loads((tmp_path / "today.json").read_text())["options"]["min_rating"] == 3
@@ -174,6 +175,8 @@ def test_mistakes_in_going_on(yesterday, tmp_path, monkeypatch, capsys, line, me
     (["--rating", "stars"], "`--rating` must be one of user, item, rating, timestamp or a column number"),
     (["--timestamp", "none"], "`--timestamp` must name the column of clicks.csv that tells each user's "
                               "latest interaction, or `--no_timestamps` must ask for a random one"),
+    (["--timestamp", "timestamp", "--no_timestamps"],
+     "`--no_timestamps` must come without `--timestamp`. Received: `timestamp` timestamp"),
     (["--delimiter", ""], "`--delimiter` must be one or more characters"),
     (["--delimiter", ";"], "`--item` must name the column of clicks.csv with the item ids (or "
                            "`--delimiter` what separates its columns)"),

@@ -244,7 +244,7 @@ def test_who_is_inactive_or_forgotten_is_unknown(run, folder, tmp_path):
 
 KINDS = (
     "One of --user, --users_file, --history, --similar_items, --new_item, --users_for, --new_users, "
-    "--all_users, --popular, --new_items must be given. Received: "
+    "--all_users, --popular, --new_items, and no other, must be given. Received: "
 )
 
 
@@ -440,7 +440,7 @@ def test_who_came_after_the_training_is_known_by_features(run, folder, described
      "`--only_new` must come with one of --user, --users_file, --all_users, --history, --new_users. "
      "Received: none"),
     (["--history", "5", "--new_users", "new.users.csv"],
-     "`--new_users` must hold one of them with `--history`. Received: 2"),
+     "`--new_users` must hold one row with `--history`. Received: 2 rows"),
     (["--new_items", "new.users.csv"],
      "must have one or more of the columns that described has of its items: genre, year. Received: age"),
 ])  # fmt: skip

@@ -216,6 +216,7 @@ def test_a_baseline_has_lists_but_neither_vectors_nor_probabilities(place, capsy
     (["--segments", "--item_features", "absent.csv"], "absent.csv must be a file that can be read"),
     (["--segments", "--user_features", "items.csv"], "items.csv must have ids of the dataset in its first col"),
     (["--report", "absent/report.html"], "`--report` must be a file in a directory that exists"),
+    (["--report", "clicks.csv"], "`--report` must end in .html. Received: clicks.csv"),
     (["--report", "model.h5"], "`--report` must not be a file that `--weights` names to be read"),
 ])  # fmt: skip
 def test_a_mistake_is_one_sentence_and_leaves_nothing(place, capsys, monkeypatch, flags, sentence):

@@ -76,7 +76,9 @@ class PreparedOnDisk:
             "sparsity": sparsity(interactions, users, items),
         }
 
-    def write(self, prefix: Path, source: Mapping[str, object], titles: Mapping[str, str] | None) -> None:
+    def write(
+        self, prefix: Path, source: Mapping[str, object], titles: Mapping[str, str] | None
+    ) -> dict[str, Any]:
         """Write the files of the dataset as `write_prepared` does; `titles` are by raw id."""
         of_items: Sequence[str] | None = None if titles is None else titles_of(self.item_ids, titles)
         train = int(self.indices.user_counts.sum()) - self.held_out.number
@@ -89,7 +91,9 @@ class PreparedOnDisk:
             Interactions(self.cleaned.waiting, lambda: self._marked(WAITING)),
         )
         users, items = IdFile(self.user_ids.tolist()), IdFile(self.item_ids.tolist(), of_items)
-        write_parts(prefix, parts, users, items, {"source": dict(source), **self.report()})
+        report = {"source": dict(source), **self.report()}
+        write_parts(prefix, parts, users, items, report)
+        return report
 
     def _marked(self, mark: int) -> Iterator[pd.DataFrame]:
         """Yield the rows with a mark: of those in train the final indices, of those that wait the raw ids."""

@@ -62,6 +62,10 @@ class LogOptions:
             if not any(value is one for one in allowed):
                 words = " or ".join(map(str, allowed))
                 raise InputError(f"`{argument}` must be {words}. Received: {repr(value)[:LONGEST_SHOWN]}")
+        if self.no_timestamps and self.timestamp not in (None, "none"):
+            raise InputError(
+                f"`no_timestamps` must come without `timestamp`. Received: `timestamp` {self.timestamp}"
+            )
         if self.delimiter in ("\\t", "tab"):
             object.__setattr__(self, "delimiter", "\t")
         if self.delimiter is not None and not re.fullmatch(r'[^"\r\n\0]+', self.delimiter):
