@@ -196,7 +196,7 @@ def removed_if_unused(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             for directory in missing:
                 directory.rmdir()
 

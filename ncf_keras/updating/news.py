@@ -50,10 +50,10 @@ def is_the_same(dataset: Dataset, earlier: EarlierDataset) -> bool:
     users = np.concatenate([dataset.train_users, dataset.test_users])
     items = np.concatenate([dataset.train_items, dataset.test_items])
     before = earlier.frame["user"].to_numpy(), earlier.frame["item"].to_numpy()
-    numbers = [np.sort(pair_numbers(*pairs, dataset.num_items)) for pairs in ((users, items), before)]
+    now, then = (np.sort(pair_numbers(*pairs, dataset.num_items)) for pairs in ((users, items), before))
     return (
         (dataset.num_users, dataset.num_items) == (len(earlier.user_ids), len(earlier.item_ids))
-        and np.array_equal(*numbers)
+        and np.array_equal(now, then)
         and np.array_equal(_states(dataset.user_states, dataset.num_users), earlier.user_states)
         and np.array_equal(_states(dataset.item_states, dataset.num_items), earlier.item_states)
         and _titles(dataset.item_titles) == _titles(earlier.titles)
