@@ -188,6 +188,19 @@ def tensorflow_directory(path: str | os.PathLike, argument: str) -> Path:
     return writable_directory(path, argument)
 
 
+@contextlib.contextmanager
+def removed_if_unused(path: str | os.PathLike) -> Iterator[None]:
+    """Remove `path` and directories above it if they are made while the block runs and are empty at its end."""
+    path = Path(path)
+    missing = [one for one in (path, *path.parents) if not os.path.lexists(one)]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            for directory in missing:
+                directory.rmdir()
+
+
 def _prefix(path: Path) -> str:
     return f".writing-{path.name}-" if len(os.fsencode(path.name)) <= LONGEST_NAME else ".writing-"
 

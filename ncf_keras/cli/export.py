@@ -7,31 +7,38 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import tensorflow_directory
-from ncf_keras.base.terminal import listed
+from ncf_keras.base.files import removed_if_unused, tensorflow_directory
 from ncf_keras.cli.console import print_done, run_with_flags
 from ncf_keras.cli.dataset import load_dataset
+from ncf_keras.cli.export_flags import add_export_flags, asked_of, named_group
 from ncf_keras.cli.feature_flags import grouping_features
-from ncf_keras.cli.flag_names import flag_names
+from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import MODELS, add_data_flags, whole_number
+from ncf_keras.cli.help import CommandParser
 from ncf_keras.cli.paths import InputFile
 from ncf_keras.cli.saved_model import load_saved_network
-from ncf_keras.cli.stage_flags import add_stage_flags
 from ncf_keras.serving.publishing import HIGHEST_VERSION
 
 if TYPE_CHECKING:
     from ncf_keras.data import Dataset
     from ncf_keras.data.features import Feature
 
+# Flags that are not called as the arguments of which errors speak.
+FLAGS = {
+    "directory": "`--to`", "model": "`--weights`", "name": "`--dataset`",
+    "user_ids": "`--dataset`", "item_ids": "`--dataset`", "item_titles": "`--dataset`",
+    "user_features": "`--dataset`",
+}  # fmt: skip
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after a sentence on standard error about a mistake."""
-    return run_with_flags(make_parser().parse_args, _export, arguments)
+    return run_with_flags(make_parser().parse_args, _export_by_flags, arguments)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Export a saved GMF, MLP or NeuMF as a new version of a served model: a SavedModel with "
         "scores, recommendations and similar items. Its directory is printed.",
         allow_abbrev=False,
@@ -50,11 +57,15 @@ def make_parser() -> argparse.ArgumentParser:
         "(default: those of the dataset)"
     )
     parser.add_argument("--item_features", type=InputFile, metavar="FILE", help=features)
-    parser.add_argument("--group", metavar="FEATURE", help="a column of features, such as genre")
+    add_export_flags(parser)
     number = "number of the version; the one after the highest if left out"
-    add_stage_flags(parser, "exact below 100,000 items, 0.99 from there on")
     parser.add_argument("--version", type=whole_number(0, HIGHEST_VERSION), help=number)
     return parser
+
+
+def _export_by_flags(flags: argparse.Namespace) -> None:
+    with flag_names(same_names(vars(flags)) | FLAGS), removed_if_unused(flags.to):
+        _export(flags)
 
 
 def _export(flags: argparse.Namespace) -> None:
@@ -72,16 +83,16 @@ def _export(flags: argparse.Namespace) -> None:
     from ncf_keras.serving.export import export_model, read_stages
 
     tensorflow_directory(flags.to, "--to")
-    with flag_names({"directory": "`--to`"}):
-        exported = export_model(
-            model,
-            dataset,
-            flags.to,
-            flags.version,
-            group=group,
-            candidates=flags.candidates,
-            recall=flags.recall,
-        )
+    exported = export_model(
+        model,
+        dataset,
+        flags.to,
+        flags.version,
+        group=group,
+        beside=asked_of(flags).beside(),
+        candidates=flags.candidates,
+        recall=flags.recall,
+    )
     print_done(str(exported), str(exported))
     stages = read_stages(exported)
     if flags.candidates or flags.recall or stages.candidates:
@@ -96,8 +107,5 @@ def _read_group(flags: argparse.Namespace, dataset: "Dataset | None") -> "Featur
     if dataset is None or not flags.group:
         return None
     features = grouping_features(flags, dataset, "--group")
-    if flags.group not in features:
-        source = "the dataset" if flags.item_features is None else "`--item_features`"
-        rule = f"a feature of {source}: {listed(sorted(features))}"
-        raise InputError(f"`--group` must name {rule}. Received: {flags.group}")
-    return features[flags.group]
+    source = "the dataset" if flags.item_features is None else "`--item_features`"
+    return named_group(flags.group, features, source)

@@ -77,6 +77,11 @@ def grouping_features(flags: argparse.Namespace, dataset: "Dataset", needed_by: 
 
     if flags.item_features is not None:
         return read_features(flags.item_features, dataset.item_ids, dataset.num_items)
+    return grouping_features_of(dataset, needed_by)
+
+
+def grouping_features_of(dataset: "Dataset", needed_by: str) -> "dict[str, Feature]":
+    """Return the dataset's columns of features of items; InputError where there are none."""
     groups = {} if dataset.item_features is None else dataset.item_features.groups()
     if not groups:
         raise InputError(

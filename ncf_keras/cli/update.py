@@ -6,15 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import require_output, tensorflow_directory
+from ncf_keras.base.files import removed_if_unused, require_output, tensorflow_directory
 from ncf_keras.base.inputs import kind_of
 from ncf_keras.base.terminal import listed
 from ncf_keras.base.text_table import text_table
 from ncf_keras.cli.console import import_tensorflow_quietly, print_done, progress_bar, run_with_flags
-from ncf_keras.cli.feature_flags import add_feature_flags, read_said_of_features, source_of_features
-from ncf_keras.cli.flag_names import flag_names
+from ncf_keras.cli.export_flags import add_export_flags, asked_of, named_group
+from ncf_keras.cli.feature_flags import (
+    add_feature_flags,
+    grouping_features_of,
+    read_said_of_features,
+    source_of_features,
+)
+from ncf_keras.cli.flag_names import flag_names, same_names
 from ncf_keras.cli.flags import add_data_flags, number_above, number_between, whole_number
-from ncf_keras.cli.help import HelpFormatter
+from ncf_keras.cli.help import CommandParser, HelpFormatter
 from ncf_keras.cli.id_lines import read_id_lines
 from ncf_keras.cli.log_flags import add_column_flags, add_format_flags
 from ncf_keras.cli.output_file import check_output_file, json_text, write_output_files
@@ -25,37 +31,38 @@ from ncf_keras.training.spec import LEARNERS, TrainingSpec
 
 if TYPE_CHECKING:
     from ncf_keras.data.prepared_features import SaidOfFeatures
+    from ncf_keras.serving.asked import Asked
+    from ncf_keras.updating.news import Newest
     from ncf_keras.updating.spec import UpdateSpec
     from ncf_keras.updating.workplace import Workplace
 
+# Flags that are not called as the arguments of which errors speak.
 FLAGS = {
-    "directory": "`--to`", "weights": "`--weights`", "path": "`--path`", "name": "`--dataset`",
-    "prefix": "`--dataset`", "user_ids": "`--dataset`", "item_ids": "`--dataset`",
-    "learning_rate": "`--lr`", "top_k": "`--topk`", "num_neg": "`--num_neg`",
-    "feature_kinds": "`--feature_kinds`", "with_new_items": "`--with_new_items`",
-    "item_features": "`--item_features`", "user_features": "`--user_features`",
-    "item_features_columns": "`--item_features_columns`", "user_features_columns": "`--user_features_columns`",
+    "log": "`LOG`", "directory": "`--to`", "model": "`--weights`", "learning_rate": "`--lr`",
+    "top_k": "`--topk`", "name": "`--dataset`", "prefix": "`--dataset`", "user_ids": "`--dataset`",
+    "item_ids": "`--dataset`", "item_titles": "`--titles`",
 }  # fmt: skip
-# The exit status where the served model was better and stays.
+# The exit status where the served model stays.
 KEPT = 3
 HEADER = ("metric", "served", "new", "difference", "95% confidence interval", "t-test p")
 # The metrics that decide; the JSON has all.
 SHOWN = ("HR", "NDCG")
 EPILOG = (
-    "Exit status: 0 a version was published, 3 the served model stays (the log is appended all the same), 2 a "
-    "mistake or trouble of the machine, and nothing has changed. It may be killed at any moment: the same "
-    "command again ends as if it had not been. A log that was appended already is not counted twice."
+    "Exit status: 0 a version was published, 3 the served model stays, because the new one is worse (the log "
+    "is appended all the same) or nothing is new, 2 a mistake or trouble of the machine, and nothing has "
+    "changed. It may be killed at any moment: the same command again ends as if it had not been. A log that "
+    "was appended already is not counted twice."
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 3 where the served model stays, or 2 after a sentence on an error."""
-    return run_with_flags(make_parser().parse_args, _update, arguments)
+    return run_with_flags(make_parser().parse_args, _update_by_flags, arguments)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description="Bring a served model up to date: append a log to its dataset, go on from its weights with "
         "new users and items folded in, train, and publish the next version unless it is worse than the one "
         "that serves.",
@@ -109,24 +116,32 @@ def _add_publishing(parser: argparse.ArgumentParser) -> None:
     add("--tolerance", type=number_above(0, True, 1), default=0.005, help=tolerance)
     add("--topk", type=whole_number(1), default=10, help="length of the ranked list")
     add("--keep", type=whole_number(1), default=3, help="versions that are kept, of those published by updates")
+    add_export_flags(parser)
+
+
+def _update_by_flags(flags: argparse.Namespace) -> int:
+    with flag_names(same_names(vars(flags)) | FLAGS), removed_if_unused(flags.to):
+        return _update(flags)
 
 
 def _update(flags: argparse.Namespace) -> int:
     _require_flags(flags)
-    with flag_names(FLAGS):
-        spec = _spec(flags)
+    spec = _spec(flags)
     log = read_raw_log(flags)
     forget = read_id_lines(flags.forget, "--forget") if flags.forget else []
     said = read_said_of_features(flags)
     features = source_of_features(flags)
     if said.kinds or said.with_new_items:
         features |= {"kinds": dict(said.kinds or {}), "with_new_items": said.with_new_items}
+    asked = asked_of(flags)
+    if asked.flags():
+        features |= {"asked": asked.to_json()}
     import_tensorflow_quietly()
     from ncf_keras.updating.update import identity_of
     from ncf_keras.updating.workplace import Workplace
 
     place = Workplace(flags.path, flags.dataset, flags.weights, flags.to)
-    with flag_names(FLAGS), place.opened() as completed:
+    with place.opened() as completed:
         if completed is not None:
             print("The update that was stopped before has been completed.", file=sys.stderr)
         identity = identity_of(log.rows, forget, spec, log.titles, features)
@@ -155,7 +170,6 @@ def _work(
     from ncf_keras.data.earlier import read_earlier
     from ncf_keras.data.prepare import prepare
     from ncf_keras.data.prepared_features import with_features
-    from ncf_keras.serving.publishing import versions
     from ncf_keras.training.callbacks.share_done import ShareDone
     from ncf_keras.updating.update import require_leave_one_out, work_out
     from ncf_keras.weights import format_of, save_weights
@@ -165,27 +179,46 @@ def _work(
     require_leave_one_out(earlier)
     prepared = prepare(log.rows, earlier.options, earlier, append=True, forget=forget)
     prepared, titles = with_features(prepared, said)
+    texts = prepared.titles(titles if log.titles is None else log.titles)
+    dataset, asked = prepared.dataset(flags.dataset, texts), asked_of(flags)
+    if asked.group is not None:
+        named_group(asked.group, grouping_features_of(dataset, "--group"), "the dataset")
+    assert earlier.seal is not None
+    newest = place.newest(earlier.seal.digest, asked)
+    if newest is not None:
+        _note_what_is_left_out(newest, asked)
     with progress_bar(100, "%") as show:
         update = work_out(
-            prepared.dataset(flags.dataset),
+            dataset,
             earlier,
             served,
             spec,
-            must_publish=bool(forget) or not versions(flags.to),
+            must_publish=bool(forget) or newest is None,
+            newest=newest,
             callbacks=lambda trainer: [ShareDone(trainer, lambda share: show("training", round(100 * share)))],
             on_folding=lambda what, share: show(f"folding in {what}", round(100 * share)),
             on_note=lambda note: print(f"Note: {note}", file=sys.stderr),
         )
-    texts = prepared.titles(titles if log.titles is None else log.titles)
+    counted = prepared.report()
+    grown = {**counted["ids_from"], **counted["counts"], "dropped": counted["dropped"]}
+    report = {**update.to_json(), "dataset": grown}
+    if update.not_new:
+        # Nothing has changed, so that nothing is put in place.
+        return report
     write_prepared(place.prefix_of_new, prepared, {"appended": log.source | source_of_features(flags)}, texts)
     if update.model is not None:
         save_weights(update.model, place.new_weights, format_of(flags.weights))
-    counted = prepared.report()
-    grown = {**counted["counts"], **counted["ids_from"], "dropped": counted["dropped"]}
     # What older versions know of the forgotten goes with them.
     keep = 1 if forget else spec.keep
-    assert earlier.seal is not None
-    return place.put_in_place(identity, earlier.seal.digest, {**update.to_json(), "dataset": grown}, keep)
+    return place.put_in_place(identity, earlier.seal.digest, report, keep, asked)
+
+
+def _note_what_is_left_out(newest: "Newest", asked: "Asked") -> None:
+    """Say what the newest version was asked for and the next one is not."""
+    left_out = [] if newest.asked is None else newest.asked.left_out_by(asked)
+    if left_out:
+        note = f"{newest.name} was exported with {' and '.join(left_out)}, which this command does not name"
+        print(f"Note: {note}.", file=sys.stderr)
 
 
 def _spec(flags: argparse.Namespace) -> "UpdateSpec":
@@ -233,7 +266,7 @@ def _lines(name: str, report: Mapping[str, Any]) -> Iterator[str]:
         parts = (f"{count:,} {how.replace('_', ' ')}" for how, count in rows.items() if count)
         yield f"Rows of {side}: {', '.join(parts)}"
     if training is None:
-        yield "Nothing was trained."
+        yield f"Nothing was trained: {report['untrained']}."
     else:
         yield (
             f"Trained on {training['examples']:,} examples in {training['epochs']} epoch(s) "
@@ -242,7 +275,7 @@ def _lines(name: str, report: Mapping[str, Any]) -> Iterator[str]:
     if training is not None and training["comparison"]:
         shown = [name for name in training["comparison"] if name.startswith(SHOWN)]
         yield text_table(HEADER, [_row(metric, training["comparison"][metric]) for metric in shown])
-    problem = training["problem"] if training is not None else ""
+    problem = training["problem"] if training is not None else report["not_new"]
     if not report["published"]:
         yield f"Kept: {problem}."
     elif problem:

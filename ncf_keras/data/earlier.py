@@ -96,14 +96,24 @@ def read_earlier(path: str | os.PathLike, name: str) -> EarlierDataset:
         return _read_earlier(paths, name, seal)
 
 
-def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> EarlierDataset:
-    report = report_in(paths[".json"])
+def require_prepared(path: str | os.PathLike, name: str) -> None:
+    """Raise InputError unless there is the JSON file of such a dataset; reading it looks at the rest."""
+    _report_of(prepared_paths(Path(dataset_prefix(path, name)))[".json"])
+
+
+def _report_of(file: Path) -> dict[str, Any]:
+    report = report_in(file)
     if report is None or "options" not in report:
-        found = "no such file" if kind_of(paths[".json"]) is None else "one without options"
+        found = "no such file" if kind_of(file) is None else "one without options"
         raise InputError(
-            f"{paths['.json']} must be of a dataset that `ncf prepare` wrote, so that its ids can be kept. "
+            f"{file} must be of a dataset that `ncf prepare` wrote, so that its ids can be kept. "
             f"Received: {found}"
         )
+    return report
+
+
+def _read_earlier(paths: Mapping[str, Path], name: str, seal: Seal | None) -> EarlierDataset:
+    report = _report_of(paths[".json"])
     files = [
         paths[".train.rating"],
         paths[".test.rating"],

@@ -30,6 +30,7 @@ from ncf_keras.training.folding import FoldingProgress
 from ncf_keras.training.known_features import KnownFeatures
 from ncf_keras.training.moved_features import columns_of
 from ncf_keras.training.warm_start import MOST_FOLDED, WarmStart, warm_start
+from ncf_keras.updating.news import Newest, is_the_same
 from ncf_keras.updating.spec import UpdateSpec
 from ncf_keras.weights.loading import sizes_of_file
 from ncf_keras.weights.weight_file import WeightFile
@@ -67,11 +68,15 @@ class Update:
         model: what is to be published; None if the served model stays.
         start: what became of the rows of the served model.
         training: None where nothing was trained.
+        untrained: why nothing was trained, as a sentence without its full stop; empty if something was.
+        not_new: why there is nothing to publish, likewise; empty if there is, or the training was no good.
     """
 
     model: keras.Model | None = field(repr=False)
     start: WarmStart
     training: Training | None
+    untrained: str = ""
+    not_new: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the model, as JSON values."""
@@ -81,7 +86,13 @@ class Update:
             for name, one in self.training.comparison.items():
                 trained["comparison"][name]["difference"] = one.difference._asdict()
         rows = {"users": asdict(self.start.users), "items": asdict(self.start.items)}
-        return {"published": self.model is not None, "warm_start": rows, "training": trained}
+        return {
+            "published": self.model is not None,
+            "warm_start": rows,
+            "training": trained,
+            "untrained": self.untrained,
+            "not_new": self.not_new,
+        }
 
 
 def work_out(
@@ -91,6 +102,7 @@ def work_out(
     spec: UpdateSpec,
     *,
     must_publish: bool = False,
+    newest: Newest | None = None,
     callbacks: Callbacks = lambda trainer: (),
     on_folding: FoldingProgress | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -105,6 +117,8 @@ def work_out(
         spec: the settings.
         must_publish: publish the served model, with new rows folded in, where training makes it worse: because
             nothing is served yet, or because users are to be forgotten.
+        newest: the newest version that serves: where nothing was trained and it is up to date, there is nothing
+            to publish, unless `must_publish` is set. None: whatever comes of it is published.
         callbacks: makes the callbacks of the training.
         on_folding: called while new users and items are folded in.
         on_note: called with a sentence about the training.
@@ -137,7 +151,13 @@ def work_out(
         if not must_publish:
             return Update(None, start, training)
         model.set_weights(weights)
-    return Update(model, start, training)
+    if training is not None:
+        return Update(model, start, training)
+    is_same = is_the_same(dataset, earlier)
+    untrained = _untrained(spec, is_same)
+    if is_same and not must_publish and newest is not None and newest.is_up_to_date(model, served.layers):
+        return Update(None, start, None, untrained, newest.in_words())
+    return Update(model, start, None, untrained)
 
 
 def require_leave_one_out(earlier: EarlierDataset) -> None:
@@ -185,6 +205,15 @@ def identity_of(
         for name, ids in (("user_ids", log.user_ids), ("item_ids", log.item_ids)):
             parts[name] = np.frombuffer("\0".join(ids).encode("utf-8", "surrogatepass"), np.uint8)
     return digest_of(parts)
+
+
+def _untrained(spec: UpdateSpec, is_same: bool) -> str:
+    """Return why nothing was trained."""
+    if is_same:
+        return "the log has no rows that are not in the dataset, or none that it takes"
+    return (
+        "0 epochs were asked for" if not spec.training.epochs else "there is no new interaction to learn from"
+    )
 
 
 def _train(

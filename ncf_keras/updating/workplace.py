@@ -29,20 +29,24 @@ from ncf_keras.base.interrupts import Interrupted, Interrupts
 from ncf_keras.base.locks import directory_lock, try_lock
 from ncf_keras.data import Dataset, read_dataset
 from ncf_keras.data.dataset_files import dataset_prefix, prepared_paths
+from ncf_keras.data.earlier import require_prepared
+from ncf_keras.data.features import Feature
 from ncf_keras.data.reading import file_digest
 from ncf_keras.data.resplit import with_tests_in_train
 from ncf_keras.data.sealed_files import DIGEST, LONGEST_JSON, Changed, copy_together
+from ncf_keras.serving.asked import Asked, read_asked
 from ncf_keras.serving.export import export_model
 from ncf_keras.serving.publishing import remove_version, versions
+from ncf_keras.updating.news import Newest
 from ncf_keras.weights import SUFFIXES, format_of, load_model
 
 PLAN, LAST, LOCK = "plan.json", "last.json", "lock"
 PLANNED = {
     "identity": str, "follows": str, "weights": str, "directory": str, "publish": bool, "keep": int,
-    "report": dict,
+    "asked": dict, "report": dict,
 }  # fmt: skip
 DONE = {"identity": str, "left": list, "report": dict}
-# What a version that an update published has of it.
+# What a version has of the update that published it: which one, and digests of its weights and its dataset.
 MARK = "assets.extra/ncf_update.json"
 
 Document = dict[str, Any]
@@ -58,6 +62,7 @@ class Workplace:
     """
 
     def __init__(self, path: str, name: str, weights: str, to: str):
+        self._named = path, name
         self._prefix = Path(dataset_prefix(path, name))
         # Not `name`, before which there may be more of the files' names, as in the authors' code.
         self._name = self._prefix.name
@@ -72,10 +77,12 @@ class Workplace:
         the report of an update that was so completed.
 
         Raises:
-            InputError: another update is at work; one that was stopped was for other files; or the weights or
-                the served model would lie among its files.
+            InputError: the dataset is not there; another update is at work; one that was stopped was for other
+                files; or the weights or the served model would lie among its files.
         """
         self._require_apart()
+        # Before a directory is made for one that is not there.
+        require_prepared(*self._named)
         writable_directory(self._directory, "path")
         writable_directory(self._to, "directory")
         with try_lock(self._directory / LOCK) as alone, directory_lock(self._to, patience=0) as alone_there:
@@ -120,7 +127,27 @@ class Workplace:
         is_served = Path(exported).name in there if isinstance(exported, str) else bool(there)
         return done["report"] if is_served else None
 
-    def put_in_place(self, identity: str, follows: str, report: Document, keep: int) -> Document:
+    def newest(self, follows: str, asked: Asked) -> Newest | None:
+        """Return what is known of the newest version, None if there is none.
+
+        Args:
+            follows: the digest of the seal of the dataset before the update.
+            asked: what the update asks of its export.
+        """
+        there = list(versions(self._to).values())
+        if not there:
+            return None
+        made = _read_mark(there[-1])
+        has_dataset, has_weights = (
+            made[key] == digest if key in made else None
+            for key, digest in (("dataset", follows), ("weights", file_digest(self._weights, DIGEST)))
+        )
+        before = read_asked(there[-1])
+        if before is not None and not asked.flags().items() <= before.flags().items():
+            has_dataset = False
+        return Newest(str(there[-1]), has_dataset, has_weights, before)
+
+    def put_in_place(self, identity: str, follows: str, report: Document, keep: int, asked: Asked) -> Document:
         """Put the new dataset, and the new weights if there are any, where they are used; return the report.
 
         Args:
@@ -128,12 +155,13 @@ class Workplace:
             follows: the digest of the seal of the dataset that the new one has grown from.
             report: what it did; where it was published is added.
             keep: how many of the versions that updates published are kept.
+            asked: what is asked of the export; its group is a feature of the new dataset.
 
         Raises:
             Changed: another command has changed the dataset meanwhile; nothing is put in place.
         """
         targets = str(self._weights.resolve()), str(self._to.resolve())
-        values = (identity, follows, *targets, self.new_weights.is_file(), keep, report)
+        values = (identity, follows, *targets, self.new_weights.is_file(), keep, asked.to_json(), report)
         for file in self._directory.iterdir():
             flush_to_disk(file)
         self._write(PLAN, dict(zip(PLANNED, values, strict=True)))
@@ -156,12 +184,13 @@ class Workplace:
                     f"`{argument}` must be {plan[argument]} until the update that was stopped is complete. "
                     f"Received: {path}"
                 )
+        asked = Asked.from_json(plan["asked"])
         with Interrupts() as interrupts:
             copy_together(self.prefix_of_new, self._prefix, prepared_paths("").keys(), plan["follows"])
             report = dict(plan["report"])
             if plan["publish"]:
                 dataset = read_dataset(f"{self._prefix.parent}/", self._name)
-                report["exported"] = self._publish(plan["identity"], with_tests_in_train(dataset))
+                report["exported"] = self._publish(plan["identity"], with_tests_in_train(dataset), asked)
                 remove_leftovers(self._weights)
                 with written_beside(self._weights) as temporary:
                     shutil.copyfile(self.new_weights, temporary)
@@ -176,13 +205,24 @@ class Workplace:
             )
         return report
 
-    def _publish(self, identity: str, dataset: Dataset) -> str:
+    def _publish(self, identity: str, dataset: Dataset, asked: Asked) -> str:
         """Export the new weights; return the version, which may be there already by its mark: as the newest."""
-        mark = json.dumps({"identity": identity, "weights": file_digest(self.new_weights, DIGEST)})
+        files = {"weights": self.new_weights, "dataset": Path(f"{self._prefix}.json")}
+        digests = {name: file_digest(file, DIGEST) for name, file in files.items()}
+        mark = json.dumps({"identity": identity, **digests})
         for version in list(versions(self._to).values())[-1:]:
             if _mark_of(version) == mark:
                 return str(version)
-        return str(export_model(load_model(self.new_weights), dataset, self._to, beside={MARK: mark.encode()}))
+        exported = export_model(
+            load_model(self.new_weights),
+            dataset,
+            self._to,
+            group=_group(dataset, asked),
+            beside={MARK: mark.encode(), **asked.beside()},
+            candidates=asked.candidates,
+            recall=asked.recall,
+        )
+        return str(exported)
 
     def _prune(self, keep: int) -> list[str]:
         """Remove the oldest versions of updates beyond `keep`; return those of others, which are left alone."""
@@ -240,6 +280,22 @@ class Workplace:
                 f"{file} must be as an update wrote it; remove it if that is lost. Received: other"
             )
         return document
+
+
+def _group(dataset: Dataset, asked: Asked) -> Feature | None:
+    if asked.group is None:
+        return None
+    assert dataset.item_features is not None, "the group was found in it before the plan was made"
+    return dataset.item_features.groups()[asked.group]
+
+
+def _read_mark(version: Path) -> Document:
+    """Return what the mark of a version says, nothing if it has none or a damaged one."""
+    try:
+        mark = json.loads(_mark_of(version))
+    except (ValueError, RecursionError):
+        return {}
+    return mark if isinstance(mark, dict) else {}
 
 
 def _mark_of(version: Path) -> str:

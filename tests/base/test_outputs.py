@@ -11,7 +11,13 @@ import pytest
 
 from ncf_keras.base import files
 from ncf_keras.base.errors import InputError
-from ncf_keras.base.files import OutputStream, require_output, tensorflow_directory, written_beside
+from ncf_keras.base.files import (
+    OutputStream,
+    removed_if_unused,
+    require_output,
+    tensorflow_directory,
+    written_beside,
+)
 from tests.shared_files import PROJECT
 
 
@@ -123,3 +129,14 @@ def test_tensorflow_takes_only_paths_in_utf8(tmp_path):
     with pytest.raises(InputError, match=r"^`--to` must be a path in UTF-8"):
         tensorflow_directory(tmp_path / os.fsdecode(b"\xff"), "--to")
     assert tensorflow_directory(tmp_path / "é" / "x", "--to").is_dir()
+
+
+def test_directories_that_were_made_and_not_used_are_removed(tmp_path):
+    (tmp_path / "there").mkdir()
+    for name in ("there", "new/model", "used/model"):
+        with pytest.raises(InputError), removed_if_unused(tmp_path / name):
+            (tmp_path / name).mkdir(parents=True, exist_ok=True)
+            if name.startswith("used"):
+                (tmp_path / "used/file").write_text("")
+            raise InputError("no")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "there", "used"]

@@ -10,6 +10,7 @@ import pytest
 
 from ncf_keras.cli.export import main
 from ncf_keras.data.id_files import write_ids
+from ncf_keras.serving.asked import Asked, read_asked
 from ncf_keras.serving.seal import verify
 from ncf_keras.weights import save_weights
 from tests.serving.cpp_loader import CppModel
@@ -58,6 +59,7 @@ def test_an_export_has_the_dataset_in_it(files, tmp_path, capsys):
     assert out == f"{tmp_path}/models/ncf/1\n"
     assert "#user=12, #item=40" in err
     verify(out.strip())
+    assert read_asked(Path(out.strip())) == Asked(group="genre", recall=0.9)
     dataset, scores = small_dataset(), predictions(small_model("GMF"))
     with CppModel(out.strip()) as loaded:
         assert_scores_and_ranks(loaded, scores, dataset)
@@ -108,7 +110,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(changes, words, files, tmp
 def test_a_version_that_exists_and_a_directory_that_is_none(files, tmp_path, capsys):
     (tmp_path / "ncf" / "7").mkdir(parents=True)
     (tmp_path / "file").write_text("")
-    for name, rule in (("ncf", "`version` must be one that does"), ("file", "`--to` must be a directory ")):
+    for name, rule in (("ncf", "`--version` must be one that does"), ("file", "`--to` must be a directory ")):
         assert main(arguments(files, tmp_path / name, "--version", "7")) == 2
         assert rule in capsys.readouterr().err
     with pytest.raises(SystemExit):

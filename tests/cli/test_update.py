@@ -81,6 +81,8 @@ def test_a_night_appends_warm_starts_trains_and_publishes(after_two, first_day):
     assert report["published"] and report["exported"] == f"{after_two}/served/2"
     new = {row[0] for row in NIGHTS[1]} - {row[0] for row in [*DAY, *NIGHTS[0]]}
     assert report["dataset"]["new_users"] == len(new) == 2
+    counted = report["dataset"]["users"], report["dataset"]["items"]
+    assert counted == (dataset.num_users, dataset.num_items), "the new ones are among them"
     assert report["warm_start"]["users"]["kept"] == dataset.num_users - 2
     assert report["training"]["examples"] == 3 * 5 * dataset.num_train
     compared = report["training"]["comparison"]["HR@10"]
@@ -114,6 +116,59 @@ def test_what_was_done_is_not_done_again(living, quickly, capsys):
     assert left_in(living) == before
     again, report = (json.loads((living / f"{name}.json").read_text()) for name in ("again", "report"))
     assert again == report
+
+
+def repeated(directory, *more):
+    """Return the status of an update with a log that the dataset has, and with other settings than the last."""
+    return main(words(directory, "--replay", "4", *more, log="night0.csv"))
+
+
+@pytest.mark.parametrize("epochs", ["0", "1"])
+def test_a_log_without_news_publishes_nothing_and_says_why(living, quickly, capsys, epochs):
+    before = left_in(living)
+    assert repeated(living, "--epochs", epochs) == 3
+    out = capsys.readouterr().out
+    assert "Nothing was trained: the log has no rows that are not in the dataset" in out
+    assert f"Kept: nothing is new since {living}/served/2.\n" in out
+    assert left_in(living) == before
+
+
+def test_older_weights_are_not_put_above_newer_ones_by_a_log_without_news(first_day, living, quickly, capsys):
+    shutil.copy(first_day / "served.h5", living)
+    before = left_in(living)
+    assert repeated(living) == 3
+    assert (
+        f"{living}/served/2, which was made of other weights than these (`ncf export` "
+        in capsys.readouterr().out
+    )
+    assert left_in(living) == before
+
+
+def test_newcomers_whom_nobody_serves_are_published_with_a_log_without_news(living, quickly):
+    """After a night whose model was kept, or a dataset that `ncf prepare` has appended to."""
+    prefix = f"{living}/Data/d"
+    assert prepare([f"{living}/night2.csv", "--append", "--ids_from", prefix, "--out", prefix]) == 0
+    dataset = read_dataset(f"{living}/Data/", "d")
+    assert repeated(living) == 0
+    layers = read_weight_file(living / "served.h5").layers
+    assert layers["user_embedding"][0].shape[0] == dataset.num_users
+    assert list(versions(living / "served")) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("mark", [None, b"[]", b"\xff"])
+def test_above_a_version_of_unknown_making_nothing_is_published_without_news(living, quickly, mark):
+    file = living / "served/2/assets.extra/ncf_update.json"
+    file.unlink() if mark is None else file.write_bytes(mark)
+    assert repeated(living) == 3
+    assert list(versions(living / "served")) == [1, 2]
+
+
+def test_new_titles_are_published_with_a_log_without_news(living, quickly):
+    (living / "titles.csv").write_text("item,title\ni0,Zero\n")
+    assert repeated(living, "--titles", f"{living}/titles.csv") == 0
+    assert read_dataset(f"{living}/Data/", "d").item_titles[ids_in(living, "item").index("i0")] == "Zero"
+    assert repeated(living, "--titles", f"{living}/titles.csv", "--seed", "5") == 3
+    assert list(versions(living / "served")) == [1, 2, 3]
 
 
 def test_a_model_that_got_worse_is_kept_and_the_log_is_appended_all_the_same(living, quickly, capsys):
@@ -201,12 +256,21 @@ def test_a_second_update_at_once_is_refused(living, capsys):
             "`--dataset` must be of the dataset that the weights are of, with 5 users and 6 items",
         ),
         (("--tolerance", "2"), "night0.csv", "must be a number of at least 0 and at most 1"),
+        (
+            ("--timestamp", "zeit"),
+            "night0.csv",
+            "`--timestamp` must be one of user, item, timestamp or a column number of",
+        ),
+        ((), "timeless.csv", "`--timestamp` must name the column of"),
+        ((), "timeless.csv", "or `--no_timestamps` must ask for"),
+        (("--group", "kind"), "night0.csv", "`--group` must come with `--item_features` where the dataset has"),
     ],
 )
 def test_a_mistake_is_a_sentence_and_changes_nothing(living, capsys, more, log, sentence):
     if "OTHER" in more:
         more = ("--weights", str(shutil.copy(other_sizes(living), living / "other.h5")))
-    before = left_in(living)
+    (living / "timeless.csv").write_text("user,item\nu1,i1\nu1,i2\n")
+    before, there = left_in(living), set(living.rglob("*"))
     try:
         status = main(words(living, *more, log=log))
     except SystemExit as end:
@@ -214,6 +278,7 @@ def test_a_mistake_is_a_sentence_and_changes_nothing(living, capsys, more, log, 
     assert status == 2
     assert sentence in capsys.readouterr().err
     assert left_in(living) == before
+    assert set(living.rglob("*")) == there
 
 
 @pytest.mark.parametrize(
@@ -223,8 +288,9 @@ def test_another_split_holds_out_what_an_update_would_learn_from(living, capsys,
     prefix = f"{living}/Data/d"
     line = ["--append", "--ids_from", prefix, "--out", prefix, "--split", split, "--at", at]
     assert prepare([*line, "--negatives", "2"]) == 0
-    before = left_in(living)
-    assert main(words(living, log="night2.csv")) == 2
+    before, there = left_in(living), set(living.rglob("*"))
+    assert main(words(living, "--to", f"{living}/new/ncf", log="night2.csv")) == 2
+    assert set(living.rglob("*")) == there, "no directory is made for what is refused"
     assert (
         "`--dataset` must be of a dataset that is split leave-one-out, because an update learns from the "
         "newest interactions, which another split holds out, at least in part. Received: d, split "

@@ -71,7 +71,7 @@ def quick_exports() -> Iterator[None]:
         yield
 
 
-def _published(model, dataset, directory, beside):
+def _published(model, dataset, directory, *, beside, **asked):
     def build(building):
         (building / "assets.extra").mkdir()
         for name, content in beside.items():

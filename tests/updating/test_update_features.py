@@ -1,6 +1,7 @@
 """A night of a model with features: new items come with theirs, and the model that is published knows them."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ncf_keras.data import read_dataset
 from ncf_keras.models import ModelSpec
 from ncf_keras.recommending import Recommender
 from ncf_keras.training.known_features import KnownFeatures
+from ncf_keras.updating import workplace
 from ncf_keras.weights import load_model, save_weights
 from tests.updating.nights import quick_exports, words, write_logs
 
@@ -59,6 +61,35 @@ def test_an_item_that_is_still_without_interactions_is_listed_by_its_features(af
     assert cold
     frame = Recommender(model, dataset).recommend(dataset.user_ids[0], dataset.num_items)
     assert set(cold) <= set(frame["item_id"])
+
+
+def test_an_update_exports_what_its_flags_ask_for(after_a_night, directory, tmp_path, capsys):
+    """The group, though the export is made from the plan, of the files; what is not asked for again is said."""
+    living, asked = shutil.copytree(directory, tmp_path / "living"), []
+
+    def export_model(*arguments, **options):
+        asked.append(options)
+        return real(*arguments, **options)
+
+    line = words(living, "--epochs", "0", "--group", "kind", "--candidates", "12", log="night1.csv")
+    with quick_exports(), pytest.MonkeyPatch.context() as patch:
+        real = workplace.export_model
+        patch.setattr(workplace, "export_model", export_model)
+        assert main(line) == 0
+        assert main([*line, "--seed", "7"]) == 3, "nothing is new"
+        assert "Note: " not in capsys.readouterr().err
+        assert main([*line, "--seed", "7", "--group", "half"]) == 0, "another group is"
+        assert main(words(living, "--epochs", "0", "--recall", "1", log="night2.csv")) == 0
+    note = f"Note: {living}/served/3 was exported with --group half, which this command does not name.\n"
+    assert note in capsys.readouterr().err
+    groups = [one["group"] for one in asked]
+    assert [group and group.categories for group in groups] == [("even", "odd"), ("a", "b"), None]
+    assert [one["candidates"] for one in asked] == [12, 12, None]
+    assert [one["recall"] for one in asked] == [None, None, 1]
+    assert main(words(living, "--group", "colour", log="night0.csv")) == 2
+    assert (
+        "`--group` must name a feature of the dataset: half, kind. Received: colour" in capsys.readouterr().err
+    )
 
 
 def test_a_night_brings_the_features_of_its_new_items(after_a_night, directory):
