@@ -7,9 +7,12 @@ them; docs/results.md has the last outcome.
 # ruff: noqa: E501
 
 SLOW = """
+benchmarks/test_smoke.py::test_runs_and_reports[sampler]
 cli/test_export.py::test_without_a_dataset_the_script_says_what_is_missing_and_is_quiet_else
+cli/test_resume.py::test_a_signal_to_a_run_of_plain_fit_ends_it_after_the_epoch
 cli/test_resume.py::test_killed_runs_end_the_same[GMF-flags1-programs1]
 cli/test_resume.py::test_killed_runs_end_the_same[NeuMF-flags2-programs2]
+cli/test_scripts.py::test_runs_from_any_directory_and_is_quiet
 cli/test_train_commands.py::test_prints_the_authors_lines_in_their_order[MLP]
 cli/test_train_options.py::test_the_same_seed_gives_the_same_lines_and_weights[flags1]
 cli/test_train_options.py::test_the_same_seed_gives_the_same_lines_and_weights[flags2]
@@ -75,8 +78,10 @@ serving/client/test_new_item.py::test_the_answer_is_that_of_python[columns]
 serving/client/test_new_item.py::test_the_answer_is_that_of_python[messages]
 serving/client/test_pieces.py::test_400_000_pairs_through_a_proxy[REST columns-400000]
 serving/test_damage.py::test_a_file_of_another_export_is_refused[saved_model.pb]
+serving/test_damage.py::test_with_any_file_damaged_or_missing_it_is_refused[assets.extra/stages.json]
 serving/test_damage.py::test_with_any_file_damaged_or_missing_it_is_refused[assets.extra/tf_serving_warmup_requests]
 serving/test_damage.py::test_with_any_file_damaged_or_missing_it_is_refused[fingerprint.pb]
+serving/test_damage.py::test_with_any_file_damaged_or_missing_it_is_refused[variables/variables.data-00000-of-00001]
 serving/test_damage.py::test_with_any_file_damaged_or_missing_it_is_refused[variables/variables.index]
 serving/test_described.py::test_a_model_without_features_has_no_such_signature
 serving/test_described.py::test_a_new_item_is_placed_and_shown_to_whom_python_says
@@ -128,15 +133,19 @@ training/test_engines.py::test_dense_and_deferred_steps_equal_keras[NeuMF-rmspro
 training/test_engines.py::test_float16_is_for_the_keras_engine
 training/test_engines.py::test_schedules_and_settings_of_adam_are_the_same_on_both_engines[adam that sums no steps]
 training/test_engines.py::test_schedules_and_settings_of_adam_are_the_same_on_both_engines[adam with NVIDIA's betas]
+training/test_engines.py::test_schedules_and_settings_of_adam_are_the_same_on_both_engines[adam, scheduled]
 training/test_engines.py::test_schedules_and_settings_of_adam_are_the_same_on_both_engines[sgd, scheduled]
 training/test_feature_steps.py::test_rows_are_deferred_and_give_what_the_dense_step_does[GMF]
 training/test_feature_steps.py::test_rows_are_deferred_and_give_what_the_dense_step_does[NeuMF]
+training/test_feature_steps.py::test_rows_without_interactions_are_left_to_their_features[deferred]
 training/test_feature_steps.py::test_rows_without_interactions_are_left_to_their_features[dense]
 training/test_feature_steps.py::test_the_compiled_engine_equals_keras[GMF]
 training/test_feature_steps.py::test_the_compiled_engine_equals_keras[MLP, items]
 training/test_feature_steps.py::test_the_compiled_engine_equals_keras[NeuMF, content]
+training/test_feeds.py::test_a_training_goes_on_within_an_epoch_bit_for_bit
 training/test_feeds.py::test_an_epoch_equals_that_of_the_keras_engine_and_the_next_one_is_another
 training/test_feeds.py::test_steps_equal_keras_on_the_same_examples
+training/test_other_models.py::test_both_engines_train_alike[shared fusion]
 training/test_pairwise_engine.py::test_pairwise_learning_ranks[GMF-loss1]
 training/test_precision.py::test_tf32_is_on_in_training_alone_and_only_if_asked_for[compiled-True]
 training/test_precision.py::test_tf32_is_on_in_training_alone_and_only_if_asked_for[keras-False]

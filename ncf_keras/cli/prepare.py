@@ -207,9 +207,9 @@ def _report_lines(prefix: Path, report: Mapping[str, Any]) -> Iterator[str]:
     if "ids_from" in report:
         what = "interactions" if report["options"]["split"] == "leave-one-out" else "train interactions"
         yield from _lines_on_ids(report["ids_from"], what)
+    yield from lines_on_features(report)
     if without_title := counts.get("items_without_title"):
         yield f"  titles: {without_title:,} of {counts['items']:,} items have none"
-    yield from lines_on_features(report)
     yield f"  split: {report['split']}"
     path = "" if str(prefix.parent) == "." else f"{prefix.parent}/"
     yield f"Train on it: ncf neumf --path {path or './'} --dataset {prefix.name}"
