@@ -59,10 +59,11 @@ def _often(codes: np.ndarray, num_features: int) -> np.ndarray:
     counts[NO_FEATURE] = len(codes) * codes.shape[1] + 1
     by_rows = np.argsort(-counts, kind="stable")
     # Of a feature, how many have more rows; "no feature" comes first and has 0.
-    rank = np.argsort(by_rows)
-    rarest_first = np.sort(rank[codes], axis=1)[:, ::-1]
+    rank = np.argsort(by_rows).astype(np.int32)
+    ranks = rank[codes]
+    ranks.sort(axis=1)
     # With so many slots left, those that the product has to take: all up to the rarest of the next slot.
-    in_product = np.append(rarest_first.max(axis=0, initial=0), 0)
+    in_product = np.append(ranks.max(axis=0, initial=0)[::-1], 0)
     cost = in_product + FEATURES_A_SLOT * np.arange(len(in_product))
     most = MOST_BYTES // max(1, len(codes))
     found = in_product[np.argmin(np.where(in_product <= most, cost, np.inf))]
