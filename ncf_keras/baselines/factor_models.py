@@ -1,6 +1,7 @@
 """Models of latent factors: a score is the inner product of two vectors (equation 2)."""
 
 import abc
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,6 +143,7 @@ class DotProduct(FactorModel):
         regularization: of the penalties, which grow with a row's interactions.
         popularity_exponent: how much more the missing pairs of popular items weigh; 0: all the same.
         sweeps: how often all users and all items are solved for.
+        penalty_exponent: how much the penalties grow, from 0, not at all, to 1, in proportion.
         seed: of the first vectors.
     """
 
@@ -150,6 +152,7 @@ class DotProduct(FactorModel):
     regularization: float = TUNED_LOSS.regularization
     popularity_exponent: float = TUNED_LOSS.popularity_exponent
     sweeps: int = TUNED_LOSS.sweeps
+    penalty_exponent: float = TUNED_LOSS.penalty_exponent
     seed: int = 0
 
     def __post_init__(self):
@@ -158,7 +161,8 @@ class DotProduct(FactorModel):
         self._loss()
 
     def _loss(self) -> LeastSquares:
-        return LeastSquares(self.unobserved_weight, self.regularization, self.popularity_exponent, self.sweeps)
+        names = (field.name for field in dataclasses.fields(LeastSquares))
+        return LeastSquares(**{name: getattr(self, name) for name in names})
 
     def _factorise(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         return factorise(dataset, self.factors, self._loss(), self.seed)

@@ -15,6 +15,8 @@ from ncf_keras.baselines.item_models import EASE, ItemKNN, ItemPop
 BASELINES: dict[str, Any] = {
     kind.__name__: kind for kind in (ItemPop, ItemKNN, BPR, EALS, DotProduct, IALS, EASE)
 }
+# What files of earlier versions lack, which did what the default does.
+ADDED: dict[Any, set[str]] = {DotProduct: {"penalty_exponent"}}
 
 
 def load_baseline(path: str | os.PathLike) -> Baseline:
@@ -57,7 +59,9 @@ def _named(about: Mapping[str, Any]) -> Baseline:
     kind = BASELINES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ArchiveError(f"is of a baseline {name!r:.40}, which is none of {', '.join(BASELINES)}")
-    if not isinstance(given, dict) or given.keys() != kind().hyperparameters().keys():
+    names = kind().hyperparameters().keys()
+    required = names - ADDED.get(kind, set())
+    if not isinstance(given, dict) or not required <= given.keys() <= names:
         raise ArchiveError(f"does not have the hyperparameters of {name}")
     try:
         return kind(**given)

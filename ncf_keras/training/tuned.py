@@ -80,10 +80,15 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
-        """Return the recipe whose `to_json` this is; InputError unless it has all settings and no others."""
+        """Return the recipe whose `to_json` this is; InputError unless it has all settings and no others.
+
+        Those that earlier versions did not have may be missing: they have defaults.
+        """
         for kind, given in ((cls, values), (LeastSquares, values.get("least_squares"))):
-            names = [each.name for each in dataclasses.fields(kind)]
-            if not isinstance(given, Mapping) or set(given) != set(names):
+            fields = dataclasses.fields(kind)
+            names = [each.name for each in fields]
+            required = {each.name for each in fields if each.default is dataclasses.MISSING}
+            if not isinstance(given, Mapping) or not required <= set(given) <= set(names):
                 received = sorted(given) if isinstance(given, Mapping) else given
                 raise InputError(f"The settings must be {', '.join(names)}. Received: {received!r}")
         return cls(**{**values, "least_squares": LeastSquares(**values["least_squares"])})

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # The shares of GMF that are tried.
 ALPHAS = np.linspace(0, 1, 21)
-# Of the MLP, the settings have the names that a Recipe has.
+# The settings have the names that a LeastSquares and, of the MLP, that a Recipe has.
+OF_LOSS = ("unobserved_weight", "regularization", "popularity_exponent", "penalty_exponent")
 OF_MLP = ("mlp_reg_rows", "mlp_learning_rate", "mlp_num_neg", "mlp_batch_size")
 
 
@@ -117,12 +118,7 @@ class Shares:
 
 def recipe_of(settings: Settings, mlp_epochs: int | None = None) -> Recipe:
     """Return the recipe that settings describe; the epochs of the MLP are among them or given."""
-    least_squares = LeastSquares(
-        settings["unobserved_weight"],
-        settings["regularization"],
-        settings["popularity_exponent"],
-        TUNED_LOSS.sweeps,
-    )
+    least_squares = LeastSquares(sweeps=TUNED_LOSS.sweeps, **{name: settings[name] for name in OF_LOSS})
     return Recipe(
         num_factors=settings["num_factors"],
         layers=json.loads(settings["layers"]),

@@ -1,6 +1,7 @@
 """What a search may choose for each model, and what it tries first: the defaults.
 
-Of `tuned` it is the preset with a smaller MLP in larger batches, which takes a fraction of the time.
+Of `tuned` they are the preset with a smaller MLP in larger batches, which takes a fraction of the time, and
+the same with the least squares that suit Pinterest, where no user has a long history (docs/tuning.md).
 """
 
 from collections.abc import Mapping
@@ -46,11 +47,11 @@ class Space:
 
     Attributes:
         ranges: of each setting, what it may be.
-        first: what is tried first, a value of each setting.
+        first: what is tried first, one after the other, each a value of each setting.
     """
 
     ranges: Mapping[str, Between | OneOf]
-    first: Settings
+    first: tuple[Settings, ...]
 
     def suggest(self, trial: "optuna.Trial", model: str) -> dict[str, Any]:
         """Return the settings that a trial tries; models in one search do not share the names of settings."""
@@ -69,24 +70,52 @@ TRAINING: dict[str, Between | OneOf] = {
 FIRST_TRAINING = {"lr": 0.001, "num_neg": 4, "batch_size": 256}
 # Those of least squares (`solvers/least_squares_loss.py`).
 LEAST_SQUARES: dict[str, Between | OneOf] = {
-    "num_factors": Between(8, 192),
-    "unobserved_weight": Between(0.01, 2.0),
+    "num_factors": Between(8, 256),
+    "unobserved_weight": Between(0.002, 2.0),
     "regularization": Between(0.0005, 0.2),
     "popularity_exponent": Between(-0.3, 0.7, log=False),
+    "penalty_exponent": Between(0.0, 1.0, log=False),
 }
+FIRST_LEAST_SQUARES = {
+    "num_factors": 192,
+    "unobserved_weight": 0.25,
+    "regularization": 0.007,
+    "popularity_exponent": 0.1,
+    "penalty_exponent": 1.0,
+}
+EQUAL_PENALTIES = {
+    "num_factors": 192,
+    "unobserved_weight": 0.017,
+    "regularization": 0.0133,
+    "popularity_exponent": 0.0,
+    "penalty_exponent": 0.0,
+}
+FIRST_MLP = {
+    "layers": "[128,64,32,16]",
+    "mlp_reg_rows": 0.0003,
+    "mlp_learning_rate": 0.002,
+    "mlp_num_neg": 4,
+    "mlp_batch_size": 1024,
+}
+
+
+def _of_baseline(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same by the names that a baseline has for them."""
+    return {"factors" if name == "num_factors" else name: value for name, value in values.items()}
+
 
 SPACES: Mapping[str, Space] = {
     "GMF": Space(
         {"num_factors": Between(4, 128), "reg": PENALTIES, **TRAINING},
-        {"num_factors": 8, "reg": 0.0, **FIRST_TRAINING},
+        ({"num_factors": 8, "reg": 0.0, **FIRST_TRAINING},),
     ),
     "MLP": Space(
         {"layers": TOWERS, "reg": PENALTIES, **TRAINING},
-        {"layers": "[64,32,16,8]", "reg": 0.0, **FIRST_TRAINING},
+        ({"layers": "[64,32,16,8]", "reg": 0.0, **FIRST_TRAINING},),
     ),
     "NeuMF": Space(
         {"num_factors": Between(4, 128), "layers": TOWERS, "reg": PENALTIES, **TRAINING},
-        {"num_factors": 8, "layers": "[64,32,16,8]", "reg": 0.0, **FIRST_TRAINING},
+        ({"num_factors": 8, "layers": "[64,32,16,8]", "reg": 0.0, **FIRST_TRAINING},),
     ),
     "tuned": Space(
         {
@@ -98,31 +127,20 @@ SPACES: Mapping[str, Space] = {
             "mlp_num_neg": Between(1, 8, log=False),
             "mlp_batch_size": OneOf((1024, 4096, 16_384)),
         },
-        {
-            "num_factors": 192,
-            "unobserved_weight": 0.25,
-            "regularization": 0.007,
-            "popularity_exponent": 0.1,
-            "layers": "[128,64,32,16]",
-            "mlp_reg_rows": 0.0003,
-            "mlp_learning_rate": 0.002,
-            "mlp_num_neg": 4,
-            "mlp_batch_size": 1024,
-        },
+        ({**FIRST_LEAST_SQUARES, **FIRST_MLP}, {**EQUAL_PENALTIES, **FIRST_MLP}),
     ),
-    "ItemKNN": Space({"neighbours": Between(5, 1000)}, {"neighbours": 30}),
-    "EASE": Space({"regularization": Between(5.0, 20_000.0)}, {"regularization": 1320.0}),
+    "ItemKNN": Space({"neighbours": Between(5, 1000)}, ({"neighbours": 30},)),
+    "EASE": Space({"regularization": Between(5.0, 20_000.0)}, ({"regularization": 1320.0},)),
     "IALS": Space(
         {
             "factors": Between(8, 256),
             "unobserved_weight": Between(0.002, 1.0),
             "regularization": Between(0.05, 200.0),
         },
-        {"factors": 192, "unobserved_weight": 0.1, "regularization": 10.0},
+        ({"factors": 192, "unobserved_weight": 0.1, "regularization": 10.0},),
     ),
     "DotProduct": Space(
-        {"factors" if name == "num_factors" else name: each for name, each in LEAST_SQUARES.items()},
-        {"factors": 192, "unobserved_weight": 0.25, "regularization": 0.007, "popularity_exponent": 0.1},
+        _of_baseline(LEAST_SQUARES), (_of_baseline(FIRST_LEAST_SQUARES), _of_baseline(EQUAL_PENALTIES))
     ),
     "EALS": Space(
         {
@@ -131,7 +149,7 @@ SPACES: Mapping[str, Space] = {
             "popularity_exponent": Between(0.0, 1.0, log=False),
             "regularization": Between(0.1, 100.0),
         },
-        {"factors": 64, "missing_weight": 512.0, "popularity_exponent": 0.25, "regularization": 5.0},
+        ({"factors": 64, "missing_weight": 512.0, "popularity_exponent": 0.25, "regularization": 5.0},),
     ),
     "BPR": Space(
         {
@@ -140,6 +158,6 @@ SPACES: Mapping[str, Space] = {
             "regularization": Between(1e-4, 0.1),
             "epochs": Between(10, 100),
         },
-        {"factors": 64, "learning_rate": 0.05, "regularization": 0.01, "epochs": 60},
+        ({"factors": 64, "learning_rate": 0.05, "regularization": 0.01, "epochs": 60},),
     ),
 }

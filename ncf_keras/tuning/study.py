@@ -235,10 +235,12 @@ class Study:
             if trial.state.name != "FAIL" or OUTCOME in trial.user_attrs
         ]
         for model in self._models:
-            if model not in begun:
-                first = {f"{model}.{name}": value for name, value in SPACES[model].first.items()}
-                proposed = {"model": model, **first} if len(self._models) > 1 else first
-                self._study.enqueue_trial(proposed, {DEFAULTS: model})
+            for index, settings in enumerate(SPACES[model].first):
+                name = f"{model} {index + 1}" if index else model
+                if name not in begun:
+                    first = {f"{model}.{setting}": value for setting, value in settings.items()}
+                    proposed = {"model": model, **first} if len(self._models) > 1 else first
+                    self._study.enqueue_trial(proposed, {DEFAULTS: name})
 
 
 def _record(trial: "optuna.trial.FrozenTrial") -> TrialRecord:

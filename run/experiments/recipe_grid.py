@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "regularization": number_above(0, False, LARGEST_WEIGHT),
         "popularity_exponent": number_above(-LARGEST_EXPONENT, True, LARGEST_EXPONENT),
         "sweeps": whole_number(1),
+        "penalty_exponent": number_above(0, True, 1),
     }
     for name in SEARCHED:
         default = getattr(TUNED if name == "num_factors" else TUNED.least_squares, name)

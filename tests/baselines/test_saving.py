@@ -263,6 +263,13 @@ def test_a_forged_file_is_one_sentence(name, change, reason, files, tmp_path):
     assert refused(forged(tmp_path / "forged.npz", about, arrays)).startswith(reason)
 
 
+def test_a_dot_product_of_an_earlier_version_has_no_penalty_exponent(files, tmp_path):
+    about, arrays = parts_of(files["DotProduct"])
+    assert about["hyperparameters"].pop("penalty_exponent") == 1
+    earlier = load_baseline(forged(tmp_path / "earlier.npz", about, arrays))
+    assert repr(earlier) == repr(load_baseline(files["DotProduct"]))
+
+
 DEEP = b"[" * 30_000 + b"]" * 30_000
 
 

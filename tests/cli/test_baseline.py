@@ -91,6 +91,7 @@ def test_the_line_has_the_figures_of_leave_one_out_and_the_file_the_name_of_a_ne
 QUICK = {
     "factors": "5", "sweeps": "2", "epochs": "2", "neighbours": "4", "regularization": "0.5",
     "missing_weight": "3", "learning_rate": "0.1", "unobserved_weight": "0.2", "popularity_exponent": "0.5",
+    "penalty_exponent": "0.5",
     "seed": "3",
 }  # fmt: skip
 

@@ -86,7 +86,7 @@ def test_a_mistake_is_told_before_anything_is_loaded(monkeypatch, capsys, flags,
 def test_the_popularity_exponent_may_be_negative(capsys):
     flags = ["--dataset", "sample", "--num_factors", "2", "--sweeps", "1"]
     assert load("recipe_grid").main([*flags, "--popularity_exponent", "-0.3"]) == 0
-    assert "| 2 | 0.25 | 0.007 | -0.3 | 1 | GMF alone |" in capsys.readouterr().out
+    assert "| 2 | 0.25 | 0.007 | -0.3 | 1 | 1 | GMF alone |" in capsys.readouterr().out
 
 
 def test_a_user_with_fewer_than_99_items_to_draw_from_is_refused_before_training(monkeypatch, capsys):

@@ -35,25 +35,36 @@ def loss_by_hand(dataset, settings, users, items):
     powers = [max(count, 1) ** settings.popularity_exponent for count in of_item]
     c = [power * ITEMS / sum(powers) for power in powers]
     a, total = settings.unobserved_weight, 0.0
+    penalties_of_users = penalties_by_hand([of_user[u] + a * sum(c) for u in range(USERS)], settings)
+    penalties_of_items = penalties_by_hand([of_item[i] + a * c[i] * USERS for i in range(ITEMS)], settings)
     for u in range(USERS):
-        total += settings.regularization * (of_user[u] + a * sum(c)) * (users[u] @ users[u])
+        total += penalties_of_users[u] * (users[u] @ users[u])
         for i in range(ITEMS):
             s = users[u] @ items[i]
             total += a * c[i] * s**2 + ((1 - s) ** 2 if (u, i) in liked else 0.0)
     for i in range(ITEMS):
-        total += settings.regularization * (of_item[i] + a * c[i] * USERS) * (items[i] @ items[i])
+        total += penalties_of_items[i] * (items[i] @ items[i])
     return total
 
 
-def test_the_last_half_sweep_is_the_minimum_over_the_items(dataset):
-    users, items = factorise(dataset, FACTORS, SETTINGS, seed=1)
+def penalties_by_hand(weights, settings):
+    """In proportion to a power of the weights, but the mean weight has the same penalty at any power."""
+    mean = sum(weights) / len(weights)
+    return [settings.regularization * mean * (w / mean) ** settings.penalty_exponent for w in weights]
+
+
+@pytest.mark.parametrize(
+    "settings", [SETTINGS, LeastSquares(0.3, 0.02, 0.4, 3, 0), LeastSquares(0.3, 0.02, 0, 3, 0.6)]
+)
+def test_the_last_half_sweep_is_the_minimum_over_the_items(dataset, settings):
+    users, items = factorise(dataset, FACTORS, settings, seed=1)
     found = optimize.minimize(
-        lambda flat: loss_by_hand(dataset, SETTINGS, users, flat.reshape(ITEMS, FACTORS)),
+        lambda flat: loss_by_hand(dataset, settings, users, flat.reshape(ITEMS, FACTORS)),
         np.zeros(ITEMS * FACTORS),
         tol=1e-12,
     )
     np.testing.assert_allclose(items, found.x.reshape(ITEMS, FACTORS), atol=2e-4)
-    assert loss_by_hand(dataset, SETTINGS, users, items) == pytest.approx(found.fun, rel=1e-5)
+    assert loss_by_hand(dataset, settings, users, items) == pytest.approx(found.fun, rel=1e-5)
 
 
 @pytest.mark.parametrize("regularization", [1e-7, 0.01, 10.0])
@@ -63,10 +74,10 @@ def test_rows_with_fewer_interactions_than_factors_and_more_solve_their_systems(
     interactions = (generator.random((60, 50)) < np.linspace(0, 1, 60)[:, None]).astype(np.float32)
     columns = generator.normal(0, 0.3, (50, 16)).astype(np.float32)
     row_weights, column_weights = (generator.uniform(0.1, 2, count).astype(np.float32) for count in (60, 50))
-    solved = solve_rows(sparse.csr_matrix(interactions), columns, row_weights, column_weights, regularization)
+    penalties = (regularization * generator.uniform(5, 50, 60)).astype(np.float32)
+    solved = solve_rows(sparse.csr_matrix(interactions), columns, row_weights, column_weights, penalties)
     every = columns.astype(np.float64)
-    for row, weight, found in zip(interactions, row_weights, solved, strict=True):
-        penalty = regularization * (row.sum() + weight * column_weights.sum())
+    for row, weight, penalty, found in zip(interactions, row_weights, penalties, solved, strict=True):
         weights = row + weight * column_weights.astype(np.float64)
         system = (every * weights[:, None]).T @ every + penalty * np.eye(16)
         expected = np.linalg.solve(system, every.T @ row) if row.any() else np.zeros(16)
@@ -128,7 +139,8 @@ def test_settings_at_their_ends_give_finite_vectors(dataset):
 
 WEIGHTS = (0.0, -1.0, float("inf"), float("nan"), 1e10, 10**400, "x", None, True)
 WRONG = {"unobserved_weight": WEIGHTS, "regularization": WEIGHTS, "sweeps": (0, -1, 1.5, 2.0, "x", None, True),
-         "popularity_exponent": (float("nan"), 10.5, -10.5, 400, "x", None, True)}  # fmt: skip
+         "popularity_exponent": (float("nan"), 10.5, -10.5, 400, "x", None, True),
+         "penalty_exponent": (float("nan"), 1.5, -0.5, "x", None, True)}  # fmt: skip
 
 
 @pytest.mark.parametrize("argument", WRONG)

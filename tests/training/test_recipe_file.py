@@ -13,6 +13,7 @@ WRITTEN = {
     "num_factors": 192, "layers": [256, 128, 64, 32], "alpha": 0.9,
     "least_squares": {
         "unobserved_weight": 0.25, "regularization": 0.007, "popularity_exponent": 0.1, "sweeps": 12,
+        "penalty_exponent": 1.0,
     },
     "mlp_epochs": 8, "mlp_reg_rows": 0.0003, "mlp_learning_rate": 0.001, "mlp_batch_size": 256,
     "mlp_num_neg": 4,
@@ -24,6 +25,13 @@ def test_the_file_has_each_setting_by_its_name(tmp_path):
     file = tmp_path / "settings.json"
     file.write_text(json.dumps({**WRITTEN, "alpha": 0.25}))
     assert read_recipe(file) == dataclasses.replace(TUNED, alpha=0.25)
+
+
+def test_a_file_of_an_earlier_version_lacks_the_penalty_exponent(tmp_path):
+    file, earlier = tmp_path / "settings.json", dict(WRITTEN["least_squares"])
+    assert earlier.pop("penalty_exponent") == 1
+    file.write_text(json.dumps({**WRITTEN, "least_squares": earlier}))
+    assert read_recipe(file) == TUNED
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("shared_programs")
 EFFORT = Effort(epochs=4, seed=3, top_k=5, patience=4)
 GMF = {"num_factors": 4, "reg": 0.0, "lr": 0.01, "num_neg": 2, "batch_size": 256}
 TUNED = {
-    **SPACES["tuned"].first, "num_factors": 4, "layers": "[8,4]", "mlp_learning_rate": 0.01,
+    **SPACES["tuned"].first[0], "num_factors": 4, "layers": "[8,4]", "mlp_learning_rate": 0.01,
 }  # fmt: skip
 
 

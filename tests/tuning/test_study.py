@@ -49,6 +49,16 @@ def test_the_search_begins_with_the_defaults_and_comes_near_the_best(tmp_path):
     assert best.hr == pytest.approx(1.5 * best.ndcg)
 
 
+def test_a_model_with_two_settings_to_begin_with_tries_one_after_the_other(tmp_path):
+    study = make(tmp_path, 3, ("DotProduct",))
+    study.run(lambda model, settings, tell: outcome(0.5, settings))
+    known = {"factors": 192, "unobserved_weight": 0.25, "regularization": 0.007, "popularity_exponent": 0.1}
+    pinterest = {"factors": 192, "unobserved_weight": 0.017, "regularization": 0.0133, "popularity_exponent": 0}
+    first, second, third = (settings for _, settings in tried(study))
+    assert first == {**known, "penalty_exponent": 1} and second == {**pinterest, "penalty_exponent": 0}
+    assert third not in (first, second)
+
+
 def test_a_search_that_was_left_goes_on_as_if_it_had_not_been(tmp_path):
     (tmp_path / "whole").mkdir()
     whole = make(tmp_path / "whole", 8)
