@@ -14,11 +14,13 @@ exponent of 0 all users have the same, and all items.
 """
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ncf_keras.base.checks import is_number, require_count
 from ncf_keras.base.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # A penalty is the product of two of these and of up to 2**31 users or items, in float32, which ends at 3e38.
 LARGEST_WEIGHT = 1e9
@@ -63,7 +65,9 @@ class LeastSquares:
                 f"`penalty_exponent` must be a number from 0 to 1. Received: {self.penalty_exponent!r}"
             )
 
-    def penalties(self, counts: np.ndarray, row_weights: np.ndarray, column_weights: np.ndarray) -> np.ndarray:
+    def penalties(
+        self, counts: "np.ndarray", row_weights: "np.ndarray", column_weights: "np.ndarray"
+    ) -> "np.ndarray":
         """Return what the squared norm of each row's vector costs, float32.
 
         Args:
@@ -72,7 +76,7 @@ class LeastSquares:
         """
         known = counts + row_weights * column_weights.sum()
         powers = known.mean() ** (1 - self.penalty_exponent) * known**self.penalty_exponent
-        return (self.regularization * powers).astype(np.float32)
+        return (self.regularization * powers).astype("float32")
 
 
 # Chosen on validation pairs of MovieLens-1M, for 192 factors: `docs/tuning.md`.
