@@ -17,7 +17,9 @@ from tests.slow_tests import is_slow
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("project", deadline=None, derandomize=True)
+# Property tests draw the same examples each time. `pytest --hypothesis-profile thorough` draws more of them.
+settings.register_profile("project", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=200)
 settings.load_profile("project")
 
 

@@ -1,6 +1,7 @@
 """The rules of docs/architecture.md that imports and syntax show, read off the source."""
 
 import ast
+import functools
 import re
 import textwrap
 
@@ -55,6 +56,12 @@ USERS_OF_PRIVATE_NAMES = {
 }
 
 
+@functools.cache
+def syntax(path):
+    """Return the syntax tree of a file, which several tests look at."""
+    return ast.parse(path.read_text())
+
+
 def is_type_checking(node):
     return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
@@ -73,6 +80,11 @@ def imports(node, inside_functions):
             continue
         else:
             yield from imports(child, inside_functions)
+
+
+@functools.cache
+def module_level_imports(path):
+    return tuple(imports(syntax(path), False))
 
 
 def room_of(module):
@@ -101,7 +113,7 @@ def imported_at_once(module, seen):
         if file in seen or not file.is_file():
             continue
         seen.add(file)
-        for name in imports(ast.parse(file.read_text()), False):
+        for name in module_level_imports(file):
             yield name.split(".")[0]
             if name.startswith("ncf_keras"):
                 yield from imported_at_once(name, seen)
@@ -140,7 +152,7 @@ def private(tree, ours):
 
 def problems(paths, find):
     """Return what `find(tree)` yields for each file in which it finds something."""
-    found = {str(path.relative_to(PROJECT)): list(find(ast.parse(path.read_text()))) for path in paths}
+    found = {str(path.relative_to(PROJECT)): list(find(syntax(path))) for path in paths}
     return {path: wrong for path, wrong in found.items() if wrong}
 
 
@@ -164,7 +176,7 @@ def test_nothing_a_user_hands_over_is_run():
 
 
 def test_nothing_private_of_others_is_used():
-    ours = {name for path in SOURCES for name in defined(ast.parse(path.read_text()))}
+    ours = {name for path in SOURCES for name in defined(syntax(path))}
     assert set(problems(SOURCES, lambda tree: private(tree, ours))) <= USERS_OF_PRIVATE_NAMES
 
 
@@ -177,7 +189,7 @@ def test_a_script_only_calls_its_command():
     for path in SCRIPTS:
         own = {"paper.py": "reproduction.command.", "FeedforwardEmbed.py": "explicit_ratings.command."}
         command = own.get(path.name, "ncf_keras.cli.")
-        used = [name for name in imports(ast.parse(path.read_text()), True) if "." in name]
+        used = [name for name in imports(syntax(path), True) if "." in name]
         used = [name for name in used if name != "pathlib.Path"]
         assert len(used) == 1 and used[0].startswith(command), path
         assert len(path.read_text().splitlines()) <= 12, path

@@ -1,6 +1,5 @@
 """What setup.cfg, the wheel's promises and the files beside them say is true."""
 
-import ast
 import configparser
 import re
 import subprocess
@@ -10,7 +9,7 @@ import pytest
 
 import ncf_keras
 from tests.shared_files import PROJECT
-from tests.test_architecture import PACKAGE, SOURCES, imported_at_once, imports, module_of
+from tests.test_architecture import PACKAGE, SOURCES, imported_at_once, imports, module_of, syntax
 
 # Packages of the registry whose modules have another name.
 MODULES = {"google": "protobuf", "grpc": "grpcio", "tensorflow-serving": "tensorflow-serving-api"}
@@ -41,7 +40,7 @@ def requirements(text):
 
 def third_parties():
     """Return the packages that ours imports, at any depth, besides itself and Python's own."""
-    found = {name.split(".")[0] for path in SOURCES for name in imports(ast.parse(path.read_text()), True)}
+    found = {name.split(".")[0] for path in SOURCES for name in imports(syntax(path), True)}
     own = {"ncf_keras", "__future__", *sys.stdlib_module_names}
     names = {name.replace("_", "-") for name in found - own}
     return {MODULES.get(name, name) for name in names}

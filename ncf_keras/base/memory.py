@@ -84,16 +84,17 @@ def _of_process() -> int | None:
     if resource is None:
         return None
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    taken = _lines("/proc/self/statm")
-    if limit == resource.RLIM_INFINITY or not taken:
+    taken = [] if limit == resource.RLIM_INFINITY else _lines("/proc/self/statm")
+    if not taken:
         return None
     return limit - int(taken[0].split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _of_container(limit_file: str, usage_file: str, parts_file: str) -> int | None:
-    limit, usage = _lines(limit_file), _lines(usage_file)
+    limit = _lines(limit_file)
     # "max" stands for no limit.
-    if not limit or not usage or not limit[0].isdigit():
+    usage = _lines(usage_file) if limit and limit[0].isdigit() else []
+    if not usage:
         return None
     parts = dict(line.split() for line in _lines(parts_file))
     return int(limit[0]) - int(usage[0]) + int(parts.get("inactive_file", 0))

@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.flags import (
@@ -142,7 +142,6 @@ REFUSED = ("", "[", "64,32", "[64,,32]", "[64,32", "[[64]]", "[true]", "['64']",
 REFUSED_FRACTIONS = ("[NaN]", "[-Infinity]", "[1e400]", "[1" + "0" * 400 + "]")
 
 
-@settings(max_examples=50)
 @given(st.text() | ANYTHING.map(json.dumps) | ANYTHING.map(repr), st.booleans())
 def test_anything_else_is_refused_by_name(text, whole):
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import dataset_writing, read_dataset
@@ -57,7 +57,6 @@ def as_plain(dataset):
     }
 
 
-@settings(max_examples=50)
 @given(
     INTERACTIONS, INTERACTIONS, st.integers(1, 5), st.integers(3, 4), st.booleans(), st.booleans(), st.data()
 )
@@ -180,7 +179,6 @@ def test_movielens_has_the_counts_of_the_paper():
     assert among_own_negatives.sum() == 156
 
 
-@settings(max_examples=50)
 @given(IDS, st.booleans())
 def test_ids_and_titles_are_read_back(tmp_path_factory, ids, titled):
     file = tmp_path_factory.mktemp("ids") / "d.items.csv"
@@ -215,7 +213,6 @@ def test_a_line_of_ids_that_does_not_fit_is_named(tmp_path, text, message):
     assert str(file) in str(caught.value)
 
 
-@settings(max_examples=50)
 @given(IDS, st.data())
 def test_states_are_read_back_and_may_be_of_more_ids_than_have_interactions(tmp_path_factory, ids, data):
     file = tmp_path_factory.mktemp("ids") / "d.users.csv"

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.recommend import main as recommend
@@ -67,7 +67,6 @@ def require_equal(found, expected):
         assert (one is None) == (other is None) and list(one or []) == list(other or []), name
 
 
-@settings(max_examples=60)
 @given(datasets())
 def test_what_is_read_back_is_equal(tmp_path_factory, dataset):
     directory = tmp_path_factory.mktemp("saved") / "new" / "Data"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ncf_keras.recommending.blocks import best_items, in_blocks_of_rows, ranks_among
@@ -31,7 +31,6 @@ def by_sorting(scores, hidden, k):
     return lists
 
 
-@settings(max_examples=50)
 @given(case=cases())
 def test_as_sorting(case):
     scores, hidden, k, block = case
@@ -52,7 +51,6 @@ def test_as_sorting(case):
     assert sum(stop - start for start, stop in asked) == scores.shape[1]
 
 
-@settings(max_examples=40)
 @given(rows=st.lists(st.integers(0, 99), max_size=9), a_block=st.integers(1, 10), k=st.integers(0, 3))
 def test_rows_come_back_in_order_whatever_the_block(rows, a_block, k):
     asked = []
@@ -85,7 +83,6 @@ def test_blocks_of_items_and_users_change_nothing(blocks):
             np.testing.assert_allclose(answer.scores, expected.scores, rtol=0, atol=1e-6)
 
 
-@settings(max_examples=50)
 @given(case=cases(), data=st.data())
 def test_a_rank_is_counted(case, data):
     scores, hidden, _, block = case

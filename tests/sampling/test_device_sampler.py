@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
 from ncf_keras.base.errors import InputError
@@ -49,7 +49,6 @@ def rows(*columns):
 PAIRS = st.sets(st.tuples(st.integers(0, 6), st.integers(0, 9)), min_size=1, max_size=70)
 
 
-@settings(max_examples=40)
 @given(pairs=PAIRS, num_neg=st.integers(0, 5), epoch=st.integers(0, 3), num_items=st.integers(11, 14))
 def test_an_epoch_is_each_positive_once_and_its_users_negatives(pairs, num_neg, epoch, num_items):
     """Of one positive and of a user with all items but one, too: nobody has the items from 10 on."""

@@ -83,7 +83,7 @@ def rows(columns):
 
 @pytest.mark.parametrize("draw", SAMPLERS)
 def test_an_epoch_is_each_positive_once_and_negatives_of_those_who_have_any(draw):
-    @settings(max_examples=12 if draw is by_device else 40)
+    @settings(max_examples=12 if draw is by_device else 25)
     @given(HISTORIES, st.integers(0, 3), st.integers(0, 2))
     def try_one(histories, num_neg, epoch):
         num_examples, examples = draw(dataset_of(histories), num_neg, epoch)

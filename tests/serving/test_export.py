@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.models.factored import FactoredModel
@@ -28,7 +28,6 @@ from tests.serving.small_exports import (
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 ANY_INDEX = st.one_of(st.integers(-2, ITEMS + 2), INT32)
-SETTINGS = settings(max_examples=60)
 
 
 def seen_by(dataset, user):
@@ -121,7 +120,6 @@ def test_it_has_the_signatures_that_the_docs_promise(loaded):
 ANY_K = st.one_of(st.integers(-3, ITEMS + 3), INT32)
 
 
-@SETTINGS
 @given(rows=st.lists(st.tuples(ANY_INDEX, ANY_K), max_size=8), one_k=st.none() | ANY_K)
 def test_any_users_and_any_k_for_all_or_for_each(rows, one_k, loaded, dataset, neumf_scores):
     users, ks = [user for user, _ in rows], [k for _, k in rows]
@@ -136,7 +134,6 @@ def test_any_users_and_any_k_for_all_or_for_each(rows, one_k, loaded, dataset, n
     assert answer["known"].tolist() == [0 <= user < USERS for user in users]
 
 
-@SETTINGS
 @given(pairs=st.lists(st.tuples(ANY_INDEX, ANY_INDEX), max_size=20))
 def test_a_pair_out_of_range_is_nan_and_spoils_no_other(pairs, loaded, neumf_scores):
     users, items = [user for user, _ in pairs], [item for _, item in pairs]

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset
@@ -254,7 +254,6 @@ def test_who_has_interactions_and_is_not_folded_in_is_as_drawn(earlier, today):
     np.testing.assert_array_equal(table[COLD], drawn[COLD])
 
 
-@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_features_are_found_again_wherever_columns_have_grown(data):
     widths = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))

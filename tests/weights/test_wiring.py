@@ -9,7 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.cli.convert import main as convert
@@ -94,7 +94,6 @@ def test_the_wiring_tells_which_layer_is_which(kind, call):
     assert ours(configuration(MODELS[kind], OUTPUTS[kind], call)) == (OURS[kind], True)
 
 
-@settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 2**32))
 def test_neither_the_order_of_the_layers_nor_their_names_matter(seed):
     generator = random.Random(seed)
@@ -215,7 +214,6 @@ anything = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(seed=st.integers(0, 2**32), value=anything)
 def test_a_damaged_configuration_says_something_or_nothing(seed, value):
     """Any part of it is another value: no error but ours, and only layers that are there get names."""

@@ -3,7 +3,7 @@ import json
 from itertools import chain
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.data.logs import json_log, json_records
@@ -26,7 +26,6 @@ def read(file, text, **options):
     return log.read(), log.layouts[0]
 
 
-@settings(max_examples=60)
 @given(RECORDS, st.sampled_from(["lines", "array"]), st.sampled_from([None, 1]), st.integers(1, 40))
 def test_records_are_those_of_the_json_module_however_they_are_cut(records, form, indent, block):
     lines = "\n".join(json.dumps(record, indent=indent) for record in records)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.base.ids import LONGEST_ID
@@ -281,7 +281,6 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
         read(write(tmp_path, b"PAR1...."))
 
 
-@settings(max_examples=50)
 @given(st.lists(st.text(max_size=4).filter(lambda text: "\0" not in text), max_size=40))
 def test_ids_are_numbered_in_order_of_first_appearance(values):
     index_of = {}

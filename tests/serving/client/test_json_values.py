@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ncf_keras.serving.client import ServingError
 from ncf_keras.serving.client.limits import Bounds
@@ -20,7 +20,6 @@ def texts(values):
 
 
 @given(st.lists(st.tuples(INT32, st.binary()), min_size=1), st.booleans())
-@settings(max_examples=50)
 def test_whatever_is_sent_arrives(pairs, rows):
     numbers, strings = zip(*pairs, strict=True)
     body = request_body("asked", {"user_input": np.array(numbers, np.int32), "user_id": texts(strings)}, rows)
@@ -48,7 +47,6 @@ SCORES = st.lists(st.floats(width=32), min_size=3, max_size=3)
 
 
 @given(st.lists(st.tuples(SCORES, st.binary(), st.booleans(), INT32), min_size=1), st.booleans())
-@settings(max_examples=50)
 def test_whatever_is_answered_arrives(lines, rows):
     scores, titles, known, items = zip(*lines, strict=True)
     outputs = {"scores": np.array(scores, np.float32), "titles": texts(titles)}

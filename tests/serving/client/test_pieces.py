@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from ncf_keras.base.errors import InputError
@@ -112,7 +112,6 @@ def texts(items, all_texts, k):
     return [all_texts[item].decode("utf-8", "surrogateescape") if item >= 0 else "" for item in items[:k]]
 
 
-@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.sampled_from([0, 1, 2, 3, 9, -1]), st.integers(-1, 5)), max_size=9),
     st.integers(0, 7),
@@ -178,7 +177,6 @@ def test_a_server_that_batches_takes_so_many_rows(stub, way):
 IDS = st.lists(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)), min_size=1, max_size=12)
 
 
-@settings(max_examples=60)
 @given(IDS, st.integers(-(2**31), 2**31 - 1), st.integers(1, 9), st.integers(1100, 2500), st.integers(1, 5))
 def test_requests_are_as_small_as_they_are_to_be(ids, number, most, request, places):
     """Their bytes in each format, with what is around them, and the bytes of the answers that are taken."""

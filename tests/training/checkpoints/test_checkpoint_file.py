@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ncf_keras.base.errors import InputError
@@ -38,7 +38,6 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("checkpoint") / "a.checkpoint"
 
 
-@settings(max_examples=40)
 @given(
     arrays=st.dictionaries(
         st.text(),
