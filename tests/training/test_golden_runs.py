@@ -19,6 +19,8 @@ RUNS = [
     for learner in ("adam", "adagrad", "rmsprop", "sgd")
     for penalty in ("plain", "l2")
 ]
+# Each model with each learner, every other one with penalties; all of them is slow.
+ALTERNATELY = [RUNS[2 * pair + (pair + pair // 4) % 2] for pair in range(len(RUNS) // 2)]
 
 
 class RecordedBatches:
@@ -67,8 +69,12 @@ def train_compiled(model: keras.Model, recorded: dict, settings: dict) -> np.nda
     return record_losses(CompiledEngine(model, RecordedBatches(recorded), learner, rate, batch_size))
 
 
-@pytest.mark.parametrize("train", [pytest.param(train_with_keras, marks=pytest.mark.slow), train_compiled])
-def test_the_authors_runs_are_reproduced(train):
+@pytest.mark.parametrize(("train", "runs", "most_equal"), [
+    pytest.param(train_with_keras, RUNS, 17, marks=pytest.mark.slow),
+    pytest.param(train_compiled, RUNS, 17, marks=pytest.mark.slow),
+    (train_compiled, ALTERNATELY, 9),
+])  # fmt: skip
+def test_the_authors_runs_are_reproduced(train, runs, most_equal):
     def difference(run: str) -> float:
         recorded = dict(np.load(golden(f"{run}.npz")))
         settings = json.loads(str(recorded["meta_json"]))
@@ -84,6 +90,6 @@ def test_the_authors_runs_are_reproduced(train):
 
     # Most of the time goes into compiling, for which the threads need not wait for one another.
     with ThreadPoolExecutor(2) as pool:
-        worst = dict(zip(RUNS, pool.map(difference, RUNS), strict=True))
+        worst = dict(zip(runs, pool.map(difference, runs), strict=True))
     assert max(worst.values()) <= 5e-4, worst
-    assert sum(one <= 1e-5 for one in worst.values()) >= 17, worst
+    assert sum(one <= 1e-5 for one in worst.values()) >= most_equal, worst
