@@ -22,12 +22,28 @@ ELEMENTWISE = (
 )
 
 
-class _Layer(NamedTuple):
+class DenseLayer(NamedTuple):
     """A dense layer and the places of its kernel and bias among the weights."""
 
     layer: Any
     kernel: int
     bias: int
+
+
+def dense_layers(factored: FactoredModel, variables: list[keras.Variable]) -> list[DenseLayer]:
+    """Return the hidden layers and the output layer, with their places among `variables`."""
+    place_of = {id(variable): place for place, variable in enumerate(variables)}
+    layers = [*factored.hidden, factored.output]
+    return [DenseLayer(layer, place_of[id(layer.kernel)], place_of[id(layer.bias)]) for layer in layers]
+
+
+def penalties_on_kernels(layers: list[DenseLayer], weights: list[Tensor]) -> list[Tensor]:
+    """Return the penalties on the kernels of some layers, those that have one."""
+    return [
+        each.layer.kernel_regularizer(weights[each.kernel])
+        for each in layers
+        if each.layer.kernel_regularizer is not None
+    ]
 
 
 class ColumnsHead:
@@ -40,9 +56,7 @@ class ColumnsHead:
 
     def __init__(self, model: keras.Model, variables: list[keras.Variable]):
         factored = FactoredModel(model)
-        place_of = {id(variable): place for place, variable in enumerate(variables)}
-        dense = [*factored.hidden, factored.output]
-        self._dense = [_Layer(layer, place_of[id(layer.kernel)], place_of[id(layer.bias)]) for layer in dense]
+        self._dense = dense_layers(factored, variables)
         self._mf_width = factored.mf_width
 
     def __call__(self, weights: list[Tensor], vectors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -65,12 +79,7 @@ class ColumnsHead:
             tower = layer.layer.activation(_affine(weights, layer, tower))
         logits = tf.linalg.matvec(tower, kernel[self._mf_width :], transpose_a=True)
         logits += mf_logits + weights[output.bias]
-        penalties = [
-            each.layer.kernel_regularizer(weights[each.kernel])
-            for each in self._dense
-            if each.layer.kernel_regularizer is not None
-        ]
-        return output.layer.activation(logits)[:, None], penalties
+        return output.layer.activation(logits)[:, None], penalties_on_kernels(self._dense, weights)
 
 
 def can_use_columns(model: keras.Model) -> bool:
@@ -97,7 +106,7 @@ def _is_trained(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, (FeatureCodes, IdentityDropout)) or not layer.non_trainable_variables
 
 
-def _affine(weights: list[Tensor], layer: _Layer, columns: Tensor) -> Tensor:
+def _affine(weights: list[Tensor], layer: DenseLayer, columns: Tensor) -> Tensor:
     """Return kernel^T columns + bias, shape (units, batch)."""
     return _with_bias(tf.matmul(weights[layer.kernel], columns, transpose_a=True), weights[layer.bias])
 

@@ -22,6 +22,11 @@ from ncf_keras.training.steps.feature_sums import FeatureSums
 from ncf_keras.training.steps.state import OtherState, State
 
 
+def on_gpu() -> bool:
+    """Tell whether there is a GPU, on which TensorFlow then computes."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def embeddings_of(model: keras.Model) -> list[list[keras.layers.Embedding]]:
     """Return, for each input of a model, the embeddings that it is looked up in."""
     return [_looked_up(model, keras.layers.Embedding, source) for source in model.inputs]
@@ -67,10 +72,9 @@ class Head:
         self._known = [layer.codes.numpy() for _, layer in self._codes]
         self.variables = self._model.trainable_variables
         self.others = OtherState(self._model.non_trainable_variables)
-        on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._columns: ColumnsHead | None = None
         self._vectors: _Vectors | None = None
-        if precision != "bfloat16" and not on_gpu and can_use_columns(model):
+        if precision != "bfloat16" and not on_gpu() and can_use_columns(model):
             self._columns = ColumnsHead(model, self.variables)
             self._vectors = _Vectors(model, self._model)
 

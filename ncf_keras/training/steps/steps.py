@@ -19,7 +19,8 @@ from tensorflow import Tensor
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.precision import computing_in
-from ncf_keras.training.steps.head import Head, embeddings_of, splits_at_embeddings
+from ncf_keras.training.steps.halves import HalvesHead, can_use_halves
+from ncf_keras.training.steps.head import Head, embeddings_of, on_gpu, splits_at_embeddings
 from ncf_keras.training.steps.rules import Rule
 from ncf_keras.training.steps.state import OtherState, Parameters, Slots, State
 
@@ -58,7 +59,9 @@ def make_step(
             "inputs have other uses, as recent items have. Received: 'deferred'"
         )
     deferred = exact and kind != "dense" and (kind == "deferred" or not _prefers_dense(model, batch_size))
-    return (DeferredStep if deferred else DenseStep)(model, rule, loss, precision)
+    if deferred:
+        return DeferredStep(model, rule, loss, precision)
+    return DenseStep(model, rule, loss, precision, batch_size)
 
 
 def _prefers_dense(model: keras.Model, batch_size: int) -> bool:
@@ -88,12 +91,27 @@ def can_defer_rows(model: keras.Model) -> bool:
 
 
 class DenseStep:
-    """Every weight of the model moves at every step."""
+    """Every weight of the model moves at every step.
+
+    Args:
+        model: functional, of one output.
+        rule, loss, precision: as in `make_step`.
+        batch_size: examples of a step. On a CPU, where there are as many as the tables have rows, the first
+            hidden layer is computed for each row and not for each example (`halves.py`).
+    """
 
     def __init__(
-        self, model: keras.Model, rule: Rule, loss: Loss = clipped_log_loss, precision: str = "float32"
+        self,
+        model: keras.Model,
+        rule: Rule,
+        loss: Loss = clipped_log_loss,
+        precision: str = "float32",
+        batch_size: int = 1,
     ):
         self._model = model
+        rows = sum(layers[0].input_dim for layers in embeddings_of(model) if layers)
+        halves = batch_size >= rows and precision != "bfloat16" and not on_gpu() and can_use_halves(model)
+        self._halves = HalvesHead(model) if halves else None
         self._loss, self._precision = loss, precision
         self._parameters = Parameters(model.trainable_variables, rule)
         self._others = OtherState(model.non_trainable_variables)
@@ -128,12 +146,16 @@ class DenseStep:
         """Return the loss of some examples, the model's other state after them, and the weights' gradients."""
         with tf.GradientTape() as tape, computing_in(self._model, self._precision):
             tape.watch(weights)
-            inputs = [index[:, None] if index.shape.rank == 1 else index for index in ids]
-            predictions, others, penalties = self._model.stateless_call(
-                weights, self._others.given(others), inputs, training=True, return_losses=True
-            )
+            if self._halves:
+                predictions, penalties = self._halves(weights, ids)
+            else:
+                inputs = [index[:, None] if index.shape.rank == 1 else index for index in ids]
+                predictions, others, penalties = self._model.stateless_call(
+                    weights, self._others.given(others), inputs, training=True, return_losses=True
+                )
+                others = self._others.kept(others)
             loss = batch_loss(self._loss, labels, predictions, mask, penalties)
-        return loss, self._others.kept(others), tape.gradient(loss, weights)
+        return loss, others, tape.gradient(loss, weights)
 
     def finish_epoch(self, num_steps: int, schedule: Tensor) -> None:
         """Bring the weights of the Keras model up to date."""
