@@ -12,7 +12,8 @@ import numpy as np
 
 RATE, SEED, SHARDS = 0.005, 5, 8
 # Learner, penalty on the embeddings, and batch size. 300 users and 80 items: rows are deferred and gradients
-# gathered at 16, all rows move at 512, and at 32 only the items do; with a penalty all do.
+# gathered at 16, all rows move at 512, which is more than all rows, so by halves, and at 32 only the items do;
+# with a penalty all do.
 CASES = {
     "sgd": ("sgd", 0.0, 16),
     "adam": ("adam", 0.0, 16),

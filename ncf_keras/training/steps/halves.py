@@ -14,35 +14,42 @@ from tensorflow import Tensor
 
 from ncf_keras.models.factored import FactoredModel
 from ncf_keras.training.steps.columns import can_use_columns, dense_layers, penalties_on_kernels
+from ncf_keras.training.steps.head import on_gpu
 
 
 class HalvesHead:
-    """Computes predictions from the indices of users and items, and the weights of the whole model.
+    """Computes predictions from whole tables and the indices of users and items.
 
     The numbers are those of the Keras layers to rounding.
 
     Args:
         model: one for which `can_use_halves`.
+        variables: those of the layers behind the embeddings, in the order of the weights that `__call__` takes.
+
+    Attributes:
+        embeddings: those of the users, the GMF tower's before the MLP tower's, and those of the items.
     """
 
-    def __init__(self, model: keras.Model):
-        factored, variables = FactoredModel(model), model.trainable_variables
-        place_of = {id(variable): place for place, variable in enumerate(variables)}
-        self._embeddings: list[Any] = [table.identity for table in (*factored.users, *factored.items)]
-        self._tables = [place_of[id(layer.embeddings)] for layer in self._embeddings]
+    def __init__(self, model: keras.Model, variables: list[keras.Variable]):
+        factored = FactoredModel(model)
+        self.embeddings: tuple[list[Any], list[Any]] = (
+            [table.identity for table in factored.users],
+            [table.identity for table in factored.items],
+        )
         self._dense = dense_layers(factored, variables)
         self._mf_width = factored.mf_width
 
-    def __call__(self, weights: list[Tensor], ids: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Return the predictions, shape (batch, 1), and all penalties.
+    def __call__(
+        self, weights: list[Tensor], sides: tuple[list[Tensor], list[Tensor]], ids: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the predictions, shape (batch, 1), and the penalties on the kernels.
 
         Args:
-            weights: of the model, as its `trainable_variables`.
+            weights: of the layers behind the embeddings.
+            sides: the tables of the users and those of the items, as `embeddings`.
             ids: int32, of the users and of the items, shape (batch,).
         """
         first, *hidden, output = self._dense
-        tables = [weights[place] for place in self._tables]
-        sides = tables[: len(tables) // 2], tables[len(tables) // 2 :]
         width = sides[0][-1].shape[1]
         kernels = weights[first.kernel][:width], weights[first.kernel][width:]
         halves = [tf.matmul(side[-1], kernel) for side, kernel in zip(sides, kernels, strict=True)]
@@ -58,13 +65,51 @@ class HalvesHead:
         logits = tf.linalg.matvec(tower, kernel[self._mf_width :]) + weights[output.bias]
         if self._mf_width:
             logits += tf.linalg.matvec(users[:, units:] * items[:, units:], kernel[: self._mf_width])
-        on_tables = [
+        return output.layer.activation(logits)[:, None], penalties_on_kernels(self._dense, weights)
+
+
+class HalvesModel:
+    """Computes the predictions and penalties of a whole model by a `HalvesHead`.
+
+    Args:
+        model: one for which `can_use_halves`.
+    """
+
+    def __init__(self, model: keras.Model):
+        self._head = HalvesHead(model, model.trainable_variables)
+        self._place_of = {id(each): place for place, each in enumerate(model.trainable_variables)}
+
+    def __call__(self, weights: list[Tensor], ids: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Return the predictions, shape (batch, 1), and all penalties.
+
+        Args:
+            weights: of the model, as its `trainable_variables`.
+            ids: int32, of the users and of the items, shape (batch,).
+        """
+        users, items = (
+            [weights[self._place_of[id(layer.embeddings)]] for layer in layers]
+            for layers in self._head.embeddings
+        )
+        predictions, penalties = self._head(weights, (users, items), ids)
+        layers = [*self._head.embeddings[0], *self._head.embeddings[1]]
+        penalties += [
             layer.embeddings_regularizer(table)
-            for layer, table in zip(self._embeddings, tables, strict=True)
+            for layer, table in zip(layers, [*users, *items], strict=True)
             if layer.embeddings_regularizer is not None
         ]
-        penalties = [*on_tables, *penalties_on_kernels(self._dense, weights)]
-        return output.layer.activation(logits)[:, None], penalties
+        return predictions, penalties
+
+
+def uses_halves(model: keras.Model, rows: int, batch_size: int, precision: str) -> bool:
+    """Tell whether a step that moves all rows computes halves: where that is the same and faster.
+
+    Args:
+        model: to be trained.
+        rows: of the tables of both sides together.
+        batch_size: examples of a step.
+        precision: of the products.
+    """
+    return batch_size >= rows and precision != "bfloat16" and not on_gpu() and can_use_halves(model)
 
 
 def can_use_halves(model: keras.Model) -> bool:

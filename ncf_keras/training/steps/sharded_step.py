@@ -24,12 +24,14 @@ from tensorflow import Tensor
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
+from ncf_keras.training.steps.halves import HalvesHead, uses_halves
 from ncf_keras.training.steps.head import splits_at_embeddings
 from ncf_keras.training.steps.rules import Rule
 from ncf_keras.training.steps.state import Slots, State
 from ncf_keras.training.steps.steps import (
     ROWS_AN_EXAMPLE,
     DeferredStep,
+    batch_loss,
     require_trainable_dtypes,
 )
 from ncf_keras.training.steps.tables import DeferredTable, DenseTable, Table
@@ -99,6 +101,7 @@ class ShardedStep(DeferredStep):
         precision: str = "float32",
     ):
         self._num_users, self._of_all, self._batch_size = num_users, of_all, batch_size
+        self._model, self._precision = model, precision
         super().__init__(model, rule, loss, precision)
 
     def _make_rows(self) -> None:
@@ -106,6 +109,9 @@ class ShardedStep(DeferredStep):
         self.users = self._table(of_users, self._num_users, all_users)
         self.items = self._table(of_items, all_items, all_items)
         self.gathers = isinstance(self.items, DeferredTable)
+        # Both tables are dense then, whatever the number of replicas.
+        halves = uses_halves(self._model, all_users + all_items, self._batch_size, self._precision)
+        self._halves = HalvesHead(self._model, self._head.variables) if halves else None
 
     def _table(self, layers: list[keras.layers.Embedding], size: int, of_all: int) -> Table:
         """Return the table of some rows: dense where there are few for a batch, or it must be."""
@@ -195,17 +201,48 @@ class ShardedStep(DeferredStep):
         share = count / tf.maximum(total, 1)
         # A part without examples takes the padding for some: a mean of nothing is no number, even 0 times.
         mask = tf.where(count > 0, is_example, tf.ones_like(is_example))
-        weights = [
-            self.users.weights(users_read, users, step, schedule),
-            self.items.weights(items_read, items, step, schedule),
-        ]
-        loss, _, gradient, of_head = self._gradients(
-            tf.concat(weights, 0), [], self._parameters.weights(head), [], tf.maximum(labels, 0), mask
-        )
-        of_users, of_items = tf.split(share * gradient, 2)
+        weights, labels = self._parameters.weights(head), tf.maximum(labels, 0)
+        if self._halves:
+            tables = users_read[0], items_read[0]
+            loss, of_users, of_items, of_head = self._of_tables(tables, weights, (users, items), labels, mask)
+            of_users *= share
+            of_items *= share
+        else:
+            rows = [
+                self.users.weights(users_read, users, step, schedule),
+                self.items.weights(items_read, items, step, schedule),
+            ]
+            loss, _, gradient, of_head = self._gradients(tf.concat(rows, 0), [], weights, [], labels, mask)
+            of_users, of_items = tf.split(share * gradient, 2)
+            of_users, of_items = self.users.summed(of_users, users), self.items.summed(of_items, items)
         loss = share * (loss + self.items.penalty(items_read)) + self.users.penalty(users_read)
-        exchanged = [loss, *(share * each for each in of_head), self.items.summed(of_items, items)]
-        return self.users.summed(of_users, users), tf.concat([tf.reshape(each, [-1]) for each in exchanged], 0)
+        exchanged = [loss, *(share * each for each in of_head), of_items]
+        return of_users, tf.concat([tf.reshape(each, [-1]) for each in exchanged], 0)
+
+    def _of_tables(
+        self,
+        tables: tuple[Tensor, Tensor],
+        head: State,
+        ids: tuple[Tensor, Tensor],
+        labels: Tensor,
+        mask: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, State]:
+        """Return the loss of some examples, and the gradients of whole tables and of the head, by halves."""
+        assert self._halves is not None
+        with tf.GradientTape() as tape:
+            tape.watch([*tables, head])
+            of_layers = [
+                {id(layer): part for layer, part in zip(layers, tf.split(table, widths, 1), strict=True)}
+                for layers, table, widths in zip(self._tables, tables, self._widths, strict=True)
+            ]
+            users, items = (
+                [parts[id(layer)] for layer in layers]
+                for layers, parts in zip(self._halves.embeddings, of_layers, strict=True)
+            )
+            predictions, penalties = self._halves(head, (users, items), list(ids))
+            loss = batch_loss(self._loss, labels, predictions, mask, penalties)
+        of_users, of_items, of_head = tape.gradient(loss, [*tables, head])
+        return loss, tf.convert_to_tensor(of_users), tf.convert_to_tensor(of_items), of_head
 
     @tf.function(jit_compile=True, autograph=False)
     def _after(

@@ -19,8 +19,8 @@ from tensorflow import Tensor
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.precision import computing_in
-from ncf_keras.training.steps.halves import HalvesHead, can_use_halves
-from ncf_keras.training.steps.head import Head, embeddings_of, on_gpu, splits_at_embeddings
+from ncf_keras.training.steps.halves import HalvesModel, uses_halves
+from ncf_keras.training.steps.head import Head, embeddings_of, splits_at_embeddings
 from ncf_keras.training.steps.rules import Rule
 from ncf_keras.training.steps.state import OtherState, Parameters, Slots, State
 
@@ -110,8 +110,7 @@ class DenseStep:
     ):
         self._model = model
         rows = sum(layers[0].input_dim for layers in embeddings_of(model) if layers)
-        halves = batch_size >= rows and precision != "bfloat16" and not on_gpu() and can_use_halves(model)
-        self._halves = HalvesHead(model) if halves else None
+        self._halves = HalvesModel(model) if uses_halves(model, rows, batch_size, precision) else None
         self._loss, self._precision = loss, precision
         self._parameters = Parameters(model.trainable_variables, rule)
         self._others = OtherState(model.non_trainable_variables)
