@@ -46,7 +46,7 @@ def spec():
 def short_programs(monkeypatch):
     """Programs of 20 steps, so that an epoch can be left in the middle."""
     for module in (feeds, sharded_engine, samplers):
-        monkeypatch.setattr(module, "usual_batches_a_stack", lambda batch_size, recent: A_STACK)
+        monkeypatch.setattr(module, "usual_batches_a_stack", lambda batch_size, recent=0: A_STACK)
 
 
 def training_of(**settings):
