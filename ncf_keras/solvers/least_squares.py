@@ -16,7 +16,7 @@ from ncf_keras.solvers.least_squares_loss import LeastSquares
 
 # Standard deviation of the norm of an item's first vector.
 INITIAL_NORM = 0.1
-# What the vectors, or the systems, of rows that are solved together hold at most: 4 MiB.
+# What the vectors, or the systems, of rows that are solved together hold at most: 4 MiB. One row may hold more.
 NUMBERS_A_STACK = 2**20
 # With a smaller number beside the largest of a diagonal, float32 holds too few digits to divide by it first.
 LEAST_OF_LARGEST = 1e-5
@@ -98,11 +98,14 @@ def _stacks(counts: np.ndarray, few: np.ndarray, factors: int) -> Iterator[np.nd
     They are solved in one call each, as rows of few interactions take less time than a call.
     """
     rows = np.flatnonzero(counts)
+    if not len(rows):
+        return
     rows = rows[np.lexsort((few[rows], -counts[rows]))]
     for same in np.split(rows, np.flatnonzero(np.diff(counts[rows]) | np.diff(few[rows])) + 1):
-        if len(same):
-            numbers = factors * max(counts[same[0]], 0 if few[same[0]] else factors)
-            yield from np.array_split(same, -(-len(same) * numbers // NUMBERS_A_STACK))
+        count, by_interactions = int(counts[same[0]]), few[same[0]]
+        numbers_a_row = factors * (count if by_interactions else max(count, factors))
+        size = max(1, NUMBERS_A_STACK // numbers_a_row)
+        yield from (same[start : start + size] for start in range(0, len(same), size))
 
 
 def _by_factors(known: np.ndarray, diagonals: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from ncf_keras.base.errors import InputError
 from ncf_keras.data import Dataset, sample_dataset
 from ncf_keras.models import build_gmf, model_scores
 from ncf_keras.sampling import NegativeSampler
+from ncf_keras.solvers import least_squares
 from ncf_keras.solvers.least_squares import factorise, solve_rows
 from ncf_keras.solvers.least_squares_loss import LeastSquares
 from ncf_keras.training.fit_gmf import fit_gmf
@@ -67,8 +68,13 @@ def test_the_last_half_sweep_is_the_minimum_over_the_items(dataset, settings):
     assert loss_by_hand(dataset, settings, users, items) == pytest.approx(found.fun, rel=1e-5)
 
 
+@pytest.mark.parametrize("numbers_a_stack", [1, 2**20])
 @pytest.mark.parametrize("regularization", [1e-7, 0.01, 10.0])
-def test_rows_with_fewer_interactions_than_factors_and_more_solve_their_systems(regularization):
+def test_rows_with_fewer_interactions_than_factors_and_more_solve_their_systems(
+    regularization, numbers_a_stack, monkeypatch
+):
+    # With 1 every row is larger than a stack may be, as those of very popular items are.
+    monkeypatch.setattr(least_squares, "NUMBERS_A_STACK", numbers_a_stack)
     generator = np.random.default_rng(4)
     # From no interaction of a row to all.
     interactions = (generator.random((60, 50)) < np.linspace(0, 1, 60)[:, None]).astype(np.float32)
