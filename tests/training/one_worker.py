@@ -20,6 +20,7 @@ CASES = {
     "penalised": ("adam", 0.01, 32),
     "items dense": ("adam", 0.0, 32),
     "dense": ("adam", 0.0, 512),
+    "dense, penalised": ("adam", 0.01, 512),
 }
 
 

@@ -6,6 +6,7 @@ fewer multiplications than the layer does, forward and backward, and with [64,32
 multiplications of the tower are in that layer.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -25,31 +26,26 @@ class HalvesHead:
     Args:
         model: one for which `can_use_halves`.
         variables: those of the layers behind the embeddings, in the order of the weights that `__call__` takes.
-
-    Attributes:
-        embeddings: those of the users, the GMF tower's before the MLP tower's, and those of the items.
     """
 
     def __init__(self, model: keras.Model, variables: list[keras.Variable]):
         factored = FactoredModel(model)
-        self.embeddings: tuple[list[Any], list[Any]] = (
-            [table.identity for table in factored.users],
-            [table.identity for table in factored.items],
-        )
+        self._sides = [[id(table.identity) for table in side] for side in (factored.users, factored.items)]
         self._dense = dense_layers(factored, variables)
         self._mf_width = factored.mf_width
 
     def __call__(
-        self, weights: list[Tensor], sides: tuple[list[Tensor], list[Tensor]], ids: list[Tensor]
+        self, weights: list[Tensor], tables: Mapping[int, Tensor], ids: Sequence[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """Return the predictions, shape (batch, 1), and the penalties on the kernels.
 
         Args:
             weights: of the layers behind the embeddings.
-            sides: the tables of the users and those of the items, as `embeddings`.
+            tables: all rows of each embedding, by the `id` of its layer.
             ids: int32, of the users and of the items, shape (batch,).
         """
         first, *hidden, output = self._dense
+        sides = [[tables[layer] for layer in side] for side in self._sides]
         width = sides[0][-1].shape[1]
         kernels = weights[first.kernel][:width], weights[first.kernel][width:]
         halves = [tf.matmul(side[-1], kernel) for side, kernel in zip(sides, kernels, strict=True)]
@@ -76,25 +72,25 @@ class HalvesModel:
     """
 
     def __init__(self, model: keras.Model):
-        self._head = HalvesHead(model, model.trainable_variables)
-        self._place_of = {id(each): place for place, each in enumerate(model.trainable_variables)}
+        variables = model.trainable_variables
+        place_of = {id(variable): place for place, variable in enumerate(variables)}
+        layers: list[Any] = model.layers
+        embeddings = [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
+        self._places = [(layer, place_of[id(layer.embeddings)]) for layer in embeddings]
+        self._head = HalvesHead(model, variables)
 
-    def __call__(self, weights: list[Tensor], ids: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def __call__(self, weights: list[Tensor], ids: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Return the predictions, shape (batch, 1), and all penalties.
 
         Args:
             weights: of the model, as its `trainable_variables`.
             ids: int32, of the users and of the items, shape (batch,).
         """
-        users, items = (
-            [weights[self._place_of[id(layer.embeddings)]] for layer in layers]
-            for layers in self._head.embeddings
-        )
-        predictions, penalties = self._head(weights, (users, items), ids)
-        layers = [*self._head.embeddings[0], *self._head.embeddings[1]]
+        tables = {id(layer): weights[place] for layer, place in self._places}
+        predictions, penalties = self._head(weights, tables, ids)
         penalties += [
-            layer.embeddings_regularizer(table)
-            for layer, table in zip(layers, [*users, *items], strict=True)
+            layer.embeddings_regularizer(weights[place])
+            for layer, place in self._places
             if layer.embeddings_regularizer is not None
         ]
         return predictions, penalties

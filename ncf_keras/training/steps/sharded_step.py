@@ -101,17 +101,16 @@ class ShardedStep(DeferredStep):
         precision: str = "float32",
     ):
         self._num_users, self._of_all, self._batch_size = num_users, of_all, batch_size
-        self._model, self._precision = model, precision
         super().__init__(model, rule, loss, precision)
+        # Both tables are dense then, whatever the number of replicas.
+        halves = uses_halves(model, sum(of_all), batch_size, precision)
+        self._halves = HalvesHead(model, self._head.variables) if halves else None
 
     def _make_rows(self) -> None:
         (of_users, of_items), (all_users, all_items) = self._tables, self._of_all
         self.users = self._table(of_users, self._num_users, all_users)
         self.items = self._table(of_items, all_items, all_items)
         self.gathers = isinstance(self.items, DeferredTable)
-        # Both tables are dense then, whatever the number of replicas.
-        halves = uses_halves(self._model, all_users + all_items, self._batch_size, self._precision)
-        self._halves = HalvesHead(self._model, self._head.variables) if halves else None
 
     def _table(self, layers: list[keras.layers.Embedding], size: int, of_all: int) -> Table:
         """Return the table of some rows: dense where there are few for a batch, or it must be."""
@@ -231,15 +230,12 @@ class ShardedStep(DeferredStep):
         assert self._halves is not None
         with tf.GradientTape() as tape:
             tape.watch([*tables, head])
-            of_layers = [
-                {id(layer): part for layer, part in zip(layers, tf.split(table, widths, 1), strict=True)}
+            parts = {
+                id(layer): part
                 for layers, table, widths in zip(self._tables, tables, self._widths, strict=True)
-            ]
-            users, items = (
-                [parts[id(layer)] for layer in layers]
-                for layers, parts in zip(self._halves.embeddings, of_layers, strict=True)
-            )
-            predictions, penalties = self._halves(head, (users, items), list(ids))
+                for layer, part in zip(layers, tf.split(table, widths, 1), strict=True)
+            }
+            predictions, penalties = self._halves(head, parts, ids)
             loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         of_users, of_items, of_head = tape.gradient(loss, [*tables, head])
         return loss, tf.convert_to_tensor(of_users), tf.convert_to_tensor(of_items), of_head
