@@ -9,6 +9,10 @@ from ncf_keras.base.checks import require_count
 from ncf_keras.data import Dataset
 from ncf_keras.sampling.samplers import Examples, NegativeSampler, PairSampler, Sampler, stacks_of_batches
 
+# Stacks that are drawn ahead. The first one of an epoch takes the longest, because the order of the whole epoch
+# is drawn before it; the last two of the epoch before may be short. So with less than three, training waits.
+STACKS_AHEAD = 3
+
 # Traced without AutoGraph, which has nothing to do here and, on Python 3.13, warns.
 as_it_is = tf.autograph.experimental.do_not_convert
 
@@ -97,11 +101,11 @@ def training_dataset(
 def _drawn_ahead(
     make_stacks: Callable[[], Iterator[Examples]], third: tf.DType, recent: int = 0
 ) -> tf.data.Dataset:
-    """Return stacks, the next one drawn while one is used; `third` is the dtype of the third array."""
+    """Return stacks, the next ones drawn while one is used; `third` is the dtype of the third array."""
     signature = tuple(tf.TensorSpec([None, None], dtype) for dtype in (tf.int32, tf.int32, third))
     if recent:
         signature = (*signature, tf.TensorSpec([None, None, recent], tf.int32))
-    return tf.data.Dataset.from_generator(make_stacks, output_signature=signature).prefetch(1)
+    return tf.data.Dataset.from_generator(make_stacks, output_signature=signature).prefetch(STACKS_AHEAD)
 
 
 def _batches(stacks: tf.data.Dataset, sampler: Sampler, batch_size: int) -> tf.data.Dataset:

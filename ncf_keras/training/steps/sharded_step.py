@@ -24,7 +24,7 @@ from tensorflow import Tensor
 
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
-from ncf_keras.training.steps.halves import HalvesHead, uses_halves
+from ncf_keras.training.steps.from_tables import TablesHead, can_compute_from_tables, prefers_halves
 from ncf_keras.training.steps.head import splits_at_embeddings
 from ncf_keras.training.steps.rules import Rule
 from ncf_keras.training.steps.state import Slots, State
@@ -102,9 +102,10 @@ class ShardedStep(DeferredStep):
     ):
         self._num_users, self._of_all, self._batch_size = num_users, of_all, batch_size
         super().__init__(model, rule, loss, precision)
+        self._halves: TablesHead | None = None
         # Both tables are dense then, whatever the number of replicas.
-        halves = uses_halves(model, sum(of_all), batch_size, precision)
-        self._halves = HalvesHead(model, self._head.variables) if halves else None
+        if prefers_halves(sum(of_all), batch_size) and can_compute_from_tables(model, precision):
+            self._halves = TablesHead(model, self._head.variables, by_halves=True)
 
     def _make_rows(self) -> None:
         (of_users, of_items), (all_users, all_items) = self._tables, self._of_all

@@ -19,7 +19,7 @@ from tensorflow import Tensor
 from ncf_keras.base.errors import InputError
 from ncf_keras.training.losses import Loss, clipped_log_loss
 from ncf_keras.training.precision import computing_in
-from ncf_keras.training.steps.halves import HalvesModel, uses_halves
+from ncf_keras.training.steps.from_tables import TablesModel, can_compute_from_tables, prefers_halves
 from ncf_keras.training.steps.head import Head, embeddings_of, splits_at_embeddings
 from ncf_keras.training.steps.rules import Rule
 from ncf_keras.training.steps.state import OtherState, Parameters, Slots, State
@@ -96,8 +96,7 @@ class DenseStep:
     Args:
         model: functional, of one output.
         rule, loss, precision: as in `make_step`.
-        batch_size: examples of a step. On a CPU, where there are as many as the tables have rows, the first
-            hidden layer is computed for each row and not for each example (`halves.py`).
+        batch_size: examples of a step; it decides how MLP and NeuMF are computed on a CPU (`from_tables.py`).
     """
 
     def __init__(
@@ -110,7 +109,9 @@ class DenseStep:
     ):
         self._model = model
         rows = sum(layers[0].input_dim for layers in embeddings_of(model) if layers)
-        self._halves = HalvesModel(model) if uses_halves(model, rows, batch_size, precision) else None
+        self._from_tables: TablesModel | None = None
+        if can_compute_from_tables(model, precision):
+            self._from_tables = TablesModel(model, prefers_halves(rows, batch_size))
         self._loss, self._precision = loss, precision
         self._parameters = Parameters(model.trainable_variables, rule)
         self._others = OtherState(model.non_trainable_variables)
@@ -145,8 +146,8 @@ class DenseStep:
         """Return the loss of some examples, the model's other state after them, and the weights' gradients."""
         with tf.GradientTape() as tape, computing_in(self._model, self._precision):
             tape.watch(weights)
-            if self._halves:
-                predictions, penalties = self._halves(weights, ids)
+            if self._from_tables:
+                predictions, penalties = self._from_tables(weights, ids)
             else:
                 inputs = [index[:, None] if index.shape.rank == 1 else index for index in ids]
                 predictions, others, penalties = self._model.stateless_call(
