@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+from ncf_keras.base.short_loops import vectorise_short_loops
+
 
 def look_for_devices() -> None:
     """Run a first operation, so that TensorFlow looks for devices, and prints about them, now."""
@@ -19,7 +21,7 @@ def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices, log_l
     """Import TensorFlow without the lines about CPUs and CUDA that it writes from C++ as it starts.
 
     They come before any log level applies, so standard error is captured during the import, and shown only if
-    it fails.
+    it fails. XLA is told to vectorise short loops.
 
     Args:
         first: called after the import, while standard error is still captured; its result is returned.
@@ -32,6 +34,7 @@ def import_tensorflow_quietly(first: Callable[[], Any] = look_for_devices, log_l
         import tensorflow as tf
 
         tf.get_logger().setLevel(log_level)
+        vectorise_short_loops()
         return first()
 
 

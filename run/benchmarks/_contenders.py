@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _shared_epoch import ShardedEpoch as ShardedEpoch
+from _shared_epoch import ShardedEpoch as ShardedEpoch, seconds_of_epoch
 
 if TYPE_CHECKING:
     from ncf_keras.sampling import NegativeSampler
@@ -58,29 +58,19 @@ class CompiledEpoch:
         import _workloads
 
         from ncf_keras.sampling import NegativeSampler
-        from ncf_keras.sampling.samplers import usual_batches_a_stack
         from ncf_keras.training import CompiledEngine
 
         data = _workloads.load_dataset(path, dataset)
-        self._sampler = NegativeSampler(data, seed=0)
-        self._stack = batch_size * usual_batches_a_stack(batch_size)
+        sampler = NegativeSampler(data, seed=0)
         built = _workloads.build(model, factors, data.num_users, data.num_items)
-        self._engine = CompiledEngine(built, self._sampler, "adam", _workloads.LEARNING_RATE, batch_size)
-        self.about = {"parameters": built.count_params(), "examples": self._sampler.num_examples}
+        self._engine = CompiledEngine(built, sampler, "adam", _workloads.LEARNING_RATE, batch_size)
+        self.about = {"parameters": built.count_params(), "examples": sampler.num_examples}
 
     def measure(self) -> dict:
-        """Return the seconds of an epoch.
-
-        The engine draws the first examples of an epoch ahead, while the last epoch ends, so the time of this
-        is measured separately and added.
-        """
-        started = time.perf_counter()
-        next(self._sampler.chunks(0, self._stack))
-        drawn = time.perf_counter()
-        self._engine.train_epoch()
-        seconds = time.perf_counter() - started
+        """Return the seconds of an epoch."""
+        seconds = seconds_of_epoch(self._engine)
         time.sleep(SETTLE_SECONDS)
-        return {"seconds": seconds, "first_draw": drawn - started, "peak_memory_mb": _peak_memory_mb()}
+        return {"seconds": seconds, "peak_memory_mb": _peak_memory_mb()}
 
 
 class KerasPipeline:

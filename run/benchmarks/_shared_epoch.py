@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 # The prefetching of the next epoch must not run into the next contender's time.
 SETTLE_SECONDS = 0.3
+EPOCHS = 2
 
 
 class ShardedEpoch:
@@ -44,9 +45,20 @@ class ShardedEpoch:
     def measure(self) -> dict:
         """Return the seconds of an epoch."""
         time.sleep(SETTLE_SECONDS)
-        started = time.perf_counter()
-        self._engine.train_epoch()
-        return {"seconds": time.perf_counter() - started}
+        return {"seconds": seconds_of_epoch(self._engine)}
+
+
+def seconds_of_epoch(engine: object) -> float:
+    """Return the mean seconds of an epoch among others.
+
+    One goes before them that is not timed, so that as many examples are drawn ahead at the beginning as at the
+    end.
+    """
+    engine.train_epoch()
+    started = time.perf_counter()
+    for _ in range(EPOCHS):
+        engine.train_epoch()
+    return (time.perf_counter() - started) / EPOCHS
 
 
 def main(settings: str, addresses: str, index: str) -> None:

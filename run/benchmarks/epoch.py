@@ -13,7 +13,8 @@ fair to the rivals:
   goes on in its fastest. The compiled engine runs with `--threads`.
 - To be affordable, their epoch is `--rival_steps` steps scaled up (but not what a `fit` of one step costs); one
   whole epoch of each, run at the end, checks the scaling. `--rival_steps 0` runs whole epochs only.
-- The compiled engine draws the first examples of an epoch ahead of it; that time is measured apart and added.
+- The compiled engine draws examples while it trains on others, also the first ones of the next epoch. Its time
+  is the mean of two epochs after one that is not timed, so that as much is drawn ahead of them as in them.
 """
 
 import argparse
