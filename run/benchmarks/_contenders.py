@@ -4,6 +4,7 @@ Each has `about`, its facts for the JSON, and `measure`, which runs once and ret
 TensorFlow and PyTorch are imported by those that need them, because they compete for threads.
 """
 
+import functools
 import itertools
 import sys
 import time
@@ -41,6 +42,8 @@ class CompiledStep:
         sampler = NegativeSampler(_workloads.synthetic_dataset(*size), seed=0)
         built = _workloads.build(model, factors, *size[:2])
         make = getattr(step_module, step)
+        if step == "DenseStep":
+            make = functools.partial(make, batch_size=batch_size)
         self._engine = _workloads.StepEngine(make, built, sampler, batch_size, steps)
         self.about = {"parameters": built.count_params(), "steps_a_program": self._engine.steps}
 
