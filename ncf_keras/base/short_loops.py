@@ -10,7 +10,7 @@ XLA_FLAGS = "--xla_backend_extra_options=-unroll-threshold=60,-vectorizer-min-tr
 def vectorise_short_loops() -> None:
     """Have XLA make vectors of short loops, where it compiles for a processor alone.
 
-    A training step takes a tenth to a half less time (`docs/performance.md`). The numbers are the same to
+    A small training step takes up to half the time (`docs/performance.md`). The numbers are the same to
     rounding. XLA reads its flags from the environment when it first compiles, so TensorFlow must be imported
     and nothing compiled yet. Flags that are set already are kept.
     """
