@@ -14,7 +14,7 @@ from ncf_keras.base.short_loops import XLA_FLAGS
 from ncf_keras.data import Dataset, sample_dataset
 from tests.slow_tests import is_slow
 
-# As the commands have it; a test may import TensorFlow itself.
+# As the commands have it on a processor; a test may import TensorFlow itself.
 os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
 
 # Tests send Ctrl-C; where they are started in the background of a script, it would be ignored.

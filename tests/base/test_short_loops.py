@@ -20,6 +20,8 @@ print(tf.function(lambda x: x + 1, jit_compile=True)(tf.constant(1.0)).numpy(), 
 @pytest.mark.parametrize(("mine", "used"), [(None, XLA_FLAGS), ("--xla_cpu_enable_fast_math=false",) * 2])
 def test_xla_takes_the_flags_and_a_users_own_are_kept(mine, used):
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    # A machine's GPU would be left alone.
+    environment["CUDA_VISIBLE_DEVICES"] = "-1"
     if mine:
         environment["XLA_FLAGS"] = mine
     done = subprocess.run(

@@ -17,8 +17,8 @@ from ncf_keras.models.factored import FactoredModel
 from ncf_keras.training.steps.columns import can_use_columns, dense_layers, penalties_on_kernels
 from ncf_keras.training.steps.head import on_gpu
 
-# From so many examples for each row of the tables on, halves are faster (`docs/performance.md`).
-LEAST_EXAMPLES_A_ROW = 0.5
+# Up to so many rows of the tables for each example of a batch, halves are faster (`docs/performance.md`).
+ROWS_AN_EXAMPLE_BY_HALVES = 2
 
 
 class TablesHead:
@@ -119,7 +119,7 @@ def prefers_halves(rows: int, batch_size: int) -> bool:
         rows: of the tables of both sides together.
         batch_size: examples of a step.
     """
-    return batch_size >= LEAST_EXAMPLES_A_ROW * rows
+    return rows <= ROWS_AN_EXAMPLE_BY_HALVES * batch_size
 
 
 def can_compute_from_tables(model: keras.Model, precision: str = "float32") -> bool:
@@ -153,8 +153,8 @@ def _look_up(tables: Sequence[Tensor], ids: Sequence[Tensor]) -> list[Tensor]:
 def _product(rows: Tensor, kernel: Tensor) -> tuple[Tensor, Any]:
     """Return rows kernel, shape (batch, units).
 
-    The gradient of the kernel is computed transposed, (units, features), which takes half the time where a
-    layer has fewer units than features. XLA would turn a transposed product into the product of the other
+    The gradient of the kernel is computed transposed, (units, features), which takes up to half the time where
+    a layer has fewer units than features. XLA would turn a transposed product into the product of the other
     order, were there not a sum in between.
     """
 
