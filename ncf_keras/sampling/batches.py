@@ -1,5 +1,6 @@
 """Batches of a sampler's examples as `tf.data` datasets, for our engines and for `model.fit`."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 
@@ -7,6 +8,7 @@ import tensorflow as tf
 
 from ncf_keras.base.checks import require_count
 from ncf_keras.data import Dataset
+from ncf_keras.sampling.giving_way import drawn_giving_way
 from ncf_keras.sampling.samplers import Examples, NegativeSampler, PairSampler, Sampler, stacks_of_batches
 
 # Stacks that are drawn ahead. The first one of an epoch takes the longest, because the order of the whole epoch
@@ -32,16 +34,29 @@ def stack_dataset(
 
 
 def one_after_another(
-    stacks_of: Callable[[int], Iterable[Examples]], epochs: Iterable[int], recent: int = 0
+    stacks_of: Callable[[int], Iterable[Examples]],
+    epochs: Iterable[int],
+    recent: int = 0,
+    *,
+    gives_way: bool = False,
 ) -> tf.data.Dataset:
     """Return the stacks that `stacks_of` gives of one epoch after another, drawn ahead; see `stack_dataset`.
 
-    `recent` is how many recent items an example has.
+    Args:
+        stacks_of: the number of an epoch to its stacks.
+        epochs: their numbers.
+        recent: how many recent items an example has.
+        gives_way: draw mostly while training waits, see `drawn_giving_way`.
     """
     options = tf.data.Options()
     # There is nothing to tune, and letting go of an iterator would wait for the tuner, up to a second.
     options.autotune.enabled = False
-    stacks = _drawn_ahead(lambda: itertools.chain.from_iterable(map(stacks_of, epochs)), tf.float32, recent)
+
+    def make_stacks() -> Iterator[Examples]:
+        return itertools.chain.from_iterable(map(stacks_of, epochs))
+
+    drawn = functools.partial(drawn_giving_way, make_stacks) if gives_way else make_stacks
+    stacks = _drawn_ahead(drawn, tf.float32, recent)
     return stacks.with_options(options)
 
 

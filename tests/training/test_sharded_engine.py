@@ -8,7 +8,7 @@ import pytest
 
 from ncf_keras.base.errors import InputError, WorkerLost
 from ncf_keras.training import clipped_log_loss, make_optimizer
-from ncf_keras.training.engines import sharded_engine as sharded_engine_module
+from ncf_keras.training.engines import divided_rows, sharded_engine as sharded_engine_module
 from ncf_keras.training.engines.sharded_engine import ShardedEngine
 from tests.loopback_workers import start, workers
 from tests.shared_files import PROJECT
@@ -162,6 +162,18 @@ def test_a_state_is_handed_on_as_it_came_and_restores_the_model():
         other.restore({name: array for name, array in state.items() if name != "items"})
     with pytest.raises(InputError, match="must have users of float32 and shape"):
         other.restore({**state, "users": state["users"][:-1]})
+
+
+@pytest.mark.parametrize("at_once", [1, 5_000, 10**9])
+def test_the_rows_of_users_come_back_as_they_were_placed_however_many_at_once(at_once, monkeypatch):
+    """38 users of a shard have 1,368 numbers with their slots: each shard alone, three at a time, or all."""
+    monkeypatch.setattr(divided_rows, "MOST_EXCHANGED", at_once)
+    engine, _ = one_worker.make_engine("dense")
+    rows = np.random.default_rng(6).random(engine._rows.shape("users")).astype(np.float32)
+    assert rows.shape == (300, 36)
+    engine._rows.place_users(rows, 36)
+    np.testing.assert_array_equal(engine._rows.users_rows(36), rows)
+    np.testing.assert_array_equal(engine._rows.users_rows(12), rows[:, :12])
 
 
 def test_weights_that_a_callback_sets_are_taken_over_with_the_slots_kept(trained):

@@ -13,6 +13,9 @@ from ncf_keras.sampling import ShardedSampler
 from ncf_keras.training.engines.workers import Workers
 from ncf_keras.training.steps.sharded_step import ShardedStep
 
+# Numbers of users' rows that are exchanged at a time, unless a shard has more.
+MOST_EXCHANGED = 2**20
+
 
 class DividedRows:
     """Moves rows and layers between the chief's arrays and the replicas of all workers.
@@ -54,7 +57,7 @@ class DividedRows:
     def place_users(self, rows: np.ndarray | None, columns: int) -> None:
         """Give the owner of each user the row, or its first columns; `rows` is None but on the chief."""
         for shard, users in enumerate(self._shards.users):
-            block = self._block(columns)
+            (block,) = self._block(columns, 1)
             if rows is not None:
                 block[: len(users)] = rows[users]
             received = self._workers.from_chief(tf.constant(block))
@@ -66,15 +69,20 @@ class DividedRows:
     def users_rows(self, columns: int) -> np.ndarray:
         """Return the first columns of all users' rows, on the chief, by user; elsewhere no row."""
         is_chief = self._workers.is_chief
-        result = self._block(columns, self._shards.num_users if is_chief else 0)
-        for shard, users in enumerate(self._shards.users):
-            block, home = self._block(columns), self._home(shard)
-            if home:
-                replica, start = home
-                block[: len(users)] = replica.users.rows(start, start + len(users))[:, :columns]
-            received = self._workers.from_one(tf.constant(block), home is not None)
+        result = np.zeros((self._shards.num_users if is_chief else 0, columns), self._kind)
+        for group in self._groups(columns):
+            block = self._block(columns, len(group))
+            for place, shard in enumerate(group):
+                home, count = self._home(shard), len(self._shards.users[shard])
+                if home:
+                    replica, start = home
+                    block[place, :count] = replica.users.rows(start, start + count)[:, :columns]
+            # Each shard is zeros but with its owner.
+            received = self._workers.summed(tf.constant(block))
             if is_chief:
-                result[users] = received[: len(users)]
+                for rows, shard in zip(received.numpy(), group, strict=True):
+                    users = self._shards.users[shard]
+                    result[users] = rows[: len(users)]
         return result
 
     def _home(self, shard: int) -> tuple[ShardedStep, int] | None:
@@ -84,10 +92,23 @@ class DividedRows:
                 return replica, sum(len(self._shards.users[each]) for each in part if each < shard)
         return None
 
-    def _block(self, columns: int, rows: int | None = None) -> np.ndarray:
-        """Return zeros for so many rows, or for those of the largest shard."""
-        most = max(map(len, self._shards.users)) if rows is None else rows
-        return np.zeros((most, columns), self._first.dtype.as_numpy_dtype)
+    def _groups(self, columns: int) -> list[range]:
+        """Return the shards whose rows are exchanged at a time, because each exchange takes a moment."""
+        size = max(1, MOST_EXCHANGED // (self._most_users * columns))
+        count = len(self._shards.users)
+        return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+    def _block(self, columns: int, shards: int) -> np.ndarray:
+        """Return zeros for the rows of some shards, each as large as the largest one."""
+        return np.zeros((shards, self._most_users, columns), self._kind)
+
+    @property
+    def _most_users(self) -> int:
+        return max(map(len, self._shards.users))
+
+    @property
+    def _kind(self) -> np.dtype:
+        return self._first.dtype.as_numpy_dtype
 
     def shape(self, name: str) -> tuple[int, int]:
         """Return the shape of all rows of `users` or `items` in a state."""

@@ -162,6 +162,8 @@ class ShardsFeed(HostFeed):
         steps: of an epoch.
         parts: the shards of each replica.
         shape: batches in a stack and padded examples in a replica's part of a batch.
+        gives_way: whether to draw mostly while training waits. Workers wait for each other at every step, so
+            all would wait for one whose sampler takes the core.
     """
 
     def __init__(
@@ -171,10 +173,13 @@ class ShardsFeed(HostFeed):
         steps: int,
         parts: list[list[int]],
         shape: tuple[int, int],
+        gives_way: bool,
     ):
         super().__init__(sampler, batch_size, shape[0])  # type: ignore[arg-type]
-        self._shards = sampler
+        self._shards, self._gives_way = sampler, gives_way
         self._arguments = steps, parts, shape[1], shape[0]
 
     def _drawn(self, epochs: Iterator[int]) -> tf.data.Dataset:
-        return one_after_another(lambda epoch: self._shards.stacks(epoch, *self._arguments), epochs)
+        return one_after_another(
+            lambda epoch: self._shards.stacks(epoch, *self._arguments), epochs, gives_way=self._gives_way
+        )

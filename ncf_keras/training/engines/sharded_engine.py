@@ -101,7 +101,9 @@ class ShardedEngine(CompiledEngine):
         parts = [np.flatnonzero(self._owners == number) for number in range(self._workers.count)]
         self._padded_size = max(sampler.width(self._steps_an_epoch, part) for part in parts)
         shape = self._stack_size, self._padded_size
-        self._feed = ShardsFeed(sampler, batch_size, self._steps_an_epoch, self._parts, shape)
+        self._feed = ShardsFeed(
+            sampler, batch_size, self._steps_an_epoch, self._parts, shape, gives_way=self._workers.several
+        )
         # The state that the replicas have to take over at the next step; None is that of the Keras model.
         self._restored: dict[str, np.ndarray] | None = None
         self._taken_over = False

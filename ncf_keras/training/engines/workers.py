@@ -68,12 +68,15 @@ class Workers:
         values = tf.distribute.get_replica_context().all_gather(tf.identity(value), 0)
         return tf.ensure_shape(values, [self.count, value.shape[1]])
 
-    def from_one(self, value: tf.Tensor, is_mine: bool) -> tf.Tensor:
-        """Return the `value` of one worker on every worker; a collective that all workers must call.
+    def from_chief(self, value: tf.Tensor) -> tf.Tensor:
+        """Return the chief's `value` on every worker; see `summed`, on the others any value will do."""
+        return self.summed(value if self.is_chief else tf.zeros_like(value))
+
+    def summed(self, value: tf.Tensor) -> tf.Tensor:
+        """Return the sum of the values of all workers on each; a collective that all workers must call.
 
         Args:
-            value: float or int64; on the other workers any value of the same shape and dtype.
-            is_mine: whether it is the value of this worker that counts.
+            value: float or int64, of the same shape and dtype on all workers.
 
         Raises:
             WorkerLost: another worker is gone.
@@ -81,11 +84,7 @@ class Workers:
         if not self.several:
             return value
         with self.in_words():
-            return self._sum(value if is_mine else tf.zeros_like(value))
-
-    def from_chief(self, value: tf.Tensor) -> tf.Tensor:
-        """Return the chief's `value` on every worker; see `from_one`."""
-        return self.from_one(value, self.is_chief)
+            return self._sum(value)
 
     def require_same(self, text: str) -> None:
         """Raise InputError unless all workers pass the same text; a collective that all workers must call.

@@ -114,7 +114,8 @@ class DenseTable:
         """See `Table`."""
         stop, parts = start + rows.shape[0], tf.split(rows, rows.shape[1] // self._width, 1)
         for variable, part in zip(self.variables, parts, strict=False):
-            variable[start:stop].assign(part)
+            # After `variable[start:stop].assign(part)` every read and write of the variable would copy it.
+            variable.assign(tf.concat([variable[:start], part, variable[stop:]], 0))
 
 
 class DeferredTable:

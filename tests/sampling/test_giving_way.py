@@ -1,0 +1,61 @@
+"""Drawing in a thread of low priority."""
+
+import os
+import sys
+import threading
+
+import pytest
+
+from ncf_keras.sampling import NegativeSampler, stack_dataset, stacks_of_batches
+from ncf_keras.sampling.batches import one_after_another
+from ncf_keras.sampling.giving_way import NICENESS, THREAD_NAME, drawn_giving_way
+
+
+def threads():
+    return [each for each in threading.enumerate() if each.name.startswith(THREAD_NAME)]
+
+
+def nicenesses(count):
+    """Yield the niceness of the thread that asks."""
+    for _ in range(count):
+        yield os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+def test_all_is_yielded_in_order_by_a_thread_that_ends():
+    assert list(drawn_giving_way(lambda: iter(range(5)))) == list(range(5))
+    for thread in threads():
+        thread.join(10)
+    assert not threads()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own")
+def test_only_the_thread_that_draws_gives_way():
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert list(drawn_giving_way(lambda: nicenesses(2))) == [min(mine + NICENESS, 19)] * 2
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
+
+
+def test_an_error_of_the_drawing_reaches_who_asks():
+    def broken():
+        yield 1
+        raise MemoryError("no room")
+
+    drawn = drawn_giving_way(broken)
+    assert next(drawn) == 1
+    with pytest.raises(MemoryError, match="no room"):
+        next(drawn)
+
+
+def test_stacks_are_the_same_and_the_thread_ends_when_they_are_let_go(sample):
+    sampler = NegativeSampler(sample, seed=3)
+    stacks = iter(
+        one_after_another(lambda epoch: stacks_of_batches(sampler, epoch, 64), range(2**40), gives_way=True)
+    )
+    others = iter(stack_dataset(sampler, 64, range(2**40)))
+    for _ in range(3):
+        for one, other in zip(next(stacks), next(others), strict=True):
+            assert (one.numpy() == other.numpy()).all()
+    (thread,) = threads()
+    del stacks
+    thread.join(10)
+    assert not thread.is_alive()
