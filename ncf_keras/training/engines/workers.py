@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import tensorflow as tf
 
 from ncf_keras.base.errors import InputError, WorkerLost
+from ncf_keras.base.kept_memory import keep_freed_memory
 
 # The errors that a collective operation may raise when another worker is gone.
 SIGNS_OF_LOSS = (
@@ -171,6 +172,8 @@ def cluster_workers() -> Workers:
     Raises:
         WorkerLost: a worker did not connect, or disconnected again.
     """
+    # A worker has many threads for one core: a tenth of an epoch went into mapping and unmapping their heaps.
+    keep_freed_memory()
     try:
         return Workers(tf.distribute.MultiWorkerMirroredStrategy())
     except tf.errors.OpError as error:
