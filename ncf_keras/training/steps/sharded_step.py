@@ -102,10 +102,12 @@ class ShardedStep(DeferredStep):
     ):
         self._num_users, self._of_all, self._batch_size = num_users, of_all, batch_size
         super().__init__(model, rule, loss, precision)
-        self._halves: TablesHead | None = None
-        # Both tables are dense then, whatever the number of replicas.
-        if prefers_halves(sum(of_all), batch_size) and can_compute_from_tables(model, precision):
-            self._halves = TablesHead(model, self._head.variables, by_halves=True)
+        self._from_tables: TablesHead | None = None
+        all_move = isinstance(self.users, DenseTable) and isinstance(self.items, DenseTable)
+        if all_move and can_compute_from_tables(model, precision):
+            # As with any other number of replicas.
+            by_halves = prefers_halves(sum(of_all), batch_size)
+            self._from_tables = TablesHead(model, self._head.variables, by_halves)
 
     def _make_rows(self) -> None:
         (of_users, of_items), (all_users, all_items) = self._tables, self._of_all
@@ -202,7 +204,7 @@ class ShardedStep(DeferredStep):
         # A part without examples takes the padding for some: a mean of nothing is no number, even 0 times.
         mask = tf.where(count > 0, is_example, tf.ones_like(is_example))
         weights, labels = self._parameters.weights(head), tf.maximum(labels, 0)
-        if self._halves:
+        if self._from_tables:
             tables = users_read[0], items_read[0]
             loss, of_users, of_items, of_head = self._of_tables(tables, weights, (users, items), labels, mask)
             of_users *= share
@@ -227,8 +229,8 @@ class ShardedStep(DeferredStep):
         labels: Tensor,
         mask: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, State]:
-        """Return the loss of some examples, and the gradients of whole tables and of the head, by halves."""
-        assert self._halves is not None
+        """Return the loss of some examples, and the gradients of whole tables and of the head."""
+        assert self._from_tables is not None
         with tf.GradientTape() as tape:
             tape.watch([*tables, head])
             parts = {
@@ -236,7 +238,7 @@ class ShardedStep(DeferredStep):
                 for layers, table, widths in zip(self._tables, tables, self._widths, strict=True)
                 for layer, part in zip(layers, tf.split(table, widths, 1), strict=True)
             }
-            predictions, penalties = self._halves(head, parts, ids)
+            predictions, penalties = self._from_tables(head, parts, ids)
             loss = batch_loss(self._loss, labels, predictions, mask, penalties)
         of_users, of_items, of_head = tape.gradient(loss, [*tables, head])
         return loss, tf.convert_to_tensor(of_users), tf.convert_to_tensor(of_items), of_head
