@@ -1,8 +1,8 @@
 """Drawing in a thread that gives way to whatever else wants its core."""
 
+import contextlib
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -16,8 +16,7 @@ THREAD_NAME = "ncf_keras_sampler"
 def drawn_giving_way(make: Callable[[], Iterator[Drawn]]) -> Iterator[Drawn]:
     """Yield what an iterator yields, drawn in a thread of its own and of low priority.
 
-    `make` returns the iterator. On other systems than Linux, where a thread has no priority of its own, it has
-    that of the others.
+    `make` returns the iterator. The priority is lower on Linux alone, where each thread has its own.
     """
     thread = ThreadPoolExecutor(1, THREAD_NAME, _give_way)
     try:
@@ -29,5 +28,7 @@ def drawn_giving_way(make: Callable[[], Iterator[Drawn]]) -> Iterator[Drawn]:
 
 
 def _give_way() -> None:
+    # Elsewhere it would be the whole process that gives way. Where it is forbidden, all is drawn nevertheless.
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        with contextlib.suppress(OSError):
+            os.nice(NICENESS)

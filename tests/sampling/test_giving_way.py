@@ -8,17 +8,16 @@ import pytest
 
 from ncf_keras.sampling import NegativeSampler, stack_dataset, stacks_of_batches
 from ncf_keras.sampling.batches import one_after_another
-from ncf_keras.sampling.giving_way import NICENESS, THREAD_NAME, drawn_giving_way
+from ncf_keras.sampling.giving_way import THREAD_NAME, drawn_giving_way
 
 
 def threads():
     return [each for each in threading.enumerate() if each.name.startswith(THREAD_NAME)]
 
 
-def nicenesses(count):
-    """Yield the niceness of the thread that asks."""
-    for _ in range(count):
-        yield os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+def niceness():
+    """Return that of the thread that asks."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 def test_all_is_yielded_in_order_by_a_thread_that_ends():
@@ -29,10 +28,23 @@ def test_all_is_yielded_in_order_by_a_thread_that_ends():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own")
-def test_only_the_thread_that_draws_gives_way():
-    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert list(drawn_giving_way(lambda: nicenesses(2))) == [min(mine + NICENESS, 19)] * 2
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
+@pytest.mark.parametrize(("before", "expected"), [(0, 10), (5, 15), (15, 19)])
+def test_only_the_thread_that_draws_gives_way(before, expected):
+    """From the niceness that this process was given; 19 is the most there is."""
+    found = []
+
+    def train():
+        os.nice(before)
+        found.append(niceness())
+        found.extend(drawn_giving_way(lambda: (niceness() for _ in range(2))))
+        found.append(niceness())
+
+    mine = niceness()
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert [min(mine + each, 19) for each in (before, expected, expected, before)] == found
+    assert niceness() == mine
 
 
 def test_an_error_of_the_drawing_reaches_who_asks():
