@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+from _on_device import DeviceEpoch as DeviceEpoch, TorchOnDevice as TorchOnDevice
 from _shared_epoch import ShardedEpoch as ShardedEpoch, seconds_of_epoch
 
 if TYPE_CHECKING:

@@ -73,6 +73,16 @@ def test_workers_are_measured_against_one_process(tmp_path):
 
 
 @pytest.mark.slow
+def test_epochs_on_a_device_say_which_it_is_and_how_many_examples_a_second(tmp_path, capsys):
+    groups = run_here("gpu", ["--repeats", "1"], tmp_path / "gpu.json")
+    ((title, (ours, *rivals)),) = groups.items()
+    assert title.endswith("NeuMF-8 [64, 32, 16, 8], batch 256, float32: an epoch of 15,000 examples")
+    assert title.startswith(ours["device"]) and ours["parameters"] == 500 * 40 + 2_761
+    assert all(each["parameters"] == ours["parameters"] for each in rivals)
+    assert re.search(r"examples a second: ours \d+\.\d million", capsys.readouterr().out)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++ to compile serving_loader.cc")
 def test_two_stages_are_measured_beside_exact_lists(tmp_path, monkeypatch):
     two_stage = importlib.import_module("two_stage")
