@@ -171,6 +171,8 @@ def run_benchmark(
 ) -> int:
     """Parse the flags, run the benchmark and return its exit status; `--quick` means at most two repeats."""
     flags = parser.parse_args(arguments)
+    # The processes of a benchmark share a GPU, of which the first one would take all.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if flags.quick:
         flags.repeats = min(flags.repeats, 2)
         if getattr(flags, "dataset", None) == "synthetic":

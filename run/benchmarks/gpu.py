@@ -29,10 +29,8 @@ from _workers import Worker
 
 from ncf_keras.cli.flags import PRECISIONS, whole_number
 
-# Of each batch size, examples that lie on the device for PyTorch.
+# Examples that lie on the device for PyTorch, unless a batch has more.
 EXAMPLES = 2**22
-# Both frameworks share the card, of which each would take all.
-ENVIRONMENT = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
 def main(arguments: Sequence[str] | None = None, make_worker: Callable = Worker) -> int:
@@ -65,7 +63,7 @@ def _benchmark(flags: argparse.Namespace, make_worker: Callable) -> None:
         for factors in flags.factors:
             for batch_size in flags.batch_sizes:
                 with contextlib.ExitStack() as stack:
-                    workers = [stack.enter_context(make_worker(ENVIRONMENT)) for _ in range(1 + has_torch)]
+                    workers = [stack.enter_context(make_worker({})) for _ in range(1 + has_torch)]
                     _measure_batch_size(report, flags, workers, factors, batch_size, examples, sizes)
     report.finish()
 
@@ -109,7 +107,7 @@ def _measure_batch_size(
     def rival(name: str) -> float:
         return theirs.measure(name, steps=steps)["seconds"] * epoch_steps / steps
 
-    # A batch of an epoch with fewer examples has these alone.
+    # All batches of a rival are whole, so an epoch must have one.
     if sizes and batch_size <= count:
         for name, graph in (("PyTorch, eagerly", False), ("PyTorch, CUDA graph", True)):
             if graph and about["PyTorch, eagerly"]["device"] == "the processor":

@@ -11,8 +11,15 @@ from ncf_keras.sampling.batches import one_after_another
 from ncf_keras.sampling.giving_way import THREAD_NAME, drawn_giving_way
 
 
+@pytest.fixture
 def threads():
-    return [each for each in threading.enumerate() if each.name.startswith(THREAD_NAME)]
+    """Return what gives the threads that a test has begun; other tests' may still be there."""
+
+    def drawing():
+        return {each for each in threading.enumerate() if each.name.startswith(THREAD_NAME)}
+
+    before = drawing()
+    return lambda: drawing() - before
 
 
 def niceness():
@@ -20,7 +27,7 @@ def niceness():
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
-def test_all_is_yielded_in_order_by_a_thread_that_ends():
+def test_all_is_yielded_in_order_by_a_thread_that_ends(threads):
     assert list(drawn_giving_way(lambda: iter(range(5)))) == list(range(5))
     for thread in threads():
         thread.join(10)
@@ -58,7 +65,7 @@ def test_an_error_of_the_drawing_reaches_who_asks():
         next(drawn)
 
 
-def test_stacks_are_the_same_and_the_thread_ends_when_they_are_let_go(sample):
+def test_stacks_are_the_same_and_the_thread_ends_when_they_are_let_go(sample, threads):
     sampler = NegativeSampler(sample, seed=3)
     stacks = iter(
         one_after_another(lambda epoch: stacks_of_batches(sampler, epoch, 64), range(2**40), gives_way=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ncf_keras.base.errors import InputError, WorkerLost
+from ncf_keras.sampling import batches
 from ncf_keras.training import clipped_log_loss, make_optimizer
 from ncf_keras.training.engines import divided_rows, sharded_engine as sharded_engine_module
 from ncf_keras.training.engines.sharded_engine import ShardedEngine
@@ -113,6 +114,21 @@ def test_a_worker_holds_its_share_of_the_users(count):
     assert held == {sum(map(len, one_worker.sharded_sampler().users[: 8 // count]))}
     assert abs(held.pop() - 300 / count) <= 4
     assert engine._feed.next_stack(0, 0, 0)[0].numpy().max() < 300 / count + 4
+
+
+@pytest.mark.parametrize(("workers", "gives_way"), [(None, False), (FirstWorker(), True)])
+def test_only_with_others_to_wait_for_the_sampler_gives_way(workers, gives_way, monkeypatch):
+    used = []
+
+    def drawn(make):
+        used.append(True)
+        yield from make()
+
+    monkeypatch.setattr(batches, "drawn_giving_way", drawn)
+    engine, _ = one_worker.make_engine("dense", workers)
+    engine._feed.next_stack(0, 0, 0)
+    engine._feed.forget()
+    assert bool(used) == gives_way
 
 
 def test_a_training_goes_on_bit_for_bit_from_within_an_epoch(monkeypatch):

@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from ncf_keras.base.errors import InputError, WorkerLost
-from ncf_keras.training.engines.workers import Workers, mirrored_workers
+from ncf_keras.training.engines import workers as workers_module
+from ncf_keras.training.engines.workers import Workers, cluster_workers, mirrored_workers
 
 # As TensorFlow 2.21 wrote them: a killed worker, and one that was stopped (SIGSTOP).
 KILLED = """Graph execution error:
@@ -60,3 +61,17 @@ def test_the_cpu_is_shared_only_before_the_first_operation():
     tf.constant(0)
     with pytest.raises(InputError, match="before TensorFlow's first operation"):
         mirrored_workers()
+
+
+def test_a_worker_keeps_its_memory_before_the_others_are_waited_for(monkeypatch):
+    done = []
+
+    def wait():
+        done.append("wait")
+        raise tf.errors.DeadlineExceededError(None, None, "nobody came")
+
+    monkeypatch.setattr(workers_module, "keep_freed_memory", lambda: done.append("keep"))
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", wait)
+    with pytest.raises(WorkerLost, match=r"`TF_CONFIG` did not come together: nobody came"):
+        cluster_workers()
+    assert done == ["keep", "wait"]
